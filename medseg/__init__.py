@@ -1,0 +1,115 @@
+"""medseg: from scans to segmentations, from segmentations to numbers, from numbers to reports.
+
+Five lines do the whole job::
+
+    import medseg
+
+    image = medseg.read("scan.nii.gz")
+    mask = medseg.segment("hippocampus", image)
+    record = medseg.measure(mask, image)
+    print(medseg.to_dataframe(record))
+    medseg.report(record, html="report.html", mask=mask, images=image)
+
+Names are loaded when they are first used, so that `import medseg` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from medseg._version import __version__
+
+if TYPE_CHECKING:
+    from medseg.domain import (
+        Dataset,
+        Grid,
+        Image,
+        Label,
+        LabelTable,
+        Measurement,
+        ReadOptions,
+        Record,
+        Run,
+        Segmentation,
+    )
+    from medseg.workflows import (
+        convert,
+        evaluate,
+        measure,
+        open_dataset,
+        read,
+        read_record,
+        read_segmentation,
+        report,
+        segment,
+        to_dataframe,
+        train,
+        write,
+    )
+
+_ROOMS = {
+    "medseg.domain": (
+        "Dataset",
+        "Grid",
+        "Image",
+        "Label",
+        "LabelTable",
+        "Measurement",
+        "ReadOptions",
+        "Record",
+        "Run",
+        "Segmentation",
+    ),
+    "medseg.workflows": (
+        "convert",
+        "evaluate",
+        "measure",
+        "open_dataset",
+        "read",
+        "read_record",
+        "read_segmentation",
+        "report",
+        "segment",
+        "to_dataframe",
+        "train",
+        "write",
+    ),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Dataset",
+    "Grid",
+    "Image",
+    "Label",
+    "LabelTable",
+    "Measurement",
+    "ReadOptions",
+    "Record",
+    "Run",
+    "Segmentation",
+    "__version__",
+    "convert",
+    "evaluate",
+    "measure",
+    "open_dataset",
+    "read",
+    "read_record",
+    "read_segmentation",
+    "report",
+    "segment",
+    "to_dataframe",
+    "train",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'medseg' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,200 @@
+"""The model card: all that is needed to run a bundle and to judge whether to believe it."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import ConfigDict
+
+from medseg.domain.labels import LabelTable
+from medseg.domain.network import NetworkSpec
+from medseg.domain.values import STRICT, Details
+from medseg.errors import ConfigError
+
+__all__ = [
+    "CARD_SCHEMA",
+    "ChannelSpec",
+    "Clip",
+    "KeepLargest",
+    "ModelCard",
+    "PostStep",
+    "PreStep",
+    "Quality",
+    "RemoveSmall",
+    "Scale",
+    "WeightsFile",
+    "ZScore",
+]
+
+CARD_SCHEMA = "medseg.card/1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSpec:
+    """One input channel: name, modality, and the value taken outside its field of view (before scaling)."""
+
+    name: str
+    modality: str | None = None
+    fill: float = 0.0
+    value_unit: str | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Limit values to [low, high], in the channel's unit."""
+
+    channel: str
+    low: float
+    high: float
+    step: Literal["clip"] = "clip"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """(value − offset) / divisor."""
+
+    channel: str
+    offset: float
+    divisor: float
+    step: Literal["scale"] = "scale"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class ZScore:
+    """(value − mean) / SD of the image itself, after an optional clip to percentiles.
+
+    Mean, SD and percentiles are taken over all voxels or those that are not zero.
+    """
+
+    channel: str
+    over: Literal["all", "nonzero"] = "all"
+    clip_percentiles: tuple[float, float] | None = None
+    step: Literal["zscore"] = "zscore"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class KeepLargest:
+    """Keep the largest component of the union of labels (26-connected in 3D, 8 in 2D)."""
+
+    labels: tuple[int, ...]
+    step: Literal["keep_largest"] = "keep_largest"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSmall:
+    """Remove components below a volume (mm³; px² on px data)."""
+
+    labels: tuple[int, ...]
+    minimum_mm3: float
+    step: Literal["remove_small"] = "remove_small"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+PreStep: TypeAlias = Clip | Scale | ZScore
+PostStep: TypeAlias = KeepLargest | RemoveSmall
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """One fold's weights with their SHA-256."""
+
+    file: str
+    digest: str
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One measured figure and the command that measures it."""
+
+    label: str
+    quantity: str
+    mean: float
+    low: float
+    high: float
+    level: float
+    cases: int
+    command: str
+    note: str = ""
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Everything about a model that a machine or a reader needs.
+
+    Parameters
+    ----------
+    name, title, summary, version
+        What it is called and does.
+    channels, reference
+        Inputs in network order; the channel whose native grid the answer has.
+    spacing
+        Model grid in mm along canonical RAS axes (right–left, back–front, foot–head); None keeps the
+        native grid (2D models on `px` data, or along slices).
+    window, overlap
+        Extents of an inference window on the model grid, and the share by which windows overlap.
+    network, preprocessing, postprocessing
+        What is built and done.
+    mirror_axes
+        Canonical axes along which windows are mirrored and averaged at inference; empty for none.
+    table
+        Output 1… in order of the table's labels.
+    weights
+        One file per fold; probabilities are averaged.
+    trained
+        Data, cases, split digest, seed, config digest, versions: as pairs.
+    quality
+        Measured by cross-validation.
+    licence, attribution, intended_use, limits
+        What may be done with it, whose data it is, what it is for and where it fails.
+    """
+
+    name: str
+    title: str
+    summary: str
+    version: str
+    channels: tuple[ChannelSpec, ...]
+    reference: str
+    spacing: tuple[float, float, float] | None
+    window: tuple[int, ...]
+    network: NetworkSpec
+    preprocessing: tuple[PreStep, ...]
+    table: LabelTable
+    weights: tuple[WeightsFile, ...]
+    postprocessing: tuple[PostStep, ...] = ()
+    overlap: float = 0.5
+    mirror_axes: tuple[int, ...] = ()
+    trained: Details = ()
+    quality: tuple[Quality, ...] = ()
+    licence: str = ""
+    attribution: str = ""
+    intended_use: str = "Research only; not a medical device."
+    limits: tuple[str, ...] = ()
+    schema: str = CARD_SCHEMA
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        names = [channel.name for channel in self.channels]
+        if self.reference not in names:
+            raise ConfigError(
+                f"card {self.name!r}: reference channel {self.reference!r} is not among {names}"
+            )
+        if len(names) != self.network.in_channels or len(self.table.labels) + 1 != self.network.out_channels:
+            raise ConfigError(f"card {self.name!r}: channels or labels do not fit the network")
+        if len(self.window) != self.network.dimensions:
+            raise ConfigError(
+                f"card {self.name!r}: window {self.window} for a {self.network.dimensions}D network"
+            )
+        if any(size % step for size, step in zip(self.window, self.network.divisor, strict=True)):
+            raise ConfigError(
+                f"card {self.name!r}: window {self.window} is no multiple of {self.network.divisor}"
+            )
+        if unknown := {step.channel for step in self.preprocessing} - set(names):
+            raise ConfigError(f"card {self.name!r}: preprocessing names channels {sorted(unknown)}")
+        if 0 in self.mirror_axes and self.table.is_lateralised:
+            raise ConfigError(f"card {self.name!r}: a table with sides forbids mirroring axis 0")

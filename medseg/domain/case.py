@@ -1,0 +1,127 @@
+"""Cases and datasets: references to files as plain data, so that they travel between processes."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from medseg.domain.labels import LabelTable
+from medseg.domain.values import STRICT
+from medseg.errors import InputError
+
+__all__ = ["Case", "ChannelFile", "Dataset", "Split"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFile:
+    """One image of a case: channel name and path (a file, or a DICOM folder)."""
+
+    channel: str
+    path: str
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One item to segment, train on or measure.
+
+    Parameters
+    ----------
+    id
+        Unique within a dataset; safe as a file name.
+    subject
+        Whom it shows; splits keep a subject's cases together.
+    images
+        One file per channel, on its own grid.
+    reference
+        Path of the reference mask, or None.
+    same_space
+        Declared: the channels share one world space although their files carry no UIDs.
+    """
+
+    id: str
+    subject: str
+    images: tuple[ChannelFile, ...]
+    reference: str | None = None
+    same_space: bool = False
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Named cases with channels and labels in common.
+
+    Parameters
+    ----------
+    name, kind
+        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`.
+    cases
+        Sorted by id.
+    channels
+        Names in order.
+    table
+        What the reference's labels mean, where the layout says.
+    licence
+        As the layout states it.
+    """
+
+    name: str
+    kind: Literal["msd", "nnunet", "pairs", "caselist", "bids"]
+    cases: tuple[Case, ...]
+    channels: tuple[str, ...]
+    table: LabelTable | None = None
+    licence: str = ""
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        ids = [case.id for case in self.cases]
+        if len(set(ids)) != len(ids):
+            twice = sorted({name for name in ids if ids.count(name) > 1})
+            raise InputError(f"case ids occur twice in {self.name}: {', '.join(twice[:5])}")
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects, sorted, each once."""
+        return tuple(sorted({case.subject for case in self.cases}))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over case ids, subjects and channels: which cases, wherever the files lie."""
+        plain = [[case.id, case.subject, [image.channel for image in case.images]] for case in self.cases]
+        return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which subjects validate in which fold; fixed in a file and bound to its dataset by digest.
+
+    Parameters
+    ----------
+    dataset_digest
+        `Dataset.digest` of the cases it divides.
+    folds
+        Validation subjects of each fold; together all subjects but the held-out ones, each once.
+    held_out
+        Subjects that neither train nor validate (a sample, a test set).
+    seed
+        Of the shuffle that made it.
+    """
+
+    dataset_digest: str
+    folds: tuple[tuple[str, ...], ...]
+    held_out: tuple[str, ...] = ()
+    seed: int = 0
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        everyone = [subject for fold in self.folds for subject in fold] + list(self.held_out)
+        if len(set(everyone)) != len(everyone):
+            raise InputError("a subject stands in two folds of the split")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over folds and held-out subjects."""
+        plain = [self.dataset_digest, [list(fold) for fold in self.folds], list(self.held_out)]
+        return hashlib.sha256(json.dumps(plain).encode()).hexdigest()

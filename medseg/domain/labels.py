@@ -1,0 +1,128 @@
+"""What label values mean: names, codes, colours, sides, and unions of labels."""
+
+import colorsys
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import ConfigDict
+
+from medseg.domain.values import STRICT
+from medseg.errors import LabelError
+
+__all__ = ["Code", "Color", "Label", "LabelTable", "Region", "Side"]
+
+Color: TypeAlias = tuple[int, int, int]
+Side: TypeAlias = Literal["left", "right", "both", "unknown", "not applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A coded concept; `scheme` is a DICOM coding scheme designator such as `SCT` (SNOMED CT)."""
+
+    value: str
+    meaning: str
+    scheme: str = "SCT"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One integer value of a label array.
+
+    Parameters
+    ----------
+    value
+        1 to 65535; 0 is background and never in a table.
+    name
+        Unique within a table, for people and column heads.
+    color
+        RGB, 0 to 255; None picks a distinct one from the value.
+    category, type, anatomic_region
+        SNOMED CT codes as DICOM SEG wants them.
+    side
+        `unknown` says that the structure has a side and nobody knows which.
+    """
+
+    value: int
+    name: str
+    color: Color | None = None
+    category: Code | None = None
+    type: Code | None = None
+    anatomic_region: Code | None = None
+    side: Side = "not applicable"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.value <= 65535:
+            raise LabelError(f"label {self.name!r}: value must lie in 1 to 65535, not {self.value}")
+        if not self.name.strip():
+            raise LabelError(f"label {self.value} has no name")
+        if self.color is not None and not all(0 <= part <= 255 for part in self.color):
+            raise LabelError(f"label {self.name!r}: colour parts lie in 0 to 255, not {self.color}")
+
+    @property
+    def rgb(self) -> Color:
+        """The colour given, or a distinct one derived from the value."""
+        return self.color or distinct_color(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A named union of labels; regions may overlap."""
+
+    name: str
+    labels: tuple[int, ...]
+    color: Color | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not self.labels or len(set(self.labels)) != len(self.labels):
+            raise LabelError(f"region {self.name!r} needs labels, each once, not {self.labels}")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTable:
+    """Labels sorted by value, and regions over them; all names are unique."""
+
+    labels: tuple[Label, ...]
+    regions: tuple[Region, ...] = ()
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(sorted(self.labels, key=lambda label: label.value)))
+        values = [label.value for label in self.labels]
+        if len(set(values)) != len(values):
+            raise LabelError(f"label values occur twice in {values}")
+        names = [label.name for label in self.labels] + [region.name for region in self.regions]
+        if len(set(names)) != len(names):
+            raise LabelError(f"names of labels and regions must differ: {names}")
+        for region in self.regions:
+            if missing := set(region.labels) - set(values):
+                raise LabelError(
+                    f"region {region.name!r} names labels {sorted(missing)} that the table lacks"
+                )
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """Label values in order."""
+        return tuple(label.value for label in self.labels)
+
+    @property
+    def is_lateralised(self) -> bool:
+        """Whether some label claims a side, so that mirroring axis 0 would make it wrong."""
+        return any(label.side in ("left", "right") for label in self.labels)
+
+    def name_of(self, value: int) -> str:
+        """Name of a label value; `label N` where the table has none."""
+        return next((label.name for label in self.labels if label.value == value), f"label {value}")
+
+    @classmethod
+    def from_values(cls, values: tuple[int, ...]) -> "LabelTable":
+        """Table for bare values: `label 1`, `label 2` and so on."""
+        return cls(tuple(Label(value, f"label {value}") for value in sorted(values) if value))
+
+
+def distinct_color(value: int) -> Color:
+    """Colour for a label value: hues by the golden ratio, so neighbours differ."""
+    red, green, blue = colorsys.hsv_to_rgb((value * 0.618034) % 1.0, 0.75, 0.95)
+    return round(red * 255), round(green * 255), round(blue * 255)

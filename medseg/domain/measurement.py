@@ -1,0 +1,97 @@
+"""One number with everything that is needed to trust it."""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import ConfigDict
+
+from medseg.domain.quantity import Quantity
+from medseg.domain.values import STRICT
+from medseg.errors import InputError
+
+__all__ = ["Interval", "Measurement", "Status", "Target", "TargetKind"]
+
+TargetKind: TypeAlias = Literal["label", "region", "lesion", "pair"]
+
+
+class Status(Enum):
+    """Whether a number may be taken at its word."""
+
+    OK = "ok"
+    TRUNCATED_LOWER_BOUND = "truncated_lower_bound"  # cut by the field of view: can only be larger
+    TRUNCATED_UNRELIABLE = "truncated_unreliable"  # cut, and the error has no known direction
+    NOT_COMPUTED = "not_computed"  # value is null; `reason` says why
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was measured: a label, a region, a lesion of a label, or a pair (prediction, reference) of one."""
+
+    kind: TargetKind
+    name: str
+    labels: tuple[int, ...]
+    lesion: int | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Interval around a value, with its level and how it was had."""
+
+    low: float
+    high: float
+    level: float
+    method: str
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One number, or null with a reason.
+
+    Parameters
+    ----------
+    target, quantity
+        Of what, and what.
+    value
+        Finite number, or None exactly when the status is `not_computed`.
+    unit
+        UCUM.
+    status, reason
+        `reason` is a sentence; needed unless the status is `ok`.
+    method
+        How it was computed, with parameters and the source of the rule.
+    channel
+        Image channel of an intensity statistic.
+    interval
+        None where uncertainty was not estimated.
+    plane
+        For diameters: name of the plane and slice, such as `axial k=12`.
+    points_mm
+        World positions that show the number (end points of a diameter); pixels on `px` grids.
+    """
+
+    target: Target
+    quantity: Quantity
+    value: int | float | None
+    unit: str
+    status: Status = Status.OK
+    reason: str | None = None
+    method: str = ""
+    channel: str | None = None
+    interval: Interval | None = None
+    plane: str | None = None
+    points_mm: tuple[tuple[float, float, float], ...] = ()
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if (self.value is None) != (self.status is Status.NOT_COMPUTED):
+            raise InputError(
+                f"{self.quantity.value}: value {self.value} does not fit status {self.status.value}"
+            )
+        if self.value is not None and not math.isfinite(self.value):
+            raise InputError(f"{self.quantity.value}: {self.value} is not a number to report")
+        if self.status is not Status.OK and not self.reason:
+            raise InputError(f"{self.quantity.value}: status {self.status.value} needs a reason")

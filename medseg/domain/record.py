@@ -1,0 +1,120 @@
+"""The Record: everything a report says, as one value. Pages, tables and DICOM objects are views of it."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from medseg.domain.finding import Finding
+from medseg.domain.grid import Grid
+from medseg.domain.labels import LabelTable
+from medseg.domain.measurement import Measurement
+from medseg.domain.segmentation import Provenance
+from medseg.domain.values import STRICT, Details
+
+__all__ = ["RECORD_SCHEMA", "InputRef", "Panel", "Record", "Review"]
+
+#: Name and version of the JSON; readers accept every version with the same major number.
+RECORD_SCHEMA = "medseg.record/1.0"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputRef:
+    """One file that went in.
+
+    Parameters
+    ----------
+    role
+        `mask`, or `image`.
+    channel
+        Name of an image's channel; empty for the mask.
+    path
+        Relative to the JSON where possible, with forward slashes.
+    digest
+        SHA-256 of the voxel values; see `domain.digest_of`.
+    grid
+        In full, so that `same_grid` can compare it.
+    details
+        Header facts that explain numbers (kVp, kernel, contrast, slice thickness), free of identifiers.
+    """
+
+    role: Literal["image", "mask"]
+    path: str
+    digest: str
+    grid: Grid
+    channel: str = ""
+    modality: str | None = None
+    value_unit: str = ""
+    series_uid: str | None = None
+    volume: str | None = None
+    details: Details = ()
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A picture that belongs to the Record: file, SHA-256 of its bytes, caption."""
+
+    path: str
+    digest: str
+    caption: str
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Who signed what, when; `not reviewed` until then."""
+
+    state: Literal["not reviewed", "reviewed"] = "not reviewed"
+    reviewer: str | None = None
+    organization: str | None = None
+    signed_at: str | None = None
+    digest: str | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One subject's measurements with all that made them.
+
+    Parameters
+    ----------
+    subject
+        Pseudonym: `--subject`, else `case-` and eight hex digits of the image digest. Never an identity.
+    inputs
+        Every image and the mask.
+    table, measurements, findings, panels
+        The content; all numbers of every view come from `measurements`.
+    made_by
+        How the mask came about, edits included.
+    review
+        Not reviewed until signed.
+    settings, versions
+        Options that changed the numbers; versions of medseg and its libraries.
+    model
+        For a mask made by a model: name, training data in a line, limits, as the card says.
+    """
+
+    subject: str
+    inputs: tuple[InputRef, ...]
+    table: LabelTable
+    measurements: tuple[Measurement, ...]
+    made_by: Provenance
+    findings: tuple[Finding, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    review: Review = Review()
+    settings: Details = ()
+    versions: Details = ()
+    model: Details = ()
+    schema: str = RECORD_SCHEMA
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    @property
+    def mask(self) -> InputRef:
+        """The mask that was measured."""
+        return next(item for item in self.inputs if item.role == "mask")
+
+    @property
+    def images(self) -> tuple[InputRef, ...]:
+        """The images that were measured, in channel order."""
+        return tuple(item for item in self.inputs if item.role == "image")

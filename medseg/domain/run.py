@@ -1,0 +1,42 @@
+"""How to run, not what to compute."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from medseg.errors import Cancelled
+
+__all__ = ["Device", "Progress", "Run"]
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
+#: Called with (done, total, what); total is None while unknown.
+Progress: TypeAlias = Callable[[int, int | None, str], None]
+
+
+def _silent(_done: int, _total: int | None, _what: str) -> None:
+    return None
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Device, threads, seed, and the two lines to the caller: progress and cancel.
+
+    None of these may change an answer beyond rounding; parameters do that and are recorded as such.
+    """
+
+    device: Device = "auto"
+    memory_bytes: int | None = None
+    threads: int | None = None
+    seed: int = 0
+    deterministic: bool = False
+    progress: Progress = field(default=_silent, compare=False)
+    cancel: Callable[[], bool] = field(default=_never, compare=False)
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the user asked to stop; call it between steps of under a second."""
+        if self.cancel():
+            raise Cancelled("stopped by the user; nothing was written")

@@ -1,0 +1,144 @@
+"""The segmentation: labels on a grid, what they mean, and how they were made."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict
+
+from medseg.domain.finding import Finding
+from medseg.domain.grid import Grid
+from medseg.domain.image import digest_of
+from medseg.domain.labels import LabelTable
+from medseg.domain.values import STRICT, Details, owned
+from medseg.errors import LabelError
+
+__all__ = ["Edit", "ImageDigest", "Provenance", "Segmentation", "smallest_unsigned"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDigest:
+    """Which image a segmentation was made from."""
+
+    channel: str
+    digest: str
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change made after segmenting; `volume_change_ml` is None on `px` grids."""
+
+    operation: str
+    parameters: Details = ()
+    volume_change_ml: float | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a mask was made: enough to make it again.
+
+    Parameters
+    ----------
+    segmenter
+        Name; `given mask` for one read from a file without a history.
+    parameters
+        Every parameter that changed the answer, defaults included.
+    weights_digest
+        SHA-256 over a model's weight files; None for methods.
+    images
+        Digest of each channel used.
+    edits
+        Changes by hand or by operations, in order.
+    run
+        How it ran (device, seed, versions); does not change the answer.
+    """
+
+    segmenter: str = "given mask"
+    parameters: Details = ()
+    weights_digest: str | None = None
+    images: tuple[ImageDigest, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    run: Details = ()
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """Labels on a grid.
+
+    Parameters
+    ----------
+    labels
+        (I, J, K) unsigned integers, stored in the smallest type that holds them; 0 is background.
+    grid
+        The native grid of the image that was segmented.
+    table
+        Names and regions; every value in `labels` has an entry.
+    made_by, findings
+        History, and what a reader must know.
+    instances
+        (I, J, K) unsigned ids of objects (lesions), or None.
+    probabilities
+        (C, I, J, K) float, background first, or None.
+    """
+
+    labels: NDArray[Any]
+    grid: Grid
+    table: LabelTable
+    made_by: Provenance = Provenance()
+    findings: tuple[Finding, ...] = ()
+    instances: NDArray[Any] | None = None
+    probabilities: NDArray[np.floating[Any]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.labels.shape != self.grid.shape:
+            raise LabelError(f"labels of shape {self.labels.shape} on a grid of shape {self.grid.shape}")
+        if self.labels.dtype.kind not in "ub":
+            raise LabelError(f"labels are unsigned integers, not {self.labels.dtype}")
+        labels = smallest_unsigned(self.labels)
+        object.__setattr__(self, "labels", owned(labels))
+        unknown = set(self.present) - set(self.table.values)
+        if unknown:
+            raise LabelError(
+                f"labels {sorted(unknown)} occur in the mask and not in its table {self.table.values}"
+            )
+        for name in ("instances", "probabilities"):
+            array = getattr(self, name)
+            if array is None:
+                continue
+            if array.shape[-3:] != self.grid.shape:
+                raise LabelError(f"{name} of shape {array.shape} on a grid of shape {self.grid.shape}")
+            object.__setattr__(self, name, owned(array))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Segmentation, **{name: getattr(self, name) for name in self.__slots__}), ()
+
+    @property
+    def present(self) -> tuple[int, ...]:
+        """Label values that occur, without background. Cost: one pass over the labels."""
+        counts = np.bincount(self.labels.ravel(order="K"))
+        return tuple(int(value) for value in np.flatnonzero(counts) if value)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the labels as held; see `digest_of`."""
+        return digest_of(self.labels)
+
+    def mask(self, *values: int) -> NDArray[np.bool_]:
+        """(I, J, K) bool: voxels with any of these labels."""
+        if len(values) == 1:
+            return np.asarray(self.labels == values[0])
+        table = np.zeros(max(int(self.labels.max()), *values) + 1, dtype=np.bool_)
+        table[list(values)] = True
+        return np.asarray(table[self.labels])
+
+
+def smallest_unsigned(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels in uint8, uint16 or uint32: the smallest that holds the largest value."""
+    top = int(labels.max()) if labels.size else 0
+    dtype = np.dtype(np.uint8 if top < 2**8 else np.uint16 if top < 2**16 else np.uint32)
+    return labels if labels.dtype == dtype else labels.astype(dtype, order="K")

@@ -1,0 +1,1 @@
+"""Classical and prompted segmenters, one file each, found by entry point."""

@@ -1,0 +1,120 @@
+"""Otsu's threshold: the split of the histogram that separates two classes best."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from medseg.domain import (
+    Grid,
+    Image,
+    Label,
+    LabelTable,
+    Params,
+    Prompts,
+    Provenance,
+    Run,
+    Segmentation,
+    SegmenterSpec,
+)
+from medseg.domain.values import as_details
+from medseg.errors import InputError
+
+__all__ = ["OTSU", "Otsu", "OtsuParams"]
+
+
+class OtsuParams(Params):
+    """What may be chosen."""
+
+    bins: int = Field(
+        256, ge=2, le=65536, description="Number of histogram bins between minimum and maximum."
+    )
+    side: Literal["above", "below"] = Field(
+        "above", description="Which class is the object: values above the threshold, or at and below it."
+    )
+
+
+class Otsu:
+    """Segmenter behind `medseg segment otsu`."""
+
+    spec = SegmenterSpec(
+        name="otsu",
+        title="Otsu threshold",
+        summary="One label by the threshold that separates the image's values best into two classes.",
+        source="Otsu 1979, A threshold selection method from gray-level histograms, IEEE Trans SMC 9(1)",
+    )
+    Params = OtsuParams
+
+    def segment(
+        self,
+        images: Mapping[str, Image],
+        params: OtsuParams,
+        *,
+        within: NDArray[np.bool_] | None = None,
+        prompts: Prompts | None = None,  # noqa: ARG002 - the protocol's signature
+        run: Run,
+    ) -> Segmentation:
+        """Threshold the only channel; voxels outside `within` or without a measurement are background.
+
+        Raises
+        ------
+        InputError
+            If fewer than two different values are left to split.
+        """
+        image = next(iter(images.values()))
+        considered = np.isfinite(image.array)
+        if image.outside is not None:
+            considered &= ~image.outside
+        if within is not None:
+            considered &= within
+        run.check()
+        threshold = otsu_threshold(image.array[considered], params.bins)
+        inside = image.array > threshold if params.side == "above" else image.array <= threshold
+        table = LabelTable((Label(1, "foreground" if params.side == "above" else "background side"),))
+        made_by = Provenance(
+            segmenter=self.spec.name,
+            parameters=as_details(**params.model_dump(), threshold=threshold, unit=image.value_unit),
+        )
+        run.progress(1, 1, "threshold")
+        return Segmentation(
+            (inside & considered).astype(np.uint8), image.grid, table, made_by, image.findings
+        )
+
+    def memory_bytes(self, grids: Mapping[str, Grid], params: OtsuParams) -> int:  # noqa: ARG002
+        """Three masks, and the values once more."""
+        return sum(7 * int(np.prod(grid.shape)) for grid in grids.values())
+
+
+def otsu_threshold(values: NDArray[np.number], bins: int = 256) -> float:
+    """Threshold (in the values' unit) that maximises the variance between two classes.
+
+    The classes are *at or below* and *above*; the result is a bin centre.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two different values.
+
+    Examples
+    --------
+    >>> 0 < otsu_threshold(np.array([0, 0, 0, 10, 10]), bins=10) < 10
+    True
+    """
+    if values.size == 0 or values.min() == values.max():
+        raise InputError(
+            "otsu needs at least two different values to split; this image or region is constant or empty"
+        )
+    counts, edges = np.histogram(values, bins=bins)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)[:-1]
+    above = values.size - below
+    sums = np.cumsum(counts * centres)
+    mean_below = sums[:-1] / np.maximum(below, 1)
+    mean_above = (sums[-1] - sums[:-1]) / np.maximum(above, 1)
+    between = below * above.astype(np.float64) * (mean_below - mean_above) ** 2
+    return float(centres[:-1][np.argmax(between)])
+
+
+OTSU = Otsu()

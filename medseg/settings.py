@@ -1,0 +1,41 @@
+"""The only place that reads the environment.
+
+========================  =====================================================================
+``MEDSEG_MODELS``         folders with model bundles, separated as in PATH, searched after the shipped ones
+``MEDSEG_LOG_DIR``        where the log of an unexpected error goes (default: the temporary folder)
+``MEDSEG_TEST_DATA``      where the tests look for scans (default: ``../shared/data``)
+========================  =====================================================================
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+__all__ = ["config_folder", "log_folder", "model_folders", "shipped_folder"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped_folder() -> Path:
+    """Folder of the models, samples and configurations that come with medseg."""
+    return _PACKAGE / "shipped"
+
+
+def config_folder() -> Path:
+    """Folder of the training configurations: inside the wheel, or `configs/` of a checkout."""
+    packed = shipped_folder() / "configs"
+    return packed if packed.is_dir() else _PACKAGE.parent / "configs"
+
+
+def model_folders() -> tuple[Path, ...]:
+    """Folders that hold model bundles by name: the shipped ones first, then those of MEDSEG_MODELS."""
+    extra = os.environ.get("MEDSEG_MODELS", "")
+    return (
+        shipped_folder() / "models",
+        *(Path(part).expanduser() for part in extra.split(os.pathsep) if part),
+    )
+
+
+def log_folder() -> Path:
+    """Folder for logs of unexpected errors."""
+    return Path(os.environ.get("MEDSEG_LOG_DIR") or tempfile.gettempdir())

@@ -1,0 +1,93 @@
+"""Images by channel name: reading them, matching them to a segmenter's needs, and the common space."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from medseg.domain import Image, ReadOptions, SegmenterSpec
+from medseg.errors import GridMismatchError, InputError
+from medseg.geometry import same_grid
+
+__all__ = ["Images", "as_mapping", "match_channels", "read_channels", "require_common_space"]
+
+Images: TypeAlias = Image | Mapping[str, Image]
+
+
+def as_mapping(images: Images) -> dict[str, Image]:
+    """Images by channel name; a single image is known by its own channel name."""
+    return {images.channel: images} if isinstance(images, Image) else dict(images)
+
+
+def read_channels(paths: Mapping[str, Path], options: ReadOptions) -> dict[str, Image]:
+    """Read one image per channel name; `options` holds for each of them."""
+    from medseg.io import read
+
+    return {name: replace(read(path, options=options), channel=name) for name, path in paths.items()}
+
+
+def match_channels(spec: SegmenterSpec, images: Mapping[str, Image]) -> dict[str, Image]:
+    """Images in the order and under the names that a segmenter asks for.
+
+    A segmenter of one channel takes one image under any name.
+
+    Raises
+    ------
+    InputError
+        If a channel is missing or unknown, or is of another modality or unit than needed.
+    """
+    needed = [need.name for need in spec.channels]
+    if len(needed) == 1 and len(images) == 1:
+        matched = {needed[0]: replace(next(iter(images.values())), channel=needed[0])}
+    else:
+        _check_names(spec.name, needed, list(images))
+        matched = {name: replace(images[name], channel=name) for name in needed}
+    for need in spec.channels:
+        image = matched[need.name]
+        if need.modality and image.modality and need.modality != image.modality:
+            raise InputError(
+                f"{spec.name} needs {need.modality} for channel {need.name!r}, and this image is {image.modality}"
+            )
+        known = image.value_unit != "[arb'U]"
+        if need.value_unit and known and need.value_unit != image.value_unit:
+            raise InputError(
+                f"{spec.name} needs values in {need.value_unit} for channel {need.name!r}, not {image.value_unit}"
+            )
+        if spec.needs_mm and image.grid.unit == "px":
+            raise InputError(f"{spec.name} works in mm, and channel {need.name!r} has no physical size; give --spacing")
+    return matched
+
+
+def require_common_space(images: Mapping[str, Image], *, declared: bool) -> None:
+    """Check that channels lie in one world space.
+
+    Channels on one grid do. On different grids their Frame of Reference UIDs must agree, or the user
+    (or a case list) must declare it.
+
+    Raises
+    ------
+    GridMismatchError
+        If that can't be known.
+    """
+    first, *others = images.values()
+    for other in others:
+        one, two = first.grid.frame_of_reference, other.grid.frame_of_reference
+        if one and two and one != two:
+            raise GridMismatchError(
+                f"channels {first.channel!r} and {other.channel!r} belong to different frames of reference; "
+                "register one to the other first"
+            )
+        if same_grid(first.grid, other.grid) or declared or (one and one == two):
+            continue
+        raise GridMismatchError(
+            f"channels {first.channel!r} and {other.channel!r} are on different grids and nothing says that they "
+            "share one space; if they do, say so with --same-space"
+        )
+
+
+def _check_names(name: str, needed: list[str], given: list[str]) -> None:
+    if missing := [channel for channel in needed if channel not in given]:
+        example = " ".join(f"--channel {channel}=FILE" for channel in needed)
+        raise InputError(f"{name} needs channels {', '.join(needed)}; missing: {', '.join(missing)} (give {example})")
+    if extra := [channel for channel in given if channel not in needed]:
+        raise InputError(f"{name} takes channels {', '.join(needed)}; it does not know {', '.join(extra)}")
