@@ -1,0 +1,35 @@
+"""One file per verb: on values (`segment`), and on files (`segment_files`). The only room that joins rooms."""
+
+from medseg.workflows.cases import find_cases, measure_cases, segment_cases
+from medseg.workflows.convert import convert
+from medseg.workflows.evaluate import evaluate, evaluate_files
+from medseg.workflows.files import open_dataset, read, read_segmentation, write
+from medseg.workflows.info import info
+from medseg.workflows.measure import measure, measure_files
+from medseg.workflows.record import read_record
+from medseg.workflows.report import report, report_files, to_dataframe
+from medseg.workflows.segment import segment, segment_files
+from medseg.workflows.train import train
+
+__all__ = [
+    "convert",
+    "evaluate",
+    "evaluate_files",
+    "find_cases",
+    "info",
+    "measure",
+    "measure_cases",
+    "measure_files",
+    "open_dataset",
+    "read",
+    "read_record",
+    "read_segmentation",
+    "report",
+    "report_files",
+    "segment",
+    "segment_cases",
+    "segment_files",
+    "to_dataframe",
+    "train",
+    "write",
+]

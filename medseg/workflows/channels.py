@@ -54,7 +54,9 @@ def match_channels(spec: SegmenterSpec, images: Mapping[str, Image]) -> dict[str
                 f"{spec.name} needs values in {need.value_unit} for channel {need.name!r}, not {image.value_unit}"
             )
         if spec.needs_mm and image.grid.unit == "px":
-            raise InputError(f"{spec.name} works in mm, and channel {need.name!r} has no physical size; give --spacing")
+            raise InputError(
+                f"{spec.name} works in mm, and channel {need.name!r} has no physical size; give --spacing"
+            )
     return matched
 
 
@@ -88,6 +90,8 @@ def require_common_space(images: Mapping[str, Image], *, declared: bool) -> None
 def _check_names(name: str, needed: list[str], given: list[str]) -> None:
     if missing := [channel for channel in needed if channel not in given]:
         example = " ".join(f"--channel {channel}=FILE" for channel in needed)
-        raise InputError(f"{name} needs channels {', '.join(needed)}; missing: {', '.join(missing)} (give {example})")
+        raise InputError(
+            f"{name} needs channels {', '.join(needed)}; missing: {', '.join(missing)} (give {example})"
+        )
     if extra := [channel for channel in given if channel not in needed]:
         raise InputError(f"{name} takes channels {', '.join(needed)}; it does not know {', '.join(extra)}")

@@ -175,7 +175,9 @@ def _restored(
 ) -> Segmentation:
     native = images[reference].grid
     if not same_grid(answer.grid, order.grid(native)):
-        raise GridMismatchError("the segmenter answered on another grid than its reference channel's: a fault in it")
+        raise GridMismatchError(
+            "the segmenter answered on another grid than its reference channel's: a fault in it"
+        )
     made_by = replace(
         answer.made_by,
         images=tuple(ImageDigest(name, image.digest) for name, image in images.items()),
@@ -206,8 +208,8 @@ def _require_memory(engine: Segmenter, needed: int, run: Run) -> None:
     available = run.memory_bytes or psutil.virtual_memory().available
     if needed > available:
         raise ResourceError(
-            f"{engine.spec.name} would need about {needed / 2**30:.1f} GiB on this image and {available / 2**30:.1f} GiB "
-            "are free; crop the image or close other programs"
+            f"{engine.spec.name} would need about {needed / 2**30:.1f} GiB on this image and "
+            f"{available / 2**30:.1f} GiB are free; crop the image or close other programs"
         )
 
 

@@ -1,0 +1,1 @@
+"""Timed comparisons, each one command that prints its machine and a ratio."""

@@ -1,0 +1,152 @@
+"""`medseg info`: what is this path?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medseg.cli import options as opt
+
+if TYPE_CHECKING:
+    from medseg.domain import Source
+    from medseg.workflows.info import Info
+
+
+def command(
+    path: Annotated[Path, typer.Argument(help="A file, series, study, dataset or model.")],
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Read every case of a dataset and look for faults.")
+    ] = True,
+    json: opt.Json = False,
+) -> None:
+    """Say what a path is, and what is wrong with it: geometry, verdicts on slices, labels, channels."""
+    from medseg.cli.output import emit
+    from medseg.cli.progress import running
+    from medseg.workflows.info import info
+
+    with running(quiet=json) as run:
+        found = info(path, check=check, run=run)
+    if json:
+        emit("info", as_plain(found))
+    elif found.kind == "dataset":
+        _print_dataset(found)
+    elif found.kind == "model":
+        print_card(found)
+    else:
+        _print_sources(found)
+
+
+def as_plain(found: "Info") -> dict[str, Any]:
+    """The JSON of an Info."""
+    from dataclasses import asdict
+
+    plain: dict[str, Any] = {"kind": found.kind, "path": found.path}
+    if found.dataset is not None:
+        plain["dataset"] = asdict(found.dataset)
+        plain["checks"] = {case: [asdict(item) for item in findings] for case, findings in found.checks}
+    if found.card is not None:
+        plain["card"] = asdict(found.card)
+    plain["sources"] = [_source(source) for source in found.sources]
+    return plain
+
+
+def print_card(found: "Info") -> None:
+    """A model card for people."""
+    from medseg.cli.output import print_table
+
+    card = found.card
+    assert card is not None  # noqa: S101 - for the type checker
+    print(f"{card.name} {card.version}: {card.title}\n{card.summary}\n")
+    rows = [
+        ("channels", ", ".join(f"{item.name} ({item.modality or 'any'})" for item in card.channels)),
+        ("labels", ", ".join(f"{item.value} {item.name}" for item in card.table.labels)),
+        ("regions", ", ".join(item.name for item in card.table.regions)),
+        ("model grid", f"{card.spacing} mm" if card.spacing else "native"),
+        ("trained", "; ".join(f"{key}: {value}" for key, value in card.trained)),
+        ("intended use", card.intended_use),
+        *(("limit", limit) for limit in card.limits),
+        ("licence", card.licence),
+        ("attribution", card.attribution),
+        ("folder", found.path),
+    ]
+    print_table(("", ""), rows)
+    quality = [
+        (
+            item.label,
+            item.quantity,
+            f"{item.mean:.3f}",
+            f"{item.low:.3f} to {item.high:.3f}",
+            item.cases,
+            item.command,
+        )
+        for item in card.quality
+    ]
+    if quality:
+        print_table(("label", "quantity", "mean", "interval", "cases", "command"), quality)
+
+
+def _print_sources(found: "Info") -> None:
+    from medseg.cli.output import print_findings, print_table
+    from medseg.workflows.info import describe_grid
+
+    rows = [
+        (
+            source.format,
+            source.series_uid,
+            source.volume,
+            source.modality,
+            source.verdict.value,
+            describe_grid(source.grid) if source.grid else "no grid",
+            source.value_unit,
+            source.description,
+        )
+        for source in found.sources
+    ]
+    print_table(("format", "series", "volume", "modality", "verdict", "grid", "unit", "description"), rows)
+    print_findings(dict.fromkeys(finding for source in found.sources for finding in source.findings))
+
+
+def _print_dataset(found: "Info") -> None:
+    from medseg.cli.output import print_table
+
+    dataset = found.dataset
+    assert dataset is not None  # noqa: S101 - for the type checker
+    labels = (
+        ", ".join(f"{item.value} {item.name}" for item in dataset.table.labels)
+        if dataset.table
+        else "not stated"
+    )
+    references = sum(case.reference is not None for case in dataset.cases)
+    print(
+        f"{dataset.name} ({dataset.kind}): {len(dataset.cases)} cases of {len(dataset.subjects)} subjects, "
+        f"{references} with a reference; channels {', '.join(dataset.channels)}; labels {labels}"
+    )
+    faults = [
+        (case, item.severity, item.code, item.message) for case, items in found.checks for item in items
+    ]
+    if faults:
+        print_table(("case", "severity", "code", "finding"), faults)
+    elif found.checks:
+        print("every case was read; nothing is wrong with them")
+
+
+def _source(source: "Source") -> dict[str, Any]:
+    from medseg.workflows.info import describe_grid
+
+    return {
+        "format": source.format,
+        "series": source.series_uid,
+        "volume": source.volume,
+        "modality": source.modality,
+        "verdict": source.verdict.value,
+        "grid": describe_grid(source.grid) if source.grid else None,
+        "shape": list(source.grid.shape) if source.grid else None,
+        "affine": source.grid.affine.tolist() if source.grid else None,
+        "unit": source.grid.unit if source.grid else None,
+        "value_unit": source.value_unit,
+        "description": source.description,
+        "findings": [
+            {"code": item.code, "severity": item.severity, "message": item.message}
+            for item in source.findings
+        ],
+    }

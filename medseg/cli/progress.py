@@ -1,0 +1,77 @@
+"""Progress with time left, on stderr: a bar on a terminal, a line every few seconds elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from medseg.errors import ConfigError
+
+if TYPE_CHECKING:
+    from medseg.domain import Run
+
+__all__ = ["running"]
+
+#: Seconds between two lines when stderr is no terminal.
+_LINE_EVERY_S = 10.0
+
+
+@contextmanager
+def running(
+    device: str = "auto", *, seed: int = 0, threads: int | None = None, quiet: bool = False
+) -> "Iterator[Run]":
+    """A Run whose progress is shown while the block runs."""
+    from medseg.domain import Run
+
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise ConfigError(f"--device is auto, cpu, cuda or mps, not {device!r}")
+    if quiet:
+        yield Run(device=device, seed=seed, threads=threads)  # type: ignore[arg-type]
+    elif sys.stderr.isatty():
+        yield from _with_bar(device, seed, threads)
+    else:
+        yield Run(device=device, seed=seed, threads=threads, progress=_Lines())  # type: ignore[arg-type]
+
+
+def _with_bar(device: str, seed: int, threads: int | None) -> "Iterator[Run]":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from medseg.domain import Run
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(done: int, total: int | None, what: str) -> None:
+            name = what.partition(":")[0]
+            if name not in tasks:
+                tasks[name] = bar.add_task(what, total=total)
+            bar.update(tasks[name], completed=done, total=total, description=what)
+
+        yield Run(device=device, seed=seed, threads=threads, progress=show)  # type: ignore[arg-type]
+
+
+class _Lines:
+    """Progress as occasional lines, for logs."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+        self.last = self.start
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        now = time.monotonic()
+        if now - self.last < _LINE_EVERY_S:
+            return
+        self.last = now
+        left = ""
+        if total and done:
+            left = f", about {(now - self.start) / done * (total - done):.0f} s left"
+        print(f"{what}: {done}/{total if total is not None else '?'}{left}", file=sys.stderr, flush=True)

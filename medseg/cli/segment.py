@@ -1,0 +1,144 @@
+"""`medseg segment`: images to a mask."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medseg.cli import options as opt
+from medseg.errors import InputError, PartialFailure
+
+
+def command(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Method or model: a name from 'medseg methods' or 'medseg models', or a bundle's folder."
+        ),
+    ],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="A file, a DICOM folder, a dataset, a CSV of cases, or a folder of images."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The mask to write; a folder for many cases.")] = ...,  # type: ignore[assignment]
+    channel: opt.Channels = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--param", metavar="FIELD=VALUE", help="A parameter; lists as JSON."),
+    ] = None,
+    within: Annotated[Path | None, typer.Option(help="A mask; outside it all is background.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Seeds as JSON.")] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also write class probabilities beside the mask.")
+    ] = False,
+    device: opt.Device = "auto",
+    same_space: opt.SameSpace = False,
+    series: opt.Series = None,
+    volume: opt.Volume = None,
+    resample: opt.Resample = False,
+    affine: opt.AffineForm = None,
+    orientation: opt.Orientation = None,
+    slice_thickness: opt.SliceThickness = None,
+    spacing: opt.Spacing = None,
+    force: opt.Force = False,
+    json: opt.Json = False,
+) -> None:
+    """Segment an image, a DICOM folder, or many cases, by a method or a model.
+
+    The mask lies on the grid of the image, voxel for voxel; a .seg.json beside it says how it was made.
+
+    Examples: medseg segment otsu scan.nii.gz --out mask.nii.gz · medseg segment sarcoma --channel mr=mr.nii.gz
+    --channel pet=pet.nii.gz --same-space --out tumour.nii.gz
+    """
+    from medseg.cli.progress import running
+    from medseg.workflows.cases import find_cases, segment_cases
+    from medseg.workflows.segment import SegmentOptions, segment_files
+
+    settings = SegmentOptions(
+        parameters=tuple(opt.pairs(param, "-p").items()),
+        within=within,
+        prompts=prompts,
+        probabilities=probabilities,
+        same_space=same_space,
+        read=opt.read_options(
+            series=series,
+            volume=volume,
+            resample=resample,
+            affine=affine,
+            orientation=orientation,
+            slice_thickness=slice_thickness,
+            spacing=spacing,
+        ),
+        force=force,
+    )
+    channels = opt.channel_paths(channel)
+    paths = inputs or []
+    if bool(paths) == bool(channels):
+        raise InputError("give either an INPUT or --channel NAME=FILE for each channel")
+    cases = find_cases(paths[0]) if len(paths) == 1 else None
+    with running(device, quiet=json) as run:
+        if cases is not None:
+            results = segment_cases(name, cases, out, options=settings, run=run)
+        else:
+            result = segment_files(name, channels or {"image": _one(paths)}, out, options=settings, run=run)
+    if cases is not None:
+        print_results(results, as_json=json, command="segment")
+        return
+    _print_one(result, out, as_json=json)
+
+
+def print_results(results: "tuple[object, ...]", *, as_json: bool, command: str) -> None:
+    """The table of many cases; raises PartialFailure when some failed."""
+    from dataclasses import asdict
+
+    from medseg.cli.output import emit, print_table
+
+    rows = [asdict(item) for item in results]  # type: ignore[call-overload]
+    failed = [row for row in rows if row["state"] == "failed"]
+    if as_json:
+        emit(command, {"cases": rows, "failed": len(failed)})
+    else:
+        print_table(
+            ("case", "state", "seconds", "output", "reason"),
+            [(row["case"], row["state"], row["seconds"], row["output"], row["reason"]) for row in rows],
+        )
+    if failed and not as_json:
+        raise PartialFailure(f"{len(failed)} of {len(rows)} cases failed; the others are done")
+    if failed:
+        raise typer.Exit(PartialFailure.exit_code)
+
+
+def _one(paths: list[Path]) -> Path:
+    if len(paths) > 1:
+        raise InputError(
+            f"{len(paths)} inputs: give one file, one folder, or a CSV of cases; channels go as --channel NAME=FILE"
+        )
+    return paths[0]
+
+
+def _print_one(result: "object", out: Path, *, as_json: bool) -> None:
+    from medseg.cli.output import emit, print_findings, print_table
+    from medseg.domain import Segmentation
+
+    assert isinstance(result, Segmentation)  # noqa: S101 - for the type checker
+    import numpy as np
+
+    counts = np.bincount(result.labels.ravel(order="K"), minlength=256)
+    unit = "ml" if result.grid.unit == "mm" and result.grid.shape[2] > 1 else None
+    rows = []
+    for label in result.table.labels:
+        voxels = int(counts[label.value]) if label.value < counts.size else 0
+        rows.append(
+            (
+                label.value,
+                label.name,
+                voxels,
+                None if unit is None else f"{voxels * result.grid.voxel_volume / 1000:.4g}",
+            )
+        )
+    if as_json:
+        labels = [{"value": row[0], "name": row[1], "voxels": row[2]} for row in rows]
+        emit("segment", {"mask": str(out), "digest": result.digest, "labels": labels}, result.findings)
+        return
+    print_findings(result.findings)
+    print_table(("label", "name", "voxels", "ml"), rows, title=str(out))

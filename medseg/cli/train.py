@@ -1,0 +1,43 @@
+"""`medseg train`: a configuration and a dataset to a model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medseg.cli import options as opt
+
+
+def command(
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="A shipped configuration (hippocampus_3d, sarcoma_3d, glioma_2d) or a YAML file."
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes, such as data.root=FOLDER.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder of the run; an unfinished one with the same plan goes on.")
+    ] = ...,  # type: ignore[assignment]
+    fold: Annotated[int, typer.Option(min=0, help="Which fold of the split validates.")] = 0,
+    restart: Annotated[bool, typer.Option("--restart", help="Throw away a run with another plan.")] = False,
+    device: opt.Device = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default all.")] = None,
+    json: opt.Json = False,
+) -> None:
+    """Train one fold: preprocess, train, validate, and write a bundle that 'medseg segment' runs.
+
+    Example: medseg train hippocampus_3d data.root=Task04_Hippocampus --out runs/hippocampus
+    """
+    from medseg.cli.output import emit, say
+    from medseg.cli.progress import running
+    from medseg.workflows.train import train
+
+    with running(device, threads=threads, quiet=json) as run:
+        bundle = train(config, overrides or [], out=out, fold=fold, restart=restart, run=run)
+    if json:
+        emit("train", {"bundle": str(bundle)})
+        return
+    say(f"the model is in {bundle}; segment with: medseg segment {bundle} IMAGE --out mask.nii.gz")

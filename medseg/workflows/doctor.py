@@ -1,0 +1,120 @@
+"""Doctor: what is installed, what is missing, what is broken, how fast one convolution is."""
+
+import platform
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from medseg import plugins, settings
+from medseg.errors import MedsegError
+
+__all__ = ["Check", "examine"]
+
+_LIBRARIES = (
+    "torch",
+    "monai",
+    "lightning",
+    "numpy",
+    "simpleitk",
+    "nibabel",
+    "pydicom",
+    "weasyprint",
+    "typer",
+)
+#: Extra → the modules it brings; each must be importable.
+_EXTRAS = {
+    "napari": ("napari", "qtpy", "superqt"),
+    "tensorboard": ("tensorboard",),
+    "testing": ("pytest", "hypothesis"),
+}
+_BINDINGS = ("PySide6", "PyQt6", "PySide2", "PyQt5")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line: what was looked at, what was found, whether it is as it should be."""
+
+    name: str
+    found: str
+    ok: bool = True
+
+
+def examine(*, time_convolution: bool = True) -> tuple[Check, ...]:
+    """Versions, devices, extras, plugins, models, and seconds for one 3D convolution."""
+    checks = [Check("medseg", version("medseg")), Check("python", platform.python_version())]
+    checks += [_library(name) for name in _LIBRARIES]
+    checks += [_extra(name, modules) for name, modules in _EXTRAS.items()]
+    checks.append(_binding())
+    for group in (plugins.SEGMENTERS, plugins.READERS, plugins.WRITERS):
+        checks += [
+            Check(f"{group}: {name}", fault or f"from {owner}", fault is None)
+            for name, owner, fault in plugins.check(group)
+        ]
+    checks += _models()
+    checks += _devices(time_convolution=time_convolution)
+    return tuple(checks)
+
+
+def _library(name: str) -> Check:
+    try:
+        return Check(name, version(name))
+    except PackageNotFoundError:
+        return Check(name, "not installed; run pip install medseg again", ok=False)
+
+
+def _extra(name: str, modules: tuple[str, ...]) -> Check:
+    missing = [module for module in modules if find_spec(module) is None]
+    if not missing:
+        return Check(f"extra {name}", "installed")
+    return Check(f"extra {name}", f"not installed ({', '.join(missing)}); pip install 'medseg[{name}]'")
+
+
+def _binding() -> Check:
+    found = [name for name in _BINDINGS if find_spec(name) is not None]
+    hint = "none; the viewer needs one: pip install 'medseg[all]' brings PySide6"
+    return Check("Qt binding", ", ".join(found) or hint)
+
+
+def _models() -> list[Check]:
+    from medseg.models import read_card
+
+    checks = []
+    for folder in settings.model_folders():
+        for card in sorted(folder.glob("*/card.yaml")):
+            try:
+                checks.append(Check(f"model {card.parent.name}", read_card(card.parent).title))
+            except MedsegError as error:
+                checks.append(Check(f"model {card.parent.name}", str(error), ok=False))
+    return checks
+
+
+def _devices(*, time_convolution: bool) -> list[Check]:
+    try:
+        import torch
+    except ImportError as error:
+        return [Check("torch", f"can't be loaded: {error}", ok=False)]
+    names = ["cpu"]
+    if torch.cuda.is_available():
+        names += [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    checks = [Check("devices", f"{', '.join(names)}; {torch.get_num_threads()} threads")]
+    if time_convolution:
+        seconds = _convolution_seconds()
+        checks.append(
+            Check("3D convolution", f"{seconds * 1000:.0f} ms (16 to 16 channels, 3×3×3, on 96³, cpu)")
+        )
+    return checks
+
+
+def _convolution_seconds() -> float:
+    import torch
+
+    layer = torch.nn.Conv3d(16, 16, 3, padding=1)
+    values = torch.zeros(1, 16, 96, 96, 96)
+    with torch.inference_mode():
+        layer(values)
+        start = time.perf_counter()
+        layer(values)
+    return time.perf_counter() - start

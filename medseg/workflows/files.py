@@ -1,0 +1,64 @@
+"""Reading and writing for scripts: the doors of `io`, with keywords instead of options."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from medseg.domain import Dataset, Image, ReadOptions, Segmentation
+
+__all__ = ["open_dataset", "read", "read_segmentation", "write"]
+
+
+def read(path: str | Path, *, channel: str = "image", **options: Any) -> Image:
+    """Read one image from a file or DICOM folder.
+
+    Parameters
+    ----------
+    path
+        NIfTI, NRRD, MHA, PNG, TIFF, JPEG, or a DICOM file or folder.
+    channel
+        Name the image gets.
+    **options
+        Fields of `ReadOptions`: series, volume, resample, affine, orientation, slice_thickness, spacing.
+
+    Raises
+    ------
+    InputError
+        If nothing or more than one thing can be read; the message lists the ids.
+    """
+    from medseg import io
+
+    return replace(io.read(Path(path), options=ReadOptions(**options)), channel=channel)
+
+
+def read_segmentation(path: str | Path, *, labels: str | Path | None = None, **options: Any) -> Segmentation:
+    """Read a mask with its sidecar, or with names from a `labels` file.
+
+    Raises
+    ------
+    LabelError
+        If its values are no whole numbers.
+    """
+    from medseg import io
+
+    return io.read_segmentation(
+        Path(path), options=ReadOptions(**options), labels=None if labels is None else Path(labels)
+    )
+
+
+def write(value: Image | Segmentation, path: str | Path, *, force: bool = False) -> Path:
+    """Write an image or a mask (with its sidecar); the suffix names the format."""
+    from medseg import io
+
+    if isinstance(value, Segmentation):
+        return io.write_segmentation(value, Path(path), force=force)
+    return io.write_image(value, Path(path), force=force)
+
+
+def open_dataset(path: str | Path, *, channels: Mapping[str, str] | None = None) -> Dataset:
+    """Open a dataset of any known layout; `channels` renames them."""
+    from medseg.io import datasets
+
+    found = datasets.open_dataset(Path(path))
+    return datasets.rename_channels(found, channels) if channels else found

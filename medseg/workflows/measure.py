@@ -1,0 +1,159 @@
+"""Measure: on values, and on files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from medseg.domain import Finding, Grid, Image, InputRef, ReadOptions, Record, Segmentation
+from medseg.domain.values import as_details
+from medseg.errors import GridMismatchError
+from medseg.geometry import require_same_grid, same_grid
+from medseg.workflows.channels import Images, as_mapping, read_channels
+from medseg.workflows.record import build_record, write_record
+
+__all__ = ["MeasureOptions", "measure", "measure_files"]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOptions:
+    """What `measure_files` may be told beside paths.
+
+    Parameters
+    ----------
+    labels
+        A table for a mask without one: `{value: name}` or a full table, YAML or JSON.
+    subject
+        Pseudonym for the record.
+    contours
+        Where to write every label's outline in mm as JSON.
+    same_space
+        Declares that a channel on another grid shares the mask's world space.
+    resample
+        Bring a mask that lies on another grid of the same space onto the first image's grid.
+    read
+        How to read images and mask.
+    force
+        Whether existing outputs may be replaced.
+    """
+
+    labels: Path | None = None
+    subject: str | None = None
+    contours: Path | None = None
+    same_space: bool = False
+    resample: bool = False
+    read: ReadOptions = ReadOptions()
+    force: bool = False
+
+
+def measure(
+    segmentation: Segmentation,
+    images: Images | None = None,
+    *,
+    subject: str | None = None,
+    same_space: bool = False,
+) -> Record:
+    """Measure every label and region; intensities of each image too.
+
+    Parameters
+    ----------
+    segmentation
+        What to measure.
+    images
+        One image or several by channel. One of them must lie on the mask's grid; the others share its
+        world space (by UID, or declared by `same_space`).
+    subject
+        Pseudonym; by default `case-` and eight hex digits of the image's digest.
+
+    Raises
+    ------
+    GridMismatchError
+        If no image lies on the mask's grid, or the common space is unknown; the message names the likely fault.
+    """
+    from medseg.measure import measure as measure_values
+
+    channels = {} if images is None else as_mapping(images)
+    findings = []
+    if channels:
+        segmentation, finding = _aligned(segmentation, channels)
+        findings = [finding] if finding else []
+        _require_space(segmentation.grid, channels, declared=same_space)
+    measurements = measure_values(segmentation, channels)
+    return build_record(segmentation, channels, measurements, subject=subject, findings=tuple(findings))
+
+
+def measure_files(
+    mask: Path,
+    images: Mapping[str, Path],
+    out: Path,
+    *,
+    options: MeasureOptions | None = None,
+) -> Record:
+    """Read a mask and its images, measure, write the Record (and contours); returns the Record."""
+    from medseg.io import read_segmentation
+    from medseg.io.atomic import require_absent, write_bytes
+
+    options = options or MeasureOptions()
+    for path in (out, options.contours):
+        if path is not None:
+            require_absent(path, force=options.force)
+    segmentation = read_segmentation(mask, options=_for_mask(options.read), labels=options.labels)
+    channels = read_channels(images, options.read)
+    if options.resample and channels:
+        segmentation = _resampled(segmentation, next(iter(channels.values())).grid)
+    record = measure(segmentation, channels or None, subject=options.subject, same_space=options.same_space)
+    record = replace(record, inputs=tuple(_with_path(item, mask) for item in record.inputs))
+    if options.contours is not None:
+        import json
+
+        from medseg.measure import contours
+
+        write_bytes(options.contours, json.dumps(contours(segmentation)).encode(), force=options.force)
+    write_record(record, out, force=options.force)
+    return record
+
+
+def _with_path(item: InputRef, mask: Path) -> InputRef:
+    return replace(item, path=str(mask)) if item.role == "mask" else item
+
+
+def _for_mask(options: ReadOptions) -> ReadOptions:
+    # A series or volume chosen for the image says nothing about the mask's file.
+    return replace(options, series=None, volume=None)
+
+
+def _aligned(segmentation: Segmentation, images: Mapping[str, Image]) -> tuple[Segmentation, Finding | None]:
+    for image in images.values():
+        if same_grid(image.grid, segmentation.grid):
+            return segmentation, None
+    first = next(iter(images.values()))
+    finding = require_same_grid(first.grid, segmentation.grid)
+    snapped = replace(segmentation.grid, affine=first.grid.affine)
+    return replace(segmentation, grid=snapped), finding
+
+
+def _require_space(grid: Grid, images: Mapping[str, Image], *, declared: bool) -> None:
+    for name, image in images.items():
+        one, two = grid.frame_of_reference, image.grid.frame_of_reference
+        if same_grid(image.grid, grid) or declared or (one and one == two):
+            continue
+        raise GridMismatchError(
+            f"channel {name!r} is on another grid than the mask and nothing says that they share one space; "
+            "if they do, say so with --same-space"
+        )
+
+
+def _resampled(segmentation: Segmentation, grid: Grid) -> Segmentation:
+    from medseg.geometry.resample import resample
+
+    if same_grid(grid, segmentation.grid):
+        return segmentation
+    labels = resample(segmentation.labels, segmentation.grid, grid, interpolation="nearest")
+    before = int((segmentation.labels > 0).sum()) * segmentation.grid.voxel_volume / 1000
+    after = int((labels > 0).sum()) * grid.voxel_volume / 1000
+    finding = Finding(
+        "mask.resampled",
+        "warning",
+        f"The mask lay on another grid and was resampled to the image's: {before:.3f} ml became {after:.3f} ml.",
+        as_details(before_ml=before, after_ml=after),
+    )
+    return replace(segmentation, labels=labels, grid=grid, findings=(*segmentation.findings, finding))

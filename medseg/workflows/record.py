@@ -1,0 +1,139 @@
+"""Where names, files, measurements and provenance meet: the Record."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from medseg.domain import Finding, Image, InputRef, Measurement, Record, Segmentation
+from medseg.domain.values import Details, as_details
+
+__all__ = ["add_file_names", "build_record", "read_record", "write_record"]
+
+#: Libraries whose version can change a digit.
+_LIBRARIES = ("numpy", "scipy", "simpleitk", "connected-components-3d", "edt")
+
+
+def build_record(
+    segmentation: Segmentation,
+    images: Mapping[str, Image],
+    measurements: tuple[Measurement, ...],
+    *,
+    subject: str | None = None,
+    mask_path: Path | None = None,
+    findings: tuple[Finding, ...] = (),
+) -> Record:
+    """Everything a report says, from what was measured.
+
+    `subject` defaults to `case-` and eight hex digits of the first image's (else the mask's) digest, so a
+    record never carries an identity by accident.
+    """
+    refs = tuple(_image_ref(name, image) for name, image in images.items())
+    mask = InputRef(
+        "mask", "" if mask_path is None else str(mask_path), segmentation.digest, segmentation.grid
+    )
+    seed = refs[0].digest if refs else mask.digest
+    carried = [finding for image in images.values() for finding in image.findings]
+    everything = tuple(dict.fromkeys([*segmentation.findings, *carried, *findings]))
+    return Record(
+        subject=subject or f"case-{seed[:8]}",
+        inputs=(*refs, mask),
+        table=segmentation.table,
+        measurements=measurements,
+        made_by=segmentation.made_by,
+        findings=everything,
+        versions=_versions(),
+        model=_model_facts(segmentation.made_by.segmenter),
+    )
+
+
+def write_record(record: Record, path: Path, *, force: bool = False) -> Path:
+    """Write the JSON; paths of inputs are stored relative to it, with forward slashes."""
+    from medseg.io.atomic import write_bytes
+    from medseg.report import record_to_json
+
+    return write_bytes(path, record_to_json(add_file_names(record, path.parent)), force=force)
+
+
+def read_record(path: str | Path) -> Record:
+    """Read a Record from its JSON.
+
+    Raises
+    ------
+    InputError
+        If the file is no Record, or of a version this medseg can't read.
+    """
+    from medseg.errors import InputError
+    from medseg.report import record_from_json
+
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"can't read {path}: {error.strerror or error}") from error
+    return record_from_json(data)
+
+
+def add_file_names(record: Record, folder: Path) -> Record:
+    """The record with input paths relative to `folder`."""
+    return replace(
+        record, inputs=tuple(replace(item, path=_relative(item.path, folder)) for item in record.inputs)
+    )
+
+
+def _relative(path: str, folder: Path) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(os.path.relpath(Path(path).resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive on Windows
+        return Path(path).resolve().as_posix()
+
+
+def _image_ref(name: str, image: Image) -> InputRef:
+    source = image.source
+    return InputRef(
+        role="image",
+        path="" if source is None else source.uri,
+        digest=image.digest,
+        grid=image.grid,
+        channel=name,
+        modality=image.modality,
+        value_unit=image.value_unit,
+        series_uid=None if source is None else source.series_uid,
+        volume=None if source is None else source.volume,
+        details=() if source is None else source.details,
+    )
+
+
+def _versions() -> Details:
+    found: dict[str, Any] = {"medseg": version("medseg")}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return as_details(**found)
+
+
+def _model_facts(segmenter: str) -> Details:
+    from medseg.workflows.segmenters import model_folder
+
+    folder = model_folder(segmenter)
+    if folder is None:
+        return ()
+    from medseg.models import read_card
+
+    card = read_card(folder)
+    trained = "; ".join(
+        f"{key}: {value}" for key, value in card.trained if key in ("data", "cases", "subjects")
+    )
+    return as_details(
+        name=card.name,
+        version=card.version,
+        trained_on=trained,
+        intended_use=card.intended_use,
+        limits=" ".join(card.limits),
+        licence=card.licence,
+    )

@@ -1,0 +1,1 @@
+"""Widgets; Qt stays in here."""

@@ -1,0 +1,55 @@
+"""Reader: every format that medseg reads, as image layers with true scale, units and affine."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from medseg.domain import ReadOptions, Source
+from medseg.errors import InputError
+from medseg.workflows import info, read
+from napari_medseg.layers import LayerData, image_layer, labels_layer
+
+__all__ = ["get_reader"]
+
+#: A file with more volumes than this is not opened as a whole; one is picked on the command line.
+MAX_VOLUMES = 6
+
+
+def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
+    """Return the reading function when medseg knows this path, else None."""
+    first = path[0] if isinstance(path, list) else path
+    try:
+        found = info(first, check=False)
+    except InputError:
+        return None
+    return read_layers if found.kind == "images" and found.sources else None
+
+
+def read_layers(path: str | list[str]) -> list[LayerData]:
+    """Layers of one path or several; a mask with a sidecar becomes a labels layer."""
+    paths = path if isinstance(path, list) else [path]
+    return [layer for item in paths for layer in _layers(Path(item))]
+
+
+def _layers(path: Path) -> list[LayerData]:
+    from medseg.workflows import is_mask, read_segmentation
+
+    stem = path.name.split(".", maxsplit=1)[0]
+    if is_mask(path):
+        return [labels_layer(read_segmentation(path), stem)]
+    sources = [source for source in info(path, check=False).sources if source.grid is not None]
+    if len(sources) <= 1:
+        return [image_layer(read(path), stem)]
+    if len(sources) > MAX_VOLUMES:
+        raise InputError(
+            f"{path.name} holds {len(sources)} volumes; pick one with 'medseg convert {path.name} OUT --volume ID' "
+            "(see 'medseg info')"
+        )
+    return [
+        image_layer(read(path, **_choice(source)), f"{stem} {source.volume or source.description}")
+        for source in sources
+    ]
+
+
+def _choice(source: Source) -> dict[str, str | None]:
+    options = ReadOptions(series=source.series_uid, volume=source.volume)
+    return {"series": options.series, "volume": options.volume}
