@@ -1,0 +1,154 @@
+"""Files and folders that are whole or absent: written beside their name, then renamed."""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from medseg.errors import OutputError
+from medseg.io.names import suffix_of
+
+__all__ = ["require_absent", "staged_file", "staged_folder", "write_bytes"]
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; make room and try again",
+    errno.EDQUOT: "the disk quota is used up; make room and try again",
+    errno.EACCES: "no permission; choose another place",
+    errno.EPERM: "no permission; choose another place",
+    errno.EROFS: "the disk is read-only; choose another place",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+}
+
+
+def require_absent(path: str | Path, *, force: bool = False) -> None:
+    """Refuse a name that is taken, before any work is done.
+
+    Raises
+    ------
+    OutputError
+        If a file exists there and may not be replaced, or a folder has that name.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder; give the name of a file in it")
+        if not force and (path.exists() or path.is_symlink()):
+            raise OutputError(f"{path} exists already; choose another name, or replace it with --force")
+    except PermissionError as error:
+        raise _refusal(path, error) from error
+
+
+@contextmanager
+def staged_file(path: str | Path, *, force: bool = False) -> Iterator[Path]:
+    """Give a free name beside `path`; what was written there becomes `path` when the block succeeds.
+
+    The name keeps the suffixes, by which libraries choose the format. Missing folders are made. If the
+    block fails or is interrupted, nothing stays behind and what stood at `path` is as it was.
+
+    Raises
+    ------
+    OutputError
+        If `path` exists and may not be replaced, the disk is full, or there is no permission.
+    """
+    path = Path(path)
+    require_absent(path, force=force)
+    staged = path.with_name(f".medseg-{secrets.token_hex(4)}{suffix_of(path)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield staged
+        _flush(staged)
+        require_absent(path, force=force)
+        staged.replace(path)
+    except OSError as error:
+        if isinstance(error, OutputError) or error.errno is None:
+            raise
+        raise _refusal(path, error) from error
+    finally:
+        with suppress(OSError):
+            staged.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged_folder(path: str | Path, *, force: bool = False) -> Iterator[Path]:
+    """Give an empty folder beside `path` that becomes `path` when the block succeeds.
+
+    An empty folder at `path` counts as absent. With `force` the old folder stays until the new one is
+    complete.
+
+    Raises
+    ------
+    OutputError
+        As for `staged_file`; also if `path` is the working folder or holds it.
+    """
+    path = Path(path).absolute()
+    _require_free_folder(path, force=force)
+    staged = path.with_name(f".medseg-{secrets.token_hex(4)}")
+    try:
+        staged.mkdir(parents=True)
+        yield staged
+        _require_free_folder(path, force=force)
+        _swap(staged, path)
+    except OSError as error:
+        if isinstance(error, OutputError) or error.errno is None:
+            raise
+        raise _refusal(path, error) from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def write_bytes(path: str | Path, data: bytes, *, force: bool = False) -> Path:
+    """Write a whole file or none; returns its path.
+
+    Raises
+    ------
+    OutputError
+        If it exists and may not be replaced, the disk is full, or there is no permission.
+    """
+    path = Path(path)
+    with staged_file(path, force=force) as staged:
+        staged.write_bytes(data)
+    return path
+
+
+def _require_free_folder(path: Path, *, force: bool) -> None:
+    if path.is_dir():
+        if force and (path == Path.cwd() or path in Path.cwd().parents or path == Path.home()):
+            raise OutputError(f"{path} is the working or home folder and can't be replaced as a whole")
+        if not force and any(path.iterdir()):
+            raise OutputError(
+                f"folder {path} exists already; choose another name, or replace it with --force"
+            )
+    elif path.exists() or path.is_symlink():
+        raise OutputError(f"{path} is a file; give the name of a folder")
+
+
+def _swap(staged: Path, path: Path) -> None:
+    if not path.exists():
+        staged.replace(path)
+        return
+    old = path.with_name(f".medseg-{secrets.token_hex(4)}")
+    path.replace(old)
+    try:
+        staged.replace(path)
+    except BaseException:
+        old.replace(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _flush(staged: Path) -> None:
+    # A rename can reach the disk before the bytes do; after a power cut the file would be empty.
+    descriptor = os.open(staged, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refusal(path: Path, error: OSError) -> OutputError:
+    reason = _REASONS.get(error.errno or 0, error.strerror or "the system refused")
+    return OutputError(f"{path} can't be written: {reason}")

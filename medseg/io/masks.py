@@ -1,0 +1,185 @@
+"""From an image of whole numbers to a Segmentation: rounding, refusals, names."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Finding, Image, Label, LabelTable, Provenance, Segmentation, Source
+from medseg.domain.segmentation import smallest_unsigned
+from medseg.domain.values import as_details
+from medseg.errors import ConfigError, LabelError
+from medseg.geometry import Agreement, compare_grids
+from medseg.io.names import suffix_of
+from medseg.io.sidecar import Sidecar, read_sidecar
+from medseg.io.values import NOT_FINITE, freeze
+
+__all__ = ["LABEL_DETAIL", "read_table", "segmentation_of"]
+
+#: Values this close to a whole number are that number: rounding by slopes and float files.
+ROUNDING = 1e-3
+#: Readers of formats that name labels put `label.<value>` into the Source's details.
+LABEL_DETAIL = "label."
+#: More labels than this, and the file is rather an image than a mask.
+MANY_LABELS = 255
+
+
+def segmentation_of(image: Image, source: Source, *, labels: Path | None = None) -> Segmentation:
+    """The Segmentation that an image of label values is.
+
+    Raises
+    ------
+    LabelError
+        If values are negative, too large or not whole, or the format loses values (JPEG).
+    """
+    name = source.uri
+    _require_lossless(image, name)
+    values, findings = _whole(image.array, name)
+    findings = (*image.findings, *findings)
+    sidecar, more = read_sidecar(Path(name), values)
+    findings += more
+    grid = image.grid
+    if sidecar is None and source.format == "raster":
+        values, more = _from_black_and_white(values)
+        findings += more
+    if sidecar is not None:
+        grid, more = _grid(image, sidecar)
+        findings = tuple(dict.fromkeys((*sidecar.findings, *findings, *more)))
+    present = tuple(int(value) for value in np.flatnonzero(np.bincount(values.ravel(order="K"))) if value)
+    table, more = _table(present, sidecar, labels, source)
+    return Segmentation(
+        freeze(values),
+        grid,
+        table,
+        made_by=Provenance() if sidecar is None else sidecar.made_by,
+        findings=(*findings, *more),
+    )
+
+
+def read_table(path: Path) -> LabelTable:
+    """A label table from YAML or JSON: `value: name` pairs, `name: value` pairs, or a table in full.
+
+    Raises
+    ------
+    ConfigError
+        If the file is none of these.
+    """
+    import yaml
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        text = path.read_text("utf-8")
+        content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+        if isinstance(content, dict) and "labels" in content:
+            return TypeAdapter(LabelTable).validate_python(content)
+        return _from_pairs(content)
+    except OSError as error:
+        raise ConfigError(f"labels file {path} can't be read: {error.strerror or error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"labels file {path}: {where}: {first['msg']}") from error
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"labels file {path} is no table (`1: liver`, one per line): {reason}") from error
+
+
+def _from_pairs(content: Any) -> LabelTable:
+    if not isinstance(content, dict) or not content:
+        raise ValueError("it holds no pairs")
+    swapped = all(isinstance(value, int) for value in content.values())
+    pairs = [(value, key) if swapped else (key, value) for key, value in content.items()]
+    return LabelTable(tuple(Label(int(value), str(name)) for value, name in pairs if int(value)))
+
+
+def _require_lossless(image: Image, name: str) -> None:
+    if suffix_of(name) in (".jpg", ".jpeg"):
+        raise LabelError(f"{name}: JPEG changes values, so it can't hold a mask; export it as PNG")
+    if any(finding.code == NOT_FINITE for finding in image.findings):
+        raise LabelError(f"{name} holds NaN or infinity; labels are whole numbers")
+
+
+def _whole(array: NDArray[Any], name: str) -> tuple[NDArray[Any], tuple[Finding, ...]]:
+    findings: tuple[Finding, ...] = ()
+    whole = array
+    if array.dtype.kind == "f":
+        whole = np.rint(array)
+        off = np.abs(array - whole)
+        worst = np.unravel_index(int(off.argmax()), off.shape)
+        if off[worst] > ROUNDING:
+            raise LabelError(
+                f"{name} is no mask: it holds {float(array[worst]):.6g}, and labels are whole numbers"
+            )
+        if off[worst] > 0:
+            message = f"Labels were up to {float(off[worst]):.2g} away from whole numbers and were rounded."
+            findings = (Finding("labels.rounded", "info", message, as_details(largest=float(off[worst]))),)
+    low, high = int(whole.min()), int(whole.max())
+    if low < 0 or high > 65535:
+        raise LabelError(f"{name} is no mask: it holds {low if low < 0 else high}, and labels are 0 to 65535")
+    if whole.dtype.kind != "u":
+        whole = whole.astype(np.uint8 if high < 256 else np.uint16, order="K")
+    return smallest_unsigned(whole), findings
+
+
+def _from_black_and_white(values: NDArray[Any]) -> tuple[NDArray[Any], tuple[Finding, ...]]:
+    if int(values.max()) != 255 or not np.isin(values, (0, 255)).all():
+        return values, ()
+    message = "The mask was black and white (0 and 255); white was read as label 1."
+    return (values == 255).astype(np.uint8), (Finding("labels.black_and_white", "info", message),)
+
+
+def _grid(image: Image, sidecar: Sidecar) -> tuple[Any, tuple[Finding, ...]]:
+    mine, kept = image.grid, sidecar.grid
+    if (
+        mine.unit == kept.unit
+        and mine.shape == kept.shape
+        and mine.orientation_known == kept.orientation_known
+    ):
+        found = compare_grids(mine, kept)
+        if found.agreement in (Agreement.SAME, Agreement.SNAPPED):
+            thickness = mine.slice_thickness or kept.slice_thickness
+            return replace(kept, slice_thickness=thickness), ()
+    return mine, (
+        Finding(
+            "sidecar.other_grid",
+            "warning",
+            "The mask lies elsewhere than when it was written (its header or the way of reading changed); "
+            "the file's own placement was used.",
+        ),
+    )
+
+
+def _table(
+    present: tuple[int, ...], sidecar: Sidecar | None, labels: Path | None, source: Source
+) -> tuple[LabelTable, tuple[Finding, ...]]:
+    if labels is not None:
+        return _completed(read_table(labels), present)
+    if sidecar is not None:
+        return sidecar.table, ()
+    named = [(key, value) for key, value in source.details if key.startswith(LABEL_DETAIL)]
+    if named:
+        table = LabelTable(
+            tuple(Label(int(key.removeprefix(LABEL_DETAIL)), str(name)) for key, name in named)
+        )
+        return _completed(table, present)
+    findings: tuple[Finding, ...] = ()
+    if len(present) > MANY_LABELS:
+        message = f"The mask has {len(present)} labels; it may be an image."
+        findings = (Finding("labels.many", "warning", message, as_details(labels=len(present))),)
+    return LabelTable.from_values(present), findings
+
+
+def _completed(table: LabelTable, present: tuple[int, ...]) -> tuple[LabelTable, tuple[Finding, ...]]:
+    missing = tuple(value for value in present if value not in table.values)
+    if not missing:
+        return table, ()
+    added = LabelTable.from_values(missing).labels
+    message = (
+        f"The table of labels has no name for {', '.join(map(str, missing[:10]))}, which the mask holds."
+    )
+    return LabelTable((*table.labels, *added), table.regions), (
+        Finding("labels.unnamed", "warning", message),
+    )

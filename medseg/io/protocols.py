@@ -1,0 +1,83 @@
+"""What a reader and a writer are; built-ins and plugins of others are held to the same."""
+
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
+
+from medseg.domain import Finding, Grid, Image, ReadOptions, Segmentation, Source
+from medseg.domain.source import Verdict
+
+__all__ = ["HEAD_BYTES", "Reader", "SegmentationReader", "Writer", "unreadable"]
+
+#: So many first bytes of a file are handed to `sniff`.
+HEAD_BYTES = 4096
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Turns the files of one format into images; registered in `medseg.readers`.
+
+    `name` is the plugin's and the `format` of the Sources it makes.
+    """
+
+    name: str
+
+    def sniff(self, path: Path, head: bytes) -> bool:
+        """Whether this reader claims the path, by its first bytes or suffix (a folder has no head)."""
+        ...
+
+    def inspect(self, path: Path) -> tuple[Source, ...]:
+        """Each volume by its header only; raises nothing but InputError, for content that is damaged."""
+        ...
+
+    def load(self, source: Source, options: ReadOptions) -> Image:
+        """Values of a source in physical units, with slope and intercept applied.
+
+        Answers of the user that hold for every format (orientation, spacing, thickness) are applied by
+        `medseg.io.read` afterwards.
+
+        Raises
+        ------
+        InputError
+            If the content is damaged, or leaves a choice that `options` does not make.
+        """
+        ...
+
+
+@runtime_checkable
+class SegmentationReader(Protocol):
+    """A reader whose format holds masks with their label table (DICOM SEG)."""
+
+    def load_segmentation(self, source: Source, options: ReadOptions) -> Segmentation | None:
+        """The mask; None if this source is an image."""
+        ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Writes values on a grid in one format; registered in `medseg.writers`.
+
+    `suffixes` are lower case, with their dots (`.nii.gz`).
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+
+    def write(self, array: NDArray[Any], grid: Grid, path: Path) -> None:
+        """Write (I, J, K) values to a path that does not exist yet.
+
+        Atomicity, re-reading and the sidecar are the business of `medseg.io.write`.
+
+        Raises
+        ------
+        InputError
+            If the format can't hold these values or this grid.
+        """
+        ...
+
+
+def unreadable(path: Path, reader: str, message: str) -> Source:
+    """Source of a file that can't be read, saying why."""
+    finding = Finding("source.unreadable", "error", message)
+    return Source(str(path), reader, verdict=Verdict.NOT_A_VOLUME, findings=(finding,))

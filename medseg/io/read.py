@@ -1,0 +1,143 @@
+"""The reading pipeline, the same for every format: bytes → Source → verdict → Image."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from medseg import plugins
+from medseg.domain import Image, ReadOptions, Segmentation, Source
+from medseg.errors import InputError, UnsupportedFormatError
+from medseg.io.answers import apply_answers
+from medseg.io.choose import choose, require_volume
+from medseg.io.masks import segmentation_of
+from medseg.io.names import suffix_of
+from medseg.io.protocols import HEAD_BYTES, Reader, SegmentationReader, unreadable
+
+__all__ = ["find_reader", "inspect", "read", "read_segmentation"]
+
+_PLAIN = ReadOptions()
+
+
+def find_reader(path: str | Path) -> Reader:
+    """The reader that claims a file or folder; the first by name if several do.
+
+    Raises
+    ------
+    InputError
+        If the path does not exist or can't be opened.
+    UnsupportedFormatError
+        If no reader claims it.
+    """
+    path = Path(path)
+    head = _head(path)
+    for _, reader in plugins.load_all(plugins.READERS):
+        if reader.sniff(path, head):
+            return cast("Reader", reader)
+    if path.is_dir():
+        raise UnsupportedFormatError(f"folder {path} holds no DICOM files; give an image file")
+    raise UnsupportedFormatError(
+        f"{path} is in no known format ({suffix_of(path) or 'no suffix'}); known: NIfTI, NRRD, MHA, DICOM, "
+        "PNG, TIFF, JPEG"
+    )
+
+
+def inspect(path: str | Path) -> tuple[Source, ...]:
+    """Every volume of a file or folder, by headers only; the unreadable ones say why and raise nothing.
+
+    Raises
+    ------
+    InputError
+        If the path does not exist.
+    UnsupportedFormatError
+        If no reader claims it.
+    """
+    path = Path(path)
+    return _inspect(find_reader(path), path)
+
+
+def read(path: str | Path, *, options: ReadOptions | None = None, source: Source | None = None) -> Image:
+    """One image in physical units, (I, J, K), on its own grid in RAS+ mm (or px).
+
+    Parameters
+    ----------
+    path
+        A file, or a folder with a DICOM series.
+    options
+        What to choose and what to state where the file leaves it open.
+    source
+        One of `inspect(path)`; nothing has to be chosen then.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or unfit, or several volumes are in it: the message lists their ids.
+    UnsupportedFormatError
+        If no reader claims it.
+    """
+    reader, chosen, options = _chosen(path, options, source)
+    return _load(reader, chosen, options)
+
+
+def read_segmentation(
+    path: str | Path, *, options: ReadOptions | None = None, labels: str | Path | None = None
+) -> Segmentation:
+    """A mask with the names and history of its sidecar, if it has one that belongs to it.
+
+    Parameters
+    ----------
+    path
+        A mask file of any format that `read` reads losslessly.
+    options
+        As for `read`.
+    labels
+        YAML or JSON with `value: name` pairs or a whole label table; goes before the sidecar's.
+
+    Raises
+    ------
+    LabelError
+        If values are negative, above 65535, or not within 1e-3 of a whole number.
+    InputError
+        As for `read`.
+    """
+    reader, chosen, options = _chosen(path, options, None)
+    table = None if labels is None else Path(labels)
+    if isinstance(reader, SegmentationReader):
+        found = reader.load_segmentation(chosen, options)
+        if found is not None:
+            return found
+    return segmentation_of(_load(reader, chosen, options), chosen, labels=table)
+
+
+def _chosen(
+    path: str | Path, options: ReadOptions | None, source: Source | None
+) -> tuple[Reader, Source, ReadOptions]:
+    path, options = Path(path), options or _PLAIN
+    if source is not None:
+        require_volume(source)
+        return cast("Reader", plugins.load(plugins.READERS, source.format)), source, options
+    reader = find_reader(path)
+    return reader, choose(path, _inspect(reader, path), options), options
+
+
+def _inspect(reader: Reader, path: Path) -> tuple[Source, ...]:
+    try:
+        return reader.inspect(path)
+    except InputError as error:
+        return (unreadable(path, reader.name, str(error)),)
+
+
+def _load(reader: Reader, source: Source, options: ReadOptions) -> Image:
+    image = reader.load(source, options)
+    return apply_answers(image if image.source else replace(image, source=source), options)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            return b""
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror or error}") from error

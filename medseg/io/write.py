@@ -1,0 +1,144 @@
+"""Writing: beside the final name, read again and compared, then renamed; a mask's sidecar goes first."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg import plugins
+from medseg.domain import Grid, Image, Segmentation
+from medseg.errors import InputError, MedsegError, OutputError, UnsupportedFormatError
+from medseg.geometry import Agreement, compare_grids
+from medseg.io.atomic import require_absent, staged_file, write_bytes
+from medseg.io.names import stem_of, suffix_of
+from medseg.io.protocols import Writer
+from medseg.io.read import read
+from medseg.io.sidecar import dump_sidecar, sidecar_path
+
+__all__ = ["find_writer", "write_image", "write_probabilities", "write_segmentation"]
+
+
+def find_writer(path: str | Path) -> Writer:
+    """The writer for a file name's suffix.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        If there is none; the message lists the suffixes.
+    """
+    suffix = suffix_of(path)
+    writers = [cast("Writer", writer) for _, writer in plugins.load_all(plugins.WRITERS)]
+    for writer in writers:
+        if suffix in writer.suffixes:
+            return writer
+    known = ", ".join(sorted({item for writer in writers for item in writer.suffixes}))
+    raise UnsupportedFormatError(f"{path} can't be written: {suffix or 'no suffix'} is none of {known}")
+
+
+def write_image(image: Image, path: str | Path, *, force: bool = False) -> Path:
+    """Write an image; its findings, modality and unit are not kept, as no plain format holds them.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and may not be replaced, or can't be written.
+    InputError
+        If the format can't hold the values or the grid, or a value is NaN or infinite.
+    """
+    path = Path(path)
+    writer = find_writer(path)
+    if image.array.dtype.kind == "f" and not np.isfinite(image.array).all():
+        raise InputError(f"{path} is not written: the image holds NaN or infinity")
+    with staged_file(path, force=force) as staged:
+        _write_checked(writer, image.array, image.grid, staged, path)
+    return path
+
+
+def write_segmentation(segmentation: Segmentation, path: str | Path, *, force: bool = False) -> Path:
+    """Write labels, and beside them names and history as `<stem>.seg.json`.
+
+    Instances are not kept in files, probabilities by `write_probabilities`.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and may not be replaced, can't be written, or its sidecar's place is taken by
+        that of another mask.
+    InputError
+        If the format can't hold the labels or the grid.
+    """
+    path = Path(path)
+    writer = find_writer(path)
+    sidecar = sidecar_path(path)
+    _require_own_sidecar(path, sidecar, segmentation, force=force)
+    with staged_file(path, force=force) as staged:
+        _write_checked(writer, segmentation.labels, segmentation.grid, staged, path)
+        write_bytes(sidecar, dump_sidecar(segmentation), force=True)
+    return path
+
+
+def write_probabilities(segmentation: Segmentation, path: str | Path, *, force: bool = False) -> Path:
+    """Write probabilities as float32 NIfTI (I, J, K, C) `<stem>.prob.nii.gz` and their names as JSON.
+
+    Parameters
+    ----------
+    segmentation
+        With probabilities (C, I, J, K), background first.
+    path
+        The mask's; the probabilities' names derive from its stem.
+
+    Raises
+    ------
+    InputError
+        If there are no probabilities.
+    OutputError
+        As for `write_image`.
+    """
+    path = Path(path)
+    if segmentation.probabilities is None:
+        raise InputError(f"{path}: this segmentation holds no probabilities")
+    target = path.with_name(f"{stem_of(path)}.prob.nii.gz")
+    names = target.with_name(f"{stem_of(path)}.prob.json")
+    require_absent(names, force=force)
+    values = np.moveaxis(segmentation.probabilities.astype(np.float32, copy=False), 0, -1)
+    channels = ["background", *(label.name for label in segmentation.table.labels)]
+    content = {"schema": "medseg.probabilities/1.0", "channels": channels, "mask_digest": segmentation.digest}
+    writer = cast("Writer", plugins.load(plugins.WRITERS, "nifti"))
+    with staged_file(target, force=force) as staged:
+        writer.write(values, segmentation.grid, staged)
+        write_bytes(names, json.dumps(content, indent=1).encode(), force=force)
+    return target
+
+
+def _write_checked(writer: Writer, array: NDArray[Any], grid: Grid, staged: Path, path: Path) -> None:
+    try:
+        writer.write(array, grid, staged)
+        again = read(staged)
+    except MedsegError as error:
+        # Messages name the staged file, which the user never sees.
+        raise type(error)(str(error).replace(str(staged), str(path))) from error
+    same_place = compare_grids(again.grid, grid).agreement in (Agreement.SAME, Agreement.SNAPPED)
+    if not same_place or not np.array_equal(again.array, array):
+        what = "values" if same_place else "placement"
+        raise OutputError(f"{path} was not written: reading it again gave another {what} than was to be kept")
+
+
+def _require_own_sidecar(path: Path, sidecar: Path, segmentation: Segmentation, *, force: bool) -> None:
+    require_absent(path, force=force)
+    if force or not sidecar.exists():
+        return
+    others = [
+        other
+        for other in sidecar.parent.iterdir()
+        if other != path and stem_of(other) == stem_of(path) and _has_writer(other)
+    ]
+    if others and f'"{segmentation.digest}"' not in sidecar.read_text("utf-8", errors="replace"):
+        raise OutputError(
+            f"{sidecar} belongs to {others[0].name}; give the mask a name with another stem, or use --force"
+        )
+
+
+def _has_writer(path: Path) -> bool:
+    return any(suffix_of(path) in writer.suffixes for _, writer in plugins.load_all(plugins.WRITERS))
