@@ -1,0 +1,7 @@
+"""Write the JSON Schema of a Record to standard output."""
+
+import sys
+
+from medseg.report.schema import schema_text
+
+sys.stdout.write(schema_text())

@@ -1,0 +1,32 @@
+"""What stands on a page beside the Record."""
+
+from dataclasses import dataclass
+
+from medseg.domain import Measurement
+
+__all__ = ["PageExtras", "Picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One drawn picture: a stable name, PNG bytes, a caption for readers."""
+
+    name: str
+    png: bytes
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageExtras:
+    """Content of a page that is no part of the Record.
+
+    Parameters
+    ----------
+    comparison
+        Measurements against a reference, for samples that have one; boxed as "sample only".
+    missing
+        Why there are no pictures: one sentence.
+    """
+
+    comparison: tuple[Measurement, ...] = ()
+    missing: str | None = None

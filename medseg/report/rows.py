@@ -1,0 +1,67 @@
+"""Tidy rows: one per measurement, the same columns for every Record."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from medseg.domain import Measurement, Record
+
+__all__ = ["COLUMNS", "to_rows"]
+
+#: Column → what it holds; the data dictionary of CSV and XLSX.
+COLUMNS = {
+    "subject": "Pseudonym of the subject or case.",
+    "target_kind": "What was measured: label, region (union of labels), lesion (connected part of a label), pair.",
+    "name": "Name of the label or region.",
+    "labels": "Label values of the target, separated by spaces.",
+    "lesion": "Number of the lesion; empty for labels and regions.",
+    "quantity": "Stable name of the quantity; see the sheet or page of definitions.",
+    "value": "Exact value; empty when it was not computed. Empty is never zero.",
+    "unit": "Unit in UCUM.",
+    "status": "ok, truncated_lower_bound (cut by the border: can only be larger), truncated_unreliable "
+    "(cut: error of unknown direction), not_computed.",
+    "reason": "Why the status is not ok.",
+    "channel": "Image channel of an intensity statistic.",
+    "plane": "Plane and slice of a diameter.",
+    "interval_low": "Lower end of the interval; empty where uncertainty was not estimated.",
+    "interval_high": "Upper end of the interval.",
+    "interval_level": "Level of the interval, between 0 and 1.",
+    "interval_method": "How the interval was had.",
+    "method": "How the value was computed, with parameters and source.",
+    "segmenter": "What made the mask.",
+    "mask_digest": "SHA-256 of the mask's labels.",
+    "review": "Review state of the record.",
+}
+
+
+def to_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """One row per measurement of each Record, in their order; keys are `COLUMNS`. No records give no rows.
+
+    Values are exact; a value that was not computed is None with its reason beside it.
+    """
+    return [_row(record, item) for record in records for item in record.measurements]
+
+
+def _row(record: Record, item: Measurement) -> dict[str, Any]:
+    interval = item.interval
+    return {
+        "subject": record.subject,
+        "target_kind": item.target.kind,
+        "name": item.target.name,
+        "labels": " ".join(str(value) for value in item.target.labels),
+        "lesion": item.target.lesion,
+        "quantity": item.quantity.value,
+        "value": item.value,
+        "unit": item.unit,
+        "status": item.status.value,
+        "reason": item.reason,
+        "channel": item.channel,
+        "plane": item.plane,
+        "interval_low": None if interval is None else interval.low,
+        "interval_high": None if interval is None else interval.high,
+        "interval_level": None if interval is None else interval.level,
+        "interval_method": None if interval is None else interval.method,
+        "method": item.method,
+        "segmenter": record.made_by.segmenter,
+        "mask_digest": record.mask.digest,
+        "review": record.review.state,
+    }
