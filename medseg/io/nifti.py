@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from medseg.domain import Finding, Grid, Image, ReadOptions, Source
 from medseg.domain.source import Verdict
-from medseg.errors import InputError, ResourceError
+from medseg.errors import InputError
 from medseg.io.names import suffix_of
 from medseg.io.nifti_forms import Form, Forms, place
+from medseg.io.stream import fill, packing_of, require_plausible, shaped, unpacked
 from medseg.io.values import drop_nonfinite, freeze, rescale
 
 __all__ = ["READER", "WRITER", "NiftiReader", "NiftiWriter"]
@@ -35,8 +36,6 @@ _REFUSED = {
     1536: "128-bit float",
     1: "one bit per voxel",
 }
-#: Deflate can't do better; a header that promises more than this times the file is a lie.
-_BEST_COMPRESSION = 1040
 _GZIP_LEVEL = 4
 _DATA_START = 352
 _SLAB_BYTES = 1 << 25
@@ -152,32 +151,10 @@ def _gunzipped(head: bytes) -> bytes:
         return b""
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[IO[bytes]]:
-    """Bytes of the file, unpacked; every way in which it can be damaged becomes one line."""
-    try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            if not packed:
-                yield raw
-                return
-            with gzip.GzipFile(fileobj=raw) as file:
-                yield file  # type: ignore[misc] # GzipFile reads like any binary file
-    except EOFError as error:
-        raise InputError(
-            f"{path} is cut short (its gzip stream has no end); copy or export it again"
-        ) from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} is damaged (gzip: {error}); copy or export it again") from error
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror or error}") from error
-
-
 def _read_header(path: Path) -> _Header:
     from nibabel import Nifti1Header, Nifti2Header
 
-    with _open(path) as file:
+    with unpacked(path, packing_of(path)) as file:
         block = file.read(540)
     kind = max(
         (_SIZES.get(int.from_bytes(block[:4], "little"), 0), _SIZES.get(int.from_bytes(block[:4], "big"), 0))
@@ -192,7 +169,8 @@ def _read_header(path: Path) -> _Header:
         raise InputError(f"{path} is the header of a .hdr/.img pair; convert the pair to one .nii.gz")
     if magic[:3] not in (b"n+1", b"n+2"):
         raise InputError(f"{path} is no NIfTI file (its header has no magic number; Analyze is not read)")
-    header = (Nifti2Header if kind == 2 else Nifti1Header)(block[:size], check=False)
+    header_type: Any = Nifti2Header if kind == 2 else Nifti1Header
+    header = header_type(block[:size], check=False)
     return _interpret(path, header, size)
 
 
@@ -212,7 +190,7 @@ def _interpret(path: Path, header: Any, size: int) -> _Header:
         raise InputError(f"{path}: the header is damaged (voxels at byte {offset})")
     start = int(offset) or (_DATA_START if size == 348 else 544)
     result = _Header(_forms(path, header, shape), dtype, slope, intercept, volumes, start)
-    _require_plausible(path, result)
+    require_plausible(path, start + result.volume_bytes * volumes, 0, packing_of(path))
     return result
 
 
@@ -295,46 +273,19 @@ def _usable(matrix: NDArray[np.float64] | None, shape: tuple[int, int, int]) -> 
     return None if flat else matrix
 
 
-def _require_plausible(path: Path, header: _Header) -> None:
-    needed = header.offset + header.volume_bytes * header.volumes
-    size = path.stat().st_size
-    with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-    if needed > size * (_BEST_COMPRESSION if packed else 1):
-        raise InputError(
-            f"{path} is cut short or its header is damaged: it promises {needed} bytes "
-            f"({' × '.join(map(str, header.forms.shape))} voxels, {header.volumes} volume(s)) and the file has {size}"
-        )
-
-
 def _read_voxels(path: Path, header: _Header, volume: int) -> NDArray[Any]:
-    try:
-        buffer = np.empty(header.volume_bytes, np.uint8)
-    except MemoryError as error:
-        raise ResourceError(
-            f"{path} needs {header.volume_bytes / 2**30:.1f} GiB, which are not free; crop or resample it"
-        ) from error
-    with _open(path) as file:
-        file.seek(header.offset + volume * header.volume_bytes)
-        view, filled = memoryview(buffer.data), 0
-        while filled < len(view):
-            count = file.readinto(view[filled : filled + _SLAB_BYTES])  # type: ignore[attr-defined]
-            if not count:
-                raise InputError(f"{path} is cut short: voxels are missing; copy or export it again")
-            filled += count
-        while file.read(_SLAB_BYTES):
-            pass  # to the end, where gzip keeps its checksum
-    stored = buffer.view(header.dtype)
-    if not stored.dtype.isnative:
-        stored = stored.astype(stored.dtype.newbyteorder("="))
-    return stored.reshape(header.forms.shape, order="F")
+    needed = header.volume_bytes
+    with unpacked(path, packing_of(path)) as file:
+        file.seek(header.offset + volume * needed)
+        return shaped(fill(path, file, needed), header.dtype, header.forms.shape)
 
 
 def _make_header(array: NDArray[Any], grid: Grid) -> bytes:
     from nibabel import Nifti1Header, Nifti2Header
 
     large = max(array.shape) > np.iinfo(np.int16).max
-    header = (Nifti2Header if large else Nifti1Header)()
+    header_type: Any = Nifti2Header if large else Nifti1Header
+    header = header_type()
     header.set_data_dtype(array.dtype)
     header.set_data_shape(array.shape)
     header.set_zooms((*grid.spacing, *(1.0,) * (array.ndim - 3)))

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Grid, Image, ReadOptions, Segmentation, Source
 from medseg.domain.source import Verdict
 
-__all__ = ["HEAD_BYTES", "Reader", "SegmentationReader", "Writer", "unreadable"]
+__all__ = ["HEAD_BYTES", "INDEX_VOLUME", "Reader", "SegmentationReader", "Writer", "unreadable"]
 
 #: So many first bytes of a file are handed to `sniff`.
 HEAD_BYTES = 4096
+#: Volume id of the stored numbers of a palette picture, beside its colours: a mask's labels.
+INDEX_VOLUME = "index"
 
 
 @runtime_checkable

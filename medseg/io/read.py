@@ -11,7 +11,7 @@ from medseg.io.answers import apply_answers
 from medseg.io.choose import choose, require_volume
 from medseg.io.masks import segmentation_of
 from medseg.io.names import suffix_of
-from medseg.io.protocols import HEAD_BYTES, Reader, SegmentationReader, unreadable
+from medseg.io.protocols import HEAD_BYTES, INDEX_VOLUME, Reader, SegmentationReader, unreadable
 
 __all__ = ["find_reader", "inspect", "read", "read_segmentation"]
 
@@ -99,7 +99,7 @@ def read_segmentation(
     InputError
         As for `read`.
     """
-    reader, chosen, options = _chosen(path, options, None)
+    reader, chosen, options = _chosen(path, options, None, mask=True)
     table = None if labels is None else Path(labels)
     if isinstance(reader, SegmentationReader):
         found = reader.load_segmentation(chosen, options)
@@ -109,14 +109,17 @@ def read_segmentation(
 
 
 def _chosen(
-    path: str | Path, options: ReadOptions | None, source: Source | None
+    path: str | Path, options: ReadOptions | None, source: Source | None, *, mask: bool = False
 ) -> tuple[Reader, Source, ReadOptions]:
     path, options = Path(path), options or _PLAIN
     if source is not None:
         require_volume(source)
         return cast("Reader", plugins.load(plugins.READERS, source.format)), source, options
     reader = find_reader(path)
-    return reader, choose(path, _inspect(reader, path), options), options
+    sources = _inspect(reader, path)
+    if mask and options.volume is None and any(item.volume == INDEX_VOLUME for item in sources):
+        options = replace(options, volume=INDEX_VOLUME)  # a palette's entries are the labels
+    return reader, choose(path, sources, options), options
 
 
 def _inspect(reader: Reader, path: Path) -> tuple[Source, ...]:
