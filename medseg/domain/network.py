@@ -57,6 +57,8 @@ class NetworkSpec:
             raise ConfigError(
                 f"strides and kernels of a {self.dimensions}D network need {self.dimensions} entries each"
             )
+        if min(size for item in (*self.strides, *self.kernels) for size in item) < 1:
+            raise ConfigError("strides and kernels of a network start at 1")
         if min(self.in_channels, self.out_channels - 1, *self.filters) < 1:
             raise ConfigError("a network needs channels, at least two outputs, and filters")
 

@@ -13,6 +13,8 @@ from medseg.geometry.sitk import from_sitk, to_sitk
 
 __all__ = ["covered_by", "grid_with_spacing", "resample"]
 
+#: A field of view this little (steps) longer than a whole number of steps is that number: rounding of a header.
+WHOLE_STEPS = 1e-3
 _INTERPOLATORS = {"nearest": sitk.sitkNearestNeighbor, "linear": sitk.sitkLinear, "cubic": sitk.sitkBSpline}
 
 
@@ -70,7 +72,10 @@ def covered_by(source: Grid, target: Grid) -> NDArray[np.bool_]:
 
 
 def grid_with_spacing(grid: Grid, spacing: tuple[float, float, float]) -> Grid:
-    """Grid over the same field of view (outer voxel faces) with another spacing, centred; sheared stays sheared.
+    """Grid over the whole field of view (outer voxel faces) with another spacing, centred; sheared stays sheared.
+
+    The outermost new voxels may stand out on both sides alike, so that every voxel centre of `grid` lies
+    inside and a structure at the border stays at the border.
 
     >>> grid_with_spacing(Grid((4, 4, 4), np.eye(4)), (2.0, 2.0, 2.0)).shape
     (2, 2, 2)
@@ -78,7 +83,7 @@ def grid_with_spacing(grid: Grid, spacing: tuple[float, float, float]) -> Grid:
     old = np.array(grid.spacing)
     new = np.array(spacing, dtype=np.float64)
     extent = old * grid.shape
-    shape = np.maximum(1, np.round(extent / new)).astype(int)
+    shape = np.maximum(1, np.ceil(extent / new - WHOLE_STEPS)).astype(int)
     affine = np.array(grid.affine)
     affine[:3, :3] = grid.direction * new
     centre = grid.to_position((np.array(grid.shape) - 1) / 2)

@@ -1,0 +1,19 @@
+"""Running networks: channels → model grid → windows → native grid, with the card's steps around it."""
+
+from medseg.inference.engine import Predictor, WindowEngine
+from medseg.inference.prepare import Prepared, canonical, labels_on_grid, model_grid, prepare
+from medseg.inference.segmenter import ModelParams, ModelSegmenter
+from medseg.inference.slices import slice_axis
+
+__all__ = [
+    "ModelParams",
+    "ModelSegmenter",
+    "Predictor",
+    "Prepared",
+    "WindowEngine",
+    "canonical",
+    "labels_on_grid",
+    "model_grid",
+    "prepare",
+    "slice_axis",
+]

@@ -1,0 +1,215 @@
+"""A bundle as a Segmenter."""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, create_model
+
+from medseg.domain import (
+    Grid,
+    Image,
+    ModelCard,
+    Params,
+    Prompts,
+    Provenance,
+    Run,
+    Segmentation,
+    SegmenterSpec,
+)
+from medseg.domain.card import ChannelSpec
+from medseg.domain.segmentation import ImageDigest
+from medseg.domain.segmenter import ChannelNeed
+from medseg.domain.values import as_details
+from medseg.inference.engine import Engine, Predictor, WindowEngine
+from medseg.inference.prepare import Prepared, model_grid, prepare
+from medseg.inference.restore import labels_on_native, probabilities_on_native
+from medseg.inference.slices import slice_axis
+from medseg.inference.steps import postprocess
+from medseg.models import weights_digest
+
+__all__ = ["ModelParams", "ModelSegmenter"]
+
+#: Windows computed at once on an accelerator; a CPU gains nothing from more than one.
+ACCELERATOR_BATCH = 4
+#: Feature maps alive at once at the finest level of a U-Net, in multiples of its filters.
+LIVE_FEATURES = 5
+
+
+class ModelParams(Params):
+    """What may be chosen for any model; defaults come from its card."""
+
+    overlap: float = Field(0.5, ge=0, le=0.9, description="Share by which neighbouring windows overlap.")
+    mirror: bool = Field(
+        default=True, description="Average over mirrored copies along the axes that the model's card allows."
+    )
+    keep_probabilities: bool = Field(
+        default=False, description="Keep the probability of every class beside the labels."
+    )
+
+
+@dataclass(frozen=True)
+class ModelSegmenter:
+    """Segments with the model in a bundle.
+
+    Parameters
+    ----------
+    card
+        What to run.
+    folder
+        Where the bundle lies; weights are read on first use.
+    predictor
+        Stands in for the bundle's networks (tests, other backends).
+    """
+
+    card: ModelCard
+    folder: Path
+    predictor: Predictor | None = None
+
+    @property
+    def spec(self) -> SegmenterSpec:
+        """Description, from the card."""
+        return SegmenterSpec(
+            name=self.card.name,
+            title=self.card.title,
+            summary=self.card.summary,
+            source=f"model bundle {self.card.name} {self.card.version}",
+            kind="model",
+            channels=tuple(_need(channel) for channel in self.card.channels),
+            reference=self.card.reference,
+            needs_mm=self.card.spacing is not None,
+            dimensions=(self.card.network.dimensions,) if self.card.network.dimensions == 3 else (2, 3),
+        )
+
+    @property
+    def Params(self) -> type[ModelParams]:  # noqa: N802 - it is a class, and reads as one
+        """Parameters with this card's defaults."""
+        fields: Any = {}
+        for name, default in (("overlap", self.card.overlap), ("mirror", bool(self.card.mirror_axes))):
+            info = copy(ModelParams.model_fields[name])
+            info.default = default
+            fields[name] = (info.annotation, info)
+        made: type[ModelParams] = create_model("ModelParams", __base__=ModelParams, **fields)
+        return made
+
+    def segment(
+        self,
+        images: Mapping[str, Image],
+        params: ModelParams,
+        *,
+        within: NDArray[np.bool_] | None = None,
+        prompts: Prompts | None = None,  # noqa: ARG002 - the protocol's signature
+        run: Run,
+    ) -> Segmentation:
+        """Segment on the model grid and come back to the reference channel's grid.
+
+        Raises
+        ------
+        InputError
+            If channels hardly overlap, or the device is not there.
+        ModelError
+            If the weights are damaged.
+        """
+        run.check()
+        prepared = prepare(images, self.card)
+        reference = images[self.card.reference]
+        engine = self._engine(params, run)
+        axis = slice_axis(reference) if self.card.network.dimensions == 2 else None
+        probabilities = _predict(engine, prepared, axis, run)
+        run.check()
+        values = self.card.table.values
+        labels = labels_on_native(probabilities, prepared.grid, reference.grid, values)
+        if within is not None:
+            labels = np.where(within, labels, 0).astype(labels.dtype)
+        labels = postprocess(labels, reference.grid, self.card.postprocessing)
+        kept = None
+        if params.keep_probabilities:
+            kept = probabilities_on_native(probabilities, prepared.grid, reference.grid)
+        return Segmentation(
+            labels,
+            reference.grid,
+            self.card.table,
+            self._made_by(images, params, engine, run),
+            (*prepared.findings, *engine.findings),
+            probabilities=kept,
+        )
+
+    def memory_bytes(self, grids: Mapping[str, Grid], params: ModelParams) -> int:
+        """Channels and classes on the model grid, five arrays on the native one, and a batch of windows."""
+        native = grids[self.card.reference]
+        model = int(np.prod(model_grid(native, self.card.spacing).shape, dtype=np.int64))
+        voxels = int(np.prod(native.shape, dtype=np.int64))
+        classes = self.card.network.out_channels
+        windows = int(np.prod(self.card.window)) * self.card.network.filters[0] * LIVE_FEATURES
+        kept = 8 * voxels * classes if params.keep_probabilities else 0
+        return 4 * model * (2 * len(self.card.channels) + 3 * classes) + 20 * voxels + 4 * windows + kept
+
+    def _engine(self, params: ModelParams, run: Run) -> Engine:
+        from medseg.inference.device import choose_device
+
+        device = choose_device(run.device)
+        mirror = self.card.mirror_axes if params.mirror else ()
+        return WindowEngine(
+            self.predictor or load_predictor(self.card, self.folder, mirror),
+            self.card.window,
+            params.overlap,
+            device,
+            batch=1 if device.type == "cpu" else ACCELERATOR_BATCH,
+        )
+
+    def _made_by(
+        self, images: Mapping[str, Image], params: ModelParams, engine: Engine, run: Run
+    ) -> Provenance:
+        import torch
+
+        chosen = params.model_dump(exclude={"keep_probabilities"})
+        return Provenance(
+            segmenter=self.card.name,
+            parameters=as_details(**chosen, version=self.card.version),
+            weights_digest=weights_digest(self.card) if self.card.weights else None,
+            images=tuple(
+                ImageDigest(channel.name, images[channel.name].digest) for channel in self.card.channels
+            ),
+            run=as_details(
+                device=engine.device.type if isinstance(engine, WindowEngine) else run.device,
+                seed=run.seed,
+                torch=torch.__version__,
+            ),
+        )
+
+
+@lru_cache(maxsize=2)
+def load_predictor(card: ModelCard, folder: Path, mirror_axes: tuple[int, ...]) -> Predictor:
+    """The bundle's networks with their weights, ready to predict; the last two are kept for the next case.
+
+    Raises
+    ------
+    ModelError
+        If the bundle is damaged.
+    """
+    from medseg.inference.engine import NetworkPredictor
+    from medseg.models import load_weights
+    from medseg.networks import build, load_state
+
+    networks = []
+    for state in load_weights(card, folder):
+        network = build(card.network)
+        load_state(network, state)
+        networks.append(network.eval())
+    return NetworkPredictor(networks, mirror_axes)
+
+
+def _predict(engine: Engine, prepared: Prepared, axis: int | None, run: Run) -> NDArray[np.float32]:
+    if axis is None:
+        return engine.run([prepared.array], run)[0]
+    slices = engine.run(list(np.moveaxis(prepared.array, axis + 1, 0)), run)
+    return np.stack(slices, axis=axis + 1)
+
+
+def _need(channel: ChannelSpec) -> ChannelNeed:
+    return ChannelNeed(channel.name, channel.modality, channel.value_unit)

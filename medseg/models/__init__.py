@@ -1,0 +1,6 @@
+"""Model bundles: a card, weights whose digests are checked, and nothing that can execute."""
+
+from medseg.models.bundle import load_weights, weights_digest, write_bundle
+from medseg.models.card import CARD_FILE, dump_card, read_card
+
+__all__ = ["CARD_FILE", "dump_card", "load_weights", "read_card", "weights_digest", "write_bundle"]

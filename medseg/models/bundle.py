@@ -1,0 +1,127 @@
+"""Bundles on disk: weights read with their digests checked, and whole bundles written or none."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medseg.domain.card import ModelCard, WeightsFile
+from medseg.errors import ConfigError, ModelError
+from medseg.models.card import CARD_FILE, dump_card
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["load_weights", "weights_digest", "write_bundle"]
+
+#: The only names a card may give its weights: no path can leave the bundle.
+_WEIGHTS_NAME = re.compile(r"weights/\d{1,3}\.safetensors")
+#: Largest network that a card may ask for, in values.
+MAX_VALUES = 1 << 30
+
+
+def weights_digest(card: ModelCard) -> str:
+    """SHA-256 over the digests of all weight files, in order."""
+    return hashlib.sha256("".join(item.digest for item in card.weights).encode()).hexdigest()
+
+
+def load_weights(card: ModelCard, folder: str | Path) -> "list[dict[str, Tensor]]":
+    """Weights of every fold by name, float32; safetensors only, digests checked, shapes as the card says.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing, leaves the bundle, has another digest, is no safetensors, or does not fit.
+    """
+    if not card.weights:
+        raise ModelError(f"model {card.name!r} lists no weights")
+    shapes = _shapes(card)
+    return [_load(Path(folder), item, shapes) for item in card.weights]
+
+
+def write_bundle(
+    folder: str | Path,
+    card: ModelCard,
+    states: "Sequence[Mapping[str, Tensor]]",
+    *,
+    extras: Mapping[str, bytes] | None = None,
+    force: bool = False,
+) -> ModelCard:
+    """Write card, weights (float16) and extra files as a folder that is whole or absent.
+
+    Returns the card as written, with the weights' digests.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists and may not be replaced.
+    """
+    from medseg.io.atomic import staged_folder
+
+    files = {f"weights/{number}.safetensors": _pack(state) for number, state in enumerate(states)}
+    weights = tuple(WeightsFile(name, hashlib.sha256(data).hexdigest()) for name, data in files.items())
+    written = replace(card, weights=weights)
+    with staged_folder(Path(folder), force=force) as staged:
+        for name, data in {CARD_FILE: dump_card(written), **files, **(extras or {})}.items():
+            path = staged / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    return written
+
+
+def _pack(state: "Mapping[str, Tensor]") -> bytes:
+    import torch
+    from safetensors.torch import save
+
+    data: bytes = save({name: value.to("cpu", torch.float16).contiguous() for name, value in state.items()})
+    return data
+
+
+def _load(folder: Path, item: WeightsFile, shapes: dict[str, tuple[int, ...]]) -> "dict[str, Tensor]":
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = folder / item.file
+    if not _WEIGHTS_NAME.fullmatch(item.file) or not path.resolve().is_relative_to(folder.resolve()):
+        raise ModelError(
+            f"{folder}: weights {item.file!r} are not of the form weights/N.safetensors inside the bundle"
+        )
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"can't read weights {path}: {error.strerror or error}; copy the bundle again"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != item.digest:
+        raise ModelError(f"{path} is not the file its card names (other digest); copy the bundle again")
+    try:
+        state: dict[str, Any] = load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(f"{path} is no safetensors file: {error}") from error
+    found = {name: tuple(value.shape) for name, value in state.items()}
+    if found != shapes:
+        name = sorted(dict(found.items() ^ shapes.items()))[0]
+        raise ModelError(
+            f"{path} does not fit its card's network: {name} is {found.get(name)}, not {shapes.get(name)}"
+        )
+    return {name: value.float() for name, value in state.items()}
+
+
+def _shapes(card: ModelCard) -> dict[str, tuple[int, ...]]:
+    import torch
+
+    from medseg.networks import build, state_for
+
+    try:
+        # The meta device has shapes and no memory: a hostile card can't ask for more than it brings.
+        with torch.device("meta"):
+            state = state_for(card.network, build(card.network))
+    except (ConfigError, RuntimeError) as error:
+        raise ModelError(
+            f"the network of model {card.name!r} is none: {str(error).splitlines()[0]}"
+        ) from error
+    if sum(value.numel() for value in state.values()) > MAX_VALUES:
+        raise ModelError(f"the network of model {card.name!r} has more than {MAX_VALUES} values")
+    return {name: tuple(value.shape) for name, value in state.items()}

@@ -1,0 +1,88 @@
+"""The card's file: YAML to ModelCard and back; loads no torch."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from medseg.domain.card import CARD_SCHEMA, ModelCard
+from medseg.errors import ModelError
+
+__all__ = ["CARD_FILE", "dump_card", "read_card"]
+
+CARD_FILE = "card.yaml"
+#: A card is text for people; anything larger is something else.
+MAX_CARD_BYTES = 1 << 20
+
+_ADAPTER: TypeAdapter[ModelCard] = TypeAdapter(ModelCard)
+
+
+def read_card(folder: str | Path) -> ModelCard:
+    """Card of the bundle in `folder`.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it is damaged, foreign or of another version; nothing in it is executed.
+    """
+    path = Path(folder) / CARD_FILE
+    values = _read_yaml(path)
+    if not isinstance(values, dict):
+        raise ModelError(f"{path} is no model card: it holds no mapping")
+    schema = values.get("schema", CARD_SCHEMA)
+    if schema != CARD_SCHEMA:
+        raise ModelError(f"{path} is a card of version {schema!r}; this medseg reads {CARD_SCHEMA}")
+    try:
+        return _ADAPTER.validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "card"
+        what = first.get("ctx", {}).get("error") or first["msg"]
+        raise ModelError(f"{path} is damaged at {where}: {what}") from error
+
+
+def dump_card(card: ModelCard) -> bytes:
+    """The card as YAML, UTF-8, keys in the order of the type; `read_card` gives an equal card back."""
+    plain = _ADAPTER.dump_python(card, mode="json", exclude_defaults=False)
+    text: str = yaml.dump(plain, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
+    return text.encode()
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes short lists on one line and no anchors, which `read_card` refuses."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
+        return True
+
+    def represent_list(self, data: Any) -> Any:
+        flat = all(not isinstance(item, dict | list) or _is_flat(item) for item in data)
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
+
+
+_PlainDumper.add_representer(list, _PlainDumper.represent_list)
+
+
+def _is_flat(item: Any) -> bool:
+    return isinstance(item, list) and all(not isinstance(part, dict | list) for part in item)
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MAX_CARD_BYTES else None
+    except OSError as error:
+        raise ModelError(
+            f"no model in {path.parent}: can't read {path.name}: {error.strerror or error}"
+        ) from error
+    if data is None:
+        raise ModelError(f"{path} is larger than a card may be ({MAX_CARD_BYTES} bytes)")
+    try:
+        text = data.decode()
+        # Anchors let a small file stand for a huge value; a card needs none.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise ModelError(f"{path} uses YAML aliases, which a card may not")
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,109 @@
+"""Build a U-Net from its specification, and move weights in and out by name."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from medseg.domain.network import NetworkSpec
+from medseg.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["build", "load_state", "state_for"]
+
+
+def build(spec: NetworkSpec) -> "nn.Module":
+    """Network with random weights: (N, C, *window) float → (N, L, *window) logits.
+
+    In training mode a network with deep supervision gives (N, 1 + levels, L, *window), finest first; in
+    evaluation mode the finest output alone.
+
+    Raises
+    ------
+    ConfigError
+        If the architecture can't be built that way.
+    """
+    builders: dict[str, Callable[[NetworkSpec], Any]] = {"unet": _unet, "dynunet": _dynunet}
+    try:
+        network: nn.Module = builders[spec.architecture](spec)
+    except (ValueError, TypeError, RuntimeError, AssertionError, NotImplementedError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(f"a {spec.architecture} can't be built from this specification: {what}") from error
+    return network
+
+
+def state_for(spec: NetworkSpec, network: "nn.Module") -> "dict[str, Tensor]":
+    """Weights that `spec` needs, by name, taken from a network that may have more (heads of deep supervision).
+
+    MONAI's DynUNet registers its blocks twice; each weight is listed once.
+    """
+    have = network.state_dict()
+    return {name: have[name].detach() for name in _tensors(build(spec))}
+
+
+def load_state(network: "nn.Module", state: "Mapping[str, Tensor]") -> None:
+    """Copy weights into a network.
+
+    Raises
+    ------
+    ModelError
+        If names or shapes are not exactly those of the network.
+    """
+    import torch
+
+    wanted = _tensors(network)
+    if missing := sorted(set(wanted) ^ set(state)):
+        raise ModelError(
+            f"the weights do not fit the network of the card: {len(missing)} names differ ({missing[0]}, …)"
+        )
+    for name, target in wanted.items():
+        if target.shape != state[name].shape:
+            raise ModelError(
+                f"the weights do not fit the network of the card: {name} is {tuple(state[name].shape)}, "
+                f"not {tuple(target.shape)}"
+            )
+    with torch.no_grad():
+        for name, target in wanted.items():
+            target.copy_(state[name])
+
+
+def _tensors(network: "nn.Module") -> "dict[str, Tensor]":
+    return {**dict(network.named_parameters()), **dict(network.named_buffers())}
+
+
+def _unet(spec: NetworkSpec) -> Any:
+    from monai.networks.nets.unet import UNet
+
+    if spec.deep_supervision:
+        raise ConfigError("architecture unet has no deep supervision; take dynunet or deep_supervision: 0")
+    # MONAI's UNet takes one kernel for all levels, and strides between levels (per axis too).
+    return UNet(
+        spatial_dims=spec.dimensions,
+        in_channels=spec.in_channels,
+        out_channels=spec.out_channels,
+        channels=spec.filters,
+        strides=spec.strides[1:],  # type: ignore[arg-type]
+        kernel_size=spec.kernels[0],
+        up_kernel_size=spec.kernels[0],
+        num_res_units=2 if spec.residual else 0,
+        norm=("INSTANCE", {"affine": True}),
+        dropout=spec.dropout,
+    )
+
+
+def _dynunet(spec: NetworkSpec) -> Any:
+    from monai.networks.nets.dynunet import DynUNet
+
+    return DynUNet(
+        spatial_dims=spec.dimensions,
+        in_channels=spec.in_channels,
+        out_channels=spec.out_channels,
+        kernel_size=spec.kernels,
+        strides=spec.strides,
+        upsample_kernel_size=spec.strides[1:],
+        filters=spec.filters,
+        dropout=spec.dropout or None,
+        deep_supervision=spec.deep_supervision > 0,
+        deep_supr_num=max(1, spec.deep_supervision),
+        res_block=spec.residual,
+    )

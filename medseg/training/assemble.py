@@ -1,0 +1,108 @@
+"""From trained folds to one bundle, with its measured quality."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from medseg.domain.card import ModelCard, Quality
+from medseg.errors import InputError
+from medseg.models import load_weights, read_card, write_bundle
+from medseg.training.curve import draw_quality
+from medseg.training.validate import SubjectDice, bootstrap_interval
+
+__all__ = ["assemble_bundle", "read_rows", "summarise", "write_rows"]
+
+_ROWS: TypeAdapter[tuple[SubjectDice, ...]] = TypeAdapter(tuple[SubjectDice, ...])
+_DICE = "dice.json"
+
+
+def assemble_bundle(
+    run: str | Path, out: str | Path | None = None, *, command: str = "", force: bool = True
+) -> Path:
+    """Join the finished folds of a run folder into one bundle whose probabilities are averaged.
+
+    Parameters
+    ----------
+    run
+        Folder that `train` filled.
+    out
+        Where the bundle goes; `RUN/bundle` by default.
+    command
+        The command that repeats the measurement, for the card.
+
+    Returns
+    -------
+    Path
+        Of the bundle: card, weights, `plan.yaml`, `LICENSE`, `quality.csv` (Dice by subject), `quality.png`.
+
+    Raises
+    ------
+    InputError
+        If no fold of the run is finished.
+    """
+    run = Path(run)
+    folder = Path(out) if out is not None else run / "bundle"
+    finished = [fold for fold in sorted(run.glob("fold[0-9]*"), key=_number) if (fold / _DICE).is_file()]
+    if not finished:
+        raise InputError(f"{run} has no finished fold yet; train it to the end first")
+    rows = tuple(row for fold in finished for row in read_rows(fold))
+    first = read_card(finished[0] / "bundle")
+    states = [
+        state for fold in finished for state in load_weights(read_card(fold / "bundle"), fold / "bundle")
+    ]
+    folds = int(dict(first.trained).get("folds") or len(finished))
+    note = f"{len(finished)} of {folds} folds; each subject judged by the one fold that did not train on it"
+    extras = {
+        "plan.yaml": (run / "plan.yaml").read_bytes(),
+        "LICENSE": _licence(first),
+        "quality.csv": _table(rows),
+        "quality.png": draw_quality(rows, f"{first.title}: cross-validation"),
+    }
+    card = replace(first, weights=(), quality=summarise(rows, command=command, note=note))
+    write_bundle(folder, card, states, extras=extras, force=force)
+    return folder
+
+
+def summarise(rows: Sequence[SubjectDice], *, command: str, note: str) -> tuple[Quality, ...]:
+    """Mean Dice over subjects per label and region, with a 95 % bootstrap interval."""
+    found = []
+    for target in dict.fromkeys(row.target for row in rows):
+        values = [row.dice for row in rows if row.target == target and row.dice is not None]
+        if values:
+            low, high = bootstrap_interval(values)
+            mean = sum(values) / len(values)
+            found.append(Quality(target, "dice", mean, low, high, 0.95, len(values), command, note))
+    return tuple(found)
+
+
+def read_rows(fold: Path) -> tuple[SubjectDice, ...]:
+    """Rows that `write_rows` left in a fold's folder."""
+    return _ROWS.validate_json((fold / _DICE).read_bytes())
+
+
+def write_rows(fold: Path, rows: Sequence[SubjectDice]) -> None:
+    """Mark a fold as finished by its Dice."""
+    temporary = fold / f"{_DICE}.part"
+    temporary.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    temporary.replace(fold / _DICE)
+
+
+def _number(fold: Path) -> int:
+    return int(fold.name.removeprefix("fold"))
+
+
+def _table(rows: Sequence[SubjectDice]) -> bytes:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, [field.name for field in fields(SubjectDice)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return stream.getvalue().encode()
+
+
+def _licence(card: ModelCard) -> bytes:
+    return f"{card.title}: weights and card\n\nLicence: {card.licence}\n\n{card.attribution}\n".encode()

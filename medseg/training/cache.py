@@ -1,0 +1,124 @@
+"""Cases on the model grid, kept on disk: prepared once by the function that inference uses, verified by digest."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from medseg.domain import Case, ModelCard, Run
+from medseg.inference import labels_on_grid, prepare, slice_axis
+from medseg.training.cases import load_case
+from medseg.training.plan import Plan
+
+__all__ = ["CachedCase", "build_cache", "cache_folder"]
+
+#: Labelled voxels remembered per class, enough to draw patches from.
+POSITIONS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class CachedCase:
+    """Where a prepared case lies: (C, I, J, K) float16 image, (I, J, K) uint8 classes, (n, 4) class and index.
+
+    For a 2D network the axis that it steps along has been moved to the front of the three.
+    """
+
+    id: str
+    subject: str
+    folder: str
+    digests: dict[str, str]
+
+    def load(self, part: str) -> NDArray[Any]:
+        """`image`, `labels` or `positions`, memory-mapped read-only."""
+        array: NDArray[Any] = np.load(_file(Path(self.folder), self.id, part), mmap_mode="r")
+        return array
+
+
+_ADAPTER: TypeAdapter[CachedCase] = TypeAdapter(CachedCase)
+
+
+def cache_folder(run: Path, card: ModelCard) -> Path:
+    """Folder for one way of preparing: channels, grid and preprocessing name it."""
+    grid = (card.reference, card.spacing, card.network.dimensions)
+    parts = (card.channels, card.preprocessing, card.table.values, grid)
+    return run / "cache" / hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+def build_cache(plan: Plan, card: ModelCard, run: Run) -> dict[str, CachedCase]:
+    """Prepared cases by id; what is there and intact is used, the rest is made."""
+    folder = cache_folder(plan.folder, card)
+    folder.mkdir(parents=True, exist_ok=True)
+    ready: dict[str, CachedCase] = {}
+    for number, case in enumerate(plan.cases):
+        run.check()
+        ready[case.id] = _intact(folder, case.id) or _make(folder, case, plan, card)
+        run.progress(number + 1, len(plan.cases), "preparing cases")
+    return ready
+
+
+def _make(folder: Path, case: Case, plan: Plan, card: ModelCard) -> CachedCase:
+    loaded = load_case(case, plan.config, plan.names)
+    prepared = prepare(loaded.images, card)
+    reference = loaded.images[card.reference]
+    labels = labels_on_grid(loaded.labels, reference.grid, prepared.grid, card.table.values)
+    image = prepared.array
+    if card.network.dimensions == 2:
+        axis = slice_axis(reference)
+        image, labels = np.moveaxis(image, axis + 1, 1), np.moveaxis(labels, axis, 0)
+    arrays: dict[str, NDArray[Any]] = {
+        "image": np.ascontiguousarray(image, dtype=np.float16),
+        "labels": np.ascontiguousarray(labels),
+        "positions": _positions(labels),
+    }
+    digests = {part: _save(_file(folder, case.id, part), array) for part, array in arrays.items()}
+    made = CachedCase(case.id, case.subject, str(folder), digests)
+    _replace(folder / f"{case.id}.json", json.dumps(asdict(made)).encode())
+    return made
+
+
+def _intact(folder: Path, case: str) -> CachedCase | None:
+    try:
+        made = _ADAPTER.validate_json((folder / f"{case}.json").read_bytes())
+        found = {part: _digest(_file(folder, case, part).read_bytes()) for part in made.digests}
+    except (OSError, ValueError):
+        return None
+    return made if found == made.digests and made.folder == str(folder) else None
+
+
+def _positions(labels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    rng = np.random.default_rng(0)
+    rows = []
+    for value in np.unique(labels[labels > 0]):
+        index = np.argwhere(labels == value)
+        if len(index) > POSITIONS:
+            index = index[rng.choice(len(index), POSITIONS, replace=False)]
+        rows.append(np.column_stack([np.full(len(index), value), index]))
+    return np.concatenate(rows).astype(np.int32) if rows else np.zeros((0, 4), np.int32)
+
+
+def _file(folder: Path, case: str, part: str) -> Path:
+    return folder / f"{case}.{part}.npy"
+
+
+def _save(path: Path, array: NDArray[Any]) -> str:
+    temporary = path.with_name(f"{path.name}.part")
+    with temporary.open("wb") as stream:
+        np.save(stream, array)
+    temporary.replace(path)
+    return _digest(path.read_bytes())
+
+
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,88 @@
+"""Training cases: images in canonical order with their reference labels."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Case, ChannelFile, Dataset, Image, ReadOptions, Segmentation
+from medseg.errors import ConfigError, LabelError
+from medseg.geometry import order_to, require_same_grid
+from medseg.inference import canonical
+from medseg.training.config import TrainConfig
+
+__all__ = ["LoadedCase", "load_case", "match_channels"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedCase:
+    """Images by the configuration's channel names, and label values on the reference channel's grid."""
+
+    images: dict[str, Image]
+    labels: NDArray[np.uint16]
+
+
+def match_channels(dataset: Dataset, config: TrainConfig) -> dict[str, str]:
+    """Configuration's channel name → dataset's: by name, else by position where the numbers agree.
+
+    Raises
+    ------
+    ConfigError
+        If neither fits.
+    """
+    wanted = [channel.name for channel in config.channels]
+    if set(wanted) <= set(dataset.channels):
+        return {name: name for name in wanted}
+    if len(wanted) == len(dataset.channels):
+        return dict(zip(wanted, dataset.channels, strict=True))
+    raise ConfigError(
+        f"the configuration wants channels {', '.join(wanted)} and the dataset {dataset.name} "
+        f"has {', '.join(dataset.channels)}"
+    )
+
+
+def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedCase:
+    """Read a case; `names` comes from `match_channels`.
+
+    Raises
+    ------
+    InputError
+        If a channel or the reference mask is missing or does not fit; the case is named.
+    """
+    from medseg.io import read_segmentation
+
+    files = {file.channel: file for file in case.images}
+    images: dict[str, Image] = {}
+    for name, theirs in names.items():
+        if theirs not in files:
+            raise ConfigError(f"case {case.id} has no channel {theirs!r}; it has {', '.join(files)}")
+        images[name] = replace(_read(files[theirs]), channel=name)
+    if case.reference is None:
+        raise ConfigError(f"case {case.id} has no reference mask to train on")
+    segmentation = read_segmentation(case.reference)
+    reference = images[config.reference]
+    require_same_grid(reference.grid, segmentation.grid, f"reference mask of case {case.id}")
+    labels = order_to(reference.grid).apply(_values(segmentation, config, case.id))
+    return LoadedCase({name: canonical(image) for name, image in images.items()}, labels)
+
+
+def _read(file: ChannelFile) -> Image:
+    from medseg.io import inspect, read
+
+    sources = inspect(file.path)
+    if len(sources) == 1:
+        # Also an RGB picture whose planes are equal: it stands for each of its channels.
+        return read(file.path, source=sources[0])
+    return read(file.path, options=ReadOptions(volume=file.channel))
+
+
+def _values(segmentation: Segmentation, config: TrainConfig, case: str) -> NDArray[np.uint16]:
+    labels = segmentation.labels.astype(np.uint16)
+    known = config.labels.values
+    present = segmentation.present
+    if len(known) == 1 and len(present) == 1:
+        # A picture's mask is 0 and 255: any one value stands for the only label.
+        return np.where(labels > 0, known[0], 0).astype(np.uint16)
+    if unknown := sorted(set(present) - set(known)):
+        raise LabelError(f"case {case}: its mask holds labels {unknown} that the configuration does not name")
+    return labels

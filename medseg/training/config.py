@@ -1,0 +1,328 @@
+"""Training configurations: frozen values from YAML, with dotted overrides; unknown keys are errors."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args, get_type_hints
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from medseg import settings
+from medseg.domain.card import ChannelSpec, PostStep, PreStep
+from medseg.domain.labels import LabelTable
+from medseg.domain.network import NetworkSpec
+from medseg.domain.values import STRICT
+from medseg.errors import ConfigError
+
+__all__ = [
+    "Augmentation",
+    "DataConfig",
+    "GridConfig",
+    "LoopConfig",
+    "LossConfig",
+    "ModelText",
+    "OptimiserConfig",
+    "TrainConfig",
+    "dump_config",
+    "load_config",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelText:
+    """What the card says about the model in words."""
+
+    name: str
+    title: str
+    summary: str
+    version: str = "1.0"
+    licence: str = ""
+    attribution: str = ""
+    intended_use: str = "Research only; not a medical device."
+    limits: tuple[str, ...] = ()
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """Which cases, and how they are divided.
+
+    Parameters
+    ----------
+    root
+        Folder of the dataset; given on the command line as `data.root=…`.
+    cases
+        Case list whose paths are relative to `root`; itself relative to the configuration's file.
+    split
+        Split file to use instead of making one; relative to the configuration's file.
+    held_out
+        Subjects that neither train nor validate: the sample, a test set.
+    folds
+        Number of folds; at most one per subject.
+    seed
+        Of the division.
+    """
+
+    root: str | None = None
+    cases: str | None = None
+    split: str | None = None
+    held_out: tuple[str, ...] = ()
+    folds: int = 5
+    seed: int = 0
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class GridConfig:
+    """Model grid and windows; see ModelCard for their meaning."""
+
+    spacing: tuple[float, float, float] | None
+    window: tuple[int, ...]
+    overlap: float = 0.5
+    mirror_axes: tuple[int, ...] = ()
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class LossConfig:
+    """Dice plus cross-entropy: their weights, and whether Dice pools the batch."""
+
+    dice: float = 1.0
+    cross_entropy: float = 1.0
+    batch_dice: bool = False
+    include_background: bool = False
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserConfig:
+    """AdamW: peak learning rate, weight decay, schedule; `clip` limits the gradient's norm."""
+
+    lr: float = 1e-3
+    weight_decay: float = 1e-5
+    schedule: Literal["one_cycle", "poly", "constant"] = "one_cycle"
+    warmup: float = 0.1
+    clip: float = 12.0
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Random changes of a patch; probabilities per patch, ranges as half-widths; zero switches one off.
+
+    Parameters
+    ----------
+    flip_axes
+        Patch axes that are mirrored with probability 0.5; a lateralised table forbids axis 0.
+    affine
+        Probability of rotating (radians), scaling (share) and shearing together.
+    scale_intensity, shift_intensity, contrast, noise, smooth
+        (probability, half-width) of a factor, an offset (in standard deviations), the logarithm of a gamma,
+        the noise's standard deviation, and the smoothing's in voxels.
+    drop_channel
+        Probability that one of several channels is blanked.
+    """
+
+    flip_axes: tuple[int, ...] = ()
+    affine: float = 0.0
+    rotate: float = 0.26
+    scale: float = 0.15
+    shear: float = 0.0
+    scale_intensity: tuple[float, float] = (0.0, 0.1)
+    shift_intensity: tuple[float, float] = (0.0, 0.1)
+    contrast: tuple[float, float] = (0.0, 0.3)
+    noise: tuple[float, float] = (0.0, 0.1)
+    smooth: tuple[float, float] = (0.0, 1.0)
+    drop_channel: float = 0.0
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class LoopConfig:
+    """How long and in which portions.
+
+    Parameters
+    ----------
+    steps, batch
+        Optimiser steps, and patches in each.
+    patch
+        Extents of a patch on the model grid; the window's when None.
+    foreground
+        Share of patches centred on a labelled voxel.
+    checkpoint_every
+        Steps between checkpoints and points of the learning curve.
+    precision
+        `auto`: mixed on an accelerator; on a CPU bfloat16 where the processor has it.
+    workers
+        Processes that cut patches; None picks by device.
+    seed
+        Of weights, patches and augmentation.
+    average
+        Decay of the running mean of weights that is kept as the model; 0 keeps the last ones.
+    """
+
+    steps: int
+    batch: int = 2
+    patch: tuple[int, ...] | None = None
+    foreground: float = 0.5
+    checkpoint_every: int = 100
+    precision: Literal["auto", "32", "bf16", "16"] = "auto"
+    workers: int | None = None
+    seed: int = 0
+    average: float = 0.0
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """All that decides what a trained model will be."""
+
+    model: ModelText
+    data: DataConfig
+    channels: tuple[ChannelSpec, ...]
+    reference: str
+    labels: LabelTable
+    grid: GridConfig
+    network: NetworkSpec
+    loop: LoopConfig
+    preprocessing: tuple[PreStep, ...] = ()
+    postprocessing: tuple[PostStep, ...] = ()
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if self.labels.is_lateralised and 0 in (*self.augmentation.flip_axes, *self.grid.mirror_axes):
+            raise ConfigError(
+                "a label table with left and right forbids axis 0 in augmentation.flip_axes and grid.mirror_axes"
+            )
+        if len(self.patch) != self.network.dimensions:
+            raise ConfigError(
+                f"loop.patch {self.patch} has not the {self.network.dimensions} extents of the network"
+            )
+        if any(size % step for size, step in zip(self.patch, self.network.divisor, strict=True)):
+            raise ConfigError(f"loop.patch {self.patch} is no multiple of {self.network.divisor}")
+        if min(self.loop.steps, self.loop.batch, self.loop.checkpoint_every, self.data.folds) < 1:
+            raise ConfigError("loop.steps, loop.batch, loop.checkpoint_every and data.folds start at 1")
+
+    @property
+    def patch(self) -> tuple[int, ...]:
+        """Extents of a training patch."""
+        return self.loop.patch or self.grid.window
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all that decides the result; not words, where the data lie, or how many processes help."""
+        neutral = replace(
+            self,
+            data=replace(self.data, root=None, cases=None, split=None),
+            loop=replace(self.loop, workers=None),
+        )
+        plain = _ADAPTER.dump_python(neutral, mode="json")
+        del plain["model"]
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+_ADAPTER: TypeAdapter[TrainConfig] = TypeAdapter(TrainConfig)
+
+
+def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Configuration from a YAML file, or by the name of one that comes with medseg, with `key=value` overrides.
+
+    Values are YAML (`optimiser.lr=0.001`, `loop.patch=[32,32,32]`). Relative `data.cases` and `data.split` are resolved
+    against the file's folder, and against the working folder in an override.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing or wrong, or a key is unknown; the nearest key is named.
+    """
+    path = _find(config)
+    values = _read(path)
+    _resolve_files(values, path.parent)
+    for override in overrides:
+        _set(values, override)
+    _refuse_unknown(values, TrainConfig, "")
+    try:
+        return _ADAPTER.validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        # Our own constructors say all; pydantic's words need the value beside them.
+        own = first.get("ctx", {}).get("error")
+        what = str(own) if own else f"{where}: {first['msg']}, not {first['input']!r}"
+        raise ConfigError(f"{path.name}: {what}") from error
+
+
+def dump_config(config: TrainConfig) -> bytes:
+    """The configuration as YAML with every default written out."""
+    text: str = yaml.safe_dump(_ADAPTER.dump_python(config, mode="json"), sort_keys=False, allow_unicode=True)
+    return text.encode()
+
+
+def _find(config: str | Path) -> Path:
+    path = Path(config)
+    if path.is_file():
+        return path
+    named = settings.config_folder() / f"{config}.yaml"
+    if named.is_file():
+        return named
+    known = sorted(item.stem for item in settings.config_folder().glob("*.yaml"))
+    near = get_close_matches(str(config), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
+    raise ConfigError(
+        f"no configuration file {str(config)!r} and none of that name comes with medseg; {hint}"
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"can't read configuration {path}: {str(error).splitlines()[0]}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} is no configuration: it holds no mapping")
+    return values
+
+
+def _resolve_files(values: dict[str, Any], folder: Path) -> None:
+    data = values.get("data")
+    if not isinstance(data, dict):
+        return
+    for key in ("cases", "split"):
+        if isinstance(data.get(key), str):
+            data[key] = str((folder / data[key]).resolve())
+
+
+def _set(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"an override is key=value, such as optimiser.lr=0.001, not {override!r}")
+    *parents, last = key.split(".")
+    for parent in parents:
+        inner = values.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"override {key}: {parent} is no group of keys")
+        values = inner
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"override {key}: {text!r} is no YAML value") from error
+
+
+def _refuse_unknown(values: dict[str, Any], kind: type[Any], prefix: str) -> None:
+    known = [item.name for item in fields(kind) if item.init]
+    hints = get_type_hints(kind)
+    for key, value in values.items():
+        if key not in known:
+            near = get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {prefix + near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise ConfigError(f"unknown key {prefix + str(key)!r} in the configuration; {hint}")
+        inner = next((item for item in (hints[key], *get_args(hints[key])) if is_dataclass(item)), None)
+        if isinstance(value, dict) and isinstance(inner, type):
+            _refuse_unknown(value, inner, f"{prefix}{key}.")

@@ -1,0 +1,226 @@
+"""One fold: Lightning's Trainer, checkpoints that survive a kill, progress and cancel."""
+
+import logging
+import signal
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, Logger
+from torch.utils.data import DataLoader
+
+from medseg.domain import Run
+from medseg.errors import Cancelled
+from medseg.inference.device import choose_device
+from medseg.training.cache import CachedCase
+from medseg.training.config import TrainConfig
+from medseg.training.module import SegmentationModule
+from medseg.training.patches import EpochSampler, Patches
+
+__all__ = ["fit_fold"]
+
+#: Validation patches behind each point of the learning curve.
+CURVE_PATCHES = 8
+
+
+def fit_fold(
+    config: TrainConfig,
+    training: Sequence[CachedCase],
+    validation: Sequence[CachedCase],
+    folder: Path,
+    *,
+    fold: int,
+    run: Run,
+) -> SegmentationModule:
+    """Train one fold to its last step, from its newest checkpoint if there is one.
+
+    Raises
+    ------
+    Cancelled
+        If the user stopped it; the last checkpoint stays and the next call goes on from there.
+    """
+    seed = config.loop.seed + run.seed + 1000 * fold
+    per_epoch = min(config.loop.checkpoint_every, config.loop.steps) * config.loop.batch
+    device = choose_device(run.device)
+    with _quiet(), _threads(run):
+        pl.seed_everything(seed, workers=True, verbose=False)
+        module = SegmentationModule(config)
+        watch = _Watch(run, config.loop.steps, f"fold {fold}")
+        trainer = _trainer(config, device, folder, run, watch)
+        trainer.fit(
+            module,
+            _loader(Patches(training, config, seed, augment=True), per_epoch, config, device),
+            _curve_loader(validation, config, seed),
+            ckpt_path=newest_checkpoint(folder),
+            weights_only=True,
+        )
+    return module.cpu().eval()
+
+
+def _trainer(
+    config: TrainConfig, device: torch.device, folder: Path, run: Run, watch: Callback
+) -> pl.Trainer:
+    return pl.Trainer(
+        accelerator={"cuda": "gpu"}.get(device.type, device.type),
+        devices=1,
+        precision=_precision(config.loop.precision, device),  # type: ignore[arg-type]
+        max_steps=config.loop.steps,
+        max_epochs=-1,
+        gradient_clip_val=config.optimiser.clip or None,
+        deterministic=run.deterministic,
+        logger=_loggers(folder),
+        callbacks=[watch, _checkpoints(folder)],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=min(config.loop.checkpoint_every, config.loop.steps),
+    )
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint with the most steps, or None."""
+    return max(folder.glob("checkpoints/step=*.ckpt"), key=_step, default=None)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.stem.partition("=")[2])
+
+
+def _checkpoints(folder: Path) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=folder / "checkpoints",
+        filename="{step}",
+        monitor="step",
+        mode="max",
+        save_top_k=2,
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+    )
+
+
+def _loggers(folder: Path) -> list[Logger]:
+    # Lightning would delete the log of a stopped attempt: each attempt writes its own, named by its first step.
+    newest = newest_checkpoint(folder)
+    attempt = f"csv-{_step(newest) if newest else 0}"
+    loggers: list[Logger] = [CSVLogger(folder, name="log", version=attempt)]
+    try:
+        from lightning.pytorch.loggers import TensorBoardLogger
+
+        loggers.append(TensorBoardLogger(folder, name="log", version="tensorboard"))
+    except ModuleNotFoundError:
+        pass
+    return loggers
+
+
+def _loader(patches: Patches, per_epoch: int, config: TrainConfig, device: torch.device) -> Any:
+    workers = config.loop.workers
+    if workers is None:
+        # On a CPU the network needs every core itself.
+        workers = 0 if device.type == "cpu" else min(8, max(1, (torch.get_num_threads() or 2) - 1))
+    return DataLoader(
+        patches,  # type: ignore[arg-type]
+        batch_size=config.loop.batch,
+        sampler=EpochSampler(per_epoch),
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=device.type == "cuda",
+    )
+
+
+def _curve_loader(validation: Sequence[CachedCase], config: TrainConfig, seed: int) -> Any:
+    patches = Patches(validation, config, seed, augment=False)
+    return DataLoader(
+        patches,  # type: ignore[arg-type]
+        batch_size=config.loop.batch,
+        sampler=EpochSampler(max(CURVE_PATCHES, config.loop.batch)),
+    )
+
+
+def _precision(wanted: str, device: torch.device) -> str:
+    if wanted == "auto":
+        if device.type == "cpu":
+            return "bf16-mixed" if _has_bf16() else "32-true"
+        if device.type == "cuda":
+            return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+        return "32-true"
+    return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[wanted]
+
+
+def _has_bf16() -> bool:
+    # Emulated bfloat16 is slower than float32.
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and "avx512_bf16" in flags.read_text(encoding="utf-8", errors="replace")
+
+
+class _Watch(Callback):
+    """Tells the caller how far it is and how long it will take, and stops when asked."""
+
+    def __init__(self, run: Run, steps: int, what: str) -> None:
+        self.run = run
+        self.steps = steps
+        self.what = what
+        self.begun: tuple[float, int] = (0.0, 0)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        self.begun = (time.monotonic(), trainer.global_step)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        self.run.check()
+        since, first = self.begun
+        done = trainer.global_step
+        left = (time.monotonic() - since) / max(1, done - first) * (self.steps - done)
+        loss = trainer.callback_metrics.get("train_loss")
+        shown = f", loss {float(loss):.3f}" if loss is not None else ""
+        self.run.progress(done, self.steps, f"{self.what}{shown}, {_clock(left)} left")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+@contextmanager
+def _threads(run: Run) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if run.threads:
+        torch.set_num_threads(run.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence known chatter, turn Lightning's exits into `Cancelled`, and put signal handlers back."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            # Lightning looks at its own trees by a deprecated name of torch's.
+            warnings.filterwarnings("ignore", r".*LeafSpec.*", FutureWarning)
+            warnings.filterwarnings("ignore", r".*does not have many workers.*", UserWarning)
+            warnings.filterwarnings(
+                "ignore", r".*Checkpoint directory .* exists and is not empty.*", UserWarning
+            )
+            warnings.filterwarnings(
+                "ignore", r".*Experiment logs directory .* exists and is not empty.*", UserWarning
+            )
+            yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        raise Cancelled("training was stopped; the same command goes on from the last checkpoint") from error
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if handler is not None:
+            with suppress(ValueError):  # not the main thread: nothing was changed either
+                signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,90 @@
+"""The network as a LightningModule: loss with deep supervision, AdamW, schedule, running mean of weights."""
+
+import copy
+import math
+from dataclasses import replace
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from medseg.networks import build, state_for
+from medseg.training.config import TrainConfig
+
+__all__ = ["SegmentationModule"]
+
+
+class SegmentationModule(pl.LightningModule):
+    """What Lightning trains; `weights()` gives the tensors that a bundle needs."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        from monai.losses.dice import DiceCELoss
+
+        super().__init__()
+        self.config = config
+        self.network = build(config.network)
+        self.average: nn.Module | None = None
+        if config.loop.average:
+            self.average = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
+        self.loss = DiceCELoss(
+            include_background=config.loss.include_background,
+            to_onehot_y=True,
+            softmax=True,
+            batch=config.loss.batch_dice,
+            lambda_dice=config.loss.dice,
+            lambda_ce=config.loss.cross_entropy,
+        )
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _number: int) -> Tensor:
+        """Loss of one batch, logged as `train_loss`."""
+        loss = self._loss(*batch)
+        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch[0]))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _number: int) -> None:
+        """Loss of a fixed batch of validation patches, logged as `validation_loss`."""
+        self.log("validation_loss", self._loss(*batch), on_epoch=True, batch_size=len(batch[0]))
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Move the running mean towards the weights; a short run starts from a faster mean."""
+        if self.average is None:
+            return
+        decay = min(self.config.loop.average, (1 + self.global_step) / (10 + self.global_step))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(value, 1 - decay)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW and a schedule over all steps."""
+        settings, steps = self.config.optimiser, self.config.loop.steps
+        optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+        )
+        scheduler: torch.optim.lr_scheduler.LRScheduler
+        if settings.schedule == "one_cycle":
+            # One step more than there are: a scheduler refuses to be asked once too often.
+            scheduler = torch.optim.lr_scheduler.OneCycleLR(
+                optimiser, max_lr=settings.lr, total_steps=steps + 1, pct_start=_share(settings.warmup, steps)
+            )
+        else:
+            power = 0.9 if settings.schedule == "poly" else 0.0
+            scheduler = torch.optim.lr_scheduler.PolynomialLR(optimiser, total_iters=steps + 1, power=power)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def weights(self) -> dict[str, Tensor]:
+        """Tensors by name for the card's network."""
+        return state_for(replace(self.config.network, deep_supervision=0), self.average or self.network)
+
+    def _loss(self, image: Tensor, labels: Tensor) -> Tensor:
+        logits = self.network(image).float()
+        if logits.ndim == image.ndim:
+            total: Tensor = self.loss(logits, labels)
+            return total
+        levels = [self.loss(level, labels) * 0.5**number for number, level in enumerate(logits.unbind(1))]
+        return torch.stack(levels).sum() / sum(0.5**number for number in range(len(levels)))
+
+
+def _share(warmup: float, steps: int) -> float:
+    # OneCycleLR divides by the steps of each phase less one; very short runs need a phase of two.
+    return min(0.9, max(warmup, math.ceil(2) / (steps + 1)))

@@ -1,0 +1,104 @@
+"""Random patches: number n of a run is always the same patch, whatever was killed in between."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.training.augment import augmenter
+from medseg.training.cache import CachedCase
+from medseg.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["EpochSampler", "Patches", "cut"]
+
+
+class Patches:
+    """Map from a patch's number to (image (C, *patch) float32, labels (1, *patch) int64).
+
+    Each case comes once in every round, in a shuffled order; a share of the patches is centred on a
+    labelled voxel, each label as often as the others.
+    """
+
+    def __init__(self, cases: Sequence[CachedCase], config: TrainConfig, seed: int, *, augment: bool) -> None:
+        self.cases = cases
+        self.seed = seed
+        self.foreground = config.loop.foreground
+        self.flat = config.network.dimensions == 2
+        self.patch = (1, *config.patch) if self.flat else config.patch
+        self.augment: Callable[..., Any] | None = (
+            augmenter(config.augmentation, config.network.dimensions) if augment else None
+        )
+
+    def __getitem__(self, number: int) -> "tuple[Tensor, Tensor]":
+        """Patch of this number."""
+        import torch
+
+        rng = np.random.default_rng([self.seed, number])
+        turn, place = divmod(number, len(self.cases))
+        order = np.random.default_rng([self.seed, turn, 1]).permutation(len(self.cases))
+        case = self.cases[int(order[place])]
+        image, labels = case.load("image"), case.load("labels")
+        start = self._start(case, labels.shape, rng)
+        values = torch.from_numpy(cut(image, start, self.patch).astype(np.float32))
+        classes = torch.from_numpy(cut(labels[None], start, self.patch).astype(np.float32))
+        if self.flat:
+            values, classes = values[:, 0], classes[:, 0]
+        if self.augment is not None:
+            values, classes = self.augment(values, classes, rng)
+        return values, classes.long()
+
+    def _start(self, case: CachedCase, extents: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
+        centre: NDArray[Any] | None = None
+        if rng.random() < self.foreground:
+            positions = case.load("positions")
+            if len(positions):
+                value = rng.choice(np.unique(positions[:, 0]))
+                among = positions[positions[:, 0] == value]
+                centre = among[int(rng.integers(len(among))), 1:]
+        starts = []
+        for axis, (extent, size) in enumerate(zip(extents, self.patch, strict=True)):
+            last = extent - size
+            if last <= 0:
+                starts.append(-((-last) // 2))  # padded on both sides, as windows are
+            elif centre is None:
+                starts.append(int(rng.integers(last + 1)))
+            else:
+                starts.append(int(np.clip(centre[axis] - size // 2, 0, last)))
+        return tuple(starts)
+
+
+class EpochSampler:
+    """Numbers of the patches of one epoch; Lightning tells it which."""
+
+    def __init__(self, per_epoch: int) -> None:
+        self.per_epoch = per_epoch
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        """Patch numbers in order."""
+        return iter(range(self.epoch * self.per_epoch, (self.epoch + 1) * self.per_epoch))
+
+    def __len__(self) -> int:
+        """Patches per epoch."""
+        return self.per_epoch
+
+
+def cut(array: NDArray[Any], start: Sequence[int], size: Sequence[int]) -> NDArray[Any]:
+    """Box of `size` from `start` out of the last axes of (C, *extents); zeros where it leaves the array."""
+    extents = array.shape[1:]
+    low = [max(0, first) for first in start]
+    high = [min(extent, first + length) for extent, first, length in zip(extents, start, size, strict=True)]
+    inner = array[(slice(None), *(slice(a, b) for a, b in zip(low, high, strict=True)))]
+    before = [a - first for a, first in zip(low, start, strict=True)]
+    after = [first + length - b for first, length, b in zip(start, size, high, strict=True)]
+    if not any((*before, *after)):
+        return inner
+    return np.pad(inner, [(0, 0), *zip(before, after, strict=True)])

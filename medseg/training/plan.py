@@ -1,0 +1,175 @@
+"""What a run is going to do, fixed on disk before it starts: configuration, cases, split."""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+
+from medseg.domain import Case, Dataset, ModelCard, Split
+from medseg.domain.values import as_details
+from medseg.errors import ConfigError
+from medseg.training.cases import match_channels
+from medseg.training.config import TrainConfig, dump_config
+
+__all__ = ["Plan", "card_from", "make_plan"]
+
+_PLAN, _SPLIT = "plan.yaml", "split.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Configuration, cases and split of one run folder."""
+
+    config: TrainConfig
+    dataset: Dataset
+    split: Split
+    names: dict[str, str]
+    folder: Path
+    digest: str
+
+    def validation_cases(self, fold: int) -> tuple[Case, ...]:
+        """Cases of the fold's validation subjects."""
+        return _of(self.dataset, self.split.folds[fold])
+
+    def training_cases(self, fold: int) -> tuple[Case, ...]:
+        """Cases of all other folds; with a single subject, that one again: there is nothing else to learn from."""
+        others = [name for number, part in enumerate(self.split.folds) if number != fold for name in part]
+        return _of(self.dataset, others or self.split.folds[fold])
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Cases that train or validate."""
+        return _of(self.dataset, [name for part in self.split.folds for name in part])
+
+
+def make_plan(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bool = False) -> Plan:
+    """Plan of a new run, or of the one that `folder` holds already.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds a run with another plan, or no run at all, and `restart` was not asked for.
+    """
+    from medseg.io.datasets import read_split, write_split
+
+    free = [name for name in dataset.subjects if name not in config.data.held_out]
+    if not free:
+        raise ConfigError(f"dataset {dataset.name} has no subjects left to train on")
+    if unknown := sorted(set(config.data.held_out) - set(dataset.subjects)):
+        raise ConfigError(f"data.held_out names subjects that {dataset.name} lacks: {', '.join(unknown)}")
+    split = _split(config, dataset, len(free))
+    digest = hashlib.sha256(f"{config.digest} {dataset.digest} {split.digest}".encode()).hexdigest()
+    names = match_channels(dataset, config)
+    if restart:
+        _clear(folder)
+    if (folder / _PLAN).is_file():
+        _require_same(folder, digest)
+        split = read_split(folder / _SPLIT)
+    else:
+        if folder.is_dir() and any(item.name != "cache" for item in folder.iterdir()):
+            raise ConfigError(f"{folder} holds other files and no training run; give an empty folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_split(split, folder / _SPLIT)
+        _write_plan(folder, config, digest)
+    return Plan(config, dataset, split, names, folder, digest)
+
+
+def card_from(config: TrainConfig, plan: Plan | None = None) -> ModelCard:
+    """Card without weights: what `prepare` needs in training, and the start of the bundle's card."""
+    from dataclasses import replace
+
+    text = config.model
+    return ModelCard(
+        name=text.name,
+        title=text.title,
+        summary=text.summary,
+        version=text.version,
+        channels=config.channels,
+        reference=config.reference,
+        spacing=config.grid.spacing,
+        window=config.grid.window,
+        network=replace(config.network, deep_supervision=0),
+        preprocessing=config.preprocessing,
+        table=config.labels,
+        weights=(),
+        postprocessing=config.postprocessing,
+        overlap=config.grid.overlap,
+        mirror_axes=config.grid.mirror_axes,
+        trained=() if plan is None else _facts(plan),
+        licence=text.licence,
+        attribution=text.attribution,
+        intended_use=text.intended_use,
+        limits=text.limits,
+    )
+
+
+def _split(config: TrainConfig, dataset: Dataset, free: int) -> Split:
+    from medseg.io.datasets import make_split, read_split
+
+    if config.data.split is None:
+        folds = min(config.data.folds, free)
+        made: Split = make_split(dataset, folds=folds, seed=config.data.seed, held_out=config.data.held_out)
+        return made
+    split: Split = read_split(Path(config.data.split))
+    if split.dataset_digest != dataset.digest:
+        raise ConfigError(
+            f"the split {Path(config.data.split).name} was made for other cases than those of {dataset.name}; "
+            "with data.split=null a new one is made"
+        )
+    return split
+
+
+def _facts(plan: Plan) -> tuple[tuple[str, str | int | float | bool | None], ...]:
+    config = plan.config
+    return as_details(
+        data=plan.dataset.name,
+        cases=len(plan.cases),
+        subjects=sum(len(part) for part in plan.split.folds),
+        folds=len(plan.split.folds),
+        held_out=", ".join(plan.split.held_out),
+        steps_per_fold=config.loop.steps,
+        seed=config.loop.seed,
+        split_digest=plan.split.digest,
+        config_digest=config.digest,
+        medseg=version("medseg"),
+        torch=version("torch"),
+        monai=version("monai"),
+    )
+
+
+def _of(dataset: Dataset, subjects: Sequence[str]) -> tuple[Case, ...]:
+    chosen = set(subjects)
+    return tuple(case for case in dataset.cases if case.subject in chosen)
+
+
+def _write_plan(folder: Path, config: TrainConfig, digest: str) -> None:
+    temporary = folder / f"{_PLAN}.part"
+    temporary.write_bytes(yaml.safe_dump({"plan_digest": digest}).encode() + dump_config(config))
+    temporary.replace(folder / _PLAN)
+
+
+def _require_same(folder: Path, digest: str) -> None:
+    try:
+        found = yaml.safe_load((folder / _PLAN).read_text(encoding="utf-8"))["plan_digest"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigError(f"{folder / _PLAN} is damaged; use --restart to begin again") from error
+    if found != digest:
+        raise ConfigError(
+            f"{folder} holds a run with another plan (configuration, cases or split differ); "
+            "give another folder, or --restart to throw that run away"
+        )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a run writes; a folder without a plan is nobody's run and stays as it is."""
+    if not (folder / _PLAN).is_file():
+        return
+    for item in (*folder.glob("fold[0-9]*"), folder / "bundle", folder / "cache"):
+        if item.is_dir():
+            shutil.rmtree(item)
+    for name in (_PLAN, _SPLIT, "metrics.json", "quality.csv"):
+        (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,160 @@
+"""Train: plan, cache, folds, validation, bundle, self-test."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medseg.domain import Dataset, Run
+from medseg.errors import ConfigError, ModelError
+from medseg.models import CARD_FILE
+from medseg.training.assemble import assemble_bundle, read_rows, write_rows
+from medseg.training.cache import CachedCase, build_cache
+from medseg.training.config import TrainConfig
+from medseg.training.plan import Plan, card_from, make_plan
+from medseg.training.validate import validate_bundle
+
+if TYPE_CHECKING:
+    from medseg.training.module import SegmentationModule
+
+__all__ = ["open_data", "train"]
+
+
+def open_data(config: TrainConfig) -> Dataset:
+    """Dataset that a configuration names by `data.root`, or by `data.cases` with paths relative to the root.
+
+    Raises
+    ------
+    ConfigError
+        If it names none.
+    """
+    from medseg.io import open_dataset
+
+    if config.data.root is None:
+        raise ConfigError("the configuration names no data; give data.root=FOLDER")
+    root = Path(config.data.root).expanduser()
+    if config.data.cases is None:
+        return open_dataset(root)
+    return open_dataset(Path(config.data.cases), root=root)
+
+
+def train(
+    config: TrainConfig,
+    dataset: Dataset,
+    out: str | Path,
+    run: Run | None = None,
+    *,
+    fold: int | None = None,
+    restart: bool = False,
+) -> Path:
+    """Train one fold or all of them, validate each on its native grids, and leave a bundle.
+
+    A run that was stopped goes on from its last checkpoint, with the same split and the same number of
+    steps. Patch n of a fold depends on seed, fold and n only; with one machine and thread count a fold is
+    the same bit for bit when `run.deterministic` is set.
+
+    Parameters
+    ----------
+    config, dataset
+        What to train on what.
+    out
+        Run folder: `plan.yaml`, `split.json`, `cache/`, `fold0/…` with checkpoints, CSV log and learning
+        curve, `metrics.json`, `bundle/`.
+    run
+        Device, threads, seed, progress, cancel.
+    fold
+        Only this one; None trains all that are not finished.
+    restart
+        Throw away what the folder holds.
+
+    Returns
+    -------
+    Path
+        Of the bundle with all folds finished so far; it has been reloaded and has segmented one case.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds a run of another plan, or configuration and data do not fit.
+    Cancelled
+        If the user stopped it; checkpoints stay.
+    """
+    run = run or Run()
+    plan = make_plan(config, dataset, Path(out), restart=restart)
+    count = len(plan.split.folds)
+    if fold is not None and not 0 <= fold < count:
+        raise ConfigError(f"there is no fold {fold}: this run has folds 0 to {count - 1}")
+    wanted = range(count) if fold is None else (fold,)
+    if unfinished := [number for number in wanted if not (_fold(plan, number) / "dice.json").is_file()]:
+        cache = build_cache(plan, card_from(config), run)
+        for number in unfinished:
+            _train_fold(plan, number, cache, run)
+    bundle = assemble_bundle(plan.folder, command=_command(config))
+    tested = _self_test(plan, bundle, wanted[0], run)
+    _write_metrics(plan, bundle, tested)
+    return bundle
+
+
+def _train_fold(plan: Plan, number: int, cache: dict[str, CachedCase], run: Run) -> None:
+    from medseg.training.loop import fit_fold
+
+    folder = _fold(plan, number)
+    validation = plan.validation_cases(number)
+    if not (folder / "bundle" / CARD_FILE).is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        module = fit_fold(
+            plan.config,
+            [cache[case.id] for case in plan.training_cases(number)],
+            [cache[case.id] for case in validation],
+            folder,
+            fold=number,
+            run=run,
+        )
+        _leave_bundle(plan, number, module)
+    rows = validate_bundle(folder / "bundle", validation, plan.config, plan.names, fold=number, run=run)
+    write_rows(folder, rows)
+
+
+def _leave_bundle(plan: Plan, number: int, module: "SegmentationModule") -> None:
+    from medseg.models import write_bundle
+    from medseg.training.curve import draw_curve
+
+    folder = _fold(plan, number)
+    curve = draw_curve(folder, f"{plan.config.model.title}, fold {number}")
+    (folder / "curve.png").write_bytes(curve)
+    write_bundle(folder / "bundle", card_from(plan.config, plan), [module.weights()], force=True)
+
+
+def _self_test(plan: Plan, bundle: Path, number: int, run: Run) -> dict[str, float | None]:
+    case = plan.validation_cases(number)[0]
+    plain = replace(run, progress=Run().progress)
+    rows = validate_bundle(bundle, (case,), plan.config, plan.names, fold=number, run=plain)
+    if not rows:
+        raise ModelError(f"the new bundle {bundle} could not segment case {case.id}")
+    return {row.target: row.dice for row in rows}
+
+
+def _write_metrics(plan: Plan, bundle: Path, tested: dict[str, float | None]) -> None:
+    from medseg.models import read_card
+
+    folds = [folder for folder in sorted(plan.folder.glob("fold[0-9]*")) if (folder / "dice.json").is_file()]
+    values = {
+        "schema": "medseg.training/1.0",
+        "plan_digest": plan.digest,
+        "split_digest": plan.split.digest,
+        "steps_per_fold": plan.config.loop.steps,
+        "self_test": tested,
+        "quality": [asdict(item) for item in read_card(bundle).quality],
+        "dice": [asdict(row) for folder in folds for row in read_rows(folder)],
+    }
+    temporary = plan.folder / "metrics.json.part"
+    temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
+    temporary.replace(plan.folder / "metrics.json")
+
+
+def _fold(plan: Plan, number: int) -> Path:
+    return plan.folder / f"fold{number}"
+
+
+def _command(config: TrainConfig) -> str:
+    return f"medseg train {config.model.name} data.root=DATA --out RUN"
