@@ -21,13 +21,15 @@ def command(
     out: Annotated[
         Path, typer.Option(help="Folder of the run; an unfinished one with the same plan goes on.")
     ] = ...,  # type: ignore[assignment]
-    fold: Annotated[int, typer.Option(min=0, help="Which fold of the split validates.")] = 0,
+    fold: Annotated[
+        int | None, typer.Option(min=0, help="Only this fold; by default all, one after another.")
+    ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Throw away a run with another plan.")] = False,
     device: opt.Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default all.")] = None,
     json: opt.Json = False,
 ) -> None:
-    """Train one fold: preprocess, train, validate, and write a bundle that 'medseg segment' runs.
+    """Preprocess, train, validate, and write a bundle that 'medseg segment' runs.
 
     Example: medseg train hippocampus_3d data.root=Task04_Hippocampus --out runs/hippocampus
     """

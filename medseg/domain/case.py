@@ -16,10 +16,11 @@ __all__ = ["Case", "ChannelFile", "Dataset", "Split"]
 
 @dataclass(frozen=True, slots=True)
 class ChannelFile:
-    """One image of a case: channel name and path (a file, or a DICOM folder)."""
+    """One image of a case: channel name, path (a file, or a DICOM folder), and which of its volumes."""
 
     channel: str
     path: str
+    volume: str | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 

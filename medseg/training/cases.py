@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Case, ChannelFile, Dataset, Image, ReadOptions, Segmentation
+from medseg.domain import Case, Dataset, Image, Segmentation
 from medseg.errors import ConfigError, LabelError
 from medseg.geometry import order_to, require_same_grid
 from medseg.inference import canonical
@@ -50,13 +50,14 @@ def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedC
         If a channel or the reference mask is missing or does not fit; the case is named.
     """
     from medseg.io import read_segmentation
+    from medseg.io.datasets import read_channel
 
     files = {file.channel: file for file in case.images}
     images: dict[str, Image] = {}
     for name, theirs in names.items():
         if theirs not in files:
             raise ConfigError(f"case {case.id} has no channel {theirs!r}; it has {', '.join(files)}")
-        images[name] = replace(_read(files[theirs]), channel=name)
+        images[name] = replace(read_channel(files[theirs]), channel=name)
     if case.reference is None:
         raise ConfigError(f"case {case.id} has no reference mask to train on")
     segmentation = read_segmentation(case.reference)
@@ -64,16 +65,6 @@ def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedC
     require_same_grid(reference.grid, segmentation.grid, f"reference mask of case {case.id}")
     labels = order_to(reference.grid).apply(_values(segmentation, config, case.id))
     return LoadedCase({name: canonical(image) for name, image in images.items()}, labels)
-
-
-def _read(file: ChannelFile) -> Image:
-    from medseg.io import inspect, read
-
-    sources = inspect(file.path)
-    if len(sources) == 1:
-        # Also an RGB picture whose planes are equal: it stands for each of its channels.
-        return read(file.path, source=sources[0])
-    return read(file.path, options=ReadOptions(volume=file.channel))
 
 
 def _values(segmentation: Segmentation, config: TrainConfig, case: str) -> NDArray[np.uint16]:

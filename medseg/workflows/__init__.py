@@ -3,7 +3,7 @@
 from medseg.workflows.cases import find_cases, measure_cases, segment_cases
 from medseg.workflows.convert import convert
 from medseg.workflows.evaluate import evaluate, evaluate_files
-from medseg.workflows.files import open_dataset, read, read_segmentation, write
+from medseg.workflows.files import is_mask, open_dataset, read, read_segmentation, write
 from medseg.workflows.info import info
 from medseg.workflows.measure import measure, measure_files
 from medseg.workflows.record import read_record
@@ -17,6 +17,7 @@ __all__ = [
     "evaluate_files",
     "find_cases",
     "info",
+    "is_mask",
     "measure",
     "measure_cases",
     "measure_files",

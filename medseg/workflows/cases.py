@@ -66,7 +66,7 @@ def segment_cases(
         target = out / f"{case.id}{_suffix(case)}"
         if target.exists() and not options.force:
             return _kept(case, target, name)
-        inputs = {image.channel: Path(image.path) for image in case.images}
+        inputs = {image.channel: image for image in case.images}
         own = replace(options, same_space=options.same_space or case.same_space)
         segment_files(name, inputs, target, options=own, run=run)
         return CaseResult(case.id, "done", 0.0, str(target))
@@ -89,7 +89,7 @@ def measure_cases(
 
     def one(case: Case) -> CaseResult:
         target = out / f"{case.id}.json"
-        inputs = {image.channel: Path(image.path) for image in case.images}
+        inputs = {image.channel: image for image in case.images}
         own = replace(
             options,
             subject=options.subject or case.id,

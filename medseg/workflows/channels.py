@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from medseg.domain import Image, ReadOptions, SegmenterSpec
+from medseg.domain import ChannelFile, Image, ReadOptions, SegmenterSpec
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import same_grid
 
@@ -19,11 +19,15 @@ def as_mapping(images: Images) -> dict[str, Image]:
     return {images.channel: images} if isinstance(images, Image) else dict(images)
 
 
-def read_channels(paths: Mapping[str, Path], options: ReadOptions) -> dict[str, Image]:
+def read_channels(paths: Mapping[str, Path | ChannelFile], options: ReadOptions) -> dict[str, Image]:
     """Read one image per channel name; `options` holds for each of them."""
-    from medseg.io import read
+    from medseg.io.datasets import read_channel
 
-    return {name: replace(read(path, options=options), channel=name) for name, path in paths.items()}
+    files = {
+        name: item if isinstance(item, ChannelFile) else ChannelFile(name, str(item))
+        for name, item in paths.items()
+    }
+    return {name: replace(read_channel(file, options), channel=name) for name, file in files.items()}
 
 
 def match_channels(spec: SegmenterSpec, images: Mapping[str, Image]) -> dict[str, Image]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from medseg.domain import Image, ReadOptions, Segmentation
 from medseg.errors import InputError
+from medseg.workflows.files import is_mask
 
 __all__ = ["convert"]
 
@@ -35,14 +36,13 @@ def convert(
     """
     from medseg.io import read, read_segmentation, write_image, write_segmentation
     from medseg.io.atomic import require_absent
-    from medseg.io.sidecar import has_sidecar
 
     source, target = Path(source), Path(target)
     if source.resolve() == target.resolve():
         raise InputError(f"{source} can't be converted onto itself")
     require_absent(target, force=force)
     options = options or ReadOptions()
-    if mask or labels is not None or has_sidecar(source):
+    if mask or labels is not None or is_mask(source):
         segmentation = read_segmentation(source, options=options, labels=labels)
         write_segmentation(segmentation, target, force=force)
         return segmentation

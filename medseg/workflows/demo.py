@@ -113,7 +113,7 @@ def _finish(
     findings: tuple[Finding, ...] = (),
 ) -> DemoResult:
     from medseg.io import write_segmentation
-    from medseg.measure import contours
+    from medseg.measuring import contours
 
     folder = stage / name
     folder.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from medseg.domain import Dataset, Image, ReadOptions, Segmentation
 
-__all__ = ["open_dataset", "read", "read_segmentation", "write"]
+__all__ = ["is_mask", "open_dataset", "read", "read_segmentation", "write"]
 
 
 def read(path: str | Path, *, channel: str = "image", **options: Any) -> Image:
@@ -62,3 +62,10 @@ def open_dataset(path: str | Path, *, channels: Mapping[str, str] | None = None)
 
     found = datasets.open_dataset(Path(path))
     return datasets.rename_channels(found, channels) if channels else found
+
+
+def is_mask(path: str | Path) -> bool:
+    """Whether a file has a sidecar, so that it is a mask of medseg's."""
+    from medseg.io.sidecar import sidecar_path
+
+    return Path(path).is_file() and sidecar_path(Path(path)).is_file()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medseg.domain import Finding, Grid, Image, InputRef, ReadOptions, Record, Segmentation
+from medseg.domain import ChannelFile, Finding, Grid, Image, InputRef, ReadOptions, Record, Segmentation
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError
 from medseg.geometry import require_same_grid, same_grid
@@ -69,7 +69,7 @@ def measure(
     GridMismatchError
         If no image lies on the mask's grid, or the common space is unknown; the message names the likely fault.
     """
-    from medseg.measure import measure as measure_values
+    from medseg.measuring import measure as measure_values
 
     channels = {} if images is None else as_mapping(images)
     findings = []
@@ -83,7 +83,7 @@ def measure(
 
 def measure_files(
     mask: Path,
-    images: Mapping[str, Path],
+    images: Mapping[str, Path | ChannelFile],
     out: Path,
     *,
     options: MeasureOptions | None = None,
@@ -105,7 +105,7 @@ def measure_files(
     if options.contours is not None:
         import json
 
-        from medseg.measure import contours
+        from medseg.measuring import contours
 
         write_bytes(options.contours, json.dumps(contours(segmentation)).encode(), force=options.force)
     write_record(record, out, force=options.force)

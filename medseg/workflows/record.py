@@ -72,7 +72,10 @@ def read_record(path: str | Path) -> Record:
         data = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"can't read {path}: {error.strerror or error}") from error
-    return record_from_json(data)
+    try:
+        return record_from_json(data)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def add_file_names(record: Record, folder: Path) -> Record:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
+from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
 from medseg.domain.segmentation import ImageDigest
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
@@ -115,7 +115,7 @@ def segment(
 
 def segment_files(
     name: str,
-    inputs: Mapping[str, Path],
+    inputs: Mapping[str, Path | ChannelFile],
     out: Path,
     *,
     options: SegmentOptions | None = None,

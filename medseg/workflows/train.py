@@ -15,11 +15,11 @@ def train(
     overrides: Sequence[str] = (),
     *,
     out: str | Path,
-    fold: int = 0,
+    fold: int | None = None,
     restart: bool = False,
     run: Run | None = None,
 ) -> Path:
-    """Train one fold of a configuration; returns the folder of the finished bundle.
+    """Train a configuration; returns the folder of the finished bundle.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def train(
     out
         The run's folder; one with the same plan is resumed.
     fold
-        Which fold of the split validates.
+        Only this fold of the split; by default all that are not finished, one after another.
     restart
         Throw away an unfinished run with another plan.
     run
@@ -41,11 +41,11 @@ def train(
     ConfigError
         If the configuration or an override is wrong.
     """
-    from medseg.training import train as train_fold
+    from medseg.training import load_config, open_data
+    from medseg.training import train as train_folds
 
-    return train_fold(
-        find_config(config), tuple(overrides), Path(out), fold=fold, restart=restart, run=run or Run()
-    )
+    settings_read = load_config(find_config(config), tuple(overrides))
+    return train_folds(settings_read, open_data(settings_read), Path(out), run, fold=fold, restart=restart)
 
 
 def find_config(name: str | Path) -> Path:

@@ -1,0 +1,92 @@
+"""Making Measurements: unit, status and reason decided in one place."""
+
+from dataclasses import dataclass, field
+
+from medseg.domain import Grid, Measurement, Quantity, Status, Target
+
+__all__ = ["Rows", "not_found"]
+
+_CUT = "the structure touches the border of the field of view or an area without measurement"
+
+#: Of a cut structure these can only be larger.
+LOWER_BOUNDS = frozenset(
+    {
+        Quantity.VOXEL_COUNT,
+        Quantity.VOLUME,
+        Quantity.AREA,
+        Quantity.EXTENT_I,
+        Quantity.EXTENT_J,
+        Quantity.EXTENT_K,
+        Quantity.BORDER_VOXELS,
+        Quantity.LONGEST_DIAMETER,
+        Quantity.SHORT_DIAMETER,
+        Quantity.MAXIMUM,
+    }
+)
+
+
+@dataclass(slots=True)
+class Rows:
+    """Collects the Measurements of one target; `cut` says that it leaves the field of view."""
+
+    target: Target
+    grid: Grid
+    cut: bool
+    items: list[Measurement] = field(default_factory=list)
+
+    def add(
+        self,
+        quantity: Quantity,
+        value: float,
+        *,
+        method: str,
+        channel: str | None = None,
+        unit: str | None = None,
+        plane: str | None = None,
+        points_mm: tuple[tuple[float, float, float], ...] = (),
+    ) -> None:
+        """A number, with the status that a cut structure gives it."""
+        status, reason = Status.OK, None
+        if self.cut:
+            status = Status.TRUNCATED_LOWER_BOUND if quantity in LOWER_BOUNDS else Status.TRUNCATED_UNRELIABLE
+            reason = _CUT
+        self.items.append(
+            Measurement(
+                self.target,
+                quantity,
+                value,
+                unit or self.unit_of(quantity),
+                status,
+                reason,
+                method,
+                channel=channel,
+                plane=plane,
+                points_mm=points_mm,
+            )
+        )
+
+    def refuse(
+        self, quantity: Quantity, reason: str, *, channel: str | None = None, unit: str | None = None
+    ) -> None:
+        """Null, with its reason."""
+        self.items.append(
+            Measurement(
+                self.target,
+                quantity,
+                None,
+                unit or self.unit_of(quantity),
+                Status.NOT_COMPUTED,
+                reason,
+                channel=channel,
+            )
+        )
+
+    def unit_of(self, quantity: Quantity) -> str:
+        """The quantity's unit on this grid; where it has none on `px`, the one it would have in mm."""
+        info = quantity.info
+        return info.unit if self.grid.unit == "mm" else info.px_unit or info.unit
+
+
+def not_found(target: Target) -> str:
+    """Reason for everything but the counts of a structure that was looked for and is not there."""
+    return f"{target.name} was looked for and not found"
