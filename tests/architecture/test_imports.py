@@ -53,5 +53,5 @@ def test_help_scans_no_entry_points() -> None:
 
 
 def test_reading_and_measuring_needs_no_torch() -> None:
-    code = "import medseg\nmedseg.read, medseg.measure, medseg.report, medseg.segment\nimport medseg.io, medseg.measuring"
+    code = "import medseg, medseg.io, medseg.measuring\nmedseg.read, medseg.measure, medseg.report, medseg.segment"
     assert "torch" not in modules_after(code)

@@ -75,11 +75,9 @@ def test_errors_as_json(medseg: Medseg, tmp_path: Path) -> None:
 
 
 def test_a_bug_is_one_line_and_a_log(medseg: Medseg, ball: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
+    from importlib import import_module
 
-    import medseg.workflows  # noqa: F401 - loads the module below
-
-    room = sys.modules["medseg.workflows.info"]
+    room = import_module("medseg.workflows.info")
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("surprise")
