@@ -26,6 +26,7 @@ def choose(path: Path, sources: tuple[Source, ...], options: ReadOptions) -> Sou
         found = _by_volume(path, found, options.volume)
     volumes = tuple(source for source in found if source.verdict is not Verdict.NOT_A_VOLUME)
     found = volumes or found
+    _refuse_mixed(found)
     if len(found) > 1:
         several = len({source.series_uid for source in found}) > 1
         option = "--series" if several else "--volume"
@@ -37,6 +38,13 @@ def choose(path: Path, sources: tuple[Source, ...], options: ReadOptions) -> Sou
         raise InputError(f"{path} holds no image")
     require_volume(found[0])
     return found[0]
+
+
+def _refuse_mixed(found: tuple[Source, ...]) -> None:
+    """A series of several stacks is refused as a whole; its Finding lists the parts that --volume picks."""
+    whole = [source for source in found if source.verdict is Verdict.MIXED and source.volume is None]
+    if whole and len({source.series_uid for source in found}) == 1:
+        raise InputError(f"{whole[0].uri}: {whole[0].verdict.value}: {whole[0].findings[0].message}")
 
 
 def require_volume(source: Source) -> None:

@@ -1,0 +1,91 @@
+"""The reader: files → headers → series → volumes with verdicts → Image."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from medseg.domain import Finding, Image, ReadOptions, Source
+from medseg.domain.source import Verdict
+from medseg.errors import InputError
+from medseg.io.dicom.headers import Header, read_header
+from medseg.io.dicom.volumes import series_sources
+
+__all__ = ["READER", "DicomReader"]
+
+_MAGIC = b"DICM"
+_SUFFIXES = (".dcm", ".ima", ".dicom")
+
+
+class DicomReader:
+    """Reads classic and enhanced DICOM images from a file or a folder and its folders."""
+
+    name = "dicom"
+
+    def sniff(self, path: Path, head: bytes) -> bool:
+        """A folder is taken to hold DICOM; a file by its magic word or suffix."""
+        if path.is_dir():
+            return any(_is_dicom(file) for file in _files(path))
+        return head[128:132] == _MAGIC or path.suffix.lower() in _SUFFIXES
+
+    def inspect(self, path: Path) -> tuple[Source, ...]:
+        """One Source per volume of each series, by headers only; what is no volume says what it is."""
+        series: dict[str, list[Header]] = {}
+        broken: dict[str, str] = {}
+        for file in _files(path) if path.is_dir() else [path]:
+            try:
+                header = read_header(file)
+            except InputError as error:
+                broken[str(file)] = str(error)
+                continue
+            if header is not None:
+                series.setdefault(header.series, []).append(header)
+        if not series and not broken:
+            raise InputError(f"{path} holds no DICOM image")
+        sources = [source for headers in series.values() for source in series_sources(path, headers)]
+        return tuple(_with_broken(path, sources, broken))
+
+    def load(self, source: Source, options: ReadOptions) -> Image:
+        """Decode and rescale the slices of one volume.
+
+        Raises
+        ------
+        InputError
+            If its slices are no regular grid (and `options.resample` does not ask for one), or a file is
+            damaged.
+        """
+        from medseg.io.dicom.load import load_volume
+
+        return load_volume(source, options)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    for item in sorted(path.rglob("*")):
+        hidden = any(part.startswith(".") for part in item.relative_to(path).parts)
+        if item.is_file() and not hidden and item.name.upper() != "DICOMDIR":
+            yield item
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == _MAGIC
+    except OSError:
+        return False
+
+
+def _with_broken(path: Path, sources: list[Source], broken: dict[str, str]) -> list[Source]:
+    """A damaged file may be a slice of any series beside it, so none of them is whole any more."""
+    if not broken:
+        return sources
+    first = next(iter(broken.values()))
+    text = f"{len(broken)} of its files can't be read, so slices may be missing: {first}"
+    finding = Finding("dicom.damaged", "error", text)
+    if not sources:
+        return [Source(str(path), "dicom", verdict=Verdict.NOT_A_VOLUME, findings=(finding,))]
+    return [
+        replace(source, verdict=Verdict.NOT_A_VOLUME, findings=(*source.findings, finding))
+        for source in sources
+    ]
+
+
+READER = DicomReader()
