@@ -31,20 +31,14 @@ if TYPE_CHECKING:
         Run,
         Segmentation,
     )
-    from medseg.workflows import (
-        convert,
-        evaluate,
-        measure,
-        open_dataset,
-        read,
-        read_record,
-        read_segmentation,
-        report,
-        segment,
-        to_dataframe,
-        train,
-        write,
-    )
+    from medseg.workflows.convert import convert
+    from medseg.workflows.evaluate import evaluate
+    from medseg.workflows.files import open_dataset, read, read_segmentation, write
+    from medseg.workflows.measure import measure
+    from medseg.workflows.record import read_record
+    from medseg.workflows.report import report, to_dataframe
+    from medseg.workflows.segment import segment
+    from medseg.workflows.train import train
 
 _ROOMS = {
     "medseg.domain": (

@@ -83,7 +83,7 @@ def print_record(record: "object", out: Path, *, as_json: bool) -> None:
 
     from medseg.cli.output import emit, print_findings, print_table
     from medseg.domain import Record
-    from medseg.report import record_to_json, to_rows
+    from medseg.reporting import record_to_json, to_rows
 
     assert isinstance(record, Record)  # noqa: S101 - for the type checker
     if as_json:

@@ -28,7 +28,7 @@ def print_segmenters(name: str | None, *, models: bool, as_json: bool) -> None:
         if as_json:
             emit(command_name, [{**asdict(item.spec), "origin": item.origin} for item in found])
             return
-        rows = [
+        lines = [
             (
                 item.spec.name,
                 item.spec.title,
@@ -37,7 +37,7 @@ def print_segmenters(name: str | None, *, models: bool, as_json: bool) -> None:
             )
             for item in found
         ]
-        print_table(("name", "title", "channels", "summary"), rows)
+        print_table(("name", "title", "channels", "summary"), lines)
         return
     segmenter = find_segmenter(name)
     schema = segmenter.Params.model_json_schema()

@@ -90,8 +90,7 @@ class ItkWriter:
                 "--spacing, or write .png or .tif" if grid.unit != "mm" else "--orientation, or write .nii.gz"
             )
             raise InputError(f"{path} would claim a known {lacking}, and there is none; give {remedy}")
-        values = array.astype(np.float32) if array.dtype == np.float16 else array
-        image = to_sitk(values)
+        image = to_sitk(array)
         image.SetSpacing(grid.spacing)
         lps = flip_affine(grid.affine)
         image.SetOrigin(lps[:3, 3].tolist())

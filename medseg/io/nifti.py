@@ -129,12 +129,10 @@ class NiftiWriter:
             raise InputError(
                 f"{path}: NIfTI can't say that a pixel has no size; write .png or .tif, or give --spacing"
             )
-        values = array.astype(np.float32) if array.dtype == np.float16 else array
-        values = values.astype(np.uint8) if values.dtype == np.bool_ else values
-        header = _make_header(values, grid)
+        header = _make_header(array, grid)
         with _create(path) as file:
             file.write(header + bytes(4))  # four zeros: no extensions
-            for part in _fortran_slabs(values):
+            for part in _fortran_slabs(array):
                 file.write(part)
 
 

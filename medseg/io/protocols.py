@@ -67,7 +67,7 @@ class Writer(Protocol):
     suffixes: tuple[str, ...]
 
     def write(self, array: NDArray[Any], grid: Grid, path: Path) -> None:
-        """Write (I, J, K) values to a path that does not exist yet.
+        """Write (I, J, K) values, in the machine's byte order and never float16, to a path that is free.
 
         Atomicity, re-reading and the sidecar are the business of `medseg.io.write`.
 

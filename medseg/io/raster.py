@@ -155,5 +155,4 @@ def _write_png(rows: NDArray[Any], path: Path) -> None:
 def _write_tiff(rows: NDArray[Any], path: Path) -> None:
     import tifffile
 
-    values = rows.astype(np.float32) if rows.dtype == np.float16 else rows
-    tifffile.imwrite(path, values, photometric="minisblack", compression="zlib", metadata=None)
+    tifffile.imwrite(path, rows, photometric="minisblack", compression="zlib", metadata=None)

@@ -1,6 +1,7 @@
 """The reading pipeline, the same for every format: bytes → Source → verdict → Image."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -30,9 +31,9 @@ def find_reader(path: str | Path) -> Reader:
     """
     path = Path(path)
     head = _head(path)
-    for _, reader in plugins.load_all(plugins.READERS):
+    for reader in _readers():
         if reader.sniff(path, head):
-            return cast("Reader", reader)
+            return reader
     if path.is_dir():
         raise UnsupportedFormatError(f"folder {path} holds no DICOM files; give an image file")
     raise UnsupportedFormatError(
@@ -106,6 +107,12 @@ def read_segmentation(
         if found is not None:
             return found
     return segmentation_of(_load(reader, chosen, options), chosen, labels=table)
+
+
+@cache
+def _readers() -> tuple[Reader, ...]:
+    # Scanning the entry points of everything installed takes longer than reading a small file.
+    return tuple(reader for _, reader in plugins.load_all(plugins.READERS))
 
 
 def _chosen(

@@ -1,6 +1,9 @@
 """Writing: beside the final name, read again and compared, then renamed; a mask's sidecar goes first."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,11 +32,10 @@ def find_writer(path: str | Path) -> Writer:
         If there is none; the message lists the suffixes.
     """
     suffix = suffix_of(path)
-    writers = [cast("Writer", writer) for _, writer in plugins.load_all(plugins.WRITERS)]
-    for writer in writers:
+    for writer in _writers():
         if suffix in writer.suffixes:
             return writer
-    known = ", ".join(sorted({item for writer in writers for item in writer.suffixes}))
+    known = ", ".join(sorted({item for writer in _writers() for item in writer.suffixes}))
     raise UnsupportedFormatError(f"{path} can't be written: {suffix or 'no suffix'} is none of {known}")
 
 
@@ -73,7 +75,7 @@ def write_segmentation(segmentation: Segmentation, path: str | Path, *, force: b
     writer = find_writer(path)
     sidecar = sidecar_path(path)
     _require_own_sidecar(path, sidecar, segmentation, force=force)
-    with staged_file(path, force=force) as staged:
+    with _restored_on_failure(sidecar), staged_file(path, force=force) as staged:
         _write_checked(writer, segmentation.labels, segmentation.grid, staged, path)
         write_bytes(sidecar, dump_sidecar(segmentation), force=True)
     return path
@@ -113,16 +115,32 @@ def write_probabilities(segmentation: Segmentation, path: str | Path, *, force: 
 
 
 def _write_checked(writer: Writer, array: NDArray[Any], grid: Grid, staged: Path, path: Path) -> None:
+    values = array.astype(
+        np.float32 if array.dtype == np.float16 else array.dtype.newbyteorder("="), copy=False
+    )
     try:
-        writer.write(array, grid, staged)
+        writer.write(values, grid, staged)
         again = read(staged)
     except MedsegError as error:
         # Messages name the staged file, which the user never sees.
         raise type(error)(str(error).replace(str(staged), str(path))) from error
     same_place = compare_grids(again.grid, grid).agreement in (Agreement.SAME, Agreement.SNAPPED)
     if not same_place or not np.array_equal(again.array, array):
-        what = "values" if same_place else "placement"
-        raise OutputError(f"{path} was not written: reading it again gave another {what} than was to be kept")
+        what = "other values" if same_place else "another placement"
+        raise OutputError(f"{path} was not written: reading it again gave {what}; this format can't hold it")
+
+
+@contextmanager
+def _restored_on_failure(path: Path) -> Iterator[None]:
+    before = path.read_bytes() if path.is_file() else None
+    try:
+        yield
+    except BaseException:
+        if before is not None:
+            path.write_bytes(before)
+        else:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _require_own_sidecar(path: Path, sidecar: Path, segmentation: Segmentation, *, force: bool) -> None:
@@ -141,4 +159,9 @@ def _require_own_sidecar(path: Path, sidecar: Path, segmentation: Segmentation, 
 
 
 def _has_writer(path: Path) -> bool:
-    return any(suffix_of(path) in writer.suffixes for _, writer in plugins.load_all(plugins.WRITERS))
+    return any(suffix_of(path) in writer.suffixes for writer in _writers())
+
+
+@cache
+def _writers() -> tuple[Writer, ...]:
+    return tuple(writer for _, writer in plugins.load_all(plugins.WRITERS))

@@ -170,6 +170,6 @@ def _make_folder(path: Path) -> None:
 def write_table(records: tuple[Record, ...], folder: Path, *, force: bool = False) -> Path:
     """All records of a batch as one tidy CSV, `measurements.csv` in the folder."""
     from medseg.io.atomic import write_bytes
-    from medseg.report import to_csv
+    from medseg.reporting import to_csv
 
     return write_bytes(folder / "measurements.csv", to_csv(list(records)), force=force)

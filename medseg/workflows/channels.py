@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from medseg.domain import ChannelFile, Image, ReadOptions, SegmenterSpec
+from medseg.domain import ChannelFile, ChannelSpec, Finding, Image, Provenance, ReadOptions, SegmenterSpec
+from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import same_grid
 
-__all__ = ["Images", "as_mapping", "match_channels", "read_channels", "require_common_space"]
+__all__ = ["Images", "as_declared", "as_mapping", "match_channels", "read_channels", "require_common_space"]
 
 Images: TypeAlias = Image | Mapping[str, Image]
 
@@ -89,6 +90,38 @@ def require_common_space(images: Mapping[str, Image], *, declared: bool) -> None
             f"channels {first.channel!r} and {other.channel!r} are on different grids and nothing says that they "
             "share one space; if they do, say so with --same-space"
         )
+
+
+def as_declared(images: Mapping[str, Image], made_by: Provenance) -> dict[str, Image]:
+    """Images whose files name no modality or unit, with those that the model which made the mask reads them as.
+
+    Only for images whose digest the mask names as its input; each such image carries a Finding.
+    """
+    from medseg.workflows.segmenters import model_folder
+
+    folder = model_folder(made_by.segmenter)
+    if folder is None:
+        return dict(images)
+    from medseg.models import read_card
+
+    declared = {channel.name: channel for channel in read_card(folder).channels}
+    digests = {item.channel: item.digest for item in made_by.images}
+    found = dict(images)
+    for name, image in images.items():
+        if name in declared and digests.get(name) == image.digest:
+            found[name] = _declared(image, declared[name], made_by.segmenter)
+    return found
+
+
+def _declared(image: Image, channel: ChannelSpec, model: str) -> Image:
+    modality = image.modality or channel.modality
+    unit = channel.value_unit if image.value_unit == "[arb'U]" and channel.value_unit else image.value_unit
+    if (modality, unit) == (image.modality, image.value_unit):
+        return image
+    taken = f"{modality or 'an image'}" + ("" if unit == image.value_unit else f" in {unit}")
+    text = f"The file of channel {channel.name} names neither modality nor unit; model {model} takes it as {taken}."
+    finding = Finding("channel.declared", "info", text, as_details(channel=channel.name, unit=unit))
+    return replace(image, modality=modality, value_unit=unit, findings=(*image.findings, finding))
 
 
 def _check_names(name: str, needed: list[str], given: list[str]) -> None:

@@ -8,7 +8,7 @@ from medseg.domain import ChannelFile, Finding, Grid, Image, InputRef, ReadOptio
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError
 from medseg.geometry import require_same_grid, same_grid
-from medseg.workflows.channels import Images, as_mapping, read_channels
+from medseg.workflows.channels import Images, as_declared, as_mapping, read_channels
 from medseg.workflows.record import build_record, write_record
 
 __all__ = ["MeasureOptions", "measure", "measure_files"]
@@ -71,7 +71,7 @@ def measure(
     """
     from medseg.measuring import measure as measure_values
 
-    channels = {} if images is None else as_mapping(images)
+    channels = {} if images is None else as_declared(as_mapping(images), segmentation.made_by)
     findings = []
     if channels:
         segmentation, finding = _aligned(segmentation, channels)

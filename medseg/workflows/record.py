@@ -52,7 +52,7 @@ def build_record(
 def write_record(record: Record, path: Path, *, force: bool = False) -> Path:
     """Write the JSON; paths of inputs are stored relative to it, with forward slashes."""
     from medseg.io.atomic import write_bytes
-    from medseg.report import record_to_json
+    from medseg.reporting import record_to_json
 
     return write_bytes(path, record_to_json(add_file_names(record, path.parent)), force=force)
 
@@ -66,7 +66,7 @@ def read_record(path: str | Path) -> Record:
         If the file is no Record, or of a version this medseg can't read.
     """
     from medseg.errors import InputError
-    from medseg.report import record_from_json
+    from medseg.reporting import record_from_json
 
     try:
         data = Path(path).read_bytes()

@@ -1,7 +1,7 @@
 """Report: a Record as page, PDF and tables; on values, and on files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,7 @@ def report(
     for item in record.images:
         if item.channel in channels:
             _require_digest(item, channels[item.channel].digest)
+            channels[item.channel] = _as_recorded(item, channels[item.channel])
     return write_views(record, files, mask=mask, images=channels, force=force)
 
 
@@ -105,7 +106,7 @@ def to_dataframe(records: Record | list[Record]) -> "pd.DataFrame":
     """One tidy row per measurement: subject, target, quantity, value, unit, status, reason, …"""
     import pandas as pd
 
-    from medseg.report import to_rows
+    from medseg.reporting import to_rows
 
     return pd.DataFrame(to_rows([records] if isinstance(records, Record) else list(records)))
 
@@ -121,7 +122,7 @@ def write_views(
     force: bool = False,
 ) -> dict[str, Path]:
     """Draw what can be drawn, render each view, write it whole."""
-    from medseg import report as room
+    import medseg.reporting as room
     from medseg.io.atomic import require_absent, write_bytes
 
     wanted = files.given
@@ -161,6 +162,12 @@ def _read_mask(item: InputRef, path: Path) -> Segmentation:
     return found
 
 
+def _as_recorded(item: InputRef, image: Image) -> Image:
+    """The image with the modality and unit that the Record states: a declared unit is in no file."""
+    unit = item.value_unit or image.value_unit
+    return replace(image, channel=item.channel, modality=item.modality, value_unit=unit)
+
+
 def _read_image(item: InputRef, path: Path) -> Image:
     from medseg.io import read
 
@@ -174,4 +181,4 @@ def _read_image(item: InputRef, path: Path) -> Image:
         raise InputError(
             f"image {item.channel!r} lies elsewhere than when it was measured: {comparison.fault}"
         )
-    return found
+    return _as_recorded(item, found)

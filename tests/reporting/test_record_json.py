@@ -10,7 +10,7 @@ import pytest
 from medseg.domain import Record
 from medseg.domain.values import as_details
 from medseg.errors import InputError
-from medseg.report import record_from_json, record_to_json
+from medseg.reporting import record_from_json, record_to_json
 
 
 def plain(record: Record) -> dict:

@@ -1,10 +1,10 @@
-"""The published JSON Schema of a Record: `python -m medseg.report > docs/reference/record.schema.json`."""
+"""The published JSON Schema of a Record: `python -m medseg.reporting > docs/reference/record.schema.json`."""
 
 import json
 from typing import Any
 
 from medseg.domain.record import RECORD_SCHEMA
-from medseg.report.record_json import adapter
+from medseg.reporting.record_json import adapter
 
 __all__ = ["record_schema", "schema_text"]
 

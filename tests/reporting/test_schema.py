@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-from medseg.report import record_schema
-from medseg.report.schema import schema_text
+from medseg.reporting import record_schema
+from medseg.reporting.schema import schema_text
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "reference" / "record.schema.json"
 
 
 def test_the_published_file_is_up_to_date() -> None:
     text = PUBLISHED.read_text(encoding="utf-8")
-    assert text == schema_text(), "run: python -m medseg.report > docs/reference/record.schema.json"
+    assert text == schema_text(), "run: python -m medseg.reporting > docs/reference/record.schema.json"
 
 
 def test_it_is_versioned_and_closed() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from medseg.domain import Record
-from medseg.report.rows import COLUMNS, to_rows
+from medseg.reporting.rows import COLUMNS, to_rows
 
 __all__ = ["to_csv"]
 

@@ -1,0 +1,89 @@
+"""Sentences of the page about review, history, orientation and grids."""
+
+import math
+
+import numpy as np
+
+from medseg.domain import Grid, Record
+
+__all__ = ["convention", "grid_text", "how_made", "provenance", "review_text"]
+
+
+def review_text(record: Record) -> str:
+    """`NOT REVIEWED`, or who signed, for whom and when."""
+    review = record.review
+    if review.state != "reviewed":
+        return "NOT REVIEWED"
+    return f"Reviewed by {review.reviewer}, {review.organization}, {review.signed_at}"
+
+
+def how_made(record: Record) -> list[tuple[str, str]]:
+    """Few lines: by what, trained on what, edited how much."""
+    made, model = record.made_by, dict(record.model)
+    lines = [("Made by", f"model {model['name']} {model.get('version') or ''}" if model else made.segmenter)]
+    if made.weights_digest:
+        lines.append(("Weights", f"SHA-256 {made.weights_digest[:16]}…"))
+    if model.get("trained_on"):
+        lines.append(("Trained on", str(model["trained_on"])))
+    if model.get("limits"):
+        lines.append(("Limits", str(model["limits"])))
+    lines.append(("Edits", _edits(record)))
+    return lines
+
+
+def provenance(record: Record) -> list[tuple[str, str]]:
+    """Everything known about how mask and numbers came about."""
+    made = record.made_by
+    lines = [("Segmenter", made.segmenter)]
+    lines += [("Parameter", f"{name} = {value}") for name, value in made.parameters]
+    if made.weights_digest:
+        lines.append(("Weights", made.weights_digest))
+    lines += [("Segmented from", f"{item.channel}: {item.digest}") for item in made.images]
+    lines += [("Run", ", ".join(f"{name} = {value}" for name, value in made.run))] if made.run else []
+    lines += [("Edit", f"{edit.operation} {dict(edit.parameters)}") for edit in made.edits]
+    lines += [(f"Model: {name.replace('_', ' ')}", str(value)) for name, value in record.model if value]
+    lines.append(("Versions", ", ".join(f"{name} {value}" for name, value in record.versions)))
+    lines.append(("Record", record.schema))
+    return lines
+
+
+def convention(record: Record) -> str:
+    """How to read left and right on the pictures, and what is not known about it."""
+    grid = record.mask.grid
+    if grid.unit == "px":
+        return "As stored; the image has no physical size and no known orientation, so there are no letters."
+    if not grid.orientation_known:
+        return "The file does not say how its axes lie in the patient: no letters, and sides are not known."
+    text = "Radiological convention: the patient's right is on the left of axial and coronal pictures."
+    if any(label.side == "unknown" for label in record.table.labels):
+        text += (
+            " Letters show the axes of the file's header; which side of the body this structure is on "
+            "is not known."
+        )
+    if grid.is_oblique:
+        text += f" The grid is oblique by {_obliqueness(grid):.1f}°: planes follow its axes, letters name the nearest."
+    return text
+
+
+def grid_text(grid: Grid) -> str:
+    """Shape, spacing and orientation in a line."""
+    shape = " × ".join(str(extent) for extent in grid.shape)
+    spacing = " × ".join(f"{step:.4g}" for step in grid.spacing)
+    known = grid.unit == "mm" and grid.orientation_known
+    letters = grid.orientation if known else "orientation unknown"
+    sheared = ", sheared" if grid.is_sheared else ""
+    return f"{shape} voxels of {spacing} {grid.unit}, {letters}{sheared}"
+
+
+def _obliqueness(grid: Grid) -> float:
+    cosines = np.abs(grid.direction).max(axis=0)
+    return max(math.degrees(math.acos(min(1.0, float(cosine)))) for cosine in cosines)
+
+
+def _edits(record: Record) -> str:
+    edits = record.made_by.edits
+    if not edits:
+        return "none"
+    known = [edit.volume_change_ml for edit in edits if edit.volume_change_ml is not None]
+    change = f", {sum(known):+.3g} ml in all" if known else ""
+    return f"{len(edits)}{change}"

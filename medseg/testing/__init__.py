@@ -1,0 +1,1 @@
+"""What plugin authors test against: contract tests that every segmenter must pass."""
