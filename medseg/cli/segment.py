@@ -18,7 +18,9 @@ def command(
     ],
     inputs: Annotated[
         list[Path] | None,
-        typer.Argument(help="A file, a DICOM folder, a dataset, a CSV of cases, or a folder of images."),
+        typer.Argument(
+            help="A file, a DICOM folder or its files, a dataset, a CSV of cases, or a folder of images."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="The mask to write; a folder for many cases.")] = ...,  # type: ignore[assignment]
     channel: opt.Channels = None,
@@ -80,7 +82,13 @@ def command(
         if cases is not None:
             results = segment_cases(name, cases, out, options=settings, run=run)
         else:
-            result = segment_files(name, channels or {"image": _one(paths)}, out, options=settings, run=run)
+            result = segment_files(
+                name,
+                channels or {"image": paths[0] if len(paths) == 1 else tuple(paths)},
+                out,
+                options=settings,
+                run=run,
+            )
     if cases is not None:
         print_results(results, as_json=json, command="segment")
         return
@@ -106,14 +114,6 @@ def print_results(results: "tuple[object, ...]", *, as_json: bool, command: str)
         raise PartialFailure(f"{len(failed)} of {len(rows)} cases failed; the others are done")
     if failed:
         raise typer.Exit(PartialFailure.exit_code)
-
-
-def _one(paths: list[Path]) -> Path:
-    if len(paths) > 1:
-        raise InputError(
-            f"{len(paths)} inputs: give one file, one folder, or a CSV of cases; channels go as --channel NAME=FILE"
-        )
-    return paths[0]
 
 
 def _print_one(result: "object", out: Path, *, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from medseg.io.read import inspect, read, read_segmentation
+from medseg.io.read import inspect, read, read_files, read_segmentation
 from medseg.io.write import write_image, write_probabilities, write_segmentation
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ __all__ = [
     "make_split",
     "open_dataset",
     "read",
+    "read_files",
     "read_segmentation",
     "read_split",
     "write_image",

@@ -1,5 +1,6 @@
 """The reading pipeline, the same for every format: bytes → Source → verdict → Image."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from medseg.io.masks import segmentation_of
 from medseg.io.names import suffix_of
 from medseg.io.protocols import HEAD_BYTES, INDEX_VOLUME, Reader, SegmentationReader, unreadable
 
-__all__ = ["find_reader", "inspect", "read", "read_segmentation"]
+__all__ = ["find_reader", "inspect", "read", "read_files", "read_segmentation"]
 
 _PLAIN = ReadOptions()
 
@@ -77,6 +78,25 @@ def read(path: str | Path, *, options: ReadOptions | None = None, source: Source
     """
     reader, chosen, options = _chosen(path, options, source)
     return _load(reader, chosen, options)
+
+
+def read_files(paths: Sequence[str | Path], *, options: ReadOptions | None = None) -> Image:
+    """One image from a list of DICOM files, as `read` gives it from a folder.
+
+    Raises
+    ------
+    InputError
+        As for `read`; also if the files are no DICOM.
+    """
+    from medseg.io.dicom import READER
+
+    files = [Path(path) for path in paths]
+    if missing := [str(file) for file in files if not file.is_file()]:
+        raise InputError(f"{missing[0]} does not exist")
+    folder = files[0].parent
+    options = options or _PLAIN
+    sources = READER.inspect_files(folder, files)
+    return _load(READER, choose(folder, sources, options), options)
 
 
 def read_segmentation(

@@ -10,9 +10,19 @@ from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import same_grid
 
-__all__ = ["Images", "as_declared", "as_mapping", "match_channels", "read_channels", "require_common_space"]
+__all__ = [
+    "ChannelPath",
+    "Images",
+    "as_declared",
+    "as_mapping",
+    "match_channels",
+    "read_channels",
+    "require_common_space",
+]
 
 Images: TypeAlias = Image | Mapping[str, Image]
+#: A file or DICOM folder, the files of a DICOM series, or a case's entry.
+ChannelPath: TypeAlias = Path | tuple[Path, ...] | ChannelFile
 
 
 def as_mapping(images: Images) -> dict[str, Image]:
@@ -20,15 +30,20 @@ def as_mapping(images: Images) -> dict[str, Image]:
     return {images.channel: images} if isinstance(images, Image) else dict(images)
 
 
-def read_channels(paths: Mapping[str, Path | ChannelFile], options: ReadOptions) -> dict[str, Image]:
+def read_channels(paths: Mapping[str, ChannelPath], options: ReadOptions) -> dict[str, Image]:
     """Read one image per channel name; `options` holds for each of them."""
+    return {name: replace(_read(name, path, options), channel=name) for name, path in paths.items()}
+
+
+def _read(name: str, path: ChannelPath, options: ReadOptions) -> Image:
+    if isinstance(path, tuple):
+        from medseg.io import read_files
+
+        return read_files(path, options=options)
     from medseg.io.datasets import read_channel
 
-    files = {
-        name: item if isinstance(item, ChannelFile) else ChannelFile(name, str(item))
-        for name, item in paths.items()
-    }
-    return {name: replace(read_channel(file, options), channel=name) for name, file in files.items()}
+    file = path if isinstance(path, ChannelFile) else ChannelFile(name, str(path))
+    return read_channel(file, options)
 
 
 def match_channels(spec: SegmenterSpec, images: Mapping[str, Image]) -> dict[str, Image]:

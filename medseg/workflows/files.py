@@ -1,6 +1,6 @@
 """Reading and writing for scripts: the doors of `io`, with keywords instead of options."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ from medseg.domain import Dataset, Image, ReadOptions, Segmentation
 __all__ = ["is_mask", "open_dataset", "read", "read_segmentation", "write"]
 
 
-def read(path: str | Path, *, channel: str = "image", **options: Any) -> Image:
+def read(path: str | Path | Sequence[str | Path], *, channel: str = "image", **options: Any) -> Image:
     """Read one image from a file or DICOM folder.
 
     Parameters
     ----------
     path
-        NIfTI, NRRD, MHA, PNG, TIFF, JPEG, or a DICOM file or folder.
+        NIfTI, NRRD, MHA, PNG, TIFF, JPEG, a DICOM file or folder, or a list of DICOM files.
     channel
         Name the image gets.
     **options
@@ -29,7 +29,10 @@ def read(path: str | Path, *, channel: str = "image", **options: Any) -> Image:
     """
     from medseg import io
 
-    return replace(io.read(Path(path), options=ReadOptions(**options)), channel=channel)
+    chosen = ReadOptions(**options)
+    if isinstance(path, str | Path):
+        return replace(io.read(Path(path), options=chosen), channel=channel)
+    return replace(io.read_files(path, options=chosen), channel=channel)
 
 
 def read_segmentation(path: str | Path, *, labels: str | Path | None = None, **options: Any) -> Segmentation:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medseg.domain import ChannelFile, Finding, Grid, Image, InputRef, ReadOptions, Record, Segmentation
+from medseg.domain import Finding, Grid, Image, InputRef, ReadOptions, Record, Segmentation
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError
 from medseg.geometry import require_same_grid, same_grid
-from medseg.workflows.channels import Images, as_declared, as_mapping, read_channels
+from medseg.workflows.channels import ChannelPath, Images, as_declared, as_mapping, read_channels
 from medseg.workflows.record import build_record, write_record
 
 __all__ = ["MeasureOptions", "measure", "measure_files"]
@@ -83,7 +83,7 @@ def measure(
 
 def measure_files(
     mask: Path,
-    images: Mapping[str, Path | ChannelFile],
+    images: Mapping[str, ChannelPath],
     out: Path,
     *,
     options: MeasureOptions | None = None,

@@ -8,12 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
+from medseg.domain import Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
 from medseg.domain.segmentation import ImageDigest
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
 from medseg.geometry import AxisOrder, order_to, require_same_grid, same_grid
-from medseg.workflows.channels import Images, as_mapping, match_channels, read_channels, require_common_space
+from medseg.workflows.channels import (
+    ChannelPath,
+    Images,
+    as_mapping,
+    match_channels,
+    read_channels,
+    require_common_space,
+)
 from medseg.workflows.segmenters import find_segmenter, make_params
 
 __all__ = ["SegmentOptions", "segment", "segment_files"]
@@ -115,7 +122,7 @@ def segment(
 
 def segment_files(
     name: str,
-    inputs: Mapping[str, Path | ChannelFile],
+    inputs: Mapping[str, ChannelPath],
     out: Path,
     *,
     options: SegmentOptions | None = None,

@@ -1,6 +1,6 @@
 """The reader: files → headers → series → volumes with verdicts → Image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,9 +29,13 @@ class DicomReader:
 
     def inspect(self, path: Path) -> tuple[Source, ...]:
         """One Source per volume of each series, by headers only; what is no volume says what it is."""
+        return self.inspect_files(path, _files(path) if path.is_dir() else [path])
+
+    def inspect_files(self, path: Path, files: Iterable[Path]) -> tuple[Source, ...]:
+        """The same for a list of files; `path` is the folder that they are known by."""
         series: dict[str, list[Header]] = {}
         broken: dict[str, str] = {}
-        for file in _files(path) if path.is_dir() else [path]:
+        for file in files:
             try:
                 header = read_header(file)
             except InputError as error:

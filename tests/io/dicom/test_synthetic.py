@@ -76,6 +76,14 @@ def test_echoes_and_types_split(series: Make) -> None:
     }
 
 
+def test_a_list_of_files_is_a_series_too(series: Make) -> None:
+    import medseg
+
+    folder = series([0, 3, 6, 9])
+    image = medseg.read(sorted(folder.glob("*.dcm"))[1:3])
+    assert image.array[0, 0].tolist() == [-900, -800]
+
+
 def test_slopes_of_each_slice(series: Make) -> None:
     image = read(
         series(
