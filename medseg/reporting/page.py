@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from medseg.domain import Record
+from medseg.domain import Grid, Quantity, Record
 from medseg.reporting.extras import PageExtras, Picture
 from medseg.reporting.headline import key_rows, main_targets, sentence, status_view
 from medseg.reporting.numbers import rounding_note, unit_text, value_text
@@ -19,6 +19,7 @@ __all__ = ["to_html", "to_pdf"]
 
 #: Findings on page one; the rest stand in the appendix, the worst come first.
 MOST_FINDINGS = 5
+_COMPARED = (Quantity.DICE, Quantity.HD95, Quantity.VOLUME_ERROR)
 _RANK = {"error": 0, "warning": 1, "info": 2}
 _SEVERITY = {"error": "Error:", "warning": "Warning:", "info": "Note:"}
 
@@ -77,11 +78,22 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "how_made": how_made(record),
         "provenance": provenance(record),
         "convention": convention(record),
-        "comparison": [(item, value_text(item, grid)) for item in extras.comparison],
+        "comparison": _comparison(extras, grid),
+        "value": lambda item: value_text(item, grid),
         "measurements": [(item, value_text(item, grid)) for item in record.measurements],
         "inputs": [(item, grid_text(item.grid)) for item in record.inputs],
         "definitions": [quantity.info for quantity in used],
         "rounding": rounding_note(grid),
+    }
+
+
+def _comparison(extras: PageExtras, grid: Grid) -> dict[str, Any]:
+    """The few figures against a reference that stand on page one: a row per structure."""
+    texts = {(item.target.name, item.quantity): value_text(item, grid) for item in extras.comparison}
+    names = dict.fromkeys(item.target.name for item in extras.comparison)
+    return {
+        "titles": [quantity.info.title for quantity in _COMPARED],
+        "rows": [(name, [texts.get((name, quantity), "") for quantity in _COMPARED]) for name in names],
     }
 
 

@@ -26,7 +26,8 @@ def how_made(record: Record) -> list[tuple[str, str]]:
     if model.get("trained_on"):
         lines.append(("Trained on", str(model["trained_on"])))
     if model.get("limits"):
-        lines.append(("Limits", str(model["limits"])))
+        first = str(model["limits"]).partition(". ")[0].rstrip(".")
+        lines.append(("Limits", f"{first}. All limits: appendix."))
     lines.append(("Edits", _edits(record)))
     return lines
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
+import yaml
 from pydantic import TypeAdapter
 
 from medseg.domain.card import ModelCard, Quality
@@ -58,7 +59,7 @@ def assemble_bundle(
     folds = int(dict(first.trained).get("folds") or len(finished))
     note = f"{len(finished)} of {folds} folds; each subject judged by the one fold that did not train on it"
     extras = {
-        "plan.yaml": (run / "plan.yaml").read_bytes(),
+        "plan.yaml": _shared_plan(run / "plan.yaml"),
         "LICENSE": _licence(first),
         "quality.csv": _table(rows),
         "quality.png": draw_quality(rows, f"{first.title}: cross-validation"),
@@ -90,6 +91,16 @@ def write_rows(fold: Path, rows: Sequence[SubjectDice]) -> None:
     temporary = fold / f"{_DICE}.part"
     temporary.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
     temporary.replace(fold / _DICE)
+
+
+def _shared_plan(path: Path) -> bytes:
+    """The plan without places of the machine it ran on: file names stay, folders go."""
+    plan = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data = plan["data"]
+    data["root"] = None
+    for key in ("cases", "split"):
+        data[key] = Path(data[key]).name if data.get(key) else None
+    return yaml.safe_dump(plan, sort_keys=False, allow_unicode=True).encode()
 
 
 def _number(fold: Path) -> int:

@@ -46,6 +46,7 @@ def train(
     *,
     fold: int | None = None,
     restart: bool = False,
+    command: str = "",
 ) -> Path:
     """Train one fold or all of them, validate each on its native grids, and leave a bundle.
 
@@ -66,6 +67,8 @@ def train(
         Only this one; None trains all that are not finished.
     restart
         Throw away what the folder holds.
+    command
+        What the user typed, for the card: it repeats the measurement.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def train(
         cache = build_cache(plan, card_from(config), run)
         for number in unfinished:
             _train_fold(plan, number, cache, run)
-    bundle = assemble_bundle(plan.folder, command=_command(config))
+    bundle = assemble_bundle(plan.folder, command=command)
     tested = _self_test(plan, bundle, wanted[0], run)
     _write_metrics(plan, bundle, tested)
     return bundle
@@ -154,7 +157,3 @@ def _write_metrics(plan: Plan, bundle: Path, tested: dict[str, float | None]) ->
 
 def _fold(plan: Plan, number: int) -> Path:
     return plan.folder / f"fold{number}"
-
-
-def _command(config: TrainConfig) -> str:
-    return f"medseg train {config.model.name} data.root=DATA --out RUN"

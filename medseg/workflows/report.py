@@ -67,7 +67,6 @@ def report(
     for item in record.images:
         if item.channel in channels:
             _require_digest(item, channels[item.channel].digest)
-            channels[item.channel] = _as_recorded(item, channels[item.channel])
     return write_views(record, files, mask=mask, images=channels, force=force)
 
 
@@ -130,9 +129,13 @@ def write_views(
         raise InputError("nothing to write: give at least one of --html, --pdf, --csv, --xlsx")
     for path in wanted.values():
         require_absent(path, force=force)
-    pictures = (
-        room.draw(record, mask, images or {}) if mask is not None and {"html", "pdf"} & set(wanted) else ()
-    )
+    given = images or {}
+    shown = {
+        item.channel: _as_recorded(item, given[item.channel])
+        for item in record.images
+        if item.channel in given
+    }
+    pictures = room.draw(record, mask, shown) if mask is not None and {"html", "pdf"} & set(wanted) else ()
     extras = room.PageExtras(comparison=comparison, missing=missing)
     views: dict[str, Any] = {
         "html": lambda: room.to_html(record, pictures, extras),
@@ -181,4 +184,4 @@ def _read_image(item: InputRef, path: Path) -> Image:
         raise InputError(
             f"image {item.channel!r} lies elsewhere than when it was measured: {comparison.fault}"
         )
-    return _as_recorded(item, found)
+    return found

@@ -45,7 +45,9 @@ def train(
     from medseg.training import train as train_folds
 
     settings_read = load_config(find_config(config), tuple(overrides))
-    return train_folds(settings_read, open_data(settings_read), Path(out), run, fold=fold, restart=restart)
+    dataset = open_data(settings_read)
+    command = f"medseg train {Path(config).stem} data.root={dataset.name} --out RUN"
+    return train_folds(settings_read, dataset, Path(out), run, fold=fold, restart=restart, command=command)
 
 
 def find_config(name: str | Path) -> Path:
