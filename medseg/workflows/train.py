@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from medseg import settings
 from medseg.domain import Run
-from medseg.errors import ConfigError
 
-__all__ = ["find_config", "train"]
+__all__ = ["train"]
 
 
 def train(
@@ -44,21 +42,7 @@ def train(
     from medseg.training import load_config, open_data
     from medseg.training import train as train_folds
 
-    settings_read = load_config(find_config(config), tuple(overrides))
-    dataset = open_data(settings_read)
+    plan = load_config(config, tuple(overrides))
+    dataset = open_data(plan)
     command = f"medseg train {Path(config).stem} data.root={dataset.name} --out RUN"
-    return train_folds(settings_read, dataset, Path(out), run, fold=fold, restart=restart, command=command)
-
-
-def find_config(name: str | Path) -> Path:
-    """Path of a configuration: the file itself, or one of the shipped by name."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    shipped = settings.config_folder() / f"{name}.yaml"
-    if shipped.is_file():
-        return shipped
-    names = sorted(item.stem for item in settings.config_folder().glob("*.yaml"))
-    raise ConfigError(
-        f"no configuration is called {str(name)!r}; there are {', '.join(names)}, or give a YAML file"
-    )
+    return train_folds(plan, dataset, Path(out), run, fold=fold, restart=restart, command=command)
