@@ -116,7 +116,7 @@ def test_the_widget_gives_the_digits_of_the_command_line(
     assert labels[0].data.sum() == 5 * 4 * 3
     expected = medseg.measure(medseg.segment("otsu", image), image)
     shown = {
-        (widget.table.item(row, 0).text(), widget.table.item(row, 1).text()): widget.table.item(row, 2).text()
+        (widget.table.item(row, 3).text(), widget.table.item(row, 0).text()): widget.table.item(row, 1).text()
         for row in range(widget.table.rowCount())
     }
     for item in expected.measurements:

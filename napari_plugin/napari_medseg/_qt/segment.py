@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SegmentWidget"]
 
-_COLUMNS = ("structure", "quantity", "value", "unit", "status")
+_COLUMNS = ("quantity", "value", "unit", "structure", "status")
+#: Pixels that let quantity, value and unit be read without scrolling.
+_WIDTH = 430
 
 
 class _Signals(QObject):  # type: ignore[misc]
@@ -76,6 +78,8 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.table = QTableWidget(0, len(_COLUMNS))
         self.table.setHorizontalHeaderLabels(_COLUMNS)
+        self.table.verticalHeader().hide()
+        self.setMinimumWidth(_WIDTH)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button)
         buttons.addWidget(self.cancel_button)
@@ -107,7 +111,9 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
             self.channels.addRow(f"{need.name}{f' ({need.modality})' if need.modality else ''}", box)
         self.same_space.setVisible(len(self.layer_choices) > 1)
         while self.form_place.count():
-            self.form_place.takeAt(0).widget().deleteLater()
+            old = self.form_place.takeAt(0).widget()
+            old.hide()  # deleting waits for the event loop; until then it would lie over the new one
+            old.deleteLater()
         self.form = ParameterForm(self.segmenter.Params)
         self.form_place.addWidget(self.form)
         self._refresh_layers()
@@ -175,7 +181,7 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
         for row, item in enumerate(record.measurements):
             value = "not computed" if item.value is None else repr(item.value)
             quantity = item.quantity.info.title + (f" ({item.channel})" if item.channel else "")
-            texts = (item.target.name, quantity, value, item.unit, item.status.value)
+            texts = (quantity, value, item.unit, item.target.name, item.status.value)
             for column, text in enumerate(texts):
                 cell = QTableWidgetItem(text)
                 cell.setFlags(cell.flags() & ~Qt.ItemFlag.ItemIsEditable)
