@@ -5,7 +5,6 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-import click
 import typer
 
 from medseg.cli import (
@@ -21,10 +20,15 @@ from medseg.cli import (
     segment,
     train,
 )
-from medseg.cli.output import print_error
-from medseg.errors import Cancelled, MedsegError
+from medseg.cli.output import log_bug, print_error
+from medseg.errors import Cancelled, ConfigError, MedsegError, ResourceError
 
 __all__ = ["app", "main"]
+
+#: Base of what the parser complains about; typer has it from click, or from a copy of its own.
+_USAGE: type[Exception] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
 
 app = typer.Typer(
     name="medseg",
@@ -65,30 +69,32 @@ def _run() -> int:
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "medseg")
     as_json = "--json" in sys.argv
     try:
-        return int(app(standalone_mode=False) or 0)
-    except MedsegError as error:
-        print_error(command, error, as_json=as_json)
-        return error.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        stopped = Cancelled("stopped; nothing half-written was left behind")
-        print_error(command, stopped, as_json=as_json)
-        return stopped.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except MemoryError:
-        from medseg.errors import ResourceError
-
-        resource = ResourceError("out of memory; use a smaller image or window, or close other programs")
-        print_error(command, resource, as_json=as_json)
-        return resource.exit_code
-    except Exception as error:  # noqa: BLE001 - the outermost edge: a bug is one line and a log
-        from medseg.cli.output import log_bug
-
-        print_error(
-            command, error, as_json=as_json, note=f"this is a fault in medseg; details in {log_bug(error)}"
+        code = int(app(standalone_mode=False) or 0)
+        if code != Cancelled.exit_code:
+            return code
+        error: BaseException = _stopped()
+    except MedsegError as refused:
+        error = refused
+    except (KeyboardInterrupt, typer.Abort):
+        error = _stopped()
+    except _USAGE as wrong:
+        words = wrong.format_message().rstrip(".")  # type: ignore[attr-defined]
+        known = {item.name for item in app.registered_commands}
+        error = ConfigError(
+            f"{words}; see 'medseg {command} --help'" if command in known else f"{words}; see 'medseg --help'"
         )
+    except MemoryError:
+        error = ResourceError("out of memory; use a smaller image or window, or close other programs")
+    except Exception as bug:  # noqa: BLE001 - the outermost edge: a bug is one line and a log
+        note = f"this is a fault in medseg; details in {log_bug(bug)}"
+        print_error(command, bug, as_json=as_json, note=note)
         return 1
+    print_error(command, error, as_json=as_json)
+    return error.exit_code if isinstance(error, MedsegError) else 1
+
+
+def _stopped() -> Cancelled:
+    return Cancelled("stopped; nothing half-written was left behind")
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

@@ -9,6 +9,7 @@ from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError
 from medseg.geometry import require_same_grid, same_grid
 from medseg.workflows.channels import ChannelPath, Images, as_declared, as_mapping, read_channels
+from medseg.workflows.reading import settings_from_options
 from medseg.workflows.record import build_record, write_record
 
 __all__ = ["MeasureOptions", "measure", "measure_files"]
@@ -101,7 +102,11 @@ def measure_files(
     if options.resample and channels:
         segmentation = _resampled(segmentation, next(iter(channels.values())).grid)
     record = measure(segmentation, channels or None, subject=options.subject, same_space=options.same_space)
-    record = replace(record, inputs=tuple(_with_path(item, mask) for item in record.inputs))
+    record = replace(
+        record,
+        inputs=tuple(_with_path(item, mask) for item in record.inputs),
+        settings=settings_from_options(options.read),
+    )
     if options.contours is not None:
         import json
 

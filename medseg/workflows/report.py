@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medseg.domain import Image, InputRef, Measurement, ReadOptions, Record, Segmentation
+from medseg.domain import Image, InputRef, Measurement, Record, Segmentation
 from medseg.errors import InputError, MedsegError
 from medseg.geometry import compare_grids
 from medseg.workflows.channels import Images, as_mapping
+from medseg.workflows.reading import options_from_settings
 from medseg.workflows.record import read_record
 
 if TYPE_CHECKING:
@@ -85,12 +86,12 @@ def report_files(
     record = read_record(record_path)
     folder = record_path.parent
     try:
-        segmentation = _read_mask(record.mask, mask or folder / record.mask.path)
+        segmentation = _read_mask(record, mask or folder / record.mask.path)
         given = dict(images or {})
         if len(record.images) == 1 and len(given) == 1:
             given = {record.images[0].channel: next(iter(given.values()))}
         channels = {
-            item.channel: _read_image(item, given.get(item.channel, folder / item.path))
+            item.channel: _read_image(record, item, given.get(item.channel, folder / item.path))
             for item in record.images
         }
         missing = None
@@ -155,12 +156,13 @@ def _require_digest(item: InputRef, digest: str) -> None:
         )
 
 
-def _read_mask(item: InputRef, path: Path) -> Segmentation:
+def _read_mask(record: Record, path: Path) -> Segmentation:
     from medseg.io import read_segmentation
 
+    item = record.mask
     if not item.path and not path.is_file():
         raise InputError("the record does not say where its mask lies")
-    found = read_segmentation(path)
+    found = read_segmentation(path, options=options_from_settings(record.settings))
     _require_digest(item, found.digest)
     return found
 
@@ -171,12 +173,12 @@ def _as_recorded(item: InputRef, image: Image) -> Image:
     return replace(image, channel=item.channel, modality=item.modality, value_unit=unit)
 
 
-def _read_image(item: InputRef, path: Path) -> Image:
+def _read_image(record: Record, item: InputRef, path: Path) -> Image:
     from medseg.io import read
 
     if not item.path and not path.exists():
         raise InputError(f"the record does not say where image {item.channel!r} lies")
-    options = ReadOptions(series=item.series_uid, volume=item.volume)
+    options = options_from_settings(record.settings, series=item.series_uid, volume=item.volume)
     found = read(path, options=options)
     _require_digest(item, found.digest)
     comparison = compare_grids(found.grid, item.grid)

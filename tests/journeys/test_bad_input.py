@@ -24,6 +24,10 @@ def test_a_truncated_file(medseg: Medseg, ball: Path, tmp_path: Path) -> None:
 
 
 CASES = [
+    (["segment"], "see 'medseg segment --help'"),
+    (["nonsense"], "No such command"),
+    (["segment", "otsu", "BALL", "--out", "OUT", "--bogus"], "--bogus"),
+    (["segment", "otsu", "BALL"], "--out"),
     (["segment", "otzu", "BALL", "--out", "OUT"], "did you mean 'otsu'"),
     (["segment", "otsu", "missing.nii.gz", "--out", "OUT"], "missing.nii.gz"),
     (["segment", "otsu", "BALL", "--out", "OUT", "-p", "binz=3"], "did you mean 'bins'"),

@@ -1,1 +1,0 @@
-"""What plugin authors test against: contract tests that every segmenter must pass."""
