@@ -79,6 +79,8 @@ def _run() -> int:
         error = _stopped()
     except _USAGE as wrong:
         words = wrong.format_message().rstrip(".")  # type: ignore[attr-defined]
+        if not words:  # no arguments at all: the help was shown
+            return ConfigError.exit_code
         known = {item.name for item in app.registered_commands}
         error = ConfigError(
             f"{words}; see 'medseg {command} --help'" if command in known else f"{words}; see 'medseg --help'"
