@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medseg.domain import Case, ChannelFile, Record, Run
 from medseg.errors import InputError, MedsegError, OutputError
+from medseg.io.names import stem_of
 from medseg.workflows.measure import MeasureOptions, measure_files
 from medseg.workflows.segment import SegmentOptions, segment_files
 from medseg.workflows.segmenters import find_segmenter
@@ -108,13 +109,6 @@ def masks_by_stem(folder: Path) -> dict[str, Path]:
     if not found:
         raise InputError(f"{folder} holds no mask files ({', '.join(IMAGE_SUFFIXES[:5])}, …)")
     return found
-
-
-def stem_of(path: Path) -> str:
-    """File name without its suffix; `.nii.gz` counts as one."""
-    name = path.name
-    suffix = next((suffix for suffix in IMAGE_SUFFIXES if name.lower().endswith(suffix)), path.suffix)
-    return name[: len(name) - len(suffix)] if suffix else name
 
 
 def _each(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from medseg.domain import Measurement, ReadOptions, Segmentation
 from medseg.errors import InputError, MedsegError
+from medseg.io.names import stem_of
 
 __all__ = ["Evaluation", "evaluate", "evaluate_files", "evaluation_rows", "summary_rows", "write_rows"]
 
@@ -42,9 +43,9 @@ def evaluate_files(prediction: Path, reference: Path, *, tolerance_mm: float = 2
     if prediction.is_dir() != reference.is_dir():
         raise InputError("evaluate takes two files or two folders, not one of each")
     if not prediction.is_dir():
-        return (Evaluation(_stem(reference), _compare(prediction, reference, tolerance_mm)),)
-    found = {_stem(path): path for path in sorted(prediction.iterdir()) if _is_mask(path)}
-    wanted = {_stem(path): path for path in sorted(reference.iterdir()) if _is_mask(path)}
+        return (Evaluation(stem_of(reference), _compare(prediction, reference, tolerance_mm)),)
+    found = {stem_of(path): path for path in sorted(prediction.iterdir()) if _is_mask(path)}
+    wanted = {stem_of(path): path for path in sorted(reference.iterdir()) if _is_mask(path)}
     if not set(found) & set(wanted):
         raise InputError(f"no file in {prediction} has the stem of a file in {reference}")
     return tuple(_one(stem, found.get(stem), path, tolerance_mm) for stem, path in wanted.items())
@@ -71,12 +72,6 @@ def _compare(prediction: Path, reference: Path, tolerance_mm: float) -> tuple[Me
 
 def _is_mask(path: Path) -> bool:
     return path.is_file() and path.name.lower().endswith(_SUFFIXES) and not path.name.startswith(".")
-
-
-def _stem(path: Path) -> str:
-    name = path.name
-    suffix = next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), path.suffix)
-    return name[: len(name) - len(suffix)] if suffix else name
 
 
 def evaluation_rows(results: tuple[Evaluation, ...]) -> list[dict[str, object]]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from medseg.domain import Case, ChannelFile, Dataset, Label, LabelTable
 from medseg.errors import InputError
-from medseg.io.datasets.paths import inside, read_json, stem
+from medseg.io.datasets.paths import inside, read_json
+from medseg.io.names import stem_of
 
 __all__ = ["is_msd", "label_table", "open_msd"]
 
@@ -65,7 +66,7 @@ def _case(root: Path, entry: Any, channels: tuple[str, ...]) -> Case | None:
     path = inside(root, image)
     if Path(path).name.startswith("._"):
         return None
-    name = stem(Path(path))
+    name = stem_of(Path(path))
     files = tuple(
         ChannelFile(channel, path, None if len(channels) == 1 else str(number))
         for number, channel in enumerate(channels)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from medseg.domain import Case, ChannelFile, Dataset
 from medseg.errors import InputError
-from medseg.io.datasets.paths import IMAGE_SUFFIXES, stem
+from medseg.io.datasets.paths import IMAGE_SUFFIXES
+from medseg.io.names import stem_of
 
 __all__ = ["is_pairs", "open_pairs"]
 
@@ -33,7 +34,7 @@ def open_pairs(root: Path) -> Dataset:
     for path in sorted(root.rglob(f"*{MASK}.*")):
         if path.name.startswith(".") or not path.name.lower().endswith(IMAGE_SUFFIXES):
             continue
-        name = stem(path).removesuffix(MASK)
+        name = stem_of(path).removesuffix(MASK)
         image = next(
             (found for suffix in IMAGE_SUFFIXES if (found := path.with_name(name + suffix)).is_file()), None
         )
@@ -66,5 +67,5 @@ def _is_colour(image: Path) -> bool:
 
 def _has_mask(folder: Path) -> bool:
     names = {item.name for item in folder.iterdir() if item.is_file()}
-    stems = {stem(Path(name)) for name in names if name.lower().endswith(IMAGE_SUFFIXES)}
+    stems = {stem_of(Path(name)) for name in names if name.lower().endswith(IMAGE_SUFFIXES)}
     return any(name.endswith(MASK) and name.removesuffix(MASK) in stems for name in stems)

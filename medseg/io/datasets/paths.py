@@ -6,7 +6,7 @@ from typing import Any
 
 from medseg.errors import InputError
 
-__all__ = ["IMAGE_SUFFIXES", "inside", "read_json", "stem"]
+__all__ = ["IMAGE_SUFFIXES", "inside", "read_json"]
 
 IMAGE_SUFFIXES = (
     ".nii.gz",
@@ -54,10 +54,3 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}, not an object")
     return content
-
-
-def stem(path: Path) -> str:
-    """Name without its image suffix; `.nii.gz` is one."""
-    name = path.name
-    suffix = next((item for item in IMAGE_SUFFIXES if name.lower().endswith(item)), path.suffix)
-    return name[: len(name) - len(suffix)] if suffix else name
