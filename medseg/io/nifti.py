@@ -36,6 +36,10 @@ _REFUSED = {
     1536: "128-bit float",
     1: "one bit per voxel",
 }
+#: A quaternion may be longer than 1 by the rounding of a header written with few digits.
+QUATERNION_TOLERANCE = 1e-3
+#: Lengths closer to 1 than this are 1: the step of float32.
+QUATERNION_ROUNDING = 2e-7
 _GZIP_LEVEL = 4
 _DATA_START = 352
 _SLAB_BYTES = 1 << 25
@@ -243,18 +247,25 @@ def _matrix(header: Any, form: Form, steps: list[float]) -> NDArray[np.float64] 
     if form == "sform":
         matrix: NDArray[np.float64] = header.get_sform().astype(np.float64)
         return matrix
-    try:
-        return _from_quaternion(header, steps)
-    except ValueError:  # a quaternion longer than 1
-        return None
+    return _from_quaternion(header, steps)
 
 
-def _from_quaternion(header: Any, steps: list[float]) -> NDArray[np.float64]:
+def _from_quaternion(header: Any, steps: list[float]) -> NDArray[np.float64] | None:
+    """Affine of the qform; None for a quaternion longer than 1.
+
+    A quaternion of length 1 within rounding has no first part (`nifti1_io`, nifti_quatern_to_mat44): to take
+    the root of the rounding error would turn an axial grid stored LPS with a tilt by up to 0.05°.
+    """
     from nibabel.quaternions import quat2mat
 
-    affine = np.eye(4)
+    rest = np.array([float(header[f"quatern_{part}"]) for part in "bcd"])
+    square = float(rest @ rest)
+    if not square <= 1 + QUATERNION_TOLERANCE:
+        return None
+    first = 0.0 if 1 - square < QUATERNION_ROUNDING else float(np.sqrt(1 - square))
     handedness = -1.0 if float(header["pixdim"][0]) < 0 else 1.0
-    affine[:3, :3] = quat2mat(header.get_qform_quaternion()) * [*steps[:2], steps[2] * handedness]
+    affine = np.eye(4)
+    affine[:3, :3] = quat2mat([first, *rest]) * [*steps[:2], steps[2] * handedness]
     affine[:3, 3] = [float(header[f"qoffset_{axis}"]) for axis in "xyz"]
     return affine
 

@@ -86,11 +86,13 @@ def read_files(paths: Sequence[str | Path], *, options: ReadOptions | None = Non
     Raises
     ------
     InputError
-        As for `read`; also if the files are no DICOM.
+        As for `read`; also if the files are no DICOM, or there are none.
     """
     from medseg.io.dicom import READER
 
     files = [Path(path) for path in paths]
+    if not files:
+        raise InputError("there are no files to read; name at least one")
     if missing := [str(file) for file in files if not file.is_file()]:
         raise InputError(f"{missing[0]} does not exist")
     folder = files[0].parent

@@ -107,6 +107,21 @@ def test_quaternion_rounding_is_no_contradiction(nifti: Nifti) -> None:
     np.testing.assert_allclose(image.grid.affine, tilted, atol=1e-6)
 
 
+@pytest.mark.parametrize("tilt", np.linspace(-30, 30, 13))
+def test_a_tilted_qform_stored_lps_is_not_turned_by_rounding(nifti: Nifti, tilt: float) -> None:
+    """Its quaternion has length 1 up to float32; the root of that error would be an angle."""
+    expected = affine(0.7, 0.7, 3, origin=(180, 180, -90), tilt_degrees=tilt) @ np.diag([-1.0, -1, 1, 1])
+    image = read(nifti(np.zeros((512, 512, 4), np.uint8), qform=expected))
+    corner = np.array([511, 511, 3, 1])
+    assert np.linalg.norm((image.grid.affine - expected) @ corner) < 1e-3
+
+
+def test_a_quaternion_a_little_too_long_is_one_of_length_one(nifti: Nifti) -> None:
+    path = nifti(qform=PLAIN, quatern_b=0.0, quatern_c=0.0, quatern_d=1.0001)
+    assert read(path).grid.orientation == "LPS"
+    assert read(path).grid.spacing == pytest.approx((1, 2, 3))
+
+
 @pytest.mark.parametrize("broken", [np.zeros((4, 4)), np.diag([1, 1, 0, 1.0]), np.full((4, 4), np.nan)])
 def test_a_broken_sform_is_left_out_with_a_finding(nifti: Nifti, broken: np.ndarray) -> None:
     rows = {f"srow_{name}": broken[row] for row, name in enumerate("xyz")}
