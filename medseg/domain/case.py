@@ -81,6 +81,8 @@ class Dataset:
         if len(set(ids)) != len(ids):
             twice = sorted({name for name in ids if ids.count(name) > 1})
             raise InputError(f"case ids occur twice in {self.name}: {', '.join(twice[:5])}")
+        if len(set(self.channels)) != len(self.channels):
+            raise InputError(f"channels occur twice in {self.name}: {', '.join(self.channels[:12])}")
 
     @property
     def subjects(self) -> tuple[str, ...]:

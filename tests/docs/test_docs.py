@@ -7,6 +7,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+import medseg
 from medseg import cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,3 +64,6 @@ def test_the_site_builds(tmp_path: Path) -> None:
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "site" / "reference" / "api" / "index.html").read_text(encoding="utf-8")
+    shown = {name.rpartition(".")[2] for name in re.findall(r'<h3 id="([\w.]+)"', page)}
+    assert not {name for name in medseg.__all__ if not name.startswith("__")} - shown

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from medseg.domain import Case, ChannelFile, Dataset
 from medseg.errors import InputError
+from medseg.io.datasets.paths import NIFTI_SUFFIXES, image_files
 
 __all__ = ["is_bids", "open_bids"]
 
 _MASKS = ("_msk", "_mask", "_dseg", "_seg")
-_ENDINGS = (".nii.gz", ".nii")
 
 
 def is_bids(root: Path) -> bool:
@@ -45,7 +45,7 @@ def open_bids(root: Path) -> Dataset:
 
 
 def _images(session: Path) -> tuple[ChannelFile, ...]:
-    paths = [path for path in sorted(session.rglob("*.nii*")) if path.name.endswith(_ENDINGS)]
+    paths = image_files(session, NIFTI_SUFFIXES, deep=True)
     names = [_suffix(path) for path in paths]
     return tuple(
         ChannelFile(name if names.count(name) == 1 else _long_name(path), str(path))
@@ -56,10 +56,10 @@ def _images(session: Path) -> tuple[ChannelFile, ...]:
 
 def _mask(root: Path, subject_name: str, session: Path, subject: Path) -> str | None:
     for folder in sorted((root / "derivatives").rglob(subject_name)):
-        place = folder if session == subject else folder / session.name
-        found = [path for path in sorted(place.rglob("*.nii*")) if f"_{_suffix(path)}" in _MASKS]
-        if found:
-            return str(found[0])
+        for path in image_files(folder, NIFTI_SUFFIXES, deep=True):
+            entities = {*path.relative_to(folder).parts[:-1], *path.name.split("_")}
+            if f"_{_suffix(path)}" in _MASKS and (session == subject or session.name in entities):
+                return str(path)
     return None
 
 

@@ -1,13 +1,12 @@
 """Case lists: CSV or JSON with a row per case; paths are relative to the file, or to a root given."""
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
 from medseg.domain import Case, ChannelFile, Dataset
 from medseg.errors import InputError
-from medseg.io.datasets.paths import inside
+from medseg.io.datasets.paths import inside, read_json
 
 __all__ = ["is_caselist", "open_caselist"]
 
@@ -15,6 +14,7 @@ _IDS = ("id", "case")
 _FIXED = (*_IDS, "subject", "reference", "same_space")
 _YES = {"yes", "true", "1", "y"}
 _NO = {"no", "false", "0", "n", ""}
+_REST = "more cells than the head"
 
 
 def is_caselist(path: Path) -> bool:
@@ -25,7 +25,8 @@ def is_caselist(path: Path) -> bool:
     except OSError:
         return False
     if path.suffix.lower() == ".csv":
-        columns = [name.strip() for name in head.partition("\n")[0].split(",")]
+        line = head.partition("\n")[0]
+        columns = [name.strip() for row in csv.reader([line], delimiter=_delimiter(line)) for name in row]
         return any(name in columns for name in _IDS) and len(columns) > 1
     return path.suffix.lower() == ".json" and '"cases"' in head
 
@@ -39,7 +40,7 @@ def open_caselist(path: Path, root: Path | None = None) -> Dataset:
     Raises
     ------
     InputError
-        If a row has no id or no image, or a path leads out of the root.
+        If a row has no id, no image or more cells than the head, or a path leads out of the root.
     """
     root = path.parent if root is None else root
     rows = _rows(path)
@@ -54,23 +55,40 @@ def open_caselist(path: Path, root: Path | None = None) -> Dataset:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
+    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else read_json(path).get("cases")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{path} is no case list: 'cases' is a list of objects")
+    plain = [{str(key).strip(): _cell(path, value) for key, value in row.items()} for row in rows]
+    return [row for row in plain if any(row.values())]
+
+
+def _csv_rows(path: Path) -> list[dict[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() == ".csv":
-            return [
-                {str(k).strip(): (v or "").strip() for k, v in row.items()}
-                for row in csv.DictReader(text.splitlines())
-            ]
-        content: Any = json.loads(text)
-        rows = content["cases"] if isinstance(content, dict) else content
-        return [{str(k): "" if v is None else str(v) for k, v in row.items()} for row in rows]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            head = stream.readline()
+            stream.seek(0)
+            rows = list(csv.DictReader(stream, delimiter=_delimiter(head), restkey=_REST))
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path} is no case list: {error}") from error
+    if wide := [number for number, row in enumerate(rows, start=1) if _REST in row]:
+        raise InputError(f"{path}: row {wide[0]} has more cells than the head; quote what holds a comma")
+    return rows
+
+
+def _delimiter(head: str) -> str:
+    # Spreadsheets of many countries write CSV with semicolons.
+    return ";" if ";" in head and "," not in head else ","
+
+
+def _cell(path: Path, value: Any) -> str:
+    if not isinstance(value, str | int | float | None):
+        raise InputError(f"{path}: a case holds {str(value)[:80]!r} where a path or a word belongs")
+    return "" if value is None else str(value).strip()
 
 
 def _case(path: Path, root: Path, row: dict[str, str], channels: tuple[str, ...]) -> Case:
     name = row.get("id") or row.get("case") or ""
-    if not name or any(sign in name for sign in "/\\") or name.startswith("."):
+    if not name or any(sign in "/\\" or not sign.isprintable() for sign in name) or name.startswith("."):
         raise InputError(f"{path}: a case needs an id that can be a file name, not {name!r}")
     files = tuple(ChannelFile(_channel(key), inside(root, row[key])) for key in channels if row.get(key))
     if not files:

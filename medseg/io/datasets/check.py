@@ -18,19 +18,16 @@ def check_dataset(dataset: Dataset, *, run: Run | None = None) -> dict[str, tupl
     """
     run = run or Run()
     findings: dict[str, tuple[Finding, ...]] = {}
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, str], str] = {}
     for number, case in enumerate(dataset.cases):
         run.check()
         run.progress(number, len(dataset.cases), f"check: {case.id}")
-        found, digests = _examine(case, dataset.channels, dataset.table)
-        for digest in digests:
-            first = seen.setdefault(digest, case.id)
-            if first != case.id:
-                found.append(
-                    _finding("case.duplicate", "warning", f"It has the same voxels as case {first}.")
-                )
-                break
-        findings[case.id] = tuple(found)
+        try:
+            found, digests = _examine(case, dataset.channels, dataset.table)
+        except Exception as error:  # noqa: BLE001 - the edge of a batch: the other cases are still checked
+            text = f"Checking it failed: {type(error).__name__}: {error}".partition("\n")[0]
+            found, digests = [_finding("case.unreadable", "error", text)], {}
+        findings[case.id] = (*found, *_duplicates(case.id, digests, seen))
     run.progress(len(dataset.cases), len(dataset.cases), "check")
     return findings
 
@@ -42,7 +39,7 @@ def check_case(case: Case, table: LabelTable | None = None) -> tuple[Finding, ..
 
 def _examine(
     case: Case, channels: tuple[str, ...], table: LabelTable | None
-) -> tuple[list[Finding], list[str]]:
+) -> tuple[list[Finding], dict[str, str]]:
     found: list[Finding] = []
     have = {file.channel for file in case.images}
     if missing := [name for name in channels if name not in have]:
@@ -57,7 +54,20 @@ def _examine(
         found.append(_finding("case.no_reference", "info", "It has no reference mask."))
     else:
         found += _reference_findings(case.reference, images, table)
-    return found, [image.digest for image in images[:1]]
+    return found, {image.channel: image.digest for image in images if not _is_constant(image)}
+
+
+def _duplicates(case: str, digests: dict[str, str], seen: dict[tuple[str, str], str]) -> list[Finding]:
+    """Channels whose voxels stood in an earlier case; images of one value are reported as such instead."""
+    twins: dict[str, list[str]] = {}
+    for channel, digest in digests.items():
+        first = seen.setdefault((channel, digest), case)
+        if first != case:
+            twins.setdefault(first, []).append(channel)
+    return [
+        _finding("case.duplicate", "warning", f"It has the same voxels as case {first} ({', '.join(names)}).")
+        for first, names in twins.items()
+    ]
 
 
 def _read_images(case: Case, found: list[Finding]) -> list[Image]:
@@ -85,11 +95,15 @@ def _image_findings(image: Image) -> list[Finding]:
                 f"Channel {image.channel} has {count} voxels that are no numbers.",
             )
         )
-    elif values.min() == values.max():
+    elif _is_constant(image):
         found.append(
             _finding("image.constant", "error", f"Channel {image.channel} has one value everywhere.")
         )
     return found
+
+
+def _is_constant(image: Image) -> bool:
+    return bool(image.array.min() == image.array.max())
 
 
 def _space_findings(images: list[Image], *, declared: bool) -> list[Finding]:

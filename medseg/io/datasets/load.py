@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from medseg.domain import Image, ReadOptions
 from medseg.domain.case import ChannelFile
+from medseg.io.datasets.pairs import COLOURS
 from medseg.io.read import inspect, read
 
 __all__ = ["read_channel"]
@@ -20,6 +21,7 @@ def read_channel(file: ChannelFile, options: ReadOptions | None = None) -> Image
         If the file can't be read or has no such volume.
     """
     options = options or ReadOptions()
-    if file.volume is not None and len(inspect(file.path)) > 1:
+    is_grey = file.volume in COLOURS and len(inspect(file.path)) == 1
+    if file.volume is not None and not is_grey:
         options = replace(options, volume=file.volume)
     return replace(read(file.path, options=options), channel=file.channel)

@@ -5,7 +5,7 @@ from typing import Any
 
 from medseg.domain import Case, ChannelFile, Dataset, Label, LabelTable
 from medseg.errors import InputError
-from medseg.io.datasets.paths import inside, read_json
+from medseg.io.datasets.paths import inside, read_json, whole_number
 from medseg.io.names import stem_of
 
 __all__ = ["is_msd", "label_table", "open_msd"]
@@ -24,13 +24,18 @@ def open_msd(root: Path) -> Dataset:
     Raises
     ------
     InputError
-        If an entry has no image, or leads out of the folder.
+        If there are no cases, or an entry has no image or leads out of the folder.
     """
     content = read_json(root / "dataset.json")
-    channels = tuple(str(name) for _, name in sorted(_mapping(content, "modality").items()))
+    names = {
+        whole_number(key, "a modality's key"): name for key, name in _mapping(content, "modality").items()
+    }
+    channels = tuple(str(names[number]) for number in sorted(names))
     if not channels:
         raise InputError(f"{root / 'dataset.json'} names no modality")
     cases = [_case(root, entry, channels) for entry in content["training"]]
+    if not any(cases):
+        raise InputError(f"{root / 'dataset.json'} lists no training cases")
     return Dataset(
         name=str(content.get("name", root.name)),
         kind="msd",
@@ -43,12 +48,10 @@ def open_msd(root: Path) -> Dataset:
 
 def label_table(labels: dict[str, Any]) -> LabelTable | None:
     """Table of `{"0": "background", "1": name}` (or the other way round); None when it names no label."""
-    pairs = [(key, value) if str(key).isdigit() else (value, key) for key, value in labels.items()]
-    try:
-        found = [Label(int(value), str(name)) for value, name in pairs if int(value) != 0]
-    except (TypeError, ValueError) as error:
-        raise InputError(f"labels are numbers with names, not {labels}") from error
-    return LabelTable(tuple(found)) if found else None
+    pairs = [(key, value) if str(key).isdecimal() else (value, key) for key, value in labels.items()]
+    numbers = [(whole_number(value, f"label {str(name)[:80]!r}"), str(name)) for value, name in pairs]
+    found = tuple(Label(number, name) for number, name in numbers if number != 0)
+    return LabelTable(found) if found else None
 
 
 def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
@@ -63,6 +66,10 @@ def _case(root: Path, entry: Any, channels: tuple[str, ...]) -> Case | None:
     label = entry.get("label") if isinstance(entry, dict) else None
     if not isinstance(image, str):
         raise InputError(f"an entry of 'training' in {root.name} has no image: {str(entry)[:80]}")
+    if not isinstance(label, str | None):
+        raise InputError(
+            f"an entry of 'training' in {root.name} has a label that is no path: {str(label)[:80]}"
+        )
     path = inside(root, image)
     if Path(path).name.startswith("._"):
         return None
@@ -71,4 +78,4 @@ def _case(root: Path, entry: Any, channels: tuple[str, ...]) -> Case | None:
         ChannelFile(channel, path, None if len(channels) == 1 else str(number))
         for number, channel in enumerate(channels)
     )
-    return Case(name, name, files, None if label is None else inside(root, str(label)))
+    return Case(name, name, files, None if label is None else inside(root, label))

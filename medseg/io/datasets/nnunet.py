@@ -6,14 +6,24 @@ from typing import Any
 from medseg.domain import Case, ChannelFile, Dataset, Label, LabelTable, Region
 from medseg.errors import InputError
 from medseg.io.datasets.msd import label_table
-from medseg.io.datasets.paths import IMAGE_SUFFIXES, read_json
+from medseg.io.datasets.paths import IMAGE_SUFFIXES, image_files, read_json, whole_number
+from medseg.io.names import stem_of
 
 __all__ = ["is_nnunet", "open_nnunet"]
 
 
-def is_nnunet(content: dict[str, Any]) -> bool:
-    """Whether a `dataset.json` is of this layout: it names its channels and its file ending."""
-    return "channel_names" in content or ("modality" in content and "training" not in content)
+def is_nnunet(root: Path, content: dict[str, Any]) -> bool:
+    """Whether a folder is of this layout: it names channels; or, as version 1, lists `CASE` for `CASE_0000`."""
+    if "channel_names" in content or "modality" not in content:
+        return "channel_names" in content
+    training = content.get("training")
+    first = training[0] if isinstance(training, list) and training else None
+    image = first.get("image") if isinstance(first, dict) else first
+    if not isinstance(image, str):
+        return training is None
+    name = stem_of(image)
+    files = {stem_of(path) for path in image_files(root / "imagesTr")}
+    return name not in files and f"{name}_0000" in files
 
 
 def open_nnunet(root: Path) -> Dataset:
@@ -22,13 +32,13 @@ def open_nnunet(root: Path) -> Dataset:
     Raises
     ------
     InputError
-        If there are no images.
+        If there are no images, or names and numbers make no sense.
     """
     content = read_json(root / "dataset.json")
     names = content.get("channel_names", content.get("modality"))
     if not isinstance(names, dict) or not names:
         raise InputError(f"{root / 'dataset.json'} names no channels")
-    channels = {int(number): str(name) for number, name in names.items()}
+    channels = {whole_number(number, "a channel's number"): str(name) for number, name in names.items()}
     ending = str(content.get("file_ending", ".nii.gz"))
     if ending not in IMAGE_SUFFIXES:
         raise InputError(
@@ -49,30 +59,28 @@ def open_nnunet(root: Path) -> Dataset:
 
 def _cases(root: Path, channels: dict[int, str], ending: str) -> tuple[Case, ...]:
     found: dict[str, list[ChannelFile]] = {}
-    for path in sorted((root / "imagesTr").glob(f"*_[0-9][0-9][0-9][0-9]{ending}")):
-        if path.name.startswith("."):
-            continue
-        name, _, number = path.name.removesuffix(ending).rpartition("_")
-        if int(number) in channels:
+    for path in image_files(root / "imagesTr", (ending,)):
+        name, _, number = stem_of(path).rpartition("_")
+        if name and len(number) == 4 and number.isdecimal() and int(number) in channels:
             found.setdefault(name, []).append(ChannelFile(channels[int(number)], str(path)))
-    labels = root / "labelsTr"
-    return tuple(
-        # nnU-Net asks that the channels of a case are registered on one grid.
-        Case(name, name, tuple(files), str(path) if (path := labels / f"{name}{ending}").is_file() else None)
-        for name, files in sorted(found.items())
-    )
+    labels = {stem_of(path): str(path) for path in image_files(root / "labelsTr", (ending,))}
+    return tuple(Case(name, name, tuple(files), labels.get(name)) for name, files in sorted(found.items()))
 
 
 def _table(labels: Any) -> LabelTable | None:
     """Names to a number each, or to a list of numbers, which is a region over them."""
     if not isinstance(labels, dict):
         raise InputError(f"labels in dataset.json are an object, not {labels!r}")
-    unions = {str(name): value for name, value in labels.items() if isinstance(value, list)}
+    unions = {
+        str(name): tuple(whole_number(value, f"a label of region {name!r}") for value in values)
+        for name, values in labels.items()
+        if isinstance(values, list)
+    }
+    single = label_table({name: value for name, value in labels.items() if not isinstance(value, list)})
     if not unions:
-        return label_table(labels)
-    single = {name: value for name, value in labels.items() if isinstance(value, int) and value > 0}
-    known = {int(value): str(name) for name, value in single.items()}
-    for values in unions.values():
-        known |= {int(value): f"label {value}" for value in values if int(value) not in known}
-    regions = tuple(Region(name, tuple(int(value) for value in values)) for name, values in unions.items())
-    return LabelTable(tuple(Label(value, name) for value, name in known.items()), regions)
+        return single
+    found = single.labels if single else ()
+    named = {label.value for label in found}
+    unnamed = sorted({value for values in unions.values() for value in values} - named)
+    regions = tuple(Region(name, values) for name, values in unions.items())
+    return LabelTable((*found, *(Label(value, f"label {value}") for value in unnamed)), regions)

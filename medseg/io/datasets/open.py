@@ -50,7 +50,7 @@ def open_dataset(path: str | Path, *, root: Path | None = None) -> Dataset:
         raise InputError(f"{path} does not exist")
     if (path / "dataset.json").is_file():
         content = read_json(path / "dataset.json")
-        if is_nnunet(content):
+        if is_nnunet(path, content):
             return open_nnunet(path)
         if is_msd(content):
             return open_msd(path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from medseg.domain import Case, ChannelFile, Dataset
 from medseg.errors import InputError
-from medseg.io.datasets.paths import IMAGE_SUFFIXES
+from medseg.io.datasets.paths import image_files
 from medseg.io.names import stem_of
 
 __all__ = ["is_pairs", "open_pairs"]
@@ -16,56 +16,51 @@ COLOURS = ("R", "G", "B")
 
 def is_pairs(root: Path) -> bool:
     """Whether the folder, or one of its first folders, holds an image with its `_mask`."""
-    folders = [root, *[item for item in sorted(root.iterdir()) if item.is_dir()][:3]]
-    return any(_has_mask(folder) for folder in folders)
+    below = sorted(item for item in root.iterdir() if item.is_dir() and not item.name.startswith("."))
+    return any(_pairs_in(folder) for folder in (root, *below[:3]))
 
 
 def open_pairs(root: Path) -> Dataset:
-    """One case per image with a mask; a subject is the image's folder, or the image itself in a flat folder.
+    """One case per image with a mask.
 
-    Colour pictures give three channels R, G, B; what they are in truth a configuration says.
+    A subject is the folder in `root` that holds the image, however deep, so that no split parts what lies
+    in one folder; in a flat folder each image is one. Colour pictures give three channels R, G, B; what they
+    are in truth a configuration says.
 
     Raises
     ------
     InputError
         If no image has a mask.
     """
-    cases = []
-    for path in sorted(root.rglob(f"*{MASK}.*")):
-        if path.name.startswith(".") or not path.name.lower().endswith(IMAGE_SUFFIXES):
-            continue
-        name = stem_of(path).removesuffix(MASK)
-        image = next(
-            (found for suffix in IMAGE_SUFFIXES if (found := path.with_name(name + suffix)).is_file()), None
-        )
-        if image is None:
-            continue
-        subject = path.parent.name if path.parent != root else name
-        case_id = name if name.startswith(subject) else f"{subject}_{name}"
-        cases.append((case_id, subject, image, path))
-    if not cases:
+    folders = [root, *sorted(item for item in root.rglob("*") if item.is_dir())]
+    pairs = [pair for folder in folders for pair in _pairs_in(folder)]
+    if not pairs:
         raise InputError(f"{root} holds no image with a {MASK} file beside it")
-    colours = _is_colour(cases[0][2])
-    made = [
-        Case(name, subject, _files(image, colours=colours), str(mask)) for name, subject, image, mask in cases
-    ]
+    colours = any(_is_colour(image) for image, _ in pairs)
+    cases = (_case(root, image, mask, colours=colours) for image, mask in pairs)
     channels = COLOURS if colours else ("image",)
-    return Dataset(root.name, "pairs", tuple(sorted(made, key=lambda case: case.id)), channels)
+    return Dataset(root.name, "pairs", tuple(sorted(cases, key=lambda case: case.id)), channels)
 
 
-def _files(image: Path, *, colours: bool) -> tuple[ChannelFile, ...]:
-    if not colours:
-        return (ChannelFile("image", str(image)),)
-    return tuple(ChannelFile(name, str(image), name) for name in COLOURS)
+def _pairs_in(folder: Path) -> list[tuple[Path, Path]]:
+    files = {stem_of(path): path for path in image_files(folder)}
+    return [
+        (files[name], mask)
+        for stem, mask in files.items()
+        if stem.endswith(MASK) and (name := stem.removesuffix(MASK)) in files
+    ]
+
+
+def _case(root: Path, image: Path, mask: Path, *, colours: bool) -> Case:
+    name = stem_of(image)
+    folders = image.parent.relative_to(root).parts
+    subject = folders[0] if folders else name
+    lead = [part for part in folders if not name.startswith(part)]
+    files = tuple(ChannelFile(plane, str(image), plane) for plane in COLOURS) if colours else ()
+    return Case("_".join([*lead, name]), subject, files or (ChannelFile("image", str(image)),), str(mask))
 
 
 def _is_colour(image: Path) -> bool:
     from medseg.io.read import inspect
 
     return {source.volume for source in inspect(image)} >= set(COLOURS)
-
-
-def _has_mask(folder: Path) -> bool:
-    names = {item.name for item in folder.iterdir() if item.is_file()}
-    stems = {stem_of(Path(name)) for name in names if name.lower().endswith(IMAGE_SUFFIXES)}
-    return any(name.endswith(MASK) and name.removesuffix(MASK) in stems for name in stems)

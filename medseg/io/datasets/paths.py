@@ -6,7 +6,7 @@ from typing import Any
 
 from medseg.errors import InputError
 
-__all__ = ["IMAGE_SUFFIXES", "inside", "read_json"]
+__all__ = ["IMAGE_SUFFIXES", "NIFTI_SUFFIXES", "image_files", "inside", "read_json", "whole_number"]
 
 IMAGE_SUFFIXES = (
     ".nii.gz",
@@ -21,6 +21,19 @@ IMAGE_SUFFIXES = (
     ".jpeg",
     ".bmp",
 )
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+
+
+def image_files(
+    folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES, *, deep: bool = False
+) -> list[Path]:
+    """Files with one of the suffixes, in any case of letters, sorted; hidden ones (macOS `._x`) are left out."""
+    found = folder.rglob("*") if deep else folder.glob("*")
+    return sorted(
+        path
+        for path in found
+        if path.name.lower().endswith(suffixes) and not path.name.startswith(".") and path.is_file()
+    )
 
 
 def inside(root: Path, relative: str) -> str:
@@ -29,10 +42,12 @@ def inside(root: Path, relative: str) -> str:
     Raises
     ------
     InputError
-        If it is absolute or climbs out.
+        If it is absolute, has a drive, or climbs out; or can be no path.
     """
     path = Path(relative)
-    if path.is_absolute() or ".." in path.parts or not relative.strip():
+    if "\0" in relative:
+        raise InputError(f"the dataset {root.name} names {relative[:80]!r}, which can be no path")
+    if path.anchor or ".." in path.parts or not relative.strip():
         raise InputError(
             f"the dataset names {relative!r}, which leads out of its folder {root.name}; use relative paths"
         )
@@ -54,3 +69,20 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}, not an object")
     return content
+
+
+def whole_number(value: Any, what: str) -> int:
+    """A number as JSON may hold it: 1, 1.0 or "1".
+
+    Raises
+    ------
+    InputError
+        If it is no whole number.
+    """
+    try:
+        number = int(value)
+        if isinstance(value, bool) or (isinstance(value, float) and number != value):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{what} is a whole number, not {str(value)[:80]!r}") from error
+    return number

@@ -49,7 +49,8 @@ def read_split(path: str | Path, dataset: Dataset | None = None) -> Split:
     try:
         split = _ADAPTER.validate_json(Path(path).read_bytes())
     except (OSError, ValidationError) as error:
-        raise InputError(f"{path} is no split: {str(error).splitlines()[0]}") from error
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise InputError(f"{path} is no split: {reason}") from error
     if dataset is not None and split.dataset_digest != dataset.digest:
         raise InputError(f"{path} was made for other cases than those of {dataset.name}")
     return split
