@@ -13,7 +13,7 @@ from medseg.errors import InputError
 
 __all__ = ["Interval", "Measurement", "Status", "Target", "TargetKind"]
 
-TargetKind: TypeAlias = Literal["label", "region", "lesion", "pair"]
+TargetKind: TypeAlias = Literal["label", "region", "lesion", "tissue", "pair"]
 
 
 class Status(Enum):
@@ -27,12 +27,25 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What was measured: a label, a region, a lesion of a label, or a pair (prediction, reference) of one."""
+    """What was measured: a label, a region, a lesion or a tissue inside one, or a pair (prediction, reference).
+
+    Parameters
+    ----------
+    kind, name
+        Name of the label or region; of a tissue, its own.
+    labels
+        Values of the label, or of the region's union; of a tissue, those of the compartment.
+    lesion
+        Number of the lesion, by size from 1.
+    detail
+        What else tells two targets apart: a PET delineation, a size bin, a slice level.
+    """
 
     kind: TargetKind
     name: str
     labels: tuple[int, ...]
     lesion: int | None = None
+    detail: str | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 

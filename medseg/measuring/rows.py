@@ -21,6 +21,19 @@ LOWER_BOUNDS = frozenset(
         Quantity.LONGEST_DIAMETER,
         Quantity.SHORT_DIAMETER,
         Quantity.MAXIMUM,
+        Quantity.MESH_VOLUME,
+        Quantity.PROBABILITY_VOLUME,
+        Quantity.MAXIMUM_3D_DIAMETER,
+        Quantity.MAXIMUM_DIAMETER_I,
+        Quantity.MAXIMUM_DIAMETER_J,
+        Quantity.MAXIMUM_DIAMETER_K,
+        Quantity.LONGEST_INSIDE,
+        Quantity.SHORT_INSIDE,
+        Quantity.BIDIMENSIONAL_PRODUCT,
+        Quantity.SUV_MAX,
+        Quantity.MTV,
+        Quantity.TLG,
+        Quantity.TISSUE_VOLUME,
     }
 )
 

@@ -146,4 +146,4 @@ def test_every_quantity_has_a_row() -> None:
     for quantity in Quantity:
         assert quantity.info.title
         assert quantity.info.definition.endswith(".")
-        assert quantity.info.kind in ("mask", "intensity", "comparison")
+        assert quantity.info.kind in ("mask", "intensity", "lesion", "pet", "tissue", "comparison")
