@@ -18,7 +18,9 @@ from medseg.cli import (
     models,
     report,
     segment,
+    sign,
     train,
+    verify,
 )
 from medseg.cli.output import log_bug, print_error
 from medseg.errors import Cancelled, ConfigError, MedsegError, ResourceError
@@ -38,7 +40,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (demo, info, methods, models, doctor, segment, measure, report, evaluate, train, convert):
+for _module in (
+    demo,
+    info,
+    methods,
+    models,
+    doctor,
+    segment,
+    measure,
+    report,
+    sign,
+    verify,
+    evaluate,
+    train,
+    convert,
+):
     app.command(name=_module.__name__.rpartition(".")[2])(_module.command)
 
 

@@ -63,13 +63,25 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Who signed what, when; `not reviewed` until then."""
+    """Who signed what, when; `not reviewed` until then.
+
+    Parameters
+    ----------
+    state, reviewer, organization, signed_at
+        `signed_at` is ISO 8601 with the offset from UTC.
+    digest
+        SHA-256 of the content that was signed; see `reporting.content_digest`. A Record whose content has
+        another digest is not reviewed, whatever it says.
+    amends
+        Digest of an earlier content that was signed, when this one replaces it.
+    """
 
     state: Literal["not reviewed", "reviewed"] = "not reviewed"
     reviewer: str | None = None
     organization: str | None = None
     signed_at: str | None = None
     digest: str | None = None
+    amends: str | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 

@@ -1,5 +1,6 @@
 """Record ↔ JSON: exact numbers, stable layout, unknown keys refused."""
 
+import hashlib
 import json
 from dataclasses import replace
 from functools import cache
@@ -7,10 +8,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from medseg.domain.record import RECORD_SCHEMA, Record
+from medseg.domain.record import RECORD_SCHEMA, Record, Review
 from medseg.errors import InputError
+from medseg.reporting.signature import unsigned
 
-__all__ = ["record_from_json", "record_to_json"]
+__all__ = ["content_digest", "record_from_json", "record_to_json"]
 
 _NAME, _, _VERSION = RECORD_SCHEMA.partition("/")
 _MAJOR, _MINOR = (int(part) for part in _VERSION.split("."))
@@ -40,6 +42,7 @@ def record_from_json(data: bytes) -> Record:
     """Record of the bytes that `record_to_json` wrote, now or by an earlier minor version.
 
     A Record of an earlier minor version comes back as one of this version: what it lacked has its default.
+    A signed Record whose content is no longer the signed one comes back as not reviewed, with a Finding.
 
     Raises
     ------
@@ -57,7 +60,23 @@ def record_from_json(data: bytes) -> Record:
             else ""
         )
         raise InputError(f"this record can't be read: {_first_fault(error)}{newer}") from None
+    if record.review.state == "reviewed" and content_digest(record) != record.review.digest:
+        record = unsigned(record, "The record was changed")
     return record if record.schema == RECORD_SCHEMA else replace(record, schema=RECORD_SCHEMA)
+
+
+def content_digest(record: Record) -> str:
+    """SHA-256 over everything a Record says: its JSON without the review and without the places of files.
+
+    Masks, images and pictures are in it by their own digests, so a change of any of them, of a number, a
+    name or a finding gives another digest; moving files does not. Fields at their defaults are left out,
+    so that a field that a later version adds does not undo a signature.
+    """
+    inputs = tuple(replace(item, path="") for item in record.inputs)
+    bare = replace(record, review=Review(), inputs=inputs, schema=RECORD_SCHEMA)
+    plain = adapter().dump_python(bare, mode="json", exclude_defaults=True)
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache

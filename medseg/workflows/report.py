@@ -1,16 +1,15 @@
 """Report: a Record as page, PDF and tables; on values, and on files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medseg.domain import Image, InputRef, Measurement, Record, Segmentation
+from medseg.domain import Image, Measurement, Record, Segmentation
 from medseg.errors import InputError, MedsegError
-from medseg.geometry import compare_grids
 from medseg.workflows.channels import Images, as_mapping
-from medseg.workflows.reading import options_from_settings
 from medseg.workflows.record import read_record
+from medseg.workflows.reopen import ChangedInput, as_recorded, reopen_image, reopen_mask, require_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,12 +61,12 @@ def report(
     files = ReportFiles(*(None if path is None else Path(path) for path in (html, pdf, csv, xlsx)))
     channels = {} if images is None else as_mapping(images)
     if mask is not None:
-        _require_digest(record.mask, mask.digest)
+        require_digest(record.mask, mask.digest)
     if len(channels) == 1 and len(record.images) == 1:
         channels = {record.images[0].channel: next(iter(channels.values()))}
     for item in record.images:
         if item.channel in channels:
-            _require_digest(item, channels[item.channel].digest)
+            require_digest(item, channels[item.channel].digest)
     return write_views(record, files, mask=mask, images=channels, force=force)
 
 
@@ -83,15 +82,17 @@ def report_files(
 
     An input that is missing or has changed leaves the page without pictures, and the page says so.
     """
+    from medseg.reporting.signature import unsigned
+
     record = read_record(record_path)
     folder = record_path.parent
     try:
-        segmentation = _read_mask(record, mask or folder / record.mask.path)
+        segmentation = reopen_mask(record, mask or folder / record.mask.path)
         given = dict(images or {})
         if len(record.images) == 1 and len(given) == 1:
             given = {record.images[0].channel: next(iter(given.values()))}
         channels = {
-            item.channel: _read_image(record, item, given.get(item.channel, folder / item.path))
+            item.channel: reopen_image(record, item, given.get(item.channel, folder / item.path))
             for item in record.images
         }
         missing = None
@@ -99,6 +100,8 @@ def report_files(
         if images or mask:
             raise
         segmentation, channels, missing = None, {}, str(error)
+        if isinstance(error, ChangedInput):
+            record = unsigned(record, "An input was changed")
     return write_views(record, files, mask=segmentation, images=channels, missing=missing, force=force)
 
 
@@ -132,7 +135,7 @@ def write_views(
         require_absent(path, force=force)
     given = images or {}
     shown = {
-        item.channel: _as_recorded(item, given[item.channel])
+        item.channel: as_recorded(item, given[item.channel])
         for item in record.images
         if item.channel in given
     }
@@ -146,44 +149,3 @@ def write_views(
     }
     rendered = {view: views[view]() for view in wanted}
     return {view: write_bytes(path, rendered[view], force=force) for view, path in wanted.items()}
-
-
-def _require_digest(item: InputRef, digest: str) -> None:
-    if item.digest != digest:
-        what = item.channel or "mask"
-        raise InputError(
-            f"this {what} is not the one that was measured: its voxels differ (digest {digest[:8]})"
-        )
-
-
-def _read_mask(record: Record, path: Path) -> Segmentation:
-    from medseg.io import read_segmentation
-
-    item = record.mask
-    if not item.path and not path.is_file():
-        raise InputError("the record does not say where its mask lies")
-    found = read_segmentation(path, options=options_from_settings(record.settings))
-    _require_digest(item, found.digest)
-    return found
-
-
-def _as_recorded(item: InputRef, image: Image) -> Image:
-    """The image with the modality and unit that the Record states: a declared unit is in no file."""
-    unit = item.value_unit or image.value_unit
-    return replace(image, channel=item.channel, modality=item.modality, value_unit=unit)
-
-
-def _read_image(record: Record, item: InputRef, path: Path) -> Image:
-    from medseg.io import read
-
-    if not item.path and not path.exists():
-        raise InputError(f"the record does not say where image {item.channel!r} lies")
-    options = options_from_settings(record.settings, series=item.series_uid, volume=item.volume)
-    found = read(path, options=options)
-    _require_digest(item, found.digest)
-    comparison = compare_grids(found.grid, item.grid)
-    if comparison.fault:
-        raise InputError(
-            f"image {item.channel!r} lies elsewhere than when it was measured: {comparison.fault}"
-        )
-    return found

@@ -1,0 +1,91 @@
+"""Inputs of a Record, read again as they were read and checked by digest."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from medseg.domain import Image, InputRef, Quantity, Record, Segmentation
+from medseg.errors import InputError
+from medseg.geometry import compare_grids
+from medseg.workflows.reading import options_from_settings
+
+__all__ = ["ChangedInput", "as_recorded", "reopen_image", "reopen_mask", "require_digest"]
+
+
+class ChangedInput(InputError):
+    """An input is there and is not what was measured."""
+
+
+def require_digest(item: InputRef, digest: str, note: str = "") -> None:
+    """Refuse voxels that are not those that were measured.
+
+    Raises
+    ------
+    ChangedInput
+        If the digests differ.
+    """
+    if item.digest != digest:
+        what = item.channel or "mask"
+        raise ChangedInput(
+            f"this {what} is not the one that was measured: its voxels differ "
+            f"(digest {digest[:8]} against {item.digest[:8]}){note}"
+        )
+
+
+def reopen_mask(record: Record, path: Path) -> Segmentation:
+    """The mask of a Record.
+
+    Raises
+    ------
+    InputError
+        If it is not there; `ChangedInput` if its voxels or its place are others, with the first difference.
+    """
+    from medseg.io import read_segmentation
+
+    item = record.mask
+    if not item.path and not path.is_file():
+        raise InputError("the record does not say where its mask lies")
+    found = read_segmentation(path, options=options_from_settings(record.settings))
+    require_digest(item, found.digest, _first_difference(record, found))
+    _require_place(item, compare_grids(found.grid, item.grid).fault)
+    return found
+
+
+def reopen_image(record: Record, item: InputRef, path: Path) -> Image:
+    """An image of a Record, as it was read.
+
+    Raises
+    ------
+    InputError
+        If it is not there; `ChangedInput` if its voxels or its place are others.
+    """
+    from medseg.io import read
+
+    if not item.path and not path.exists():
+        raise InputError(f"the record does not say where image {item.channel!r} lies")
+    options = options_from_settings(record.settings, series=item.series_uid, volume=item.volume)
+    found = read(path, options=options)
+    require_digest(item, found.digest)
+    _require_place(item, compare_grids(found.grid, item.grid).fault)
+    return found
+
+
+def as_recorded(item: InputRef, image: Image) -> Image:
+    """The image with the modality and unit that the Record states: a declared unit is in no file."""
+    unit = item.value_unit or image.value_unit
+    return replace(image, channel=item.channel, modality=item.modality, value_unit=unit)
+
+
+def _require_place(item: InputRef, fault: str) -> None:
+    if fault:
+        what = f"image {item.channel!r}" if item.channel else "the mask"
+        raise ChangedInput(f"{what} lies elsewhere than when it was measured: {fault}")
+
+
+def _first_difference(record: Record, found: Segmentation) -> str:
+    """The first structure whose voxel count is another, in words."""
+    for row in record.measurements:
+        if row.quantity is Quantity.VOXEL_COUNT and row.target.kind == "label" and row.value is not None:
+            count = int(found.mask(*row.target.labels).sum())
+            if count != row.value:
+                return f"; {row.target.name} has {count} voxels where {row.value} were measured"
+    return "; the number of voxels per label is the same, so some moved"
