@@ -41,6 +41,9 @@ class Label:
         SNOMED CT codes as DICOM SEG wants them.
     side
         `unknown` says that the structure has a side and nobody knows which.
+    is_part
+        No structure of its own: a piece that arose when overlapping structures were taken apart, so that
+        only the regions that it belongs to are measured and written.
     """
 
     value: int
@@ -50,6 +53,7 @@ class Label:
     type: Code | None = None
     anatomic_region: Code | None = None
     side: Side = "not applicable"
+    is_part: bool = False
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:
@@ -68,11 +72,15 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A named union of labels; regions may overlap."""
+    """A named union of labels; regions may overlap. Codes and side as of a Label."""
 
     name: str
     labels: tuple[int, ...]
     color: Color | None = None
+    category: Code | None = None
+    type: Code | None = None
+    anatomic_region: Code | None = None
+    side: Side = "not applicable"
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:

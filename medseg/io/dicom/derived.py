@@ -1,0 +1,104 @@
+"""What every DICOM object that medseg writes has in common: titles, UIDs, equipment, patient and study."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from medseg._version import __version__
+from medseg.domain.record import Review
+from medseg.io.dicom.origin import Origin
+
+__all__ = ["MANUFACTURER", "Uids", "add_patient_and_study", "derived_series", "research_title"]
+
+MANUFACTURER = "medseg"
+MODEL_NAME = "medseg (research use, not a medical device)"
+#: Series numbers of derived objects start here, away from those of scanners.
+SERIES_NUMBER = 9000
+#: Attributes that a derived object shares with its source: the patient and study modules of PS3.3.
+_SHARED = (
+    "PatientName",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "PatientAge",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "LongitudinalTemporalInformationModified",
+    "StudyInstanceUID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+    "StudyID",
+    "AccessionNumber",
+    "StudyDescription",
+)
+#: Of these, the standard wants a value or an empty one (type 2).
+_TYPE_2 = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+    "StudyID",
+    "AccessionNumber",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Uids:
+    """UIDs of new objects: random, or the same for the same seed.
+
+    Parameters
+    ----------
+    seed
+        Such as the record's content digest; None makes random ones.
+    """
+
+    seed: str | None = None
+
+    def make(self, role: str) -> str:
+        """A UID under pydicom's root; of the same seed and role always the same one."""
+        from pydicom.uid import generate_uid
+
+        return str(generate_uid(entropy_srcs=None if self.seed is None else [self.seed, role]))
+
+
+def research_title(review: Review, what: str, *, limit: int = 64) -> str:
+    """Title of an object: says that it is research, and whether a person reviewed it; at most `limit` characters.
+
+    >>> research_title(Review(), "Segmentation")
+    'RESEARCH – NOT REVIEWED – Segmentation'
+    """
+    state = f"reviewed by {review.reviewer}" if review.state == "reviewed" else "NOT REVIEWED"
+    return f"RESEARCH – {state} – {what}"[:limit]
+
+
+def add_patient_and_study(ds: Any, origin: Origin) -> None:
+    """Copy patient and study of the source; attributes that must be there are empty where the source lacks them."""
+    for keyword in _SHARED:
+        element = origin.first.get(keyword)
+        if element is not None:
+            setattr(ds, keyword, element)
+        elif keyword in _TYPE_2:
+            setattr(ds, keyword, "")
+    # Text beyond ASCII in names and titles needs one character set for the whole object.
+    ds.SpecificCharacterSet = "ISO_IR 192"
+
+
+def derived_series(ds: Any, uids: Uids, *, modality: str, title: str, number: int, now: datetime) -> None:
+    """The series and equipment of a new object; never the source's."""
+    ds.Modality = modality
+    ds.SeriesInstanceUID = uids.make(f"series {modality} {number}")
+    ds.SOPInstanceUID = uids.make(f"object {modality} {number}")
+    ds.SeriesNumber = SERIES_NUMBER + number
+    ds.InstanceNumber = 1
+    ds.SeriesDescription = title
+    ds.SeriesDate, ds.SeriesTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    ds.Manufacturer = MANUFACTURER
+    ds.ManufacturerModelName = MODEL_NAME
+    ds.DeviceSerialNumber = "0"
+    ds.SoftwareVersions = __version__

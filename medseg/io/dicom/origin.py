@@ -1,0 +1,107 @@
+"""Headers of the images that a derived object refers to, read again and checked."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Grid, Source
+from medseg.errors import GridMismatchError, InputError
+from medseg.geometry import Agreement, AxisOrder, compare_grids, order_to
+
+__all__ = ["Origin", "on_origin", "read_origin"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """One series: its headers without pixels, and where each slice stands.
+
+    Parameters
+    ----------
+    datasets
+        One pydicom dataset per file, in k order; a multi-frame object is one dataset.
+    slices
+        Per k: (index into `datasets`, frame number from 0).
+    grid
+        The series' grid, as it was read.
+    """
+
+    datasets: tuple[Any, ...]
+    slices: tuple[tuple[int, int], ...]
+    grid: Grid
+
+    @property
+    def first(self) -> Any:
+        """The header that patient and study are taken from."""
+        return self.datasets[0]
+
+    @property
+    def is_multiframe(self) -> bool:
+        """Whether one object holds all slices."""
+        return len(self.datasets) < len(self.slices)
+
+
+def read_origin(source: Source) -> Origin:
+    """Headers of a Source's slices, checked against the UIDs that it names.
+
+    Raises
+    ------
+    InputError
+        If the source is no regular DICOM stack, a file is gone, or holds another object than when it was read.
+    """
+    if source.format != "dicom" or not source.instances:
+        raise InputError(f"{source.uri} is no DICOM series, so nothing can refer to it; give --dicom FOLDER")
+    if source.grid is None or source.grid.unit == "px":
+        raise InputError(f"{source.uri} is no regular stack of slices in the patient")
+    files = list(dict.fromkeys(item.file for item in source.instances))
+    place = {file: number for number, file in enumerate(files)}
+    datasets = tuple(_header(Path(file)) for file in files)
+    for item in source.instances:
+        found = str(datasets[place[item.file]].get("SOPInstanceUID", ""))
+        if item.uid and found != item.uid:
+            raise InputError(
+                f"{Path(item.file).name} holds another object than when it was read; read it again"
+            )
+    slices = tuple((place[item.file], item.frame) for item in source.instances)
+    return Origin(datasets, slices, source.grid)
+
+
+def on_origin(array: NDArray[Any], grid: Grid, origin: Origin) -> NDArray[Any]:
+    """An array (…, I, J, K) on the origin's grid: as it is, or with axes flipped and permuted back; no resampling.
+
+    A NIfTI made from the series often stores its voxels in another order.
+
+    Raises
+    ------
+    GridMismatchError
+        If the voxels are not those of the series; the message names the likely fault.
+    """
+    target = origin.grid
+    orders = [AxisOrder((0, 1, 2), (False, False, False))]
+    if grid.orientation_known:
+        orders.append(order_to(grid, target.orientation))
+    for order in orders:
+        moved = order.grid(grid)
+        if compare_grids(_anywhere(target), _anywhere(moved)).agreement is not Agreement.OTHER:
+            return np.asarray(order.apply(array))
+    fault = compare_grids(_anywhere(target), _anywhere(orders[-1].grid(grid))).fault
+    raise GridMismatchError(f"the mask does not lie on the voxels of the DICOM series: {fault}")
+
+
+def _anywhere(grid: Grid) -> Grid:
+    """The grid without its frame of reference: a NIfTI names none."""
+    return replace(grid, frame_of_reference=None)
+
+
+def _header(path: Path) -> Any:
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        return dcmread(path, stop_before_pixels=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there any more") from error
+    except (OSError, InvalidDicomError) as error:
+        raise InputError(f"{path.name} can't be read again: {error}") from error

@@ -1,0 +1,110 @@
+"""Frames of a SEG: which segment each belongs to, where it lies, and its pixels, decoded one at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.errors import InputError
+from medseg.io.dicom.tags import group_item, numbers
+
+__all__ = ["SegFrame", "frame_pixels", "read_seg_frames", "require_honest"]
+
+
+@dataclass(frozen=True, slots=True)
+class SegFrame:
+    """One frame: its segment (0 in a label map), and the LPS position and orientation of its first pixel."""
+
+    segment: int
+    position: tuple[float, ...]
+    orientation: tuple[float, ...]
+
+
+def require_honest(ds: Any, name: str) -> None:
+    """Refuse an object that claims more than it holds, before anything is allocated for it.
+
+    Raises
+    ------
+    InputError
+        If frames, size or pixel bytes do not fit each other.
+    """
+    count, rows, columns = (int(ds.get(key, 0) or 0) for key in ("NumberOfFrames", "Rows", "Columns"))
+    if min(count, rows, columns) < 1:
+        raise InputError(f"{name} is a SEG without frames ({count} of {rows} × {columns} pixels)")
+    stated = len(ds.get("PerFrameFunctionalGroupsSequence") or ())
+    if stated != count:
+        raise InputError(f"{name} claims {count} frames and describes {stated}: it is damaged")
+    if "PixelData" not in ds:
+        raise InputError(f"{name} is a SEG without pixels")
+    if ds.file_meta.TransferSyntaxUID.is_compressed:
+        return
+    wanted = -(-count * rows * columns * int(ds.BitsAllocated) // 8)
+    held = len(ds.PixelData)
+    if not wanted <= held <= wanted + 1:
+        raise InputError(
+            f"{name} claims {count} frames of {rows} × {columns} and holds {held} bytes: damaged"
+        )
+
+
+def read_seg_frames(ds: Any, name: str) -> tuple[SegFrame, ...]:
+    """Every frame's segment and place, in the order of the pixels.
+
+    Raises
+    ------
+    InputError
+        If a frame does not say where it lies or which segment it shows.
+    """
+    common = _orientation((ds.get("SharedFunctionalGroupsSequence") or [None])[0])
+    is_map = str(ds.get("SegmentationType", "")) == "LABELMAP"
+    found = []
+    for number, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        # A SEG may have ten thousand frames, and each look-up takes its time: no more than needed.
+        place = (group.get("PlanePositionSequence") or [None])[0]
+        position = None if place is None else numbers(place.get("ImagePositionPatient"), 3)
+        orientation = common or _orientation(group)
+        if position is None or orientation is None:
+            raise InputError(f"frame {number + 1} of {name} does not say where in the patient it lies")
+        found.append(SegFrame(0 if is_map else _segment(ds, group, name), position, orientation))
+    return tuple(found)
+
+
+def frame_pixels(ds: Any) -> Iterator[NDArray[Any]]:
+    """(rows, columns) values of each frame; bits are unpacked frame by frame, so memory stays at one frame."""
+    if ds.file_meta.TransferSyntaxUID.is_compressed:
+        from pydicom.pixels.utils import iter_pixels
+
+        yield from iter_pixels(ds, raw=True)
+        return
+    rows, columns, bits = int(ds.Rows), int(ds.Columns), int(ds.BitsAllocated)
+    data = np.frombuffer(ds.PixelData, np.uint8)
+    size = rows * columns
+    for number in range(int(ds.NumberOfFrames)):
+        if bits == 1:
+            yield _unpacked(data, number * size, size).reshape(rows, columns)
+        else:
+            step = size * bits // 8
+            kind = np.dtype(f"<u{bits // 8}")
+            yield data[number * step : (number + 1) * step].view(kind).reshape(rows, columns)
+
+
+def _unpacked(data: NDArray[np.uint8], start: int, size: int) -> NDArray[np.uint8]:
+    """Bits of one frame; frames follow each other without padding, so one may begin within a byte."""
+    first, last = start // 8, -(-(start + size) // 8)
+    bits = np.unpackbits(data[first:last], bitorder="little")
+    return bits[start - 8 * first :][:size]
+
+
+def _orientation(group: Any) -> tuple[float, ...] | None:
+    plane = None if group is None else (group.get("PlaneOrientationSequence") or [None])[0]
+    return None if plane is None else numbers(plane.get("ImageOrientationPatient"), 6)
+
+
+def _segment(ds: Any, group: Any, name: str) -> int:
+    items = group.get("SegmentIdentificationSequence")
+    item = items[0] if items else group_item(ds, group, "SegmentIdentificationSequence")
+    number = None if item is None else item.get("ReferencedSegmentNumber")
+    if number is None:
+        raise InputError(f"a frame of {name} does not say which segment it shows")
+    return int(number)

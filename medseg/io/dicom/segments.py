@@ -1,0 +1,57 @@
+"""Segments of a DICOM SEG ↔ labels and regions of a table."""
+
+from dataclasses import dataclass
+
+from medseg.domain import Code, Label, LabelTable, Region
+from medseg.domain.labels import Color, Side, distinct_color
+
+__all__ = ["ANATOMICAL_STRUCTURE", "SIDES", "TISSUE", "Segment", "segments_of"]
+
+#: Category and type of a structure whose table names none (CID 7150, CID 7151).
+ANATOMICAL_STRUCTURE = Code("91723000", "Anatomical Structure")
+TISSUE = Code("85756007", "Tissue")
+#: Side of a structure → laterality modifier (CID 244).
+SIDES: dict[Side, Code] = {
+    "left": Code("7771000", "Left"),
+    "right": Code("24028007", "Right"),
+    "both": Code("51440002", "Bilateral"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment: its number from 1, what it is, and the label values that it is made of."""
+
+    number: int
+    name: str
+    values: tuple[int, ...]
+    category: Code = ANATOMICAL_STRUCTURE
+    type: Code = TISSUE
+    anatomic_region: Code | None = None
+    side: Side = "not applicable"
+    color: Color = (255, 255, 255)
+
+
+def segments_of(table: LabelTable) -> tuple[Segment, ...]:
+    """A segment for every structure: each label that is no mere part, and each region made of parts.
+
+    Regions over labels that stand for themselves follow from those and are left out.
+    """
+    parts = {label.value for label in table.labels if label.is_part}
+    whole = [label for label in table.labels if not label.is_part]
+    regions = [region for region in table.regions if parts & set(region.labels)]
+    structures: list[Label | Region] = [*whole, *regions]
+    found = [
+        Segment(
+            number,
+            item.name,
+            (item.value,) if isinstance(item, Label) else item.labels,
+            item.category or ANATOMICAL_STRUCTURE,
+            item.type or TISSUE,
+            item.anatomic_region,
+            item.side,
+            item.color or distinct_color(item.value if isinstance(item, Label) else item.labels[0]),
+        )
+        for number, item in enumerate(structures, start=1)
+    ]
+    return tuple(found)
