@@ -1,0 +1,46 @@
+"""Codes of SR: quantities and units."""
+
+from typing import Any
+
+from medseg.domain import Code, Quantity
+from medseg.domain.quantity import UCUM_TO_DICOM
+
+__all__ = ["IMAGING", "concept", "quantity_code", "unit_code"]
+
+#: What was done, where no more is known than that there are images.
+IMAGING = Code("363679005", "Imaging procedure")
+#: Scheme of quantities that no public dictionary names.
+LOCAL = "99MEDSEG"
+_SNOMED = {
+    Quantity.LONGEST_DIAMETER: Code("103339001", "Long Axis"),
+    Quantity.SHORT_DIAMETER: Code("103340004", "Short Axis"),
+    Quantity.AREA: Code("42798000", "Area"),
+    Quantity.SD: Code("386136009", "Standard Deviation"),
+}
+
+
+def quantity_code(quantity: Quantity) -> Code:
+    """SNOMED CT where the rules name it, else IBSI, else our own by the quantity's stable name."""
+    if quantity in _SNOMED:
+        return _SNOMED[quantity]
+    info = quantity.info
+    if quantity is Quantity.VOLUME:
+        return Code("YEKZ", "Volume from Voxel Summation", "IBSI")
+    if quantity is Quantity.MESH_VOLUME:
+        return Code("RNU0", "Volume of Mesh", "IBSI")
+    if info.ibsi:
+        return Code(info.ibsi, info.title[:64], "IBSI")
+    return Code(quantity.value, info.title[:64], LOCAL)
+
+
+def unit_code(unit: str) -> tuple[Code, float]:
+    """(UCUM code, factor to multiply by): ml is written as cm3, everything else as it is."""
+    name, factor = UCUM_TO_DICOM.get(unit, (unit, 1.0))
+    return Code(name, "no units" if name == "1" else name, "UCUM"), factor
+
+
+def concept(code: Code) -> Any:
+    """Highdicom's coded concept."""
+    from highdicom.sr import CodedConcept
+
+    return CodedConcept(value=code.value, meaning=code.meaning, scheme_designator=code.scheme)
