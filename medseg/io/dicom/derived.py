@@ -8,7 +8,14 @@ from medseg._version import __version__
 from medseg.domain.record import Review
 from medseg.io.dicom.origin import Origin
 
-__all__ = ["MANUFACTURER", "Uids", "add_patient_and_study", "derived_series", "research_title"]
+__all__ = [
+    "MANUFACTURER",
+    "Uids",
+    "add_patient_and_study",
+    "derived_series",
+    "person_name",
+    "research_title",
+]
 
 MANUFACTURER = "medseg"
 MODEL_NAME = "medseg (research use, not a medical device)"
@@ -75,6 +82,18 @@ def research_title(review: Review, what: str, *, limit: int = 64) -> str:
     """
     state = f"reviewed by {review.reviewer}" if review.state == "reviewed" else "NOT REVIEWED"
     return f"RESEARCH – {state} – {what}"[:limit]
+
+
+def person_name(name: str) -> str:
+    """A name as DICOM's PN wants it: the last word is taken as family name, unless carets say otherwise.
+
+    >>> person_name("A. Reader"), person_name("medseg")
+    ('Reader^A.', 'medseg^')
+    """
+    if "^" in name:
+        return name
+    given, _, family = name.strip().rpartition(" ")
+    return f"{family}^{given}"
 
 
 def add_patient_and_study(ds: Any, origin: Origin) -> None:

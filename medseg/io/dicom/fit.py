@@ -1,5 +1,6 @@
 """Headers of real scanners made fit for the library that builds derived objects: on copies, never in files."""
 
+import warnings
 from copy import copy
 from typing import Any
 
@@ -35,7 +36,9 @@ def fit_sources(origin: Origin) -> list[Any]:
         datasets = list(origin.datasets)
     else:
         datasets = [origin.datasets[number] for number, _ in origin.slices]
-    return [_fit(ds, origin.grid.spacing[2]) for ds in datasets]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # values of the source that break their own rules stay as they are
+        return [_fit(ds, origin.grid.spacing[2]) for ds in datasets]
 
 
 def _fit(ds: Any, step_mm: float) -> Any:

@@ -11,7 +11,7 @@ from medseg.domain import Grid, Source
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import Agreement, AxisOrder, compare_grids, order_to
 
-__all__ = ["Origin", "on_origin", "read_origin"]
+__all__ = ["Origin", "lies_on", "on_origin", "read_origin"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,16 +78,26 @@ def on_origin(array: NDArray[Any], grid: Grid, origin: Origin) -> NDArray[Any]:
     GridMismatchError
         If the voxels are not those of the series; the message names the likely fault.
     """
-    target = origin.grid
-    orders = [AxisOrder((0, 1, 2), (False, False, False))]
-    if grid.orientation_known:
-        orders.append(order_to(grid, target.orientation))
-    for order in orders:
-        moved = order.grid(grid)
-        if compare_grids(_anywhere(target), _anywhere(moved)).agreement is not Agreement.OTHER:
+    for order in _orders(grid, origin.grid):
+        if _agree(origin.grid, order.grid(grid)):
             return np.asarray(order.apply(array))
-    fault = compare_grids(_anywhere(target), _anywhere(orders[-1].grid(grid))).fault
+    last = _orders(grid, origin.grid)[-1]
+    fault = compare_grids(_anywhere(origin.grid), _anywhere(last.grid(grid))).fault
     raise GridMismatchError(f"the mask does not lie on the voxels of the DICOM series: {fault}")
+
+
+def lies_on(grid: Grid, series: Grid) -> bool:
+    """Whether a mask's voxels are those of a series, in whatever axis order."""
+    return any(_agree(series, order.grid(grid)) for order in _orders(grid, series))
+
+
+def _orders(grid: Grid, target: Grid) -> list[AxisOrder]:
+    same = AxisOrder((0, 1, 2), (False, False, False))
+    return [same, order_to(grid, target.orientation)] if grid.orientation_known else [same]
+
+
+def _agree(a: Grid, b: Grid) -> bool:
+    return compare_grids(_anywhere(a), _anywhere(b)).agreement is not Agreement.OTHER
 
 
 def _anywhere(grid: Grid) -> Grid:

@@ -15,7 +15,7 @@ from medseg.io.dicom.seg_frames import SegFrame, frame_pixels, read_seg_frames, 
 from medseg.io.dicom.seg_grid import seg_grid
 from medseg.io.dicom.seg_table import described_segments
 
-__all__ = ["read_seg"]
+__all__ = ["read_seg", "seg_of"]
 
 #: Probabilities are kept up to this size; beyond, only the labels are.
 _MOST_PROBABILITY_BYTES = 2 << 30
@@ -33,16 +33,20 @@ def read_seg(path: Path) -> Segmentation:
     InputError
         In one line, if the file is damaged, claims more frames than it holds, or its frames form no stack.
     """
-    ds = _dataset(path)
+    return seg_of(_dataset(path), path.name)
+
+
+def seg_of(ds: Any, name: str) -> Segmentation:
+    """The same of a dataset; `name` is what messages call it."""
     try:
-        require_honest(ds, path.name)
-        frames = read_seg_frames(ds, path.name)
-        grid, places = seg_grid(ds, frames, path.name)
+        require_honest(ds, name)
+        frames = read_seg_frames(ds, name)
+        grid, places = seg_grid(ds, frames, name)
         return _segmentation(ds, frames, places, grid)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path.name} is a damaged SEG: {error}") from error
+        raise InputError(f"{name} is a damaged SEG: {error}") from error
 
 
 def _segmentation(

@@ -12,7 +12,14 @@ from medseg._version import __version__
 from medseg.domain import Provenance, Segmentation
 from medseg.domain.record import Review
 from medseg.errors import InputError
-from medseg.io.dicom.derived import MANUFACTURER, MODEL_NAME, SERIES_NUMBER, Uids, research_title
+from medseg.io.dicom.derived import (
+    MANUFACTURER,
+    MODEL_NAME,
+    SERIES_NUMBER,
+    Uids,
+    person_name,
+    research_title,
+)
 from medseg.io.dicom.fit import fit_sources
 from medseg.io.dicom.origin import Origin, on_origin
 from medseg.io.dicom.segments import SIDES, Segment, segments_of
@@ -175,7 +182,7 @@ def _add_modifiers(seg: Any, segments: Sequence[Segment]) -> None:
 
 
 def _creator(review: Review) -> str:
-    return f"{review.reviewer}".replace("^", " ") if review.state == "reviewed" else "medseg"
+    return person_name(str(review.reviewer)) if review.state == "reviewed" else person_name(MANUFACTURER)
 
 
 def _code(code: Any) -> Any:

@@ -11,7 +11,14 @@ import numpy as np
 from medseg._version import __version__
 from medseg.domain import Measurement, Quantity, Record, Target
 from medseg.geometry import flip_positions
-from medseg.io.dicom.derived import MANUFACTURER, MODEL_NAME, SERIES_NUMBER, Uids, research_title
+from medseg.io.dicom.derived import (
+    MANUFACTURER,
+    MODEL_NAME,
+    SERIES_NUMBER,
+    Uids,
+    person_name,
+    research_title,
+)
 from medseg.io.dicom.fit import fit_sources
 from medseg.io.dicom.origin import Origin
 from medseg.io.dicom.sr_codes import IMAGING, concept, quantity_code, unit_code
@@ -78,7 +85,7 @@ def make_sr(record: Record, refers: SrInput) -> Any:
             is_complete=True,
             is_final=reviewed,
             is_verified=reviewed,
-            verifying_observer_name=review.reviewer if reviewed else None,
+            verifying_observer_name=person_name(str(review.reviewer)) if reviewed else None,
             verifying_organization=review.organization if reviewed else None,
             series_description=research_title(review, "Measurements"),
         )
@@ -214,7 +221,7 @@ def _observers(record: Record, uids: Uids) -> Any:
     person = ObserverContext(
         codes.DCM.Person,
         PersonObserverIdentifyingAttributes(
-            name=str(review.reviewer), organization_name=str(review.organization)
+            name=person_name(str(review.reviewer)), organization_name=str(review.organization)
         ),
     )
     return ObservationContext(observer_person_context=person, observer_device_context=device)

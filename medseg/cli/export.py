@@ -1,0 +1,57 @@
+"""`medseg export`: a record as objects that hospital systems read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medseg.cli import options as opt
+from medseg.errors import ConfigError
+
+
+def command(
+    record: Annotated[Path, typer.Argument(help="The JSON that 'medseg measure' wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder for the objects.")] = ...,  # type: ignore[assignment]
+    seg: Annotated[bool, typer.Option("--seg", help="The mask as DICOM SEG.")] = False,
+    sr: Annotated[bool, typer.Option("--sr", help="All numbers as DICOM SR (TID 1500).")] = False,
+    rtstruct: Annotated[bool, typer.Option("--rtstruct", help="The outlines as RTSTRUCT.")] = False,
+    dicom_pdf: Annotated[bool, typer.Option("--dicom-pdf", help="The report as Encapsulated PDF.")] = False,
+    secondary_capture: Annotated[
+        bool, typer.Option("--secondary-capture", help="The report's pages as pictures.")
+    ] = False,
+    fhir: Annotated[bool, typer.Option("--fhir", help="All numbers as a FHIR R4B bundle (JSON).")] = False,
+    seg_type: Annotated[
+        str, typer.Option(help="BINARY, FRACTIONAL (needs probabilities) or LABELMAP.")
+    ] = "BINARY",
+    dicom: Annotated[
+        Path | None, typer.Option(help="Folder of the source series, if the record's images are no DICOM.")
+    ] = None,
+    stable_uids: Annotated[
+        bool, typer.Option("--stable-uids", help="The same record gives the same UIDs.")
+    ] = False,
+    force: opt.Force = False,
+    json: opt.Json = False,
+) -> None:
+    """Write a record and its mask as DICOM SEG, SR, RTSTRUCT, PDF, pictures, and as FHIR.
+
+    Headers come from the source series; every object is read again and compared before it gets its name.
+    Titles say RESEARCH, and NOT REVIEWED until the record is signed.
+
+    Example: medseg export record.json --seg --sr --out objects
+    """
+    from medseg.cli.output import emit, say
+    from medseg.workflows.export import KINDS, ExportOptions, export_files
+
+    asked = dict(zip(KINDS, (seg, sr, rtstruct, dicom_pdf, secondary_capture, fhir), strict=True))
+    kinds = tuple(kind for kind, wanted in asked.items() if wanted)
+    if not kinds:
+        raise ConfigError(f"nothing to export: give at least one of --{', --'.join(KINDS)}")
+    if seg_type not in ("BINARY", "FRACTIONAL", "LABELMAP"):
+        raise ConfigError(f"--seg-type is BINARY, FRACTIONAL or LABELMAP, not {seg_type!r}")
+    options = ExportOptions(kinds, seg_type, dicom, stable_uids, force)  # type: ignore[arg-type]
+    written = export_files(record, out, options)
+    if json:
+        emit("export", {name: str(path) for name, path in written.items()})
+        return
+    for path in written.values():
+        say(f"wrote {path} ({path.stat().st_size / 1e6:.2f} MB)")
