@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Run,
         Segmentation,
     )
+    from medseg.measuring import LesionPlan, MeasurePlan, PetPlan, TissuePlan
     from medseg.workflows.convert import convert
     from medseg.workflows.evaluate import evaluate
     from medseg.workflows.files import open_dataset, read, read_segmentation, write
@@ -53,6 +54,7 @@ _ROOMS = {
         "Run",
         "Segmentation",
     ),
+    "medseg.measuring": ("LesionPlan", "MeasurePlan", "PetPlan", "TissuePlan"),
     "medseg.workflows": (
         "convert",
         "evaluate",
@@ -76,11 +78,15 @@ __all__ = [
     "Image",
     "Label",
     "LabelTable",
+    "LesionPlan",
+    "MeasurePlan",
     "Measurement",
+    "PetPlan",
     "ReadOptions",
     "Record",
     "Run",
     "Segmentation",
+    "TissuePlan",
     "__version__",
     "convert",
     "evaluate",

@@ -1,20 +1,55 @@
 """`medseg evaluate`: predictions against references."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medseg.cli import options as opt
-from medseg.errors import PartialFailure
+from medseg.errors import ConfigError, PartialFailure
+
+if TYPE_CHECKING:
+    from medseg.metrics import LesionRule
+    from medseg.workflows.evaluate import Evaluation
+
+_LESIONS = "Lesions"
 
 
 def command(
     prediction: Annotated[Path, typer.Argument(help="A mask, or a folder of masks.")],
     reference: Annotated[Path, typer.Argument(help="The reference mask, or a folder; paired by file name.")],
     tolerance_mm: Annotated[float, typer.Option(help="Tolerance of the surface Dice in mm.")] = 2.0,
+    lesions: Annotated[
+        bool,
+        typer.Option(
+            "--lesions",
+            help="Also compare lesion by lesion: sensitivity, false positives, F1.",
+            rich_help_panel=_LESIONS,
+        ),
+    ] = False,
+    connectivity: Annotated[
+        int,
+        typer.Option(
+            help="Voxels that share a face (6), an edge (18) or a corner (26) are one lesion.",
+            rich_help_panel=_LESIONS,
+        ),
+    ] = 26,
+    min_lesion_mm3: Annotated[
+        float, typer.Option(help="Smaller lesions do not count.", rich_help_panel=_LESIONS)
+    ] = 0.0,
+    iou: Annotated[
+        float, typer.Option(help="Smallest IoU of a lesion that is found.", rich_help_panel=_LESIONS)
+    ] = 0.1,
     out: Annotated[
         Path | None, typer.Option(help="Also write one row per case, label and quantity as CSV.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write a comparison page, with pictures.")] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Image under the contours of the page, for a single pair.")
+    ] = None,
+    patients: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns case and patient, where a patient has several cases."),
     ] = None,
     force: opt.Force = False,
     json: opt.Json = False,
@@ -24,31 +59,101 @@ def command(
     When both masks are empty Dice is 1; when one is, Dice is 0 and distances are not computed. Beside a
     mean stand the cases, the misses and the false positives.
     """
-    from medseg.cli.output import emit, print_table, say
-    from medseg.workflows.evaluate import evaluate_files, evaluation_rows, summary_rows
+    from medseg.io.atomic import require_absent
+    from medseg.workflows.evaluate import evaluate_files, read_patients, summary_rows, write_rows
 
-    results = evaluate_files(prediction, reference, tolerance_mm=tolerance_mm)
-    rows = evaluation_rows(results)
-    summary = summary_rows(results)
+    rule = _rule(lesions, connectivity, min_lesion_mm3, iou)
+    for path in (out, html):
+        if path is not None:
+            require_absent(path, force=force)
+    if image is not None and (html is None or prediction.is_dir()):
+        raise ConfigError("--image is the picture of a single pair's page: it needs --html and two files")
+    whose = None if patients is None else read_patients(patients)
+    results = evaluate_files(prediction, reference, tolerance_mm=tolerance_mm, lesions=rule)
+    rows = _rows(results)
     if out is not None:
-        from medseg.workflows.evaluate import write_rows
-
         write_rows(rows, out, force=force)
+    if html is not None:
+        from medseg.workflows.comparison import write_comparison
+
+        masks = None if prediction.is_dir() else (prediction, reference)
+        write_comparison(results, html, masks=masks, image=image, patients=whose, force=force)
+    _show(results, rows, summary_rows(results, patients=whose), json=json)
+
+
+def _rule(lesions: bool, connectivity: int, minimum_mm3: float, iou: float) -> "LesionRule | None":
+    if not lesions:
+        if (connectivity, minimum_mm3, iou) != (26, 0.0, 0.1):
+            raise ConfigError(
+                "--connectivity, --min-lesion-mm3 and --iou are rules of lesions: add --lesions"
+            )
+        return None
+    from medseg.metrics import LesionRule
+
+    return LesionRule(connectivity, minimum_mm3, iou)  # type: ignore[arg-type]
+
+
+def _rows(results: "tuple[Evaluation, ...]") -> list[dict[str, object]]:
+    from medseg.workflows.evaluate import evaluation_rows
+
+    return evaluation_rows(results)
+
+
+def _show(
+    results: "tuple[Evaluation, ...]",
+    rows: list[dict[str, object]],
+    summary: list[dict[str, Any]],
+    *,
+    json: bool,
+) -> None:
+    from medseg.cli.output import emit, print_table, say
+
     failed = [item for item in results if item.error]
     if json:
+        errors = {item.case: item.error for item in failed}
         emit(
             "evaluate",
-            {"measurements": rows, "summary": summary, "failed": {item.case: item.error for item in failed}},
+            {"measurements": rows, "summary": summary, "agreement": _agreement(results), "failed": errors},
         )
         if failed:
             raise typer.Exit(PartialFailure.exit_code)
         return
     if rows:
-        head = ("case", "name", "quantity", "value", "unit", "status", "reason")
+        head = ("case", "name", "lesion", "detail", "quantity", "value", "unit", "status", "reason")
         print_table(head, [tuple(row[key] for key in head) for row in rows])
+    else:
+        say("nothing to compare: no mask has a label")
     if len(results) > 1 and summary:
         print_table(tuple(summary[0]), [tuple(row.values()) for row in summary], title="summary")
+        if agreement := _agreement(results):
+            print_table(
+                tuple(agreement[0]), [tuple(row.values()) for row in agreement], title="agreement of volumes"
+            )
     for item in failed:
         say(f"{item.case}: {item.error}")
     if failed:
-        raise PartialFailure(f"{len(failed)} of {len(results)} cases could not be compared")
+        raise PartialFailure(f"{len(failed)} of {len(results)} cases have errors")
+
+
+def _agreement(results: "tuple[Evaluation, ...]") -> list[dict[str, Any]]:
+    from medseg.workflows.evaluate import volume_agreement
+
+    rows = []
+    for item in volume_agreement(results):
+        found, icc = item.bland_altman, item.icc
+        rows.append(
+            {
+                "name": item.name,
+                "cases": found.count,
+                "bias_ml": found.bias,
+                "bias_low": found.bias_interval.low,
+                "bias_high": found.bias_interval.high,
+                "sd_ml": found.sd,
+                "limit_low_ml": found.limits[0],
+                "limit_high_ml": found.limits[1],
+                "icc_2_1": icc.value if icc else None,
+                "icc_low": icc.interval.low if icc else None,
+                "icc_high": icc.interval.high if icc else None,
+            }
+        )
+    return rows

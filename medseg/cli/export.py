@@ -1,12 +1,15 @@
 """`medseg export`: a record as objects that hospital systems read."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medseg.cli import options as opt
 from medseg.errors import ConfigError
+
+if TYPE_CHECKING:
+    from medseg.workflows.export import Exported
 
 
 def command(
@@ -51,7 +54,13 @@ def command(
     options = ExportOptions(kinds, seg_type, dicom, stable_uids, force)  # type: ignore[arg-type]
     written = export_files(record, out, options)
     if json:
-        emit("export", {name: str(path) for name, path in written.items()})
+        emit("export", {name: _as_plain(item) for name, item in written.items()})
         return
-    for path in written.values():
-        say(f"wrote {path} ({path.stat().st_size / 1e6:.2f} MB)")
+    for item in written.values():
+        frames = "" if item.frames is None else f", {item.frames} frames"
+        say(f"wrote {item.path} ({item.path.stat().st_size / 1e6:.2f} MB{frames})")
+
+
+def _as_plain(item: "Exported") -> dict[str, Any]:
+    frames = {} if item.frames is None else {"frames": item.frames}
+    return {"path": str(item.path), "bytes": item.path.stat().st_size, **frames}

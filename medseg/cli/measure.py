@@ -1,12 +1,42 @@
 """`medseg measure`: a mask (and its images) to numbers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli import plan as ask
 from medseg.errors import InputError
+
+if TYPE_CHECKING:
+    from medseg.domain import Measurement
+
+#: Quantities that are shown on the terminal; a label has some fifty more in the record.
+MAIN = frozenset(
+    [
+        "VOXEL_COUNT",
+        "VOLUME",
+        "AREA",
+        "LONGEST_DIAMETER",
+        "SHORT_DIAMETER",
+        "MEAN",
+        "SD",
+        "LESION_COUNT",
+        "BIDIMENSIONAL_PRODUCT",
+        "MEETS_SIZE_CRITERION",
+        "SUV_MAX",
+        "SUV_MEAN",
+        "SUV_PEAK",
+        "MTV",
+        "TLG",
+        "TISSUE_AREA",
+        "TISSUE_VOLUME",
+        "TISSUE_MEAN",
+        "TISSUE_HEIGHT_INDEX",
+        "TISSUE_SURFACE_INDEX",
+    ]
+)
 
 
 def command(
@@ -28,6 +58,28 @@ def command(
     contours: Annotated[
         Path | None, typer.Option(help="Also write every label's outline in mm to this JSON.")
     ] = None,
+    lesions: ask.Lesions = None,
+    rule: ask.Rule = None,
+    connectivity: ask.Connectivity = 26,
+    min_lesion_mm3: ask.MinimumSize = 0.0,
+    split_mm: ask.Split = None,
+    lesion_mask: Annotated[
+        Path | None,
+        typer.Option(help="Also write the mask of numbered lesions here.", rich_help_panel="Lesions"),
+    ] = None,
+    pet: ask.Delineations = None,
+    pet_channel: ask.PetChannel = None,
+    liver: ask.Liver = None,
+    aorta: ask.Aorta = None,
+    sex: ask.Sex = None,
+    lean_mass: ask.LeanMass = "janmahasatian",
+    tissue: ask.Tissue = None,
+    preset: ask.Presets = None,
+    level: ask.Levels = None,
+    ct_channel: ask.CtChannel = None,
+    height_m: ask.Height = None,
+    weight_kg: ask.Weight = None,
+    values: ask.Values = None,
     subject: opt.Subject = None,
     same_space: opt.SameSpace = False,
     series: opt.Series = None,
@@ -45,13 +97,27 @@ def command(
     Every number has a unit, a status and a method; what can't be known is null with a reason.
 
     Example: medseg measure mask.nii.gz --image scan.nii.gz --out record.json
+
+    Lesions: medseg measure mask.nii.gz --image scan.nii.gz --lesions tumour --rule recist-1.1 --out record.json
     """
     from medseg.workflows.measure import MeasureOptions, measure_files
 
+    plan = ask.make_plan(
+        ask.lesion_plan(
+            lesions, rule=rule, connectivity=connectivity, minimum=min_lesion_mm3, split=split_mm
+        ),
+        ask.pet_plan(
+            pet, pet_channel, references=(liver, aorta), body=(sex, height_m, weight_kg), lean_mass=lean_mass
+        ),
+        ask.tissue_plan(tissue, ct_channel, presets=preset, levels=level, body=(height_m, weight_kg)),
+    )
     settings = MeasureOptions(
         labels=labels,
         subject=subject,
+        plan=plan,
+        values=ask.value_kinds(values),
         contours=contours,
+        lesions=lesion_mask,
         same_space=same_space,
         resample=resample,
         read=opt.read_options(
@@ -81,28 +147,36 @@ def print_record(record: "object", out: Path, *, as_json: bool) -> None:
     """The main numbers of a record, or the whole of it as JSON."""
     from json import loads
 
-    from medseg.cli.output import emit, print_findings, print_table
+    from medseg.cli.output import emit, print_findings, print_table, say
     from medseg.domain import Record
-    from medseg.reporting import record_to_json, to_rows
+    from medseg.reporting import record_to_json
 
     assert isinstance(record, Record)  # noqa: S101 - for the type checker
     if as_json:
         emit("measure", {"record": str(out), **loads(record_to_json(record))}, record.findings)
         return
     print_findings(record.findings)
+    items = [item for item in record.measurements if item.quantity.name in MAIN]
     rows = [
         (
-            row["name"],
-            row["quantity"],
-            row["channel"],
-            row["value"],
-            row["unit"],
-            row["status"],
-            row["reason"],
+            _name(item),
+            item.quantity.value,
+            item.channel,
+            item.value,
+            item.unit,
+            item.status.value,
+            item.reason,
         )
-        for row in to_rows([record])
+        for item in items
     ]
     print_table(("name", "quantity", "channel", "value", "unit", "status", "reason"), rows, title=str(out))
+    say(f"{len(items)} of {len(record.measurements)} numbers are shown; all are in {out}")
+
+
+def _name(item: "Measurement") -> str:
+    target = item.target
+    lesion = "" if target.lesion is None else f" lesion {target.lesion}"
+    return f"{target.name}{lesion}" + (f" ({target.detail})" if target.detail else "")
 
 
 def _is_many(mask: Path) -> bool:

@@ -37,7 +37,7 @@ class Case:
     images
         One file per channel, on its own grid.
     reference
-        Path of the reference mask, or None.
+        Path of the reference mask, `FILE#VOLUME` where a file holds several (COCO), or None.
     same_space
         Declared: the channels share one world space although their files carry no UIDs.
     """
@@ -57,7 +57,7 @@ class Dataset:
     Parameters
     ----------
     name, kind
-        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`.
+        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`, `coco`, `voc`, `labelset`.
     cases
         Sorted by id.
     channels
@@ -69,7 +69,7 @@ class Dataset:
     """
 
     name: str
-    kind: Literal["msd", "nnunet", "pairs", "caselist", "bids"]
+    kind: Literal["msd", "nnunet", "pairs", "caselist", "bids", "coco", "voc", "labelset"]
     cases: tuple[Case, ...]
     channels: tuple[str, ...]
     table: LabelTable | None = None

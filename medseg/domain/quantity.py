@@ -18,6 +18,8 @@ UCUM_TO_DICOM = {
     "[hnsf'U]": ("[hnsf'U]", 1.0),
     "[arb'U]": ("[arb'U]", 1.0),
     "g/ml{SUVbw}": ("g/ml{SUVbw}", 1.0),
+    "g/ml{SUVlbm}": ("g/ml{SUVlbm}", 1.0),
+    "g/ml{SUVibw}": ("g/ml{SUVibw}", 1.0),
     "/mm": ("/mm", 1.0),
     "cm2": ("cm2", 1.0),
     "cm2/m2": ("cm2/m2", 1.0),

@@ -31,14 +31,16 @@ class StackVerdict:
     order
         Index of the slice at each k, sorted along the normal.
     step
-        (3,) vector from one slice to the next: exact for uniform and sheared stacks, the smallest step
-        along the normal for the others; zero for a single slice.
+        (3,) vector from one slice to the next along the straight line on which the slices lie: their own
+        for uniform and sheared stacks, the smallest one for the others; zero for a single slice.
     offsets
         Distance of each slice along the normal from the first, in k order.
     missing
         Number of slices that a gap lacks.
     tilt_degrees
-        Angle between step and normal of a sheared stack.
+        Angle between that line and the normal; 0 unless the stack is tilted.
+    sideways_mm
+        How far slices lie off that line where they form no straight stack, which no resampling repairs.
     """
 
     verdict: Verdict
@@ -47,6 +49,7 @@ class StackVerdict:
     offsets: NDArray[np.float64]
     missing: int = 0
     tilt_degrees: float = 0.0
+    sideways_mm: float = 0.0
 
 
 def slice_normal(orientation: NDArray[Any]) -> NDArray[np.float64]:
@@ -80,7 +83,7 @@ def judge_slices(
     StackVerdict
         `mixed` when orientations or shapes differ; else, by the steps along the normal: `duplicates`,
         `uniform`, `sheared` (even, but not along the normal), `gap` (whole multiples of the smallest
-        step) or `variable spacing`. Without slices: `not a volume`.
+        step) or `variable spacing` (also when slices are shifted sideways). Without slices: `not a volume`.
 
     Examples
     --------
@@ -105,40 +108,53 @@ def judge_slices(
     steps = np.diff(offsets)
     if steps.min() <= DUPLICATE_SHARE * np.median(steps) or steps.max() <= 0:
         return StackVerdict(Verdict.DUPLICATES, ranked, zero, offsets)
-    even = (places[order[-1]] - places[order[0]]) / (count - 1)
-    expected = places[order[0]] + np.arange(count)[:, None] * even
-    length = float(np.linalg.norm(even))
-    if np.linalg.norm(places[order] - expected, axis=1).max() <= STEP_TOLERANCE * length:
-        return _even(ranked, even, normal, offsets)
-    return _uneven(ranked, normal, steps, offsets)
+    path = places[order] - places[order[0]]
+    even = path[-1] / (count - 1)
+    if _off_line(path, np.arange(count), even) <= STEP_TOLERANCE * float(np.linalg.norm(even)):
+        step, tilt = _upright(even, normal, count - 1)
+        verdict = Verdict.SHEARED if tilt else Verdict.UNIFORM
+        return StackVerdict(verdict, ranked, step, offsets, tilt_degrees=tilt)
+    return _uneven(ranked, normal, path, offsets)
 
 
-def _even(
-    order: tuple[int, ...],
-    step: NDArray[np.float64],
-    normal: NDArray[np.float64],
-    offsets: NDArray[np.float64],
-) -> StackVerdict:
-    aside = step - normal * float(step @ normal)
-    sine = float(np.linalg.norm(aside) / np.linalg.norm(step))
+def _off_line(path: NDArray[np.float64], places: NDArray[Any], step: NDArray[np.float64]) -> float:
+    """Largest distance of a slice from its place on a straight line."""
+    return float(np.linalg.norm(path - places[:, None] * step, axis=1).max())
+
+
+def _upright(
+    step: NDArray[np.float64], normal: NDArray[np.float64], steps: float
+) -> tuple[NDArray[np.float64], float]:
+    """The step and its tilt in degrees; turned onto the normal where rounded positions explain the tilt."""
+    along = normal * float(step @ normal)
+    length = float(np.linalg.norm(step))
+    sine = float(np.linalg.norm(step - along)) / length
     if sine <= SHEAR_TOLERANCE:
-        return StackVerdict(Verdict.UNIFORM, order, step, offsets)
-    return StackVerdict(
-        Verdict.SHEARED, order, step, offsets, tilt_degrees=float(np.degrees(np.arcsin(sine)))
-    )
+        return step, 0.0
+    if sine * steps <= STEP_TOLERANCE:
+        return along, 0.0
+    return step, float(np.degrees(np.arcsin(min(1.0, sine))))
 
 
 def _uneven(
     order: tuple[int, ...],
     normal: NDArray[np.float64],
-    steps: NDArray[np.float64],
+    path: NDArray[np.float64],
     offsets: NDArray[np.float64],
 ) -> StackVerdict:
+    steps = np.diff(offsets)
     smallest = float(steps.min())
-    multiples = steps / smallest
-    if np.abs(multiples - np.rint(multiples)).max() <= STEP_TOLERANCE:
-        missing = int(np.rint(multiples).sum()) - len(steps)
-        # Multiples all of one are even along the normal and jump sideways: no missing slice explains that.
-        if missing:
-            return StackVerdict(Verdict.GAP, order, normal * smallest, offsets, missing)
-    return StackVerdict(Verdict.VARIABLE, order, normal * smallest, offsets)
+    line = path[-1] / offsets[-1]
+    sideways = _off_line(path, offsets, line)
+    if sideways > STEP_TOLERANCE * smallest:
+        return StackVerdict(Verdict.VARIABLE, order, normal * smallest, offsets, sideways_mm=sideways)
+    line, tilt = _upright(line, normal, float(offsets[-1]) / smallest)
+    # Rounding of one step would grow with a long gap, so the unit is the mean over all of them.
+    unit = float(steps[steps < 1.5 * smallest].mean())
+    multiples = np.rint(steps / unit)
+    unit = float(offsets[-1] / multiples.sum())
+    ranks = np.concatenate([[0.0], np.cumsum(multiples)])
+    missing = int(multiples.sum()) - len(steps)
+    if missing == 0 or np.abs(offsets - ranks * unit).max() > STEP_TOLERANCE * unit:
+        return StackVerdict(Verdict.VARIABLE, order, line * smallest, offsets, tilt_degrees=tilt)
+    return StackVerdict(Verdict.GAP, order, line * unit, offsets, missing, tilt)

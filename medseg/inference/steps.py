@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid
 from medseg.domain.card import Clip, KeepLargest, PostStep, PreStep, Scale, ZScore
+from medseg.masks.components import label_parts
 
 __all__ = ["postprocess", "preprocess"]
 
@@ -56,11 +57,8 @@ def _zscore(step: ZScore, values: NDArray[np.float32], inside: NDArray[np.bool_]
 
 
 def _components(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    import cc3d
-
-    # In 2D, 26 neighbours are the 8 of the slice.
-    components: NDArray[Any] = cc3d.connected_components(np.asarray(mask), connectivity=26)
-    return components, np.bincount(components.ravel(order="K"))
+    components, count = label_parts(np.asarray(mask))
+    return components, np.bincount(components.ravel(order="K"), minlength=count + 1)
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

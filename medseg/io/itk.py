@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Grid, Image, ReadOptions, Source
+from medseg.domain import Grid, Image, ReadOptions, Segmentation, Source
 from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.geometry import flip_affine
 from medseg.io.metaimage import parse_metaimage
 from medseg.io.names import suffix_of
 from medseg.io.nrrd import parse_nrrd
+from medseg.io.protocols import MASK_DETAIL
 from medseg.io.stored import Stored, read_stored
 from medseg.io.values import drop_nonfinite, freeze
 
@@ -39,7 +40,8 @@ class ItkReader:
 
     def inspect(self, path: Path) -> tuple[Source, ...]:
         """One Source per volume."""
-        stored = _parse(path)
+        layered = _layers(path)
+        stored = layered or _parse(path)
         make = partial(
             Source,
             str(path),
@@ -50,6 +52,10 @@ class ItkReader:
             value_unit="[arb'U]",
             details=stored.details,
         )
+        if layered:
+            details = (*stored.details, (MASK_DETAIL, "seg.nrrd"))
+            text = "mask of overlapping segments"
+            return (replace(make(details=details), verdict=Verdict.NOT_A_VOLUME, description=text),)
         if stored.volumes == 1:
             return (make(),)
         return tuple(
@@ -64,6 +70,14 @@ class ItkReader:
         findings = (*stored.findings, *more)
         placed = replace(source, grid=stored.grid, findings=findings)
         return Image(freeze(values), stored.grid, findings=findings, source=placed, outside=outside)
+
+    def load_segmentation(
+        self, source: Source, options: ReadOptions, on: Image | Grid | None = None
+    ) -> Segmentation | None:
+        """The mask of a file that describes segments (3D Slicer); None for any other."""
+        from medseg.io.seg_nrrd import read_seg_nrrd
+
+        return None if source.volume else read_seg_nrrd(source, options, on)
 
 
 class ItkWriter:
@@ -110,6 +124,14 @@ def _parse(path: Path) -> Stored:
     with path.open("rb") as file:
         is_nrrd = file.read(4) == b"NRRD"
     return parse_nrrd(path) if is_nrrd or suffix_of(path) in _NRRD else parse_metaimage(path)
+
+
+def _layers(path: Path) -> Stored | None:
+    """Placement of a mask with layers (overlapping segments of 3D Slicer), which is no image."""
+    from medseg.io.seg_nrrd import parse_seg_nrrd
+
+    found = parse_seg_nrrd(path)
+    return found[0] if found and found[1] else None
 
 
 def _is_meta(head: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__all__ = ["stem_of", "suffix_of"]
+__all__ = ["split_part", "stem_of", "suffix_of"]
 
 _DOUBLE = (".nii.gz", ".seg.nrrd")
 
@@ -25,3 +25,20 @@ def stem_of(path: str | Path) -> str:
     """
     name = Path(path).name
     return name[: len(name) - len(suffix_of(name))]
+
+
+def split_part(path: str | Path) -> tuple[Path, str | None]:
+    """File and volume of `FILE#VOLUME`, where a file holds several masks (COCO); a file with that name goes first.
+
+    >>> split_part("no such file#1")[1] is None
+    True
+    """
+    path = Path(path)
+    text = str(path)
+    places = [place for place, sign in enumerate(text) if sign == "#"]
+    if not places or path.exists():
+        return path, None
+    for place in places:
+        if Path(text[:place]).is_file():
+            return Path(text[:place]), text[place + 1 :]
+    return path, None

@@ -4,6 +4,7 @@ Source of the format: "Definition of NRRD File Format", teem.
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from medseg.io.masks import LABEL_DETAIL
 from medseg.io.stored import ORIENTATION_UNKNOWN, Stored, data_file, split_extents
 from medseg.io.stream import Packing
 
-__all__ = ["parse_nrrd"]
+__all__ = ["parse_layers", "parse_nrrd"]
 
 _TYPES = {
     **dict.fromkeys(("signed char", "int8", "int8_t"), "i1"),
@@ -51,6 +52,8 @@ _SPACES = {
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "μm": 0.001, "micron": 0.001}
 _VECTOR = re.compile(r"none|\([^)]*\)")
 _MAX_HEADER_BYTES = 1 << 20
+#: More layers than this, and the header is damaged: a mask has 65535 labels at most.
+_MAX_LAYERS = 65535
 
 
 def parse_nrrd(path: Path) -> Stored:
@@ -61,7 +64,39 @@ def parse_nrrd(path: Path) -> Stored:
     InputError
         If it is damaged, or its values are colours or vectors.
     """
+    return _parsed(path, *_read_fields(path))
+
+
+def parse_layers(path: Path) -> tuple[Stored, int, dict[str, str]]:
+    """Placement, number of layers and `key:=value` pairs of a mask whose first axis may be a list of layers.
+
+    With layers (3D Slicer's overlapping segments), each voxel is a row of so many numbers, in a field
+    `layers`; 0 says that there is no such axis.
+
+    Raises
+    ------
+    InputError
+        As for `parse_nrrd`.
+    """
     fields, pairs, end = _read_fields(path)
+    kinds, steps = fields.get("kinds", "").split(), fields.get("space directions", "")
+    sizes = fields.get("sizes", "").split()
+    if len(sizes) != 4 or not (kinds[:1] == ["list"] or steps.startswith("none")):
+        return _parsed(path, fields, pairs, end), 0, pairs
+    count = int(sizes[0]) if sizes[0].isdecimal() else 0
+    if not 1 <= count <= _MAX_LAYERS:
+        raise InputError(f"{path}: the header is damaged ({sizes[0][:20]} layers)")
+    if "byte skip" in fields or "byteskip" in fields or fields.get("encoding") in ("txt", "text", "ascii"):
+        raise InputError(f"{path}: layers with a skip or as text are not read; save it with gzip")
+    fields |= {"sizes": " ".join(sizes[1:]), "kinds": " ".join(kinds[1:])}
+    fields["space directions"] = steps.removeprefix("none")
+    stored = _parsed(path, fields, pairs, end)
+    rows = replace(stored, dtype=np.dtype([("layers", stored.dtype, (count,))]))
+    rows.require_plausible()
+    return rows, count, pairs
+
+
+def _parsed(path: Path, fields: dict[str, str], pairs: dict[str, str], end: int) -> Stored:
     try:
         return _interpret(path, fields, pairs, end)
     except KeyError as error:

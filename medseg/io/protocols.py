@@ -8,12 +8,22 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Grid, Image, ReadOptions, Segmentation, Source
 from medseg.domain.source import Verdict
 
-__all__ = ["HEAD_BYTES", "INDEX_VOLUME", "Reader", "SegmentationReader", "Writer", "unreadable"]
+__all__ = [
+    "HEAD_BYTES",
+    "INDEX_VOLUME",
+    "MASK_DETAIL",
+    "Reader",
+    "SegmentationReader",
+    "Writer",
+    "unreadable",
+]
 
 #: So many first bytes of a file are handed to `sniff`.
 HEAD_BYTES = 4096
 #: Volume id of the stored numbers of a palette picture, beside its colours: a mask's labels.
 INDEX_VOLUME = "index"
+#: A SegmentationReader puts this into the details of a Source that is a mask: its kind, such as `SEG`.
+MASK_DETAIL = "mask"
 
 
 @runtime_checkable
@@ -49,10 +59,19 @@ class Reader(Protocol):
 
 @runtime_checkable
 class SegmentationReader(Protocol):
-    """A reader whose format holds masks with their label table (DICOM SEG)."""
+    """A reader whose format holds masks with their label table (DICOM SEG, RTSTRUCT).
 
-    def load_segmentation(self, source: Source, options: ReadOptions) -> Segmentation | None:
-        """The mask; None if this source is an image."""
+    Its `inspect` gives masks the detail `MASK_DETAIL` and the verdict of no volume: read as images they are refused.
+    """
+
+    def load_segmentation(
+        self, source: Source, options: ReadOptions, on: Image | Grid | None = None
+    ) -> Segmentation | None:
+        """The mask; None if this source is an image.
+
+        With `on`, the image that the mask belongs to (or its grid), it comes back on that grid; nothing is
+        resampled, and a mask of another image is refused.
+        """
         ...
 
 

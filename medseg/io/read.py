@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import cast
 
 from medseg import plugins
-from medseg.domain import Image, ReadOptions, Segmentation, Source
+from medseg.domain import Grid, Image, LabelTable, ReadOptions, Segmentation, Source
 from medseg.errors import InputError, UnsupportedFormatError
 from medseg.io.answers import apply_answers
 from medseg.io.choose import choose, require_volume
-from medseg.io.masks import segmentation_of
-from medseg.io.names import suffix_of
+from medseg.io.choose_mask import choose_mask, refuse_masks
+from medseg.io.masks import read_table, segmentation_of
+from medseg.io.names import split_part, suffix_of
 from medseg.io.protocols import HEAD_BYTES, INDEX_VOLUME, Reader, SegmentationReader, unreadable
 
 __all__ = ["find_reader", "inspect", "read", "read_files", "read_segmentation"]
@@ -102,33 +103,50 @@ def read_files(paths: Sequence[str | Path], *, options: ReadOptions | None = Non
 
 
 def read_segmentation(
-    path: str | Path, *, options: ReadOptions | None = None, labels: str | Path | None = None
+    path: str | Path,
+    *,
+    options: ReadOptions | None = None,
+    labels: str | Path | None = None,
+    on: Image | Grid | None = None,
 ) -> Segmentation:
     """A mask with the names and history of its sidecar, if it has one that belongs to it.
 
     Parameters
     ----------
     path
-        A mask file of any format that `read` reads losslessly.
+        A mask file of any format that `read` reads losslessly; DICOM SEG or RTSTRUCT, or a folder with one.
     options
         As for `read`.
     labels
         YAML or JSON with `value: name` pairs or a whole label table; goes before the sidecar's.
+    on
+        The image that the mask belongs to, or its grid. A SEG often holds some slices alone, and an RTSTRUCT
+        contours: they come back on this grid, or are refused when they were made for another image. Other
+        formats hold their grid in full and leave this unused.
 
     Raises
     ------
     LabelError
         If values are negative, above 65535, or not within 1e-3 of a whole number.
+    GridMismatchError
+        If a SEG or RTSTRUCT does not belong to `on`.
     InputError
         As for `read`.
     """
     reader, chosen, options = _chosen(path, options, None, mask=True)
     table = None if labels is None else Path(labels)
     if isinstance(reader, SegmentationReader):
-        found = reader.load_segmentation(chosen, options)
+        found = reader.load_segmentation(chosen, options, on)
         if found is not None:
-            return found
+            return found if table is None else _renamed(found, read_table(table))
     return segmentation_of(_load(reader, chosen, options), chosen, labels=table)
+
+
+def _renamed(found: Segmentation, table: LabelTable) -> Segmentation:
+    """Labels as a file names them; those that it leaves out keep what the mask says of them."""
+    kept = tuple(item for item in found.table.labels if item.value not in table.values)
+    regions = table.regions or found.table.regions
+    return replace(found, table=LabelTable((*table.labels, *kept), regions))
 
 
 @cache
@@ -144,8 +162,15 @@ def _chosen(
     if source is not None:
         require_volume(source)
         return cast("Reader", plugins.load(plugins.READERS, source.format)), source, options
+    path, part = split_part(path)
+    if part is not None and options.volume is None:
+        options = replace(options, volume=part)
     reader = find_reader(path)
     sources = _inspect(reader, path)
+    named = choose_mask(path, sources, options) if mask else None
+    if named is not None:
+        return reader, named, options
+    refuse_masks(path, sources, options)
     if mask and options.volume is None and any(item.volume == INDEX_VOLUME for item in sources):
         options = replace(options, volume=INDEX_VOLUME)  # a palette's entries are the labels
     return reader, choose(path, sources, options), options

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -76,7 +77,10 @@ def write_segmentation(segmentation: Segmentation, path: str | Path, *, force: b
     sidecar = sidecar_path(path)
     _require_own_sidecar(path, sidecar, segmentation, force=force)
     with _restored_on_failure(sidecar), staged_file(path, force=force) as staged:
-        _write_checked(writer, segmentation.labels, segmentation.grid, staged, path)
+        if suffix_of(path) == ".seg.nrrd":
+            segmentation = _write_segments(segmentation, staged, path)
+        else:
+            _write_checked(writer, segmentation.labels, segmentation.grid, staged, path)
         write_bytes(sidecar, dump_sidecar(segmentation), force=True)
     return path
 
@@ -112,6 +116,19 @@ def write_probabilities(segmentation: Segmentation, path: str | Path, *, force: 
         writer.write(values, segmentation.grid, staged)
         write_bytes(names, json.dumps(content, indent=1).encode(), force=force)
     return target
+
+
+def _write_segments(segmentation: Segmentation, staged: Path, path: Path) -> Segmentation:
+    """The mask as the file holds it: parts of overlapping structures may be numbered otherwise."""
+    from medseg.io.seg_nrrd_write import write_seg_nrrd
+
+    try:
+        again = write_seg_nrrd(segmentation, staged)
+    except MedsegError as error:
+        raise type(error)(str(error).replace(str(staged), str(path))) from error
+    if again.digest == segmentation.digest:
+        return segmentation
+    return replace(segmentation, labels=again.labels, table=again.table, instances=None, probabilities=None)
 
 
 def _write_checked(writer: Writer, array: NDArray[Any], grid: Grid, staged: Path, path: Path) -> None:

@@ -1,6 +1,27 @@
 """Numbers of a mask, each with unit, status, reason and method."""
 
 from medseg.measuring.contours import contours
+from medseg.measuring.field import find_field
+from medseg.measuring.findings import size_findings
+from medseg.measuring.lesions import Lesions, find_lesions, measure_lesions
 from medseg.measuring.measure import measure
+from medseg.measuring.pet import measure_pet
+from medseg.measuring.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
+from medseg.measuring.tissue import measure_tissue, tissue_map
 
-__all__ = ["contours", "measure"]
+__all__ = [
+    "LesionPlan",
+    "Lesions",
+    "MeasurePlan",
+    "PetPlan",
+    "TissuePlan",
+    "contours",
+    "find_field",
+    "find_lesions",
+    "measure",
+    "measure_lesions",
+    "measure_pet",
+    "measure_tissue",
+    "size_findings",
+    "tissue_map",
+]

@@ -1,4 +1,4 @@
-"""First-order statistics of an image inside a mask."""
+"""First-order statistics of an image inside a structure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,28 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Image, Quantity, Segmentation
+from medseg.domain import Grid, Image, Quantity
 from medseg.geometry import same_grid
-from medseg.masks import border_mask
+from medseg.measuring.firstorder import BIN_WIDTH, FIRST_ORDER, METHODS, Answer, first_order
 from medseg.measuring.rows import Rows, not_found
+from medseg.measuring.structure import mask_in_box
+from medseg.measuring.tally import Tally, tally
+from medseg.measuring.units import squared
 
 __all__ = ["Sampled", "add_intensities", "sample"]
 
-_PERCENTILES = {
-    Quantity.P10: 10,
-    Quantity.P25: 25,
-    Quantity.MEDIAN: 50,
-    Quantity.P75: 75,
-    Quantity.P90: 90,
-}
-_METHODS = {
-    Quantity.MEAN: "arithmetic mean, IBSI Q4LE",
-    Quantity.SD: "standard deviation, ddof 0: square root of IBSI ECT3",
-    Quantity.MINIMUM: "smallest value, IBSI 1GSF",
-    Quantity.MAXIMUM: "largest value, IBSI 84IY",
-}
-_PERCENTILE = "linear interpolation between order statistics"
 _OTHER_GRID = "; on the channel's own voxels, labels taken at their centres"
+_BASIC = frozenset({Quantity.MEAN, Quantity.SD, Quantity.VARIANCE})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,80 +30,80 @@ class Sampled:
         As read.
     labels
         (I, J, K) on the image's grid.
-    boxes
-        Per label value from 1 the slices that bound it on this grid, or None.
-    border
-        (I, J, K) bool where the image's field of view ends, or None on the mask's own grid, whose border
-        is known already.
+    counts
+        Sums over the labels on this grid.
+    own_grid
+        Whether the image has a grid of its own, whose border is not the mask's.
     """
 
     image: Image
     labels: NDArray[Any]
-    boxes: tuple[tuple[slice, slice, slice] | None, ...]
-    border: NDArray[np.bool_] | None = None
+    counts: Tally
+    own_grid: bool
 
 
-def sample(segmentation: Segmentation, image: Image) -> Sampled:
+def sample(labels: NDArray[Any], grid: Grid, counts: Tally, image: Image) -> Sampled:
     """Bring the labels to the image's grid; nothing is resampled when the grids are one."""
-    from scipy.ndimage import find_objects
+    if same_grid(grid, image.grid):
+        return Sampled(image, labels, counts, own_grid=False)
+    from medseg.geometry.resample import resample
 
-    labels, border = segmentation.labels, None
-    if not same_grid(segmentation.grid, image.grid):
-        from medseg.geometry.resample import resample
-
-        labels = resample(labels, segmentation.grid, image.grid, interpolation="nearest")
-        border = border_mask(image.grid.shape, image.outside)
-    # find_objects wants signed integers.
-    boxes = find_objects(labels.astype(np.int32, copy=False))
-    return Sampled(image, labels, tuple(boxes), border)
+    there = resample(labels, grid, image.grid, interpolation="nearest")
+    return Sampled(image, there, tally(there, image.outside), own_grid=True)
 
 
-def add_intensities(rows: Rows, name: str, sampled: Sampled) -> None:
-    """Mean, SD, extremes and percentiles of one target in one channel.
+def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, ...], *, here: bool) -> None:
+    """Every first-order statistic of a union of values in one channel.
 
     Voxels without a measurement (`outside`) and values that are not finite stay out. All are refused when
-    none is left. SD of one voxel is 0.
+    none is left. `here` says whether the structure occurs on the mask's own grid.
     """
-    values, cut = _values(sampled, rows.target.labels)
-    unit = sampled.image.value_unit
-    quantities = (Quantity.MEAN, Quantity.SD, Quantity.MINIMUM, *_PERCENTILES, Quantity.MAXIMUM)
-    if values.size == 0:
-        here = any(item.quantity is Quantity.VOXEL_COUNT and item.value for item in rows.items)
+    if not rows.wants(FIRST_ORDER):
+        return
+    part = sampled.counts.part(values)
+    inside = np.empty(0)
+    if part.box is not None:
+        inside = _values(sampled, values, part.box)
+    if inside.size == 0:
         reason = (
             f"no voxel of channel {name!r} lies in {rows.target.name}" if here else not_found(rows.target)
         )
-        for quantity in quantities:
-            rows.refuse(quantity, reason, channel=name, unit=unit)
+        for quantity in FIRST_ORDER:
+            rows.refuse(quantity, reason, channel=name, unit=_unit(quantity, sampled.image))
         return
-    numbers = {
-        Quantity.MEAN: float(values.mean(dtype=np.float64)),
-        Quantity.SD: float(values.std(dtype=np.float64)),
-        Quantity.MINIMUM: float(values.min()),
-        Quantity.MAXIMUM: float(values.max()),
-    }
-    numbers |= dict(
-        zip(_PERCENTILES, map(float, np.percentile(values, list(_PERCENTILES.values()))), strict=True)
-    )
-    where = _OTHER_GRID if sampled.border is not None else ""
-    was_cut, rows.cut = rows.cut, rows.cut or cut
-    for quantity in quantities:
-        method = _METHODS.get(quantity, _PERCENTILE) + where
-        rows.add(quantity, numbers[quantity], method=method, channel=name, unit=unit)
+    was_cut, rows.cut = rows.cut, rows.cut or (sampled.own_grid and part.on_border > 0)
+    for quantity, answer in _answers(inside, rows).items():
+        unit = _unit(quantity, sampled.image)
+        if isinstance(answer, str):
+            rows.refuse(quantity, answer, channel=name, unit=unit)
+        else:
+            method = METHODS[quantity].format(width=BIN_WIDTH) + (_OTHER_GRID if sampled.own_grid else "")
+            rows.add(quantity, answer, method=method, channel=name, unit=unit)
     rows.cut = was_cut
 
 
-def _values(sampled: Sampled, wanted: tuple[int, ...]) -> tuple[NDArray[Any], bool]:
-    """Values of a union of labels, and whether it touches the image's own border."""
-    parts, cut = [], False
-    for value in wanted:
-        box = sampled.boxes[value - 1] if value <= len(sampled.boxes) else None
-        if box is None:
-            continue
-        inside = sampled.labels[box] == value
-        if sampled.border is not None:
-            cut = cut or bool((sampled.border[box] & inside).any())
-        if sampled.image.outside is not None:
-            inside &= ~sampled.image.outside[box]
-        values = sampled.image.array[box][inside]
-        parts.append(values[np.isfinite(values)] if values.dtype.kind == "f" else values)
-    return (np.concatenate(parts) if parts else np.empty(0)), cut
+def _answers(inside: NDArray[Any], rows: Rows) -> dict[Quantity, Answer]:
+    """All statistics; mean and spread alone without sorting, where nothing else is wanted."""
+    if rows.wants(set(FIRST_ORDER) - _BASIC):
+        return first_order(inside)
+    mean = float(inside.mean(dtype=np.float64))
+    variance = float(inside.var(dtype=np.float64))
+    return {Quantity.MEAN: mean, Quantity.SD: variance**0.5, Quantity.VARIANCE: variance}
+
+
+def _unit(quantity: Quantity, image: Image) -> str:
+    unit = quantity.info.unit
+    return {"image": image.value_unit, "image2": squared(image.value_unit)}.get(unit, unit)
+
+
+def _values(sampled: Sampled, values: tuple[int, ...], box: tuple[slice, slice, slice]) -> NDArray[Any]:
+    """Measured, finite values of the structure, in no order."""
+    array, outside = sampled.image.array[box], sampled.image.outside
+    mask = mask_in_box(sampled.labels, box, values)
+    if outside is not None:
+        mask &= ~outside[box]
+    if mask.strides[0] < mask.strides[2]:
+        # Picking follows the last axis; along memory it is several times faster.
+        array, mask = array.T, mask.T
+    inside: NDArray[Any] = array[mask]
+    return inside[np.isfinite(inside)] if inside.dtype.kind == "f" else inside

@@ -51,7 +51,7 @@ class PetPlan:
     Parameters
     ----------
     channel
-        Name of the PET channel; its unit must be an SUV.
+        Name of the PET channel; its unit must be an SUV. Empty: the only channel with such a unit.
     delineations
         `given` (the mask as it is), `fixed-2.5`, `fixed-4.0`, `41%`, `50%` (of SUVmax), `percist`.
     liver, aorta
@@ -62,7 +62,7 @@ class PetPlan:
         Formula of lean body mass.
     """
 
-    channel: str = "pet"
+    channel: str = ""
     delineations: tuple[str, ...] = ("given", "41%")
     liver: str | None = None
     aorta: str | None = None
@@ -79,7 +79,7 @@ class TissuePlan:
     Parameters
     ----------
     channel
-        Name of the CT channel, in HU.
+        Name of the CT channel, in HU; empty: the only channel in HU.
     compartment
         Label or region to look inside; a range without one is only "fat-range area".
     presets
@@ -91,7 +91,7 @@ class TissuePlan:
         Give indexes by height² and by body surface.
     """
 
-    channel: str = "ct"
+    channel: str = ""
     compartment: str = ""
     presets: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()

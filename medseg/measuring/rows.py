@@ -1,5 +1,6 @@
 """Making Measurements: unit, status and reason decided in one place."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from medseg.domain import Grid, Measurement, Quantity, Status, Target
@@ -33,19 +34,39 @@ LOWER_BOUNDS = frozenset(
         Quantity.SUV_MAX,
         Quantity.MTV,
         Quantity.TLG,
+        Quantity.TISSUE_AREA,
         Quantity.TISSUE_VOLUME,
+        Quantity.TISSUE_HEIGHT_INDEX,
+        Quantity.TISSUE_SURFACE_INDEX,
     }
 )
 
 
 @dataclass(slots=True)
 class Rows:
-    """Collects the Measurements of one target; `cut` says that it leaves the field of view."""
+    """Collects the Measurements of one target.
+
+    Parameters
+    ----------
+    target, grid
+        Of what, and where.
+    cut
+        Whether it leaves the field of view.
+    items
+        What has been collected.
+    only
+        Quantities to keep; the others are dropped. None keeps all.
+    """
 
     target: Target
     grid: Grid
     cut: bool
     items: list[Measurement] = field(default_factory=list)
+    only: frozenset[Quantity] | None = None
+
+    def wants(self, quantities: Iterable[Quantity]) -> bool:
+        """Whether any of these is to be kept, so that it must be worked out."""
+        return self.only is None or not self.only.isdisjoint(quantities)
 
     def add(
         self,
@@ -59,6 +80,8 @@ class Rows:
         points_mm: tuple[tuple[float, float, float], ...] = (),
     ) -> None:
         """A number, with the status that a cut structure gives it."""
+        if not self.wants((quantity,)):
+            return
         status, reason = Status.OK, None
         if self.cut:
             status = Status.TRUNCATED_LOWER_BOUND if quantity in LOWER_BOUNDS else Status.TRUNCATED_UNRELIABLE
@@ -82,6 +105,8 @@ class Rows:
         self, quantity: Quantity, reason: str, *, channel: str | None = None, unit: str | None = None
     ) -> None:
         """Null, with its reason."""
+        if not self.wants((quantity,)):
+            return
         self.items.append(
             Measurement(
                 self.target,

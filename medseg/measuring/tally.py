@@ -1,55 +1,168 @@
-"""Counts per label and axis position in one pass per axis: what most quantities follow from."""
+"""Counts, boxes and moments of every label in one pass over its runs along the fastest axis of memory."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Tally", "tally"]
+from medseg.masks import border_mask
+
+__all__ = ["Box", "Part", "Tally", "tally"]
+
+Box: TypeAlias = tuple[slice, slice, slice]
+
+#: Voxels looked at in one go.
+_BLOCK = 1 << 22
+_PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A union of labels.
+
+    Parameters
+    ----------
+    count, on_border
+        Voxels, and those of them on the border.
+    box
+        Slices that bound it, or None where it is empty.
+    centroid
+        (3,) mean index of its voxels; zeros where it is empty.
+    covariance
+        (3, 3) covariance of the indices of its voxels, ddof 0.
+    """
+
+    count: int
+    on_border: int
+    box: Box | None
+    centroid: NDArray[np.float64]
+    covariance: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tally:
-    """Voxel counts of a label array.
+    """Sums over the voxels of each value of a label array; the first axis of every array is the value.
 
     Parameters
     ----------
-    profiles
-        Per axis an (extent, top + 1) array: voxels of each label in each slice.
-    border
-        (top + 1,) voxels of each label on the border.
+    count, border
+        Voxels, and those on the border.
+    low, high
+        (…, 3) first and last index.
+    first, second
+        (…, 3) sums of indices; (…, 6) sums of their products ii, jj, kk, ij, ik, jk. Whole numbers in float64,
+        exact for grids of up to 2000 voxels a side.
     """
 
-    profiles: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    count: NDArray[np.int64]
     border: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
 
-    def profile(self, axis: int, values: tuple[int, ...]) -> NDArray[np.int64]:
-        """Voxels of a union of labels per slice along an axis."""
-        table = self.profiles[axis]
-        known = [value for value in values if value < table.shape[1]]
-        total: NDArray[np.int64] = table[:, known].sum(axis=1)
-        return total
+    def part(self, values: tuple[int, ...]) -> Part:
+        """Numbers of a union of labels; values that do not occur count nothing."""
+        known = [value for value in values if value < self.count.size and self.count[value]]
+        count = int(self.count[known].sum())
+        if not count:
+            return Part(0, 0, None, np.zeros(3), np.zeros((3, 3)))
+        low, high = self.low[known].min(axis=0), self.high[known].max(axis=0)
+        mean = self.first[known].sum(axis=0) / count
+        products = self.second[known].sum(axis=0) / count
+        covariance = np.empty((3, 3))
+        for (one, other), product in zip(_PAIRS, products, strict=True):
+            covariance[one, other] = covariance[other, one] = product - mean[one] * mean[other]
+        box = tuple(slice(int(a), int(b) + 1) for a, b in zip(low, high, strict=True))
+        return Part(count, int(self.border[known].sum()), (box[0], box[1], box[2]), mean, covariance)
 
-    def count(self, values: tuple[int, ...]) -> int:
-        """Voxels of a union of labels."""
-        return int(self.profile(0, values).sum())
 
-    def on_border(self, values: tuple[int, ...]) -> int:
-        """Voxels of a union of labels that lie on the border."""
-        return int(sum(self.border[value] for value in values if value < self.border.size))
+def tally(labels: NDArray[Any], outside: NDArray[np.bool_] | None = None) -> Tally:
+    """Count labels (I, J, K) of whole numbers from 0; `outside` marks voxels without a measurement.
+
+    Memory: a block of 4 million voxels with its runs, and one boolean array where there is an `outside`.
+    """
+    flipped = labels.strides[0] < labels.strides[2]
+    view, axes = (labels.T, (2, 1, 0)) if flipped else (labels, (0, 1, 2))
+    size = int(labels.max()) + 1
+    count = np.zeros(size)
+    low = np.full((size, 3), max(labels.shape), np.int64)
+    high = np.full((size, 3), -1, np.int64)
+    first, second = np.zeros((size, 3)), np.zeros((size, 6))
+    for value, place, length in _runs(view):
+        # Along the fastest axis a run is low, low + 1, …; along the others it stays where it is.
+        sums, squares = _sums(place[2], length), _squares(place[2], length)
+        count += np.bincount(value, length, size)
+        for axis, here in zip(axes, place, strict=True):
+            np.minimum.at(low[:, axis], value, here)
+            np.maximum.at(high[:, axis], value, here if axis != axes[2] else here + length - 1)
+            along = sums if axis == axes[2] else here * length
+            first[:, axis] += np.bincount(value, along, size)
+        for rank, (one, other) in enumerate(_PAIRS):
+            a, b = axes.index(one), axes.index(other)
+            weights = (
+                (squares if a == 2 else place[a] ** 2 * length) if a == b else _mixed(place, length, a, b)
+            )
+            second[:, rank] += np.bincount(value, weights, size)
+    return Tally(count.astype(np.int64), _border_counts(labels, outside, size), low, high, first, second)
 
 
-def tally(labels: NDArray[Any], border: NDArray[np.bool_]) -> Tally:
-    """Count labels (I, J, K) along every axis; memory: one slice, and extent × labels counts."""
-    top = int(labels.max())
-    profiles = tuple(
-        np.stack(
-            [
-                np.bincount(np.take(labels, index, axis=axis).ravel(), minlength=top + 1)
-                for index in range(extent)
-            ]
-        )
-        for axis, extent in enumerate(labels.shape)
-    )
-    return Tally(profiles, np.bincount(labels[border], minlength=top + 1))  # type: ignore[arg-type]
+def _runs(view: NDArray[Any]) -> Iterator[tuple[NDArray[Any], list[NDArray[np.int64]], NDArray[np.int64]]]:
+    """Runs of one value above 0 along the last axis: value, place of the first voxel, length; by blocks."""
+    _, rows, width = view.shape
+    step = max(1, _BLOCK // (rows * width))
+    for start in range(0, view.shape[0], step):
+        flat = view[start : start + step].reshape(-1)
+        change = np.empty(flat.size, np.bool_)
+        change[0] = True
+        np.not_equal(flat[1:], flat[:-1], out=change[1:])
+        change[::width] = True
+        begin = np.flatnonzero(change)
+        length = np.diff(begin, append=flat.size)
+        value = flat[begin]
+        used = value > 0
+        begin, length, value = begin[used], length[used], value[used]
+        row, last = np.divmod(begin, width)
+        first, middle = np.divmod(row, rows)
+        yield value.astype(np.intp), [first + start, middle, last], length
+
+
+def _sums(low: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
+    total: NDArray[np.int64] = length * low + length * (length - 1) // 2
+    return total
+
+
+def _squares(low: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
+    last = length - 1
+    total: NDArray[np.int64] = length * low**2 + low * length * last + last * length * (2 * length - 1) // 6
+    return total
+
+
+def _mixed(
+    place: list[NDArray[np.int64]], length: NDArray[np.int64], one: int, other: int
+) -> NDArray[np.int64]:
+    if 2 not in (one, other):
+        still: NDArray[np.int64] = place[one] * place[other] * length
+        return still
+    moving: NDArray[np.int64] = place[min(one, other)] * _sums(place[2], length)
+    return moving
+
+
+def _border_counts(labels: NDArray[Any], outside: NDArray[np.bool_] | None, size: int) -> NDArray[np.int64]:
+    """Voxels of each value on the border; without an `outside` the faces alone are looked at."""
+    if outside is not None and outside.any():
+        border = border_mask((labels.shape[0], labels.shape[1], labels.shape[2]), outside)
+        return np.bincount(labels[border].astype(np.intp, copy=False), minlength=size)
+    counts = np.zeros(size, np.int64)
+    inner = [slice(None)] * 3
+    for axis, extent in enumerate(labels.shape):
+        if extent == 1:
+            continue
+        for end in (0, extent - 1):
+            face = labels[(*inner[:axis], end, *inner[axis + 1 :])]
+            counts += np.bincount(face.ravel().astype(np.intp), minlength=size)
+        # What this axis has counted, the next ones leave out.
+        inner[axis] = slice(1, extent - 1)
+    return counts

@@ -1,17 +1,42 @@
 """One prediction against one reference, label by label."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, LabelTable, Measurement, Quantity, Segmentation, Status, Target
 from medseg.geometry import require_same_grid
-from medseg.metrics.surface import SurfaceDistances, surface_distances
+from medseg.metrics.boxes import Box, boxes_of
+from medseg.metrics.surface import surface_distances
 
-__all__ = ["evaluate"]
+__all__ = ["Pair", "evaluate", "number", "pair_of", "pair_targets", "refused"]
+
+#: `Target.detail` of the two volumes that a volume error is the difference of.
+PREDICTED, REFERRED = "prediction", "reference"
 
 _DISTANCES = (Quantity.HD, Quantity.HD95, Quantity.ASSD)
-_DICE = "2|A∩B| / (|A|+|B|) by voxels; both empty 1, one empty 0"
-_SURFACE = "faces of voxels weighted by area, distances in true mm (after Nikolov 2018)"
+_DICE = "2|A∩B| / (|A|+|B|) by voxels (Dice 1945); both empty 1, one empty 0"
+_SURFACE = "marching-cubes surface elements weighted by area, distances in true mm (Nikolov 2018)"
+_SHEARED = "the grid is sheared: its spacing does not tell distances; resample it"
+_VOXELS = "voxel count times |det| of the affine (IBSI YEKZ)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """Two masks of one structure in the box that holds both; the grid is that of the whole image."""
+
+    prediction: NDArray[np.bool_]
+    reference: NDArray[np.bool_]
+    grid: Grid
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Voxels of the prediction, of the reference, and of both at once."""
+        masks = (self.prediction, self.reference, self.prediction & self.reference)
+        ours, theirs, both = (int(np.count_nonzero(mask)) for mask in masks)
+        return ours, theirs, both
 
 
 def evaluate(
@@ -29,25 +54,30 @@ def evaluate(
     tolerance_mm
         Of the surface Dice (pixels on `px` grids).
 
+    Returns
+    -------
+    tuple of Measurement
+        Per structure: Dice, surface Dice, Hausdorff distance, HD95, ASSD, volume error, relative volume
+        error, and on `mm` grids both volumes with `detail` "prediction" and "reference". On a sheared grid
+        surface Dice and distances are not computed.
+
     Raises
     ------
     GridMismatchError
         If the grids differ; the message names the likely fault.
     """
     require_same_grid(reference.grid, prediction.grid, "prediction")
+    boxes = boxes_of(prediction.labels), boxes_of(reference.labels)
     rows: list[Measurement] = []
-    for target in _targets(prediction.table, reference.table):
-        rows += _compare(
-            target,
-            prediction.mask(*target.labels),
-            reference.mask(*target.labels),
-            reference.grid,
-            tolerance_mm,
-        )
+    for target in pair_targets(prediction.table, reference.table):
+        pair = pair_of(target, prediction, reference, boxes)
+        rows += (*_overlap_rows(target, pair), *_surface_rows(target, pair, tolerance_mm))
+        rows += _volume_rows(target, pair)
     return tuple(rows)
 
 
-def _targets(prediction: LabelTable, reference: LabelTable) -> tuple[Target, ...]:
+def pair_targets(prediction: LabelTable, reference: LabelTable) -> tuple[Target, ...]:
+    """Structures to compare: labels of both tables under the reference's names, then regions."""
     names = {label.value: label.name for label in (*prediction.labels, *reference.labels)}
     labels = [Target("pair", names[value], (value,)) for value in sorted(names)]
     known = set(names)
@@ -58,49 +88,79 @@ def _targets(prediction: LabelTable, reference: LabelTable) -> tuple[Target, ...
     )
 
 
-def _compare(
-    target: Target, ours: NDArray[np.bool_], theirs: NDArray[np.bool_], grid: Grid, tolerance: float
-) -> list[Measurement]:
-    our_count, their_count = int(ours.sum()), int(theirs.sum())
-    total = our_count + their_count
-    dice = 2 * int((ours & theirs).sum()) / total if total else 1.0
-    rows = [_number(target, Quantity.DICE, dice, grid, _DICE)]
-    rows += _surface_rows(target, ours, theirs, grid, tolerance)
-    if grid.unit == "mm":
-        error = (our_count - their_count) * grid.voxel_volume / 1000
-        rows.append(
-            _number(target, Quantity.VOLUME_ERROR, error, grid, "prediction − reference, voxel volumes")
+def pair_of(
+    target: Target,
+    prediction: Segmentation,
+    reference: Segmentation,
+    boxes: tuple[dict[int, Box], dict[int, Box]] | None = None,
+) -> Pair:
+    """Masks of one structure in the box around both; of two empty ones a single voxel.
+
+    `boxes` are those of each label in either array, where the caller has many structures.
+    """
+    known = boxes or (boxes_of(prediction.labels), boxes_of(reference.labels))
+    found = [held[value] for held in known for value in target.labels if value in held]
+    box = tuple(
+        slice(
+            min((one[axis].start for one in found), default=0),
+            max((one[axis].stop for one in found), default=1),
         )
-    else:
-        rows.append(_refused(target, Quantity.VOLUME_ERROR, grid, "the masks have no physical size (px)"))
-    if their_count:
-        relative = 100 * (our_count - their_count) / their_count
-        rows.append(_number(target, Quantity.RELATIVE_VOLUME_ERROR, relative, grid, "by voxel counts"))
-    else:
-        rows.append(_refused(target, Quantity.RELATIVE_VOLUME_ERROR, grid, "the reference is empty"))
-    return rows
+        for axis in range(3)
+    )
+    ours, theirs = (_mask(item.labels[box], target.labels) for item in (prediction, reference))
+    return Pair(ours, theirs, reference.grid)
 
 
-def _surface_rows(
-    target: Target, ours: NDArray[np.bool_], theirs: NDArray[np.bool_], grid: Grid, tolerance: float
-) -> list[Measurement]:
-    here, there = bool(ours.any()), bool(theirs.any())
+def _mask(labels: NDArray[Any], values: tuple[int, ...]) -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = labels == values[0] if len(values) == 1 else np.isin(labels, values)
+    return mask
+
+
+def _overlap_rows(target: Target, pair: Pair) -> list[Measurement]:
+    ours, theirs, both = pair.counts
+    dice = 2 * both / (ours + theirs) if ours + theirs else 1.0
+    return [number(target, Quantity.DICE, dice, pair.grid, _DICE)]
+
+
+def _surface_rows(target: Target, pair: Pair, tolerance: float) -> list[Measurement]:
+    grid, (ours, theirs, _) = pair.grid, pair.counts
+    if grid.is_sheared:
+        return [refused(target, item, grid, _SHEARED) for item in (Quantity.SURFACE_DICE, *_DISTANCES)]
     method = f"{_SURFACE}; tolerance {tolerance:g} {grid.unit}; both empty 1, one empty 0"
-    if not (here and there):
-        agree = 1.0 if here == there else 0.0
-        reason = "both masks are empty" if here == there else _one_empty(predicted=here)
+    if not (ours and theirs):
+        agree = 1.0 if bool(ours) == bool(theirs) else 0.0
+        reason = "both masks are empty" if agree else _one_empty(predicted=bool(ours))
         return [
-            _number(target, Quantity.SURFACE_DICE, agree, grid, method),
-            *(_refused(target, quantity, grid, reason) for quantity in _DISTANCES),
+            number(target, Quantity.SURFACE_DICE, agree, grid, method),
+            *(refused(target, quantity, grid, reason) for quantity in _DISTANCES),
         ]
-    box = _box(ours | theirs)
-    distances: SurfaceDistances = surface_distances(ours[box], theirs[box], grid)
+    distances = surface_distances(pair.prediction, pair.reference, grid)
     return [
-        _number(target, Quantity.SURFACE_DICE, distances.surface_dice(tolerance), grid, method),
-        _number(target, Quantity.HD, distances.hausdorff, grid, _SURFACE),
-        _number(target, Quantity.HD95, distances.percentile(95), grid, _SURFACE),
-        _number(target, Quantity.ASSD, distances.average, grid, _SURFACE),
+        number(target, Quantity.SURFACE_DICE, distances.surface_dice(tolerance), grid, method),
+        number(target, Quantity.HD, distances.hausdorff, grid, _SURFACE),
+        number(target, Quantity.HD95, distances.percentile(95), grid, _SURFACE),
+        number(target, Quantity.ASSD, distances.average, grid, _SURFACE),
     ]
+
+
+def _volume_rows(target: Target, pair: Pair) -> list[Measurement]:
+    grid, (ours, theirs, _) = pair.grid, pair.counts
+    rows = []
+    if grid.unit == "mm":
+        voxel_ml = grid.voxel_volume / 1000
+        method = "prediction − reference, voxel volumes"
+        rows.append(number(target, Quantity.VOLUME_ERROR, (ours - theirs) * voxel_ml, grid, method))
+        for detail, count in ((PREDICTED, ours), (REFERRED, theirs)):
+            part = Target(target.kind, target.name, target.labels, detail=detail)
+            rows.append(number(part, Quantity.VOLUME, count * voxel_ml, grid, _VOXELS))
+    else:
+        rows.append(refused(target, Quantity.VOLUME_ERROR, grid, "the masks have no physical size (px)"))
+    if theirs:
+        relative = 100 * (ours - theirs) / theirs
+        rows.append(number(target, Quantity.RELATIVE_VOLUME_ERROR, relative, grid, "by voxel counts"))
+    else:
+        rows.append(refused(target, Quantity.RELATIVE_VOLUME_ERROR, grid, "the reference is empty"))
+    return rows
 
 
 def _one_empty(*, predicted: bool) -> str:
@@ -109,23 +169,13 @@ def _one_empty(*, predicted: bool) -> str:
     return "the prediction is empty: a missed structure has no distance"
 
 
-def _box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    slices = []
-    for axis, extent in enumerate(mask.shape):
-        used = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        # An axis of several slices stays one, or its faces would be lost.
-        low, high = int(used[0]), int(used[-1]) + 1
-        if extent > 1 and high - low == 1:
-            low, high = (low - 1, high) if low else (low, high + 1)
-        slices.append(slice(low, high))
-    return tuple(slices)
-
-
-def _number(target: Target, quantity: Quantity, value: float, grid: Grid, method: str) -> Measurement:
+def number(target: Target, quantity: Quantity, value: float, grid: Grid, method: str) -> Measurement:
+    """A number in the unit that the quantity has on this grid."""
     return Measurement(target, quantity, value, _unit(quantity, grid), method=method)
 
 
-def _refused(target: Target, quantity: Quantity, grid: Grid, reason: str) -> Measurement:
+def refused(target: Target, quantity: Quantity, grid: Grid, reason: str) -> Measurement:
+    """Null, with its reason."""
     return Measurement(target, quantity, None, _unit(quantity, grid), Status.NOT_COMPUTED, reason)
 
 

@@ -7,12 +7,15 @@ from medseg.reporting.record_json import record_from_json, record_to_json
 from medseg.reporting.rows import to_rows
 from medseg.reporting.schema import record_schema
 from medseg.reporting.tables import to_csv
+from medseg.reporting.tissue import draw_tissue
+from medseg.reporting.view3d import view3d
 from medseg.reporting.workbook import to_xlsx
 
 __all__ = [
     "PageExtras",
     "Picture",
     "draw",
+    "draw_tissue",
     "record_from_json",
     "record_schema",
     "record_to_json",
@@ -21,4 +24,5 @@ __all__ = [
     "to_pdf",
     "to_rows",
     "to_xlsx",
+    "view3d",
 ]

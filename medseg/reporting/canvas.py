@@ -68,7 +68,8 @@ class Canvas:
             data = _encode(self.figure, dpi)
             if len(data) <= _MAX_BYTES or dpi <= _MIN_DPI:
                 return data
-            dpi = max(_MIN_DPI, int(dpi * 0.8))
+            shrink = min(0.8, 0.95 * math.sqrt(_MAX_BYTES / len(data)))
+            dpi = max(_MIN_DPI, int(dpi * shrink))
 
 
 def show_slice(axes: "Axes", scene: Scene, plane: Plane, values: Values, look: tuple[Window, Box]) -> None:
@@ -89,15 +90,37 @@ def show_slice(axes: "Axes", scene: Scene, plane: Plane, values: Values, look: t
     axes.set_ylim(box[3], box[2])
 
 
+def show_base(axes: "Axes", scene: Scene, plane: Plane, index: int, look: tuple[Window | None, Box]) -> None:
+    """The scene's grey image in one slice; black where no image was given."""
+    window, box = look
+    if scene.base is None or window is None:
+        flat: Values = np.zeros_like(scene.labels_on(plane, index), dtype=np.float64)
+        show_slice(axes, scene, plane, flat, (Window(0, 1, "1", ""), box))
+        return
+    show_slice(axes, scene, plane, scene.values_on(scene.base, plane, index), (window, box))
+
+
+def show_line(axes: "Axes", scene: Scene, plane: Plane, points: Values, style: str) -> None:
+    """A line through (N, 3) display indices, as seen in the plane: white with a dark edge."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    x, y = (points[:, axis] * scene.grid.spacing[axis] for axis in (plane.column, plane.row))
+    edge = [Stroke(linewidth=2.2, foreground="black"), Normal()]
+    axes.plot(x, y, color="white", linewidth=1.1, linestyle=style, path_effects=edge, solid_capstyle="butt")
+
+
 def show_contours(axes: "Axes", scene: Scene, plane: Plane, labels: NDArray[np.unsignedinteger]) -> None:
     """Outline of each label along voxel edges, midway between voxel centres; closed at the image's edge."""
     from matplotlib.patheffects import Normal, Stroke
 
     for value in (int(value) for value in np.unique(labels) if value):
         colour, style = outline(scene.table, value)
-        mask = np.pad(labels == value, 1).astype(np.float64)
-        columns = (np.arange(mask.shape[1]) - 1) * scene.grid.spacing[plane.column]
-        rows = (np.arange(mask.shape[0]) - 1) * scene.grid.spacing[plane.row]
+        found = labels == value
+        used = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+        (top, bottom), (left, right) = ((int(ends[0]), int(ends[-1]) + 1) for ends in used)
+        mask = np.pad(found[top:bottom, left:right], 1).astype(np.float64)
+        columns = (np.arange(mask.shape[1]) - 1 + left) * scene.grid.spacing[plane.column]
+        rows = (np.arange(mask.shape[0]) - 1 + top) * scene.grid.spacing[plane.row]
         lines = axes.contour(
             columns, rows, mask, levels=[0.5], colors=[colour], linewidths=0.9, linestyles=style
         )

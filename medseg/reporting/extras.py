@@ -26,7 +26,10 @@ class PageExtras:
         Measurements against a reference, for samples that have one; boxed as "sample only".
     missing
         Why there are no pictures: one sentence.
+    viewer
+        A 3D view as HTML that is safe to insert as it stands; HTML pages alone have room for it.
     """
 
     comparison: tuple[Measurement, ...] = ()
     missing: str | None = None
+    viewer: str = ""

@@ -5,16 +5,18 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from medseg.domain import Grid, Measurement, Quantity, Status
 
-__all__ = ["interval_text", "number_text", "rounding_note", "unit_text", "value_text"]
+__all__ = ["bare_text", "interval_text", "number_text", "rounding_note", "unit_text", "value_text"]
 
 _UNITS = {
     "1": "",
     "mm2": "mm²",
+    "/mm": "mm⁻¹",
+    "cm2": "cm²",
+    "cm2/m2": "cm²/m²",
     "{px}": "px",
     "{px}2": "px²",
     "[hnsf'U]": "HU",
     "[arb'U]": "arb. units",
-    "g/ml{SUVbw}": "SUVbw (g/ml)",
 }
 #: Finest step of quantities that do not depend on the voxel.
 _STEPS = {
@@ -28,14 +30,42 @@ _STEPS = {
     Quantity.CENTROID_Y: 0.1,
     Quantity.CENTROID_Z: 0.1,
 }
-_UNIT_STEPS = {"[hnsf'U]": 1.0, "g/ml{SUVbw}": 0.01, "{px}": 1.0, "{px}2": 1.0, "1": 0.001}
+_UNIT_STEPS = {
+    "[hnsf'U]": 1.0,
+    "{px}": 1.0,
+    "{px}2": 1.0,
+    "1": 0.001,
+    "mm2": 1.0,
+    "/mm": 0.001,
+    "cm2": 0.1,
+    "cm2/m2": 0.1,
+    "g": 0.1,
+    "%": 0.1,
+}
+#: Finest step of an SUV of any type.
+_SUV_STEP = 0.01
+#: Larger numbers read better as a power of ten.
+_LARGE = 1e7
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: Pixels below this (mm) justify a decimal of a millimetre.
 _FINE_PIXEL_MM = 0.5
 
 
 def unit_text(unit: str) -> str:
-    """A UCUM unit as people write it; an unknown one as it stands."""
-    return _UNITS.get(unit, unit)
+    """A UCUM unit as people write it, squares of such units too; an unknown one as it stands.
+
+    >>> [unit_text(unit) for unit in ("cm2/m2", "[hnsf'U]2", "([arb'U])2")]
+    ['cm²/m²', 'HU²', '(arb. units)²']
+    """
+    if unit in _UNITS:
+        return _UNITS[unit]
+    if unit.startswith("g/ml{SUV") and unit.endswith("}"):
+        return f"SUV{unit[8:-1]} (g/ml)"
+    base = unit[:-1].removeprefix("(").removesuffix(")")
+    if not unit.endswith("2") or not (base in _UNITS or base.startswith("g/ml{SUV")):
+        return unit
+    name = unit_text(base).partition(" (")[0]
+    return f"({name})²" if " " in name else f"{name}²"
 
 
 def number_text(value: float, step: float) -> str:
@@ -48,6 +78,9 @@ def number_text(value: float, step: float) -> str:
     """
     if isinstance(value, int) or value == 0:
         return _signed(f"{value:d}" if isinstance(value, int) else "0")
+    if abs(value) >= _LARGE:
+        digits, power = f"{value:.2e}".split("e")
+        return f"{_signed(digits)} × 10{str(int(power)).translate(_RAISED)}"
     return _at_place(value, _place(value, step))
 
 
@@ -58,8 +91,22 @@ def value_text(item: Measurement, grid: Grid) -> str:
     """
     if item.value is None:
         return "not computed"
-    bound = "≥ " if item.status is Status.TRUNCATED_LOWER_BOUND else ""
-    return f"{bound}{number_text(item.value, _step(item, grid))} {unit_text(item.unit)}".rstrip()
+    if item.quantity is Quantity.MEETS_SIZE_CRITERION:
+        return "meets the size criterion" if item.value else "below the size criterion"
+    shown = bare_text(item, grid)
+    bound = "≥ " if item.status is Status.TRUNCATED_LOWER_BOUND and not shown.startswith(">") else ""
+    return f"{bound}{shown} {unit_text(item.unit)}".rstrip()
+
+
+def bare_text(item: Measurement, grid: Grid) -> str:
+    """The rounded number alone, for a column whose head has the unit; "" where there is none.
+
+    A lower bound too small to round is "> 0": "at least under 0.1" would say nothing.
+    """
+    if item.value is None:
+        return ""
+    shown = number_text(item.value, _step(item, grid))
+    return "> 0" if item.status is Status.TRUNCATED_LOWER_BOUND and shown.startswith("under") else shown
 
 
 def interval_text(item: Measurement, grid: Grid) -> str:
@@ -87,10 +134,10 @@ def _step(item: Measurement, grid: Grid) -> float:
         return _STEPS[item.quantity]
     if item.unit == "ml":
         return grid.voxel_volume / 1000
-    if item.unit == "mm2":
-        return 1.0
     if item.unit == "mm":
         return _length_step(grid)
+    if item.unit.startswith("g/ml{SUV"):
+        return _SUV_STEP
     return _UNIT_STEPS.get(item.unit, 0.0)
 
 

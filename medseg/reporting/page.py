@@ -2,35 +2,56 @@
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from medseg.domain import Grid, Quantity, Record
+from medseg.domain import Grid, Quantity, Record, Status
 from medseg.reporting.extras import PageExtras, Picture
-from medseg.reporting.headline import key_rows, main_targets, sentence, status_view
+from medseg.reporting.fit import lines_taken, shown_findings
+from medseg.reporting.groups import rank
+from medseg.reporting.headline import key_rows, main_targets, sentence
+from medseg.reporting.index import index_of, lesions_of
+from medseg.reporting.lesion_panels import PREFIX
+from medseg.reporting.lesion_table import lesion_sheets
+from medseg.reporting.lesions import LINES, lesion_lines, lesion_sentences, rule_name
+from medseg.reporting.levels import tissue_sheets
+from medseg.reporting.matrix import all_measurements
 from medseg.reporting.numbers import rounding_note, unit_text, value_text
-from medseg.reporting.wording import convention, grid_text, how_made, provenance, review_text
+from medseg.reporting.palette import swatch
+from medseg.reporting.sheet import Sheet
+from medseg.reporting.uptake import structure_uptake
+from medseg.reporting.wording import (
+    convention,
+    grid_text,
+    how_made,
+    provenance,
+    quantity_text,
+    review_text,
+    status_view,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 __all__ = ["to_html", "to_pdf"]
 
-#: Findings on page one; the rest stand in the appendix, the worst come first.
-MOST_FINDINGS = 5
 _COMPARED = (Quantity.DICE, Quantity.HD95, Quantity.VOLUME_ERROR)
 _RANK = {"error": 0, "warning": 1, "info": 2}
 _SEVERITY = {"error": "Error:", "warning": "Warning:", "info": "Note:"}
 
 
 def to_html(record: Record, pictures: Sequence[Picture] = (), extras: PageExtras | None = None) -> bytes:
-    """One HTML file that needs nothing else: no network, no script; every text from the Record is escaped."""
+    """One HTML file that needs nothing else: no network; every text from the Record is escaped.
+
+    It holds no script but that of `extras.viewer`, which is inserted as it stands.
+    """
     return _template().render(_context(record, pictures, extras or PageExtras())).encode()
 
 
 def to_pdf(record: Record, pictures: Sequence[Picture] = (), extras: PageExtras | None = None) -> bytes:
-    """The same page as PDF (A4); nothing but data: URIs is fetched."""
+    """The same page as PDF (A4), without the 3D view; nothing but data: URIs is fetched."""
     import logging
 
     from weasyprint import HTML
@@ -38,7 +59,8 @@ def to_pdf(record: Record, pictures: Sequence[Picture] = (), extras: PageExtras 
 
     # It reports every CSS rule meant for screens only.
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
-    page = to_html(record, pictures, extras).decode()
+    flat = replace(extras or PageExtras(), viewer="")
+    page = to_html(record, pictures, flat).decode()
     fetcher = URLFetcher(allowed_protocols={"data"})
     pdf: bytes = HTML(string=page, url_fetcher=fetcher).write_pdf()
     return pdf
@@ -56,35 +78,89 @@ def _template() -> "Template":
 
 def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) -> dict[str, Any]:
     grid = record.mask.grid
-    targets = main_targets(record)
     rows = key_rows(record)
-    used = dict.fromkeys(item.quantity for item in (*record.measurements, *extras.comparison))
+    lines, made, sentences = lesion_lines(record), how_made(record), _sentences(record)
+    compared = _comparison(extras, grid)
+    findings = sorted(record.findings, key=lambda item: _RANK[item.severity])
+    taken = lines_taken(rows, lines, made, len(compared["rows"]), sentences)
+    first, again = shown_findings(findings, taken)
+    used = {item.quantity for item in (*record.measurements, *extras.comparison)}
     return {
         "record": record,
         "extras": extras,
         "title": "Volumetric report",
         "css": files("medseg.reporting").joinpath("page.css").read_text("utf-8"),
         "pictures": {picture.name: (picture, _uri(picture)) for picture in pictures},
+        "lesion_pictures": [(item, _uri(item)) for item in pictures if item.name.startswith(PREFIX)],
+        "lesions_note": _lesions_note(record, pictures),
         "reviewed": record.review.state == "reviewed",
         "review_text": review_text(record),
-        "sentences": [sentence(record, target) for target in targets],
+        "sentences": sentences,
         "rows": rows,
-        "several": len({row.item.target for row in rows}) > 1,
+        "several": len({row.item.target.name for row in rows}) > 1,
+        "lesion_lines": lines,
+        "more_lesions": _more_lesions(record, len(lines)),
+        "rule": rule_name(record),
+        "ok": Status.OK,
         "view": status_view,
         "unit": unit_text,
-        "findings": sorted(record.findings, key=lambda item: _RANK[item.severity]),
-        "most_findings": MOST_FINDINGS,
+        "name": quantity_text,
+        "swatch": lambda target: swatch(record.table, target.labels[0]) if target.kind == "label" else "",
+        "findings": findings,
+        "first_findings": first,
+        "findings_again": again,
         "severity": _SEVERITY,
-        "how_made": how_made(record),
+        "how_made": made,
         "provenance": provenance(record),
         "convention": convention(record),
-        "comparison": _comparison(extras, grid),
+        "comparison": compared,
         "value": lambda item: value_text(item, grid),
-        "measurements": [(item, value_text(item, grid)) for item in record.measurements],
+        "sheets": _sheets(record),
         "inputs": [(item, grid_text(item.grid)) for item in record.inputs],
-        "definitions": [quantity.info for quantity in used],
+        "definitions": _definitions(sorted(used, key=rank)),
         "rounding": rounding_note(grid),
     }
+
+
+def _sentences(record: Record) -> list[str]:
+    return [*(sentence(record, target) for target in main_targets(record)), *lesion_sentences(record)]
+
+
+def _sheets(record: Record) -> dict[str, tuple[Sheet, ...]]:
+    """Tables of the appendix by their place in it."""
+    index = index_of(record.measurements)
+    return {
+        "lesions": lesion_sheets(record),
+        "uptake": structure_uptake(record, index),
+        "tissue": tissue_sheets(record, index),
+        "all": all_measurements(record, index),
+    }
+
+
+def _definitions(used: Sequence[Quantity]) -> list[tuple[str, str]]:
+    """Titles and definition with its IBSI code; quantities that are defined alike stand together."""
+    found: dict[str, list[str]] = {}
+    for quantity in used:
+        info = quantity.info
+        code = f" IBSI {info.ibsi}." if info.ibsi else ""
+        found.setdefault(f"{info.definition}{code}", []).append(info.title)
+    return [(", ".join(titles), definition) for definition, titles in found.items()]
+
+
+def _more_lesions(record: Record, shown: int) -> int:
+    return 0 if shown < LINES else len(lesions_of(record)) - shown
+
+
+def _lesions_note(record: Record, pictures: Sequence[Picture]) -> str:
+    """What the pictures of lesions show, and how many lesions have none."""
+    drawn = sum(picture.name.startswith(PREFIX) for picture in pictures)
+    if not drawn:
+        return ""
+    left_out = len(lesions_of(record)) - drawn
+    note = "Long axis solid, perpendicular axis dashed, in the slice where the long axis lies."
+    if left_out:
+        note += f" The {drawn} largest with axes are drawn; {left_out} more stand in the table only."
+    return note
 
 
 def _comparison(extras: PageExtras, grid: Grid) -> dict[str, Any]:

@@ -1,28 +1,26 @@
 """Pictures of a Record: planes through the largest section, the diameter, PET over MR, a montage."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from medseg.domain import Image, Measurement, Quantity, Record, Segmentation, Target
 from medseg.reporting.canvas import (
     Canvas,
+    show_base,
     show_contours,
     show_letters,
+    show_line,
     show_scale,
-    show_slice,
     show_text,
 )
 from medseg.reporting.extras import Picture
 from medseg.reporting.fused import draw_fused
 from medseg.reporting.headline import main_targets
+from medseg.reporting.lesion_panels import draw_lesions
 from medseg.reporting.numbers import value_text
-from medseg.reporting.scene import PLANES, Box, Plane, Scene, Values, make_scene
+from medseg.reporting.scene import PLANES, Plane, Scene, Values, make_scene
 from medseg.reporting.window import Window, choose_window
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["draw"]
 
@@ -49,7 +47,8 @@ def draw(record: Record, segmentation: Segmentation, images: Mapping[str, Image]
     -------
     tuple of Picture
         `axial`, `coronal`, `sagittal` (one of them for a single slice), each without and with contour;
-        `diameter`, `fused` (PET over another channel) and `montage` where they apply.
+        `diameter`, `fused` (PET over another channel), `lesion-…` (the largest lesions) and `montage` where
+        they apply.
     """
     scene = make_scene(segmentation, images)
     target = _largest(record)
@@ -68,6 +67,7 @@ def _all(record: Record, scene: Scene, labels: tuple[int, ...]) -> Iterator[Pict
         index = scene.largest_section(plane, mask)
         box = scene.view_box(plane, scene.labels > 0, _CELL[0] / _CELL[1])
         yield draw_fused(scene, plane, index, (window, box), _CELL)
+    yield from draw_lesions(record, scene, window)
     if len(scene.planes) > 1:
         yield _montage(scene, _acquired(scene), window)
 
@@ -87,13 +87,13 @@ def _pair(scene: Scene, plane: Plane, index: int, window: Window | None) -> Pict
     canvas = Canvas(2, 1, cell)
     for number in range(2):
         axes = canvas.cell(number)
-        _base(axes, scene, plane, index, (window, box))
+        show_base(axes, scene, plane, index, (window, box))
         show_letters(axes, scene, plane)
         show_scale(axes, box, scene.grid.unit)
         if number:
             show_contours(axes, scene, plane, scene.labels_on(plane, index))
     found = "largest section" if scene.mask(scene.table.values).any() else "middle slice, nothing segmented"
-    words = [_plane_name(scene, plane), f"{found}: {scene.slice_name(plane, index)}", _window(window)]
+    words = [scene.plane_name(plane), f"{found}: {scene.slice_name(plane, index)}", _window(window)]
     return Picture(plane.name, canvas.png(), _sentence(words, scene))
 
 
@@ -103,23 +103,22 @@ def _diameter(
     found = {
         item.quantity: item
         for item in record.measurements
-        if item.target.labels == labels and item.points_mm and item.target.kind != "lesion"
+        if item.target.labels == labels and item.points_mm and item.target.kind in ("label", "region")
     }
     longest = found.get(Quantity.LONGEST_DIAMETER)
     if longest is None:
         return
     points = _display_index(scene, longest)
-    plane = min(scene.planes, key=lambda plane: float(np.ptp(points[:, plane.axis])))
-    index = int(np.clip(round(float(points[:, plane.axis].mean())), 0, scene.grid.shape[plane.axis] - 1))
+    plane, index = scene.slice_through(points)
     box = scene.view_box(plane, scene.labels > 0, _CELL[0] / _CELL[1])
     canvas = Canvas(1, 1, _CELL)
     axes = canvas.cell(0)
-    _base(axes, scene, plane, index, (window, box))
+    show_base(axes, scene, plane, index, (window, box))
     show_contours(axes, scene, plane, scene.labels_on(plane, index))
     words = []
     for item, style in ((longest, "solid"), (found.get(Quantity.SHORT_DIAMETER), "dashed")):
         if item is not None:
-            _line(axes, scene, plane, _display_index(scene, item), style)
+            show_line(axes, scene, plane, _display_index(scene, item), style)
             words.append(f"{value_text(item, record.mask.grid)} ({style})")
     show_letters(axes, scene, plane)
     show_scale(axes, box, scene.grid.unit)
@@ -141,30 +140,13 @@ def _montage(scene: Scene, plane: Plane, window: Window | None) -> Picture:
     canvas = Canvas(columns, -(-len(picked) // columns), _MONTAGE_CELL)
     for number, index in enumerate(int(index) for index in picked):
         axes = canvas.cell(number)
-        _base(axes, scene, plane, index, (window, box))
+        show_base(axes, scene, plane, index, (window, box))
         show_contours(axes, scene, plane, scene.labels_on(plane, index))
         show_letters(axes, scene, plane)
         show_text(axes, (0.02, 0.98), scene.slice_name(plane, index), ha="left", va="top", fontsize=5.0)
     show_scale(axes, box, scene.grid.unit)
-    words = [f"{_plane_name(scene, plane)} slices through all labels", f"{len(picked)} of {used.size}"]
+    words = [f"{scene.plane_name(plane)} slices through all labels", f"{len(picked)} of {used.size}"]
     return Picture("montage", canvas.png(), _sentence([*words, _window(window)], scene))
-
-
-def _base(axes: "Axes", scene: Scene, plane: Plane, index: int, look: tuple[Window | None, Box]) -> None:
-    window, box = look
-    if scene.base is None or window is None:
-        flat: Values = np.zeros_like(scene.labels_on(plane, index), dtype=np.float64)
-        show_slice(axes, scene, plane, flat, (Window(0, 1, "1", ""), box))
-        return
-    show_slice(axes, scene, plane, scene.values_on(scene.base, plane, index), (window, box))
-
-
-def _line(axes: "Axes", scene: Scene, plane: Plane, points: Values, style: str) -> None:
-    from matplotlib.patheffects import Normal, Stroke
-
-    x, y = (points[:, axis] * scene.grid.spacing[axis] for axis in (plane.column, plane.row))
-    edge = [Stroke(linewidth=2.2, foreground="black"), Normal()]
-    axes.plot(x, y, color="white", linewidth=1.1, linestyle=style, path_effects=edge)
 
 
 def _display_index(scene: Scene, item: Measurement) -> Values:
@@ -179,14 +161,6 @@ def _acquired(scene: Scene) -> Plane:
     coarse = max(PLANES, key=lambda plane: spacing[plane.axis])
     rest = max(spacing[coarse.column], spacing[coarse.row])
     return coarse if spacing[coarse.axis] >= _COARSER * rest else PLANES[0]
-
-
-def _plane_name(scene: Scene, plane: Plane) -> str:
-    if scene.grid.unit == "px":
-        return "Image"
-    if not scene.has_letters:
-        return f"Plane across {'ijk'[scene.order.source[plane.axis]]}"
-    return f"{plane.name.capitalize()}{' (oblique)' if scene.grid.is_oblique else ''}"
 
 
 def _window(window: Window | None) -> str:

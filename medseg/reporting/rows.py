@@ -10,10 +10,12 @@ __all__ = ["COLUMNS", "to_rows"]
 #: Column → what it holds; the data dictionary of CSV and XLSX.
 COLUMNS = {
     "subject": "Pseudonym of the subject or case.",
-    "target_kind": "What was measured: label, region (union of labels), lesion (connected part of a label), pair.",
-    "name": "Name of the label or region.",
+    "target_kind": "What was measured: label, region (union of labels), lesion (connected part of a label), tissue "
+    "(range of values inside a compartment), pair (prediction and reference).",
+    "name": "Name of the label or region; of a tissue, its own.",
     "labels": "Label values of the target, separated by spaces.",
     "lesion": "Number of the lesion; empty for labels and regions.",
+    "detail": "What else tells two targets apart: a PET delineation, a slice or level, a size bin; else empty.",
     "quantity": "Stable name of the quantity; see the sheet or page of definitions.",
     "value": "Exact value; empty when it was not computed. Empty is never zero.",
     "unit": "Unit in UCUM.",
@@ -49,6 +51,7 @@ def _row(record: Record, item: Measurement) -> dict[str, Any]:
         "name": item.target.name,
         "labels": " ".join(str(value) for value in item.target.labels),
         "lesion": item.target.lesion,
+        "detail": item.target.detail,
         "quantity": item.quantity.value,
         "value": item.value,
         "unit": item.unit,

@@ -23,6 +23,8 @@ _ENDS = (("R", "L"), ("A", "P"), ("I", "S"))
 _WORLD = (("R", "L"), ("A", "P"), ("S", "I"))
 #: A view shows this share of the structure's extent around it on each side, but not less than the second (mm).
 _MARGIN_SHARE, _MARGIN_MM = 0.5, 25.0
+#: Around a lesion's axes a view shows at least this (mm): the lesion counts, and what it lies in.
+_POINT_MARGIN_MM = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +134,20 @@ class Scene:
 
     def view_box(self, plane: Plane, mask: NDArray[np.bool_], aspect: float) -> Box:
         """Part of the image to show: the structure with a margin, widened to `aspect` (width by height)."""
-        found = np.argwhere(mask)
-        if not len(found):
+        ends = _ends(mask)
+        if ends is None:
             return _widened(self.frame(plane), self.frame(plane), aspect)
+        return self._box(plane, (ends[0] - 0.5, ends[1] + 0.5), _MARGIN_MM, aspect)
+
+    def point_box(self, plane: Plane, points: Values, aspect: float) -> Box:
+        """Part of the image to show around (N, 3) display indices, closer than around a whole structure."""
+        return self._box(plane, (points.min(axis=0), points.max(axis=0)), _POINT_MARGIN_MM, aspect)
+
+    def _box(self, plane: Plane, ends: tuple[Values, Values], least: float, aspect: float) -> Box:
         spacing = np.array(self.grid.spacing)
-        low, high = (found.min(axis=0) - 0.5) * spacing, (found.max(axis=0) + 0.5) * spacing
+        low, high = ends[0] * spacing, ends[1] * spacing
         axes = [plane.column, plane.row]
-        margin = max(_MARGIN_MM, _MARGIN_SHARE * float((high - low)[axes].max()))
+        margin = max(least, _MARGIN_SHARE * float((high - low)[axes].max()))
         (left, right), (first, last) = (
             (
                 max(self._edges(axis)[0], low[axis] - margin),
@@ -148,6 +157,20 @@ class Scene:
         )
         box = (left, right, first, last) if plane.rows_down else (left, right, last, first)
         return _widened(box, self.frame(plane), aspect)
+
+    def slice_through(self, points: Values) -> tuple[Plane, int]:
+        """The plane across which (N, 3) display indices vary least, and its slice through their middle."""
+        plane = min(self.planes, key=lambda plane: float(np.ptp(points[:, plane.axis])))
+        middle = round(float(points[:, plane.axis].mean()))
+        return plane, int(np.clip(middle, 0, self.grid.shape[plane.axis] - 1))
+
+    def plane_name(self, plane: Plane) -> str:
+        """`Axial`, `Axial (oblique)`, the axis it lies across where directions are not known, or `Image`."""
+        if self.grid.unit == "px":
+            return "Image"
+        if not self.has_letters:
+            return f"Plane across {'ijk'[self.order.source[plane.axis]]}"
+        return f"{plane.name.capitalize()}{' (oblique)' if self.grid.is_oblique else ''}"
 
     def _edges(self, axis: int) -> tuple[float, float]:
         spacing = self.grid.spacing[axis]
@@ -182,6 +205,18 @@ def make_scene(segmentation: Segmentation, images: Mapping[str, Image]) -> Scene
         base=candidates[0] if candidates else None,
         pet=pets[0] if pets and greys else None,
     )
+
+
+def _ends(mask: NDArray[np.bool_]) -> tuple[Values, Values] | None:
+    """First and last index of a mask along each axis, None when it is empty; by projections, to spare memory."""
+    ends = []
+    for axis in range(3):
+        used = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+        if not used.size:
+            return None
+        ends.append((float(used[0]), float(used[-1])))
+    low, high = np.array(ends).T
+    return low, high
 
 
 def _is_pet(name: str, image: Image) -> bool:

@@ -29,8 +29,13 @@ class Window:
     @property
     def text(self) -> str:
         """Level, width, unit and the rule that gave them."""
+        return f"window {self.short}{self.rule}"
+
+    @property
+    def short(self) -> str:
+        """Level, width and unit."""
         level, width = (self.low + self.high) / 2, self.high - self.low
-        return f"window L {_short(level)} W {_short(width)} {unit_text(self.unit)}{self.rule}".rstrip()
+        return f"L {_short(level)} W {_short(width)} {unit_text(self.unit)}".rstrip()
 
 
 def choose_window(image: Image) -> Window:

@@ -4,9 +4,62 @@ import math
 
 import numpy as np
 
-from medseg.domain import Grid, Record
+from medseg.domain import Grid, Measurement, Quantity, Record, Status
 
-__all__ = ["convention", "grid_text", "how_made", "provenance", "review_text"]
+__all__ = [
+    "convention",
+    "delineation_text",
+    "grid_text",
+    "how_made",
+    "provenance",
+    "quantity_text",
+    "review_text",
+    "status_view",
+]
+
+_GIVEN = {Quantity.MTV: "Mask volume on PET", Quantity.TLG: "SUVmean × mask volume on PET"}
+
+
+def status_view(status: Status) -> tuple[str, str, str]:
+    """(icon, words, CSS class) of a status; what is cut is never shown like what is whole."""
+    return {
+        Status.OK: ("✓", "ok", "ok"),
+        Status.TRUNCATED_LOWER_BOUND: ("≥", "cut by the border: lower bound", "cut"),
+        Status.TRUNCATED_UNRELIABLE: ("⚠\ufe0e", "cut by the border: unreliable", "cut"),
+        Status.NOT_COMPUTED: ("∅", "not computed", "none"),
+    }[status]
+
+
+def quantity_text(item: Measurement) -> str:
+    """Title of what was measured, with its channel, delineation or level.
+
+    A given mask is no metabolic volume, so its size on PET isn't called one.
+    """
+    info = item.quantity.info
+    detail = item.target.detail
+    if info.kind == "pet":
+        if detail == "given" and item.quantity in _GIVEN:
+            return _GIVEN[item.quantity]
+        inside = "" if detail in (None, "given") else f" ({delineation_text(detail)})"
+        return f"{info.title}{inside}"
+    if info.kind == "tissue":
+        return f"{info.title}{f' ({detail})' if detail else ''}"
+    return f"{info.title}{f' ({item.channel})' if item.channel else ''}"
+
+
+def delineation_text(detail: str | None) -> str:
+    """A PET delineation in words; one that is not known here as it stands."""
+    if detail is None:
+        return "whole mask"
+    if detail == "given":
+        return "given mask"
+    if detail == "percist":
+        return "PERCIST-derived threshold"
+    if detail.endswith("%"):
+        return f"{detail[:-1].strip()} % of SUVmax"
+    if detail.startswith("fixed-"):
+        return f"SUV ≥ {detail.removeprefix('fixed-')}"
+    return detail
 
 
 def review_text(record: Record) -> str:

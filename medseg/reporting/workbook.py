@@ -7,6 +7,7 @@ from typing import Any
 
 from medseg.domain import Record
 from medseg.domain.quantity import Quantity
+from medseg.reporting.lesion_rows import LESION_COLUMNS, lesion_rows
 from medseg.reporting.rows import COLUMNS, to_rows
 from medseg.reporting.tables import as_text
 from medseg.reporting.wording import grid_text
@@ -19,7 +20,10 @@ _WIDEST = 60
 
 
 def to_xlsx(records: Iterable[Record]) -> bytes:
-    """Workbook with four sheets; values are exact, text is never taken for a formula."""
+    """Workbook with a sheet each for measurements, lesions (where there are any), findings, inputs and terms.
+
+    Values are exact, text is never taken for a formula.
+    """
     from openpyxl import Workbook
 
     records = list(records)
@@ -30,6 +34,9 @@ def to_xlsx(records: Iterable[Record]) -> bytes:
         book.remove(first)
     rows = [list(row.values()) for row in to_rows(records)]
     _sheet(book, "measurements", list(COLUMNS), rows)
+    head, wide = lesion_rows(records)
+    if wide:
+        _sheet(book, "lesions", head, wide)
     findings = [
         [record.subject, item.severity, item.code, item.message]
         for record in records
@@ -52,14 +59,22 @@ def to_xlsx(records: Iterable[Record]) -> bytes:
     ]
     head = ["subject", "role", "channel", "path", "modality", "value_unit", "grid", "digest"]
     _sheet(book, "inputs", head, inputs)
-    _sheet(book, "data dictionary", ["name", "kind", "meaning", "unit", "ibsi"], _dictionary())
+    _sheet(
+        book, "data dictionary", ["name", "kind", "meaning", "unit", "ibsi"], _dictionary(lesions=bool(wide))
+    )
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
 
 
-def _dictionary() -> list[list[Any]]:
+def _dictionary(*, lesions: bool) -> list[list[Any]]:
     columns: list[list[Any]] = [[name, "column", meaning, None, None] for name, meaning in COLUMNS.items()]
+    if lesions:
+        columns += [[name, "column of lesions", told, None, None] for name, told in LESION_COLUMNS.items()]
+        pattern = (
+            "Exact value; empty where it was not computed. Named by quantity, channel, delineation, unit."
+        )
+        columns.append(["quantity (channel, delineation) [unit]", "column of lesions", pattern, None, None])
     quantities = [
         [item.value, "quantity", f"{item.info.title}: {item.info.definition}", item.info.unit, item.info.ibsi]
         for item in Quantity

@@ -1,39 +1,84 @@
 """Evaluate: predictions against references; on values, and on files or folders paired by stem."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from medseg.domain import Measurement, ReadOptions, Segmentation
+import numpy as np
+
+from medseg.domain import Grid, Measurement, Quantity, ReadOptions, Segmentation
 from medseg.errors import InputError, MedsegError
 from medseg.io.names import stem_of
 
-__all__ = ["Evaluation", "evaluate", "evaluate_files", "evaluation_rows", "summary_rows", "write_rows"]
+if TYPE_CHECKING:
+    from medseg.metrics import BlandAltman, Icc, LesionRule
+
+__all__ = [
+    "Evaluation",
+    "VolumeAgreement",
+    "evaluate",
+    "evaluate_files",
+    "evaluate_lesions",
+    "evaluation_rows",
+    "read_patients",
+    "summary_rows",
+    "volume_agreement",
+    "write_rows",
+]
 
 _SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png", ".tif", ".tiff")
+#: Fewer cases say nothing about limits of agreement.
+FEWEST_CASES = 3
+_NO_PREDICTION = "there is no prediction for this reference: counted as an empty one"
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One compared pair; `error` holds the line that stopped it."""
+    """One compared pair and the grid of its reference; `error` holds the line that says what failed."""
 
     case: str
     measurements: tuple[Measurement, ...] = ()
     error: str | None = None
+    grid: Grid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeAgreement:
+    """How the volumes of one structure agree over cases, in ml; `icc` is None where cases do not differ."""
+
+    name: str
+    prediction_ml: tuple[float, ...]
+    reference_ml: tuple[float, ...]
+    bland_altman: "BlandAltman"
+    icc: "Icc | None"
 
 
 def evaluate(
     prediction: Segmentation, reference: Segmentation, *, tolerance_mm: float = 2.0
 ) -> tuple[Measurement, ...]:
-    """Dice, surface Dice, HD95, ASSD, volume error per label and region; see `medseg.metrics`."""
+    """Dice, surface Dice, HD, HD95, ASSD, volume error per label and region; see `medseg.metrics`."""
     from medseg import metrics
 
     return metrics.evaluate(prediction=prediction, reference=reference, tolerance_mm=tolerance_mm)
 
 
-def evaluate_files(prediction: Path, reference: Path, *, tolerance_mm: float = 2.0) -> tuple[Evaluation, ...]:
+def evaluate_lesions(
+    prediction: Segmentation, reference: Segmentation, *, rule: "LesionRule | None" = None
+) -> tuple[Measurement, ...]:
+    """Sensitivity, false positives, F1, panoptic quality, Dice per lesion; see `medseg.metrics.lesions`."""
+    from medseg import metrics
+
+    return metrics.evaluate_lesions(prediction=prediction, reference=reference, rule=rule)
+
+
+def evaluate_files(
+    prediction: Path, reference: Path, *, tolerance_mm: float = 2.0, lesions: "LesionRule | None" = None
+) -> tuple[Evaluation, ...]:
     """Compare two files, or two folders paired by stem; a pair that fails is named and the rest goes on.
 
-    A reference without a prediction is an error of its case: leaving cases out can't raise a mean.
+    A reference without a prediction is an error of its case and counts as an empty prediction, so that leaving
+    cases out can't raise a headline. With `lesions`, labels are compared lesion by lesion too.
 
     Raises
     ------
@@ -43,31 +88,39 @@ def evaluate_files(prediction: Path, reference: Path, *, tolerance_mm: float = 2
     if prediction.is_dir() != reference.is_dir():
         raise InputError("evaluate takes two files or two folders, not one of each")
     if not prediction.is_dir():
-        return (Evaluation(stem_of(reference), _compare(prediction, reference, tolerance_mm)),)
+        return (_compare(stem_of(reference), (prediction, reference), tolerance_mm, lesions),)
     found = {stem_of(path): path for path in sorted(prediction.iterdir()) if _is_mask(path)}
     wanted = {stem_of(path): path for path in sorted(reference.iterdir()) if _is_mask(path)}
     if not set(found) & set(wanted):
         raise InputError(f"no file in {prediction} has the stem of a file in {reference}")
-    return tuple(_one(stem, found.get(stem), path, tolerance_mm) for stem, path in wanted.items())
+    return tuple(_one(stem, (found.get(stem), path), tolerance_mm, lesions) for stem, path in wanted.items())
 
 
-def _one(stem: str, prediction: Path | None, reference: Path, tolerance_mm: float) -> Evaluation:
-    if prediction is None:
-        return Evaluation(stem, error="there is no prediction for this reference")
+def _one(
+    stem: str, paths: tuple[Path | None, Path], tolerance_mm: float, lesions: "LesionRule | None"
+) -> Evaluation:
+    prediction, reference = paths
     try:
-        return Evaluation(stem, _compare(prediction, reference, tolerance_mm))
+        found = _compare(stem, (prediction, reference), tolerance_mm, lesions)
     except MedsegError as error:
         return Evaluation(stem, error=str(error))
+    return found if prediction is not None else replace(found, error=_NO_PREDICTION)
 
 
-def _compare(prediction: Path, reference: Path, tolerance_mm: float) -> tuple[Measurement, ...]:
+def _compare(
+    stem: str, paths: tuple[Path | None, Path], tolerance_mm: float, lesions: "LesionRule | None"
+) -> Evaluation:
     from medseg.io import read_segmentation
 
-    return evaluate(
-        read_segmentation(prediction, options=ReadOptions()),
-        read_segmentation(reference, options=ReadOptions()),
-        tolerance_mm=tolerance_mm,
-    )
+    reference = read_segmentation(paths[1], options=ReadOptions())
+    if paths[0] is None:
+        prediction = Segmentation(np.zeros_like(reference.labels), reference.grid, reference.table)
+    else:
+        prediction = read_segmentation(paths[0], options=ReadOptions())
+    rows = evaluate(prediction, reference, tolerance_mm=tolerance_mm)
+    if lesions is not None:
+        rows += evaluate_lesions(prediction, reference, rule=lesions)
+    return Evaluation(stem, rows, grid=reference.grid)
 
 
 def _is_mask(path: Path) -> bool:
@@ -75,12 +128,14 @@ def _is_mask(path: Path) -> bool:
 
 
 def evaluation_rows(results: tuple[Evaluation, ...]) -> list[dict[str, object]]:
-    """One tidy row per case, label and quantity."""
+    """One tidy row per case, label (and lesion, and size bin) and quantity."""
     return [
         {
             "case": result.case,
             "name": item.target.name,
             "labels": " ".join(str(value) for value in item.target.labels),
+            "lesion": item.target.lesion,
+            "detail": item.target.detail,
             "quantity": item.quantity.value,
             "value": item.value,
             "unit": item.unit,
@@ -93,22 +148,75 @@ def evaluation_rows(results: tuple[Evaluation, ...]) -> list[dict[str, object]]:
     ]
 
 
-def summary_rows(results: tuple[Evaluation, ...]) -> list[dict[str, object]]:
-    """Per label and quantity: cases, misses, false positives, mean and interval; see `metrics.summarise`."""
+def summary_rows(
+    results: tuple[Evaluation, ...], *, patients: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Per structure and quantity: cases, misses, false positives, mean and interval; see `metrics.summarise`."""
     from medseg import metrics
 
-    return metrics.summarise({result.case: result.measurements for result in results if result.measurements})
+    cases = {result.case: result.measurements for result in results if result.measurements}
+    return metrics.summarise(cases, patients=patients)
+
+
+def volume_agreement(results: tuple[Evaluation, ...]) -> tuple[VolumeAgreement, ...]:
+    """Bland–Altman and ICC(2,1) of predicted against reference volumes, per structure, the largest first.
+
+    Structures with fewer than three cases, or without volumes in ml, are left out.
+    """
+    from medseg import metrics
+
+    volumes: dict[str, tuple[list[float], list[float]]] = {}
+    for result in results:
+        for item in result.measurements:
+            if item.quantity is Quantity.VOLUME and item.value is not None:
+                pair = volumes.setdefault(item.target.name, ([], []))
+                pair[item.target.detail == "reference"].append(float(item.value))
+    found = []
+    for name, (ours, theirs) in volumes.items():
+        if len(ours) < FEWEST_CASES:
+            continue
+        try:
+            icc = metrics.icc(list(zip(ours, theirs, strict=True)))
+        except InputError:
+            icc = None
+        found.append(
+            VolumeAgreement(name, tuple(ours), tuple(theirs), metrics.bland_altman(ours, theirs), icc)
+        )
+    return tuple(sorted(found, key=lambda item: -sum(item.reference_ml)))
+
+
+def read_patients(path: Path) -> dict[str, str]:
+    """Case → patient from a CSV with the columns `case` and `patient`.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or a case has two patients.
+    """
+    import csv
+
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        table = list(csv.DictReader(lines))
+    if not table or not {"case", "patient"} <= set(table[0]):
+        raise InputError(f"{path.name} needs a head and rows with the columns case and patient")
+    found: dict[str, str] = {}
+    for row in table:
+        if found.setdefault(row["case"], row["patient"]) != row["patient"]:
+            raise InputError(f"{path.name} gives case {row['case']!r} to two patients")
+    return found
 
 
 def write_rows(rows: list[dict[str, object]], path: Path, *, force: bool = False) -> Path:
-    """Write rows as CSV, whole or not at all."""
+    """Write rows as CSV, whole or not at all; text that a spreadsheet would run gets an apostrophe."""
     import csv
     import io
 
     from medseg.io.atomic import write_bytes
+    from medseg.reporting.tables import as_text
 
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, fieldnames=list(rows[0]) if rows else ["case"])
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow({key: as_text(cell) if isinstance(cell, str) else cell for key, cell in row.items()})
     return write_bytes(path, buffer.getvalue().encode(), force=force)

@@ -1,21 +1,19 @@
 """Export: a Record and what it names as objects that hospital systems read."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from medseg.domain import ReadOptions, Record, Segmentation, Source
 from medseg.errors import GridMismatchError, InputError, MedsegError
+from medseg.workflows.objects import MAKERS, Made, Material
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import reopen_mask
 
-if TYPE_CHECKING:
-    from medseg.io.dicom.derived import Uids
-    from medseg.io.dicom.origin import Origin
-
-__all__ = ["KINDS", "ExportOptions", "export_files"]
+__all__ = ["KINDS", "ExportOptions", "Exported", "export_files"]
 
 #: What can be asked for, in the order in which it is made.
 KINDS = ("seg", "sr", "rtstruct", "dicom-pdf", "secondary-capture", "fhir")
@@ -53,25 +51,21 @@ class ExportOptions:
             )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Material:
-    """What objects are made from, and those that others refer to."""
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A file that was written; of a SEG how many frames it holds."""
 
-    record: Record
-    segmentation: Segmentation
-    origin: "Origin"
-    uids: "Uids"
-    options: ExportOptions
-    objects: dict[str, Any] = field(default_factory=dict)
+    path: Path
+    frames: int | None = None
 
 
-def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Path]:
+def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
     """Make every object asked for, read each again and compare, then give all of them their names in `out`.
 
     Returns
     -------
     dict
-        File stem → path.
+        Name of the file → where it was written.
 
     Raises
     ------
@@ -80,22 +74,25 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Pat
     GridMismatchError
         If the mask does not lie on the voxels of the source series.
     """
-    from medseg.io.atomic import require_absent, write_bytes
+    from medseg.io.atomic import staged_file
 
     record = read_record(path)
-    made: dict[str, bytes] = {}
+    made: list[Made] = []
     if set(options.kinds) - {"fhir"}:
         material = _material(record, path.parent, options)
         for kind in KINDS:
-            if kind in options.kinds and kind in _MAKERS:
-                made |= dict(_MAKERS[kind](material))
+            if kind in options.kinds and kind in MAKERS:
+                made += MAKERS[kind](material)
     if "fhir" in options.kinds:
         from medseg.reporting.fhir import to_fhir
 
-        made["report.fhir.json"] = to_fhir(record)
-    for name in made:
-        require_absent(out / name, force=options.force)
-    return {name: write_bytes(out / name, data, force=options.force) for name, data in made.items()}
+        made.append(Made("report.fhir.json", to_fhir(record)))
+    with ExitStack() as stack:
+        # All are written beside their names first, so that none gets its name when one can't be written.
+        for item in made:
+            staged = stack.enter_context(staged_file(out / item.name, force=options.force))
+            staged.write_bytes(item.data)
+    return {item.name: Exported(out / item.name, item.frames) for item in made}
 
 
 def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
@@ -107,10 +104,12 @@ def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
     origin = read_origin(_source(record, folder, segmentation, options.dicom))
     return Material(
         record,
+        folder,
         segmentation,
         origin,
         Uids(content_digest(record) if options.stable_uids else token_hex(16)),
-        options,
+        options.seg_kind,
+        options.kinds,
     )
 
 
@@ -147,31 +146,3 @@ def _candidates(record: Record, folder: Path, dicom: Path | None, faults: list[s
             yield choose(path, io.inspect(path), options)
         except MedsegError as error:
             faults.append(str(error))
-
-
-def _seg(material: Material) -> Iterator[tuple[str, bytes]]:
-    from medseg.io.dicom.checked import checked_seg
-
-    yield "segmentation.dcm", checked_seg(_seg_object(material), material.segmentation, material.origin)
-
-
-def _seg_object(material: Material) -> Any:
-    """The SEG, made once: an SR beside it refers to the same object."""
-    from medseg.io.dicom.seg_write import SegOptions, make_seg
-
-    if "seg" not in material.objects:
-        options = SegOptions(material.options.seg_kind, material.record.review, material.uids)
-        material.objects["seg"] = make_seg(material.segmentation, material.origin, options)
-    return material.objects["seg"]
-
-
-def _sr(material: Material) -> Iterator[tuple[str, bytes]]:
-    from medseg.io.dicom.checked import checked_sr
-    from medseg.io.dicom.sr_write import SrInput, make_sr
-
-    seg = _seg_object(material) if "seg" in material.options.kinds else None
-    sr = make_sr(material.record, SrInput(material.origin, seg, uids=material.uids))
-    yield "measurements.dcm", checked_sr(sr, material.record)
-
-
-_MAKERS: dict[str, Callable[[Material], Iterator[tuple[str, bytes]]]] = {"seg": _seg, "sr": _sr}

@@ -1,18 +1,45 @@
 """Measure: on values, and on files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from medseg.domain import Finding, Grid, Image, InputRef, ReadOptions, Record, Segmentation
+from medseg import measuring
+from medseg.domain import (
+    Finding,
+    Grid,
+    Image,
+    InputRef,
+    Label,
+    LabelTable,
+    Measurement,
+    ReadOptions,
+    Record,
+    Segmentation,
+)
+from medseg.domain.segmentation import Edit
 from medseg.domain.values import as_details
-from medseg.errors import GridMismatchError
+from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import require_same_grid, same_grid
+from medseg.measuring.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
 from medseg.workflows.channels import ChannelPath, Images, as_declared, as_mapping, read_channels
-from medseg.workflows.reading import settings_from_options
+from medseg.workflows.declare import declare_values
+from medseg.workflows.reading import settings_from_options, settings_from_plan
 from medseg.workflows.record import build_record, write_record
 
-__all__ = ["MeasureOptions", "measure", "measure_files"]
+__all__ = [
+    "LesionPlan",
+    "MeasureOptions",
+    "MeasurePlan",
+    "PetPlan",
+    "TissuePlan",
+    "lesion_mask",
+    "measure",
+    "measure_files",
+]
+
+#: Labels that a mask can hold.
+MOST_LABELS = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +52,14 @@ class MeasureOptions:
         A table for a mask without one: `{value: name}` or a full table, YAML or JSON.
     subject
         Pseudonym for the record.
+    plan
+        What to measure beside labels and regions: lesions, PET, tissue.
+    values
+        What the values of a channel are where its file does not say (NIfTI, NRRD, MHA): `HU`, `SUVbw`.
     contours
         Where to write every label's outline in mm as JSON.
+    lesions
+        Where to write the mask of lesions, each with its number.
     same_space
         Declares that a channel on another grid shares the mask's world space.
     resample
@@ -39,7 +72,10 @@ class MeasureOptions:
 
     labels: Path | None = None
     subject: str | None = None
+    plan: MeasurePlan | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
     contours: Path | None = None
+    lesions: Path | None = None
     same_space: bool = False
     resample: bool = False
     read: ReadOptions = ReadOptions()
@@ -52,8 +88,9 @@ def measure(
     *,
     subject: str | None = None,
     same_space: bool = False,
+    plan: MeasurePlan | None = None,
 ) -> Record:
-    """Measure every label and region; intensities of each image too.
+    """Measure every label and region; intensities of each image too; what the plan asks for beside.
 
     Parameters
     ----------
@@ -64,22 +101,62 @@ def measure(
         world space (by UID, or declared by `same_space`).
     subject
         Pseudonym; by default `case-` and eight hex digits of the image's digest.
+    plan
+        Lesions with their axes and a rule set, PET delineations, tissue; None measures labels and regions.
 
     Raises
     ------
+    InputError
+        If the plan names a label or channel that is not there.
     GridMismatchError
         If no image lies on the mask's grid, or the common space is unknown; the message names the likely fault.
     """
-    from medseg.measuring import measure as measure_values
-
     channels = {} if images is None else as_declared(as_mapping(images), segmentation.made_by)
     findings = []
     if channels:
         segmentation, finding = _aligned(segmentation, channels)
         findings = [finding] if finding else []
         _require_space(segmentation.grid, channels, declared=same_space)
-    measurements = measure_values(segmentation, channels)
-    return build_record(segmentation, channels, measurements, subject=subject, findings=tuple(findings))
+    channels = {name: measuring.find_field(image) for name, image in channels.items()}
+    measurements = _measurements(segmentation, channels, plan or MeasurePlan())
+    findings += measuring.size_findings(measurements)
+    record = build_record(segmentation, channels, measurements, subject=subject, findings=tuple(findings))
+    return replace(record, settings=settings_from_plan(plan) if plan else ())
+
+
+def _measurements(
+    segmentation: Segmentation, channels: Mapping[str, Image], plan: MeasurePlan
+) -> tuple[Measurement, ...]:
+    """Labels and regions, then lesions, PET and tissue where asked for."""
+    found = [*measuring.measure(segmentation, channels)]
+    lesions = None
+    if plan.lesions is not None:
+        lesions = measuring.find_lesions(segmentation, plan.lesions)
+        found += measuring.measure_lesions(segmentation, channels, plan.lesions, lesions)
+    if plan.pet is not None:
+        found += measuring.measure_pet(segmentation, channels, plan.pet, lesions)
+    if plan.tissue is not None:
+        found += measuring.measure_tissue(segmentation, channels, plan.tissue)
+    return tuple(found)
+
+
+def lesion_mask(segmentation: Segmentation, plan: LesionPlan | None = None) -> Segmentation:
+    """The mask of numbered lesions, each a label of its own: what lesion 3 of a Record is, in voxels.
+
+    Raises
+    ------
+    InputError
+        If there are more lesions than labels (65535).
+    """
+    found = measuring.find_lesions(segmentation, plan or LesionPlan())
+    if len(found) > MOST_LABELS:
+        raise InputError(f"there are {len(found)} lesions, and a mask holds {MOST_LABELS} labels")
+    labels = tuple(
+        Label(number, f"{target.name} lesion {target.lesion}")
+        for number, target in enumerate(found.targets, 1)
+    )
+    made_by = replace(segmentation.made_by, edits=(*segmentation.made_by.edits, Edit("split into lesions")))
+    return Segmentation(found.ids, segmentation.grid, LabelTable(labels), made_by, segmentation.findings)
 
 
 def measure_files(
@@ -94,18 +171,24 @@ def measure_files(
     from medseg.io.atomic import require_absent, write_bytes
 
     options = options or MeasureOptions()
-    for path in (out, options.contours):
+    for path in (out, options.contours, options.lesions):
         if path is not None:
             require_absent(path, force=options.force)
     segmentation = read_segmentation(mask, options=_for_mask(options.read), labels=options.labels)
-    channels = read_channels(images, options.read)
+    channels = declare_values(read_channels(images, options.read), options.values)
     if options.resample and channels:
         segmentation = _resampled(segmentation, next(iter(channels.values())).grid)
-    record = measure(segmentation, channels or None, subject=options.subject, same_space=options.same_space)
+    record = measure(
+        segmentation,
+        channels or None,
+        subject=options.subject,
+        same_space=options.same_space,
+        plan=options.plan,
+    )
     record = replace(
         record,
         inputs=tuple(_with_path(item, mask) for item in record.inputs),
-        settings=settings_from_options(options.read),
+        settings=(*settings_from_options(options.read), *record.settings),
     )
     if options.contours is not None:
         import json
@@ -113,6 +196,11 @@ def measure_files(
         from medseg.measuring import contours
 
         write_bytes(options.contours, json.dumps(contours(segmentation)).encode(), force=options.force)
+    if options.lesions is not None:
+        from medseg.io import write_segmentation
+
+        asked = options.plan.lesions if options.plan else None
+        write_segmentation(lesion_mask(segmentation, asked), options.lesions, force=options.force)
     write_record(record, out, force=options.force)
     return record
 

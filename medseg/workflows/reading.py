@@ -1,12 +1,13 @@
-"""How the inputs were read, kept in the Record, so that a report reads them again in the same way."""
+"""How the inputs were read and what was asked for, kept in the Record, so that it can be done again alike."""
 
 from dataclasses import fields
 from typing import Any
 
 from medseg.domain import ReadOptions
 from medseg.domain.values import Details, Scalar
+from medseg.measuring.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
 
-__all__ = ["options_from_settings", "settings_from_options"]
+__all__ = ["options_from_settings", "plan_from_settings", "settings_from_options", "settings_from_plan"]
 
 _PREFIX = "read."
 #: These are kept with each input instead: they differ from channel to channel.
@@ -36,3 +37,38 @@ def options_from_settings(
     if "spacing" in kept:
         kept["spacing"] = tuple(float(part) for part in str(kept["spacing"]).split())
     return ReadOptions(series=series, volume=volume, **kept)
+
+
+def settings_from_plan(plan: MeasurePlan) -> Details:
+    """Every field of the parts that a plan asks for, as settings of a Record: `lesions.connectivity` and so on."""
+    found: list[tuple[str, Scalar]] = []
+    for part in fields(MeasurePlan):
+        chosen = getattr(plan, part.name)
+        if chosen is None:
+            continue
+        for field in fields(chosen):
+            value = getattr(chosen, field.name)
+            text = ", ".join(value) if isinstance(value, tuple) else value
+            found.append((f"{part.name}.{field.name}", text))
+    return tuple(found)
+
+
+def plan_from_settings(settings: Details) -> MeasurePlan:
+    """The plan that `settings_from_plan` kept; parts that were not asked for are None."""
+    kept = dict(settings)
+    parts: dict[str, Any] = {}
+    for name, kind in (("lesions", LesionPlan), ("pet", PetPlan), ("tissue", TissuePlan)):
+        plain = kind()
+        values = {
+            field.name: _as_kept(kept[f"{name}.{field.name}"], getattr(plain, field.name))
+            for field in fields(kind)
+            if f"{name}.{field.name}" in kept
+        }
+        parts[name] = kind(**values) if values else None
+    return MeasurePlan(**parts)
+
+
+def _as_kept(value: Scalar, plain: object) -> Any:
+    if isinstance(plain, tuple):
+        return tuple(part for part in str(value).split(", ") if part)
+    return value

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from medseg.domain import Image, Measurement, Record, Segmentation
 from medseg.errors import InputError, MedsegError
 from medseg.workflows.channels import Images, as_mapping
+from medseg.workflows.reading import plan_from_settings
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import ChangedInput, as_recorded, reopen_image, reopen_mask, require_digest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from medseg.reporting import Picture
 
 __all__ = ["ReportFiles", "report", "report_files", "to_dataframe"]
 
@@ -139,8 +142,11 @@ def write_views(
         for item in record.images
         if item.channel in given
     }
-    pictures = room.draw(record, mask, shown) if mask is not None and {"html", "pdf"} & set(wanted) else ()
-    extras = room.PageExtras(comparison=comparison, missing=missing)
+    pictures: tuple[Picture, ...] = ()
+    if mask is not None and {"html", "pdf"} & set(wanted):
+        pictures = (*room.draw(record, mask, shown), *_tissue_pictures(record, mask, shown))
+    viewer = str(room.view3d(mask)) if mask is not None and "html" in wanted else ""
+    extras = room.PageExtras(comparison=comparison, missing=missing, viewer=viewer)
     views: dict[str, Any] = {
         "html": lambda: room.to_html(record, pictures, extras),
         "pdf": lambda: room.to_pdf(record, pictures, extras),
@@ -149,3 +155,19 @@ def write_views(
     }
     rendered = {view: views[view]() for view in wanted}
     return {view: write_bytes(path, rendered[view], force=force) for view, path in wanted.items()}
+
+
+def _tissue_pictures(
+    record: Record, mask: Segmentation, images: Mapping[str, Image]
+) -> "tuple[Picture, ...]":
+    """Tissues as a coloured slice and as a profile, where the Record holds tissue rows and its CT is at hand."""
+    from medseg import measuring
+    from medseg.reporting import draw_tissue
+
+    plan = plan_from_settings(record.settings).tissue
+    rows = [item for item in record.measurements if item.target.kind == "tissue" and item.value is not None]
+    image = images.get(rows[0].channel or "") if rows else None
+    if plan is None or image is None:
+        return ()
+    labels, table = measuring.tissue_map(mask, image, plan)
+    return draw_tissue(record, mask, image, Segmentation(labels, mask.grid, table))

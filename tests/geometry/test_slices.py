@@ -26,6 +26,10 @@ CASES = [
     ("twice at one place", stack(0, 5, 5, 10), "duplicates", 0),
     ("all at one place", stack(5, 5, 5), "duplicates", 0),
     ("tilted", stack(0, 5, 10, tilt=0.25), "sheared", 0),
+    ("a tilt of rounding", np.array([[0, 0, 0], [0, 0.01, 1], [0, 0.02, 2]]), "uniform", 0),
+    ("tilted with a gap", stack(0, 5, 15, tilt=0.25), "gap", 1),
+    ("long gap, rounded positions", stack(0, 0.6, 1.19, 13.19, 13.79), "gap", 19),
+    ("one slice shifted sideways", np.array([[0, 0, 0], [0, 4, 5], [0, 0, 10]]), "variable spacing", 0),
 ]
 
 
@@ -41,6 +45,24 @@ def test_the_tilt_is_told_in_degrees() -> None:
     found = judge_slices(stack(0, 5, 10, tilt=0.25), np.tile(AXIAL, (3, 1)), [SHAPE] * 3)
     assert found.tilt_degrees == pytest.approx(np.degrees(np.arctan(0.25)))
     assert found.step == pytest.approx((0, 1.25, 5))
+
+
+def test_the_step_follows_a_tilted_stack_through_its_gap() -> None:
+    found = judge_slices(stack(0, 5, 15, tilt=0.25), np.tile(AXIAL, (3, 1)), [SHAPE] * 3)
+    assert found.tilt_degrees == pytest.approx(np.degrees(np.arctan(0.25)))
+    assert found.step == pytest.approx((0, 1.25, 5))
+
+
+def test_a_tilt_that_rounding_explains_is_turned_onto_the_normal() -> None:
+    positions = np.array([[0, 0, 0], [0, 0.01, 1], [0, 0.02, 2]])
+    found = judge_slices(positions, np.tile(AXIAL, (3, 1)), [SHAPE] * 3)
+    assert found.step == pytest.approx((0, 0, 1))
+
+
+def test_slices_off_the_line_say_how_far() -> None:
+    positions = np.array([[0, 0, 0], [0, 4, 5], [0, 0, 10]])
+    found = judge_slices(positions, np.tile(AXIAL, (3, 1)), [SHAPE] * 3)
+    assert found.sideways_mm == pytest.approx(4)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_a_block_by_hand() -> None:
         Quantity.EXTENT_J: 6.0,
         Quantity.EXTENT_K: 12.0,
         Quantity.BORDER_VOXELS: 0,
-        Quantity.LONGEST_DIAMETER: float(np.hypot(2, 6)),
+        Quantity.LONGEST_DIAMETER: float(np.hypot(1, 6)),
     }
     for quantity, value in expected.items():
         item = get(found, "a", quantity)

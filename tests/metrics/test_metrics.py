@@ -1,5 +1,7 @@
 """Comparison of masks: closed-form cases, the empty ones, and a summary that can't be flattered."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from medseg.domain import Grid, Label, LabelTable, Measurement, Quantity, Region, Segmentation
 from medseg.errors import GridMismatchError
 from medseg.metrics import evaluate, summarise
+from medseg.metrics.boxes import boxes_of
 
 GRID = Grid((40, 40, 20), np.diag([1.0, 1.0, 2.0, 1.0]))
 TABLE = LabelTable((Label(1, "a"),))
@@ -111,3 +114,81 @@ def test_removing_predictions_never_raises_the_mean_dice(cases: list[tuple[int, 
     before, after = dice(summarise(full)), dice(summarise(less))
     assert float(str(after["mean"])) <= float(str(before["mean"])) + 1e-12
     assert after["misses"] == sum(not keep for _, keep in cases)
+
+
+def test_on_sheared_grids_dice_and_volume_hold_and_distances_are_refused() -> None:
+    affine = np.diag([1.0, 1.0, 2.0, 1.0])
+    affine[1, 2] = 0.8
+    grid = Grid(GRID.shape, affine)
+    found = evaluate(prediction=mask(10, 23, grid), reference=mask(10, 20, grid))
+    assert values(found)[Quantity.DICE] == pytest.approx(2 * 10 / 23)
+    assert values(found)[Quantity.VOLUME_ERROR] == pytest.approx(3 * 10 * 5 * 2 / 1000)
+    for item in found:
+        if item.quantity in (Quantity.SURFACE_DICE, Quantity.HD, Quantity.HD95, Quantity.ASSD):
+            assert item.value is None
+            assert "sheared" in (item.reason or "")
+
+
+def test_both_volumes_stand_beside_their_difference() -> None:
+    found = evaluate(prediction=mask(10, 23), reference=mask(10, 20))
+    volumes = {item.target.detail: item.value for item in found if item.quantity is Quantity.VOLUME}
+    assert volumes == {"prediction": pytest.approx(1.3), "reference": pytest.approx(1.0)}
+
+
+def test_many_labels_are_compared_in_their_own_boxes() -> None:
+    """The answer of each label is that of the label alone, whatever the order in memory."""
+    rng = np.random.default_rng(0)
+    table = LabelTable(tuple(Label(value, f"label {value}") for value in range(1, 9)))
+    one = rng.integers(0, 9, (12, 10, 8)).astype(np.uint8)
+    two = np.where(rng.random(one.shape) > 0.3, one, 0).astype(np.uint8)
+    grid = Grid(one.shape, np.diag([1.0, 1.5, 2.0, 1.0]))
+    found = evaluate(
+        prediction=Segmentation(np.asfortranarray(two), grid, table), reference=Segmentation(one, grid, table)
+    )
+    for value in range(1, 9):
+        alone = LabelTable((Label(value, f"label {value}"),))
+        pair = (Segmentation(np.where(item == value, item, 0), grid, alone) for item in (two, one))
+        expected = evaluate(prediction=next(pair), reference=next(pair))
+        assert [item.value for item in found if item.target.labels == (value,)] == pytest.approx(
+            [item.value for item in expected]
+        )
+
+
+SUMMARY_CASES = [("mm", 1.0), ("px", 1.0)]
+
+
+@pytest.mark.parametrize(("unit", "step"), SUMMARY_CASES)
+def test_misses_and_false_positives_stand_beside_every_mean(unit: str, step: float) -> None:
+    grid = Grid((40, 40, 20), np.diag([step, step, step, 1.0]), unit=unit)  # type: ignore[arg-type]
+    empty, full = mask(0, 0, grid), mask(10, 20, grid)
+    rows = {
+        "found": evaluate(prediction=full, reference=full),
+        "missed": evaluate(prediction=empty, reference=full),
+        "false": evaluate(prediction=full, reference=empty),
+        "neither": evaluate(prediction=empty, reference=empty),
+    }
+    summary = {(row["quantity"], row["detail"]): row for row in summarise(rows)}
+    assert {(row["misses"], row["false_positives"]) for row in summary.values()} == {(1, 1)}
+    assert summary["dice", None]["mean"] == 0.5
+    assert (summary["hausdorff_distance", None]["cases"], summary["hausdorff_distance", None]["of"]) == (1, 4)
+    assert summary["dice", None]["headline"]
+    assert not summary["hausdorff_distance", None]["headline"]
+
+
+def test_nothing_to_summarise() -> None:
+    assert summarise({}) == []
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("share", [0.001, 0.02, 0.9])
+def test_boxes_of_labels(order: Literal["C", "F"], share: float) -> None:
+    """The same by runs, by voxels and by their definition."""
+    rng = np.random.default_rng(0)
+    labels = np.where(rng.random((15, 12, 17)) < share, rng.integers(0, 6, (15, 12, 17)), 0).astype(np.uint8)
+    found = boxes_of(np.asarray(labels, order=order))
+    assert set(found) == set(np.unique(labels).tolist()) - {0}
+    for value, box in found.items():
+        places = np.argwhere(labels == value)
+        assert [(one.start, one.stop) for one in box] == list(
+            zip(places.min(axis=0).tolist(), (places.max(axis=0) + 1).tolist(), strict=True)
+        )

@@ -1,5 +1,6 @@
 """Synthetic records, and real ones built from the shared data."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -135,3 +136,124 @@ def clean(record: Record) -> Record:
         for item in record.measurements
     )
     return replace(record, measurements=fine, findings=())
+
+
+def _rows_of_lesion(mask: np.ndarray, name: str, number: int, label: int, image: Image) -> list[Measurement]:
+    """Size, axes with their ends, product, criterion and mean of one lesion, as measuring gives them."""
+    from medseg.masks import plane_diameters
+
+    target = Target("lesion", name, (label,), number)
+    found = plane_diameters(mask, image.grid, 2)
+    assert found is not None
+    plane = f"axial k={found.index}"
+    product = found.long * found.short
+    rows = [
+        Measurement(target, Quantity.VOLUME, float(mask.sum()) * image.grid.voxel_volume / 1000, "ml"),
+        Measurement(target, Quantity.BIDIMENSIONAL_PRODUCT, product, "mm2", plane=plane),
+        Measurement(target, Quantity.MEAN, float(image.array[mask].mean()), image.value_unit, channel="ct"),
+    ]
+    for quantity, value, points in (
+        (Quantity.LONGEST_DIAMETER, found.long, found.long_points),
+        (Quantity.SHORT_DIAMETER, found.short, found.short_points),
+    ):
+        ends = tuple((float(x), float(y), float(z)) for x, y, z in points)
+        method = "largest distance within one slice"
+        rows.append(Measurement(target, quantity, value, "mm", method=method, plane=plane, points_mm=ends))
+    meets = Measurement(
+        target, Quantity.MEETS_SIZE_CRITERION, int(found.long >= 10), "1", method="RECIST 1.1"
+    )
+    if number == 2:
+        meets = replace(
+            meets, value=None, status=Status.NOT_COMPUTED, reason="the slice thickness is not known"
+        )
+    return [*rows, meets]
+
+
+def _balls(count: int) -> tuple[Segmentation, Image]:
+    """Synthetic CT of a body with `count` metastases of falling size; the first is cut by the last slice."""
+    grid = Grid((128, 128, 40), np.diag([-2.0, -2.0, 3.0, 1.0]))
+    rng = np.random.default_rng(0)
+    labels = np.zeros(grid.shape, np.uint8)
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
+    for number in range(count):
+        middle = (
+            22 + 28 * (number % 4),
+            22 + 28 * (number // 4 % 4),
+            37 if number == 0 else 10 + 20 * (number // 16),
+        )
+        radius = np.array([1.0, 1.4, 1.0]) * max(3.0, 14 - 0.8 * number) + rng.uniform(-0.5, 0.5, 3)
+        inside = (((index - middle) * grid.spacing / radius) ** 2).sum(-1) <= 1
+        labels[inside] = 1
+    values = rng.normal(30, 12, grid.shape).astype(np.float32) + 60 * labels
+    image = Image(values, grid, "CT", "[hnsf'U]", channel="ct")
+    return Segmentation(labels, grid, LabelTable((Label(1, "Liver metastasis"),))), image
+
+
+@pytest.fixture
+def metastases() -> Callable[[int], tuple[Record, Segmentation, Image]]:
+    """Synthetic: as many metastases as wanted, the first cut, the second without a criterion."""
+
+    def make(count: int) -> tuple[Record, Segmentation, Image]:
+        from medseg.masks import components
+        from medseg.measuring import measure
+        from medseg.workflows.record import build_record
+
+        segmentation, image = _balls(count)
+        whole = Target("label", "Liver metastasis", (1,))
+        found = components(segmentation.labels > 0)
+        how = "connected components, connectivity 26, at least 50 mm³"
+        rows = [*measure(segmentation, {"ct": image})]
+        rows.append(Measurement(whole, Quantity.LESION_COUNT, int(found.max()), "1", method=how))
+        for number in range(1, int(found.max()) + 1):
+            lesion = _rows_of_lesion(found == number, whole.name, number, 1, image)
+            if (found == number)[..., -1].any():
+                lesion = [_cut(item) for item in lesion]
+            rows += lesion
+        return build_record(segmentation, {"ct": image}, tuple(rows)), segmentation, image
+
+    return make
+
+
+def _cut(item: Measurement) -> Measurement:
+    if item.value is None:
+        return item
+    bound = item.quantity is not Quantity.MEAN
+    status = Status.TRUNCATED_LOWER_BOUND if bound else Status.TRUNCATED_UNRELIABLE
+    return replace(item, status=status, reason="the structure touches the border")
+
+
+@pytest.fixture
+def many() -> Callable[[int], Record]:
+    """Synthetic: a record of as many structures as wanted with every quantity of masks and intensities."""
+
+    def make(count: int) -> Record:
+        grid = Grid((64, 64, 40), np.diag([-1.5, -1.5, 3.0, 1.0]))
+        table = LabelTable(tuple(Label(n, f"structure {n} of the body, left") for n in range(1, count + 1)))
+        rows = [item for label in table.labels for item in _every_quantity(label, cut=label.value % 9 == 0)]
+        image = InputRef("image", "ct.nii.gz", "ab" * 32, grid, "ct", "CT", "[hnsf'U]")
+        mask = InputRef("mask", "mask.nii.gz", "cd" * 32, grid)
+        return Record("case-many", (image, mask), table, tuple(rows), Provenance())
+
+    return make
+
+
+def _every_quantity(label: Label, *, cut: bool) -> list[Measurement]:
+    target = Target("label", label.name, (label.value,))
+    empty = label.value % 10 == 7
+    rows = []
+    for number, quantity in enumerate(Quantity):
+        info = quantity.info
+        if info.kind not in ("mask", "intensity") or quantity is Quantity.AREA:
+            continue
+        unit = {"image": "[hnsf'U]", "image2": "[hnsf'U]2"}.get(info.unit, info.unit)
+        channel = "ct" if info.kind == "intensity" else None
+        made = Measurement(
+            target, quantity, 1.37 * label.value + number, unit, method="synthetic", channel=channel
+        )
+        if empty and quantity not in (Quantity.VOLUME, Quantity.VOXEL_COUNT):
+            reason = f"{label.name} was looked for and not found"
+            made = replace(made, value=None, status=Status.NOT_COMPUTED, reason=reason)
+        elif empty:
+            made = replace(made, value=0)
+        rows.append(_cut(made) if cut else made)
+    return rows

@@ -2,19 +2,26 @@
 
 import io
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from medseg.domain import Record, Segmentation
+from medseg.domain import Record, Segmentation, Source
+from medseg.domain.source import Instance
 from medseg.errors import OutputError
 from medseg.geometry.place import place_on
 from medseg.io.dicom.origin import Origin, on_origin
+from medseg.io.dicom.rt_read import rtstruct_of
 from medseg.io.dicom.seg_read import seg_of
-from medseg.io.dicom.segments import segments_of
+from medseg.io.dicom.segments import Segment, dicom_name, segments_of
 from medseg.io.dicom.sr_read import numbers_of
 
-__all__ = ["checked_seg", "checked_sr", "to_bytes"]
+__all__ = ["checked_capture", "checked_pdf", "checked_rtstruct", "checked_seg", "checked_sr", "to_bytes"]
+
+#: Two fractions that are stored in the same of 255 steps differ by less than this.
+_STEP = 1 / 255 + 1e-6
 
 
 def to_bytes(ds: Any) -> bytes:
@@ -46,7 +53,7 @@ def reread(data: bytes) -> Any:
 
 
 def checked_seg(seg: Any, segmentation: Segmentation, origin: Origin) -> bytes:
-    """Bytes of a SEG whose segments, read again, have the same voxels as the mask.
+    """Bytes of a SEG whose segments, read again, are those of the mask: every voxel, or every fraction to 1/255.
 
     Raises
     ------
@@ -55,15 +62,29 @@ def checked_seg(seg: Any, segmentation: Segmentation, origin: Origin) -> bytes:
     """
     data = to_bytes(seg)
     again = seg_of(reread(data), "the new SEG")
-    regions = {item.name: item.labels for item in again.table.regions}
-    values = {item.name: (item.value,) for item in again.table.labels} | regions
-    wanted = on_origin(segmentation.labels, segmentation.grid, origin)
-    for segment in segments_of(segmentation.table):
-        ours = np.isin(wanted, segment.values)
-        mask = np.isin(again.labels, values.get(segment.name, ())).astype(np.uint8)
-        theirs = place_on(mask, again.grid, origin.grid)
-        if theirs is None or not np.array_equal(theirs > 0, ours):
-            raise OutputError(f"the SEG was not written: read again, {segment.name} has other voxels")
+    if str(seg.SegmentationType) == "FRACTIONAL":
+        _require_fractions(again, segmentation, origin)
+    else:
+        _require_same(again, segmentation, origin, "SEG")
+    return data
+
+
+def checked_rtstruct(ds: Any, segmentation: Segmentation, origin: Origin) -> bytes:
+    """Bytes of a structure set whose contours, filled again, are the mask, voxel by voxel.
+
+    Raises
+    ------
+    OutputError
+        If any structure differs.
+    """
+    data = to_bytes(ds)
+    instances = tuple(
+        Instance(str(origin.datasets[number].SOPInstanceUID), "", frame) for number, frame in origin.slices
+    )
+    source = Source("the source series", "dicom", origin.grid, instances=instances)
+    _require_same(
+        rtstruct_of(reread(data), "the new RTSTRUCT", source), segmentation, origin, "structure set"
+    )
     return data
 
 
@@ -80,7 +101,74 @@ def checked_sr(sr: Any, record: Record) -> bytes:
     wanted = [
         item.value for item in record.measurements if item.target.kind != "pair" and "{px}" not in item.unit
     ]
-    key = [(-1.0 if value is None else 1.0, float(value or 0)) for value in wanted]
-    if sorted(key) != sorted((-1.0 if value is None else 1.0, float(value or 0)) for value in found):
+    if _ranked(wanted) != _ranked(found):
         raise OutputError("the SR was not written: read again, its numbers are not those of the record")
     return data
+
+
+def checked_pdf(ds: Any, pdf: bytes) -> bytes:
+    """Bytes of an Encapsulated PDF that holds the document, byte by byte.
+
+    Raises
+    ------
+    OutputError
+        If it does not.
+    """
+    data = to_bytes(ds)
+    again = reread(data)
+    if again.EncapsulatedDocument[: int(again.EncapsulatedDocumentLength)] != pdf:
+        raise OutputError("the PDF was not written: read again, it is another document")
+    return data
+
+
+def checked_capture(ds: Any, page: NDArray[np.uint8]) -> bytes:
+    """Bytes of a Secondary Capture that shows the page, pixel by pixel.
+
+    Raises
+    ------
+    OutputError
+        If it does not.
+    """
+    data = to_bytes(ds)
+    if not np.array_equal(reread(data).pixel_array, page):
+        raise OutputError("the page was not written: read again, it is another picture")
+    return data
+
+
+def _ranked(values: Sequence[float | int | None]) -> list[tuple[float, float]]:
+    return sorted((-1.0, 0.0) if value is None else (1.0, float(value)) for value in values)
+
+
+def _require_same(again: Segmentation, segmentation: Segmentation, origin: Origin, what: str) -> None:
+    regions = {item.name: item.labels for item in again.table.regions}
+    values = {item.name: (item.value,) for item in again.table.labels} | regions
+    wanted = on_origin(segmentation.labels, segmentation.grid, origin)
+    segments = segments_of(segmentation.table)
+    for segment, name in zip(segments, _names(segments), strict=True):
+        ours = np.isin(wanted, segment.values)
+        mask = np.isin(again.labels, values.get(name, ())).astype(np.uint8)
+        theirs = place_on(mask, again.grid, origin.grid)
+        if theirs is None or not np.array_equal(theirs > 0, ours):
+            raise OutputError(f"the {what} was not written: read again, {segment.name} has other voxels")
+
+
+def _names(segments: Sequence[Segment]) -> list[str]:
+    """Names as a reader has them: what is equal after shortening gets its number."""
+    found: list[str] = []
+    for segment in segments:
+        name = dicom_name(segment.name)
+        found.append(f"{name} ({segment.number})" if name in found else name)
+    return found
+
+
+def _require_fractions(again: Segmentation, segmentation: Segmentation, origin: Origin) -> None:
+    if again.probabilities is None or segmentation.probabilities is None:
+        return  # too large to be kept: the frames were read, which is what can be said
+    values = segmentation.table.values
+    wanted = on_origin(segmentation.probabilities, segmentation.grid, origin)
+    for segment in segments_of(segmentation.table):
+        ours = np.sum([wanted[1 + values.index(value)] for value in segment.values], axis=0)
+        channel = 1 + again.table.values.index(segment.number)
+        theirs = place_on(again.probabilities[channel], again.grid, origin.grid)
+        if theirs is None or float(np.abs(theirs - np.clip(ours, 0, 1)).max()) > _STEP:
+            raise OutputError(f"the SEG was not written: read again, {segment.name} has other fractions")

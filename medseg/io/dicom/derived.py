@@ -1,11 +1,13 @@
 """What every DICOM object that medseg writes has in common: titles, UIDs, equipment, patient and study."""
 
+import warnings
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from medseg._version import __version__
 from medseg.domain.record import Review
+from medseg.errors import InputError
 from medseg.io.dicom.origin import Origin
 
 __all__ = [
@@ -13,8 +15,11 @@ __all__ = [
     "Uids",
     "add_patient_and_study",
     "derived_series",
+    "file_meta",
     "person_name",
     "research_title",
+    "review_time",
+    "shows_identity",
 ]
 
 MANUFACTURER = "medseg"
@@ -101,11 +106,50 @@ def add_patient_and_study(ds: Any, origin: Origin) -> None:
     for keyword in _SHARED:
         element = origin.first.get(keyword)
         if element is not None:
-            setattr(ds, keyword, element)
+            _copy(ds, keyword, element)
         elif keyword in _TYPE_2:
             setattr(ds, keyword, "")
     # Text beyond ASCII in names and titles needs one character set for the whole object.
     ds.SpecificCharacterSet = "ISO_IR 192"
+
+
+def review_time(review: Review) -> datetime:
+    """When a review was signed.
+
+    Raises
+    ------
+    InputError
+        If the review does not say.
+    """
+    try:
+        return datetime.fromisoformat(str(review.signed_at))
+    except ValueError as error:
+        raise InputError(f"the review does not say when it was signed ({review.signed_at})") from error
+
+
+def file_meta(ds: Any, sop_class: str) -> None:
+    """Class and file meta information of a new object: Explicit VR Little Endian."""
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import UID, ExplicitVRLittleEndian
+
+    ds.SOPClassUID = UID(sop_class)
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = UID(sop_class)
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+
+
+def shows_identity(subject: str, origin: Origin) -> bool:
+    """Whether a page that names its subject so names the patient of the source."""
+    words = [str(origin.first.get(key, "") or "").strip().lower() for key in ("PatientID", "PatientName")]
+    plain = subject.strip().lower()
+    return any(word and word in (plain, plain.replace(" ", "^")) for word in words)
+
+
+def _copy(ds: Any, keyword: str, value: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lengths and forms that the source itself breaks
+        setattr(ds, keyword, value)
 
 
 def derived_series(ds: Any, uids: Uids, *, modality: str, title: str, number: int, now: datetime) -> None:

@@ -38,7 +38,11 @@ def fit_sources(origin: Origin) -> list[Any]:
         datasets = [origin.datasets[number] for number, _ in origin.slices]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # values of the source that break their own rules stay as they are
-        return [_fit(ds, origin.grid.spacing[2]) for ds in datasets]
+        found = [_fit(ds, origin.grid.spacing[2]) for ds in datasets]
+        for ds in found:
+            # Some exporters give every slice a study of its own; the derived object lies in the first one's.
+            ds.StudyInstanceUID = origin.first.StudyInstanceUID
+        return found
 
 
 def _fit(ds: Any, step_mm: float) -> Any:

@@ -8,6 +8,10 @@ from typing import Any
 
 from medseg.domain.values import Details
 from medseg.errors import InputError
+from medseg.io.dicom.pet import pet_inputs
+from medseg.io.dicom.suv import PetInputs
+from medseg.io.dicom.tags import first, group_item, integer, number, numbers, text
+from medseg.io.dicom.traits import frame_traits
 
 __all__ = ["Frame", "Header", "read_header"]
 
@@ -76,8 +80,7 @@ class Header:
     rescale_type: str | None
     has_rescale: bool
     padding: tuple[float, float] | None
-    pet_units: str | None
-    suv_type: str | None
+    pet: PetInputs | None
     px: bool
     details: Details
     fault: tuple[str, str] | None = None
@@ -120,7 +123,7 @@ def _header(path: Path, ds: Any) -> Header:
     fault = _fault(ds, modality)
     frames = () if fault else tuple(_frames(path, ds))
     image_type = tuple(str(part) for part in ds.get("ImageType", None) or ())
-    transform = _group(ds, None, "PixelValueTransformationSequence")
+    transform = group_item(ds, None, "PixelValueTransformationSequence")
     return Header(
         file=str(path),
         series=str(ds.get("SeriesInstanceUID", "") or "no series UID"),
@@ -132,11 +135,10 @@ def _header(path: Path, ds: Any) -> Header:
         image_type=image_type,
         frame_of_reference=str(ds.FrameOfReferenceUID) if ds.get("FrameOfReferenceUID") else None,
         thickness=_thickness(ds),
-        rescale_type=_text(_first(ds, transform, "RescaleType")),
-        has_rescale=_first(ds, transform, "RescaleSlope") is not None,
+        rescale_type=text(first(ds, transform, "RescaleType")),
+        has_rescale=first(ds, transform, "RescaleSlope") is not None,
         padding=_padding(ds),
-        pet_units=_text(ds.get("Units")),
-        suv_type=_text(ds.get("SUVType")),
+        pet=pet_inputs(ds),
         px=_is_px(ds, modality),
         details=_facts(ds),
         fault=fault,
@@ -182,68 +184,37 @@ def _frames(path: Path, ds: Any) -> Iterator[Frame]:
     groups = ds.get("PerFrameFunctionalGroupsSequence")
     if groups is not None and len(groups) != count:
         raise InputError(f"{path.name}: it claims {count} frames and describes {len(groups)}; it is damaged")
-    for number in range(count):
-        group = groups[number] if groups is not None else None
-        yield _frame(path, ds, group, number)
+    for index in range(count):
+        group = groups[index] if groups is not None else None
+        yield _frame(path, ds, group, index)
 
 
-def _frame(path: Path, ds: Any, group: Any, number: int) -> Frame:
-    place = _group(ds, group, "PlanePositionSequence")
-    plane = _group(ds, group, "PlaneOrientationSequence")
-    measures = _group(ds, group, "PixelMeasuresSequence")
-    transform = _group(ds, group, "PixelValueTransformationSequence")
-    content = _group(ds, group, "FrameContentSequence")
-    slope = _number(_first(ds, transform, "RescaleSlope"), 1.0)
-    intercept = _number(_first(ds, transform, "RescaleIntercept"), 0.0)
+def _frame(path: Path, ds: Any, group: Any, index: int) -> Frame:
+    place = group_item(ds, group, "PlanePositionSequence")
+    plane = group_item(ds, group, "PlaneOrientationSequence")
+    measures = group_item(ds, group, "PixelMeasuresSequence")
+    transform = group_item(ds, group, "PixelValueTransformationSequence")
+    content = group_item(ds, group, "FrameContentSequence")
+    slope = number(first(ds, transform, "RescaleSlope"), 1.0)
+    intercept = number(first(ds, transform, "RescaleIntercept"), 0.0)
     if slope == 0:
         raise InputError(f"{path.name}: its RescaleSlope is 0, so its values are lost")
-    spacing = _numbers(_first(ds, measures, "PixelSpacing"), 2)
+    spacing = numbers(first(ds, measures, "PixelSpacing"), 2)
     if spacing is not None and min(spacing) <= 0:
         raise InputError(f"{path.name}: its PixelSpacing is {spacing}, and pixels have a size")
     return Frame(
         file=str(path),
-        number=number,
+        number=index,
         sop_uid=str(ds.get("SOPInstanceUID", "") or ""),
-        position=_numbers(_first(ds, place, "ImagePositionPatient"), 3),
-        orientation=_numbers(_first(ds, plane, "ImageOrientationPatient"), 6),
+        position=numbers(first(ds, place, "ImagePositionPatient"), 3),
+        orientation=numbers(first(ds, plane, "ImageOrientationPatient"), 6),
         spacing=None if spacing is None else (spacing[0], spacing[1]),
         slope=slope,
         intercept=intercept,
-        traits=tuple(_traits(ds, group, content)),
-        stack=_text(_first(ds, content, "StackID")) if content is not None else None,
-        instance=_integer(ds.get("InstanceNumber")),
+        traits=tuple(frame_traits(ds, group)),
+        stack=text(first(ds, content, "StackID")) if content is not None else None,
+        instance=integer(ds.get("InstanceNumber")),
     )
-
-
-def _traits(ds: Any, group: Any, content: Any) -> Iterator[tuple[str, Any]]:
-    """What can tell frames at one position apart, in the order in which it is tried."""
-    yield "t", _integer(_first(ds, content, "TemporalPositionIndex") or ds.get("TemporalPositionIdentifier"))
-    yield (
-        "echo",
-        _number(_first(ds, _group(ds, group, "MREchoSequence"), "EffectiveEchoTime") or ds.get("EchoTime")),
-    )
-    yield "diffusion", _diffusion(ds, group)
-    yield "ti", _number(ds.get("InversionTime"))
-    yield "trigger", _number(ds.get("TriggerTime"))
-    kind = _group(ds, group, "MRImageFrameTypeSequence")
-    words = (kind.get("FrameType") if kind is not None else None) or ds.get("ImageType") or ()
-    yield "type", " ".join(str(part) for part in list(words)[2:]) or None
-    yield "acquisition", _integer(ds.get("AcquisitionNumber"))
-    yield "time", _text(ds.get("AcquisitionTime"))
-    yield "content time", _text(ds.get("ContentTime"))
-
-
-def _diffusion(ds: Any, group: Any) -> tuple[float | None, tuple[float, ...] | None] | None:
-    """(b-value, gradient direction), from standard tags or the vendors' private ones."""
-    nested = _group(ds, group, "MRDiffusionSequence")
-    value = _number(_first(ds, nested, "DiffusionBValue"))
-    gradient = _group(nested if nested is not None else ds, None, "DiffusionGradientDirectionSequence")
-    direction = _numbers(_first(ds, gradient, "DiffusionGradientOrientation"), 3)
-    if value is None:
-        private = ds.get((0x0019, 0x100C)) or ds.get((0x0043, 0x1039))
-        stored = getattr(private, "value", None)
-        value = _number(stored[0] if isinstance(stored, list) and stored else stored)
-    return None if value is None and direction is None else (value, direction)
 
 
 def _is_px(ds: Any, modality: str) -> bool:
@@ -254,26 +225,26 @@ def _is_px(ds: Any, modality: str) -> bool:
         return True
     if ds.get("ImagePositionPatient") or ds.get("PerFrameFunctionalGroupsSequence"):
         return False
-    spacing, imager = _numbers(ds.get("PixelSpacing"), 2), _numbers(ds.get("ImagerPixelSpacing"), 2)
+    spacing, imager = numbers(ds.get("PixelSpacing"), 2), numbers(ds.get("ImagerPixelSpacing"), 2)
     if spacing is None:
         return True
     return imager is not None and spacing == imager and not ds.get("PixelSpacingCalibrationType")
 
 
 def _padding(ds: Any) -> tuple[float, float] | None:
-    value = _number(ds.get("PixelPaddingValue"))
+    value = number(ds.get("PixelPaddingValue"))
     if value is None:
         return None
-    limit = _number(ds.get("PixelPaddingRangeLimit"))
+    limit = number(ds.get("PixelPaddingRangeLimit"))
     limit = value if limit is None else limit
     return min(value, limit), max(value, limit)
 
 
 def _thickness(ds: Any) -> float | None:
-    measures = _group(ds, None, "PixelMeasuresSequence")
+    measures = group_item(ds, None, "PixelMeasuresSequence")
     if measures is None and ds.get("PerFrameFunctionalGroupsSequence"):
-        measures = _group(ds, ds.PerFrameFunctionalGroupsSequence[0], "PixelMeasuresSequence")
-    value = _number(_first(ds, measures, "SliceThickness"))
+        measures = group_item(ds, ds.PerFrameFunctionalGroupsSequence[0], "PixelMeasuresSequence")
+    value = number(first(ds, measures, "SliceThickness"))
     return value if value and value > 0 else None
 
 
@@ -282,43 +253,13 @@ def _facts(ds: Any) -> Details:
     for keyword, name in _DETAILS.items():
         value = ds.get(keyword)
         if value not in (None, ""):
-            number = _number(value) if not isinstance(value, str) else None
-            found.append((name, number if number is not None else str(value)[:64]))
+            figure = number(value) if not isinstance(value, str) else None
+            words = (
+                value if isinstance(value, str) else " ".join(map(str, value)) if _is_many(value) else value
+            )
+            found.append((name, figure if figure is not None else str(words)[:64]))
     return tuple(found)
 
 
-def _group(ds: Any, group: Any, name: str) -> Any:
-    """First item of a functional group: the frame's own, else the shared one; else of a plain sequence."""
-    shared = ds.get("SharedFunctionalGroupsSequence")
-    for place in (group, shared[0] if shared else None, ds):
-        items = place.get(name) if place is not None else None
-        if items:
-            return items[0]
-    return None
-
-
-def _first(ds: Any, item: Any, keyword: str) -> Any:
-    value = item.get(keyword) if item is not None else None
-    return ds.get(keyword) if value is None else value
-
-
-def _number(value: Any, default: Any = None) -> Any:
-    try:
-        return default if value in (None, "") else float(value)
-    except (TypeError, ValueError):
-        return default
-
-
-def _integer(value: Any) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
-
-
-def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
-    if value is None or isinstance(value, str) or not hasattr(value, "__len__") or len(value) != count:
-        return None
-    return tuple(float(part) for part in value)
-
-
-def _text(value: Any) -> str | None:
-    return str(value) if value not in (None, "") else None
+def _is_many(value: Any) -> bool:
+    return hasattr(value, "__len__")

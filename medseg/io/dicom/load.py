@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Finding, Grid, Image, ReadOptions, Source
+from medseg.domain import Finding, Image, ReadOptions, Source
 from medseg.domain.source import Verdict
 from medseg.errors import InputError, ResourceError
-from medseg.geometry import flip_affine
-from medseg.geometry.slices import StackVerdict
 from medseg.io.dicom.headers import Frame, Header, read_header
-from medseg.io.dicom.volumes import judge, lps_affine
+from medseg.io.dicom.regular import Stack, even_steps, resampled_finding, upright
+from medseg.io.dicom.volumes import SIDEWAYS, judge, stack_grid
 
 __all__ = ["load_volume"]
 
@@ -26,8 +25,9 @@ _RESAMPLABLE = (Verdict.GAP, Verdict.VARIABLE)
 def load_volume(source: Source, options: ReadOptions) -> Image:
     """Image of one Source.
 
-    Irregular stacks are refused with their Finding, or interpolated linearly along the normal when
-    `options.resample` asks; slices that fill a gap count as `outside`, and the Finding stays.
+    Irregular stacks are refused with their Finding, or interpolated linearly along their line when
+    `options.resample` asks; slices that fill a gap count as `outside`, and the Finding stays. Slices that
+    lie on no straight line are always refused.
 
     Raises
     ------
@@ -42,30 +42,35 @@ def load_volume(source: Source, options: ReadOptions) -> Image:
             array, source.grid, source.modality, findings=source.findings, source=source, outside=outside
         )
     found = judge(frames, (header.rows, header.columns))
+    frames = [_to_suv(frame, source) for frame in frames]
     array, outside = _values(frames, header)
-    grid, findings = source.grid, source.findings
-    if grid is None:
-        array, outside, grid = _regular(array, outside, frames[0], header, found)
-        findings = (*findings, _resampled(found))
-    elif found.verdict is Verdict.SHEARED and options.resample:
-        array, outside, grid = _straightened(array, outside, grid)
-        findings = (*findings, _resampled(found))
+    stack = Stack(array, source.grid or stack_grid(header, frames[0], found), outside)
+    findings = source.findings
+    if options.resample and found.verdict is not Verdict.UNIFORM:
+        stack = upright(stack) if found.verdict is Verdict.SHEARED else even_steps(stack, found)
+        findings = (*findings, resampled_finding(found))
+    return _image(source, stack, findings)
+
+
+def _image(source: Source, stack: Stack, findings: tuple[Finding, ...]) -> Image:
     return Image(
-        array,
-        grid,
+        stack.array,
+        stack.grid,
         source.modality,
         value_unit=source.value_unit or "[arb'U]",
         findings=findings,
         source=source,
-        outside=outside if outside is not None and outside.any() else None,
+        outside=stack.outside if stack.outside is not None and stack.outside.any() else None,
     )
 
 
 def _require_regular(source: Source, options: ReadOptions) -> None:
     if source.grid is not None:
         return
-    reason = " ".join(item.message for item in source.findings) or f"its verdict is {source.verdict.value}"
-    if source.verdict in _RESAMPLABLE:
+    found = [item.message for item in source.findings if item.code.startswith("dicom.")]
+    reason = " ".join(found) or f"its verdict is {source.verdict.value}"
+    sideways = any(item.code == SIDEWAYS for item in source.findings)
+    if source.verdict in _RESAMPLABLE and not sideways:
         if options.resample:
             return
         raise InputError(
@@ -85,6 +90,14 @@ def _frames(source: Source) -> tuple[list[Frame], Header]:
             headers[instance.file] = header
         frames.append(headers[instance.file].frames[instance.frame])
     return frames, headers[source.instances[0].file]
+
+
+def _to_suv(frame: Frame, source: Source) -> Frame:
+    """The frame with a slope and intercept that give SUV, where the series' tags gave a factor."""
+    factor = source.detail("pet_suv_factor")
+    if not isinstance(factor, float):
+        return frame
+    return replace(frame, slope=frame.slope * factor, intercept=frame.intercept * factor)
 
 
 def _values(frames: list[Frame], header: Header) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
@@ -162,70 +175,3 @@ def _narrow(array: NDArray[Any]) -> NDArray[Any]:
         if low >= np.iinfo(dtype).min and high <= np.iinfo(dtype).max:
             return array.astype(dtype, order="F")
     return array
-
-
-def _regular(
-    array: NDArray[Any], outside: NDArray[np.bool_] | None, first: Frame, header: Header, found: StackVerdict
-) -> tuple[NDArray[Any], NDArray[np.bool_], Grid]:
-    """Linear interpolation along the normal onto even steps; what fills a gap is marked."""
-    step = float(np.linalg.norm(found.step))
-    count = int(float(found.offsets[-1]) / step + 1e-3) + 1
-    places = np.arange(count) * step
-    right = np.clip(np.searchsorted(found.offsets, places - 1e-6 * step), 1, len(found.offsets) - 1)
-    left = right - 1
-    width = found.offsets[right] - found.offsets[left]
-    share = np.clip((places - found.offsets[left]) / width, 0, 1)
-    low, high = array[..., left].astype(np.float32), array[..., right].astype(np.float32)
-    values = np.asfortranarray(low + (high - low) * share.astype(np.float32))
-    on_slice = np.minimum(share, 1 - share) < 1e-3
-    filled = (
-        (width > 1.5 * step) & ~on_slice if found.verdict is Verdict.GAP else np.zeros(count, dtype=np.bool_)
-    )
-    gone = np.broadcast_to(filled, values.shape).copy()
-    if outside is not None:
-        gone |= outside[..., left] & (share < 1) | outside[..., right] & (share > 0)
-    grid = Grid(
-        (header.columns, header.rows, count),
-        flip_affine(lps_affine(first, found.step)),
-        frame_of_reference=header.frame_of_reference,
-        slice_thickness=header.thickness,
-    )
-    return values, gone, grid
-
-
-def _straightened(
-    array: NDArray[Any], outside: NDArray[np.bool_] | None, grid: Grid
-) -> tuple[NDArray[Any], NDArray[np.bool_], Grid]:
-    """A sheared stack on a grid with right angles that covers all of it."""
-    from medseg.geometry.resample import covered_by, resample
-
-    target = upright_grid(grid)
-    values = resample(array, grid, target, fill=float(array.min()))
-    gone = ~covered_by(grid, target)
-    if outside is not None:
-        gone |= resample(outside.astype(np.uint8), grid, target, interpolation="nearest") > 0
-    return values, gone, target
-
-
-def upright_grid(grid: Grid) -> Grid:
-    """Grid with the in-plane axes of a sheared one, slices along their normal, over its whole field of view."""
-    direction = grid.direction
-    normal = np.cross(direction[:, 0], direction[:, 1])
-    normal /= np.linalg.norm(normal)
-    normal *= np.sign(normal @ direction[:, 2])
-    axes = np.stack([direction[:, 0], direction[:, 1], normal], axis=1)
-    step = float(grid.affine[:3, 2] @ normal)
-    spacing = np.array([grid.spacing[0], grid.spacing[1], step])
-    reach = np.linalg.solve(axes, (grid.corners - grid.affine[:3, 3]).T).T / spacing
-    low, high = np.floor(reach.min(axis=0) + 1e-6), np.ceil(reach.max(axis=0) - 1e-6)
-    affine = np.eye(4)
-    affine[:3, :3] = axes * spacing
-    affine[:3, 3] = grid.affine[:3, 3] + affine[:3, :3] @ low
-    return replace(grid, shape=tuple(int(n) for n in high - low + 1), affine=affine)  # type: ignore[arg-type]
-
-
-def _resampled(found: StackVerdict) -> Finding:
-    text = (
-        f"The stack ({found.verdict.value}) was resampled onto a regular grid; its values are interpolated."
-    )
-    return Finding("dicom.resampled", "warning", text)

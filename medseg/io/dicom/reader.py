@@ -1,14 +1,17 @@
 """The reader: files → headers → series → volumes with verdicts → Image."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from medseg.domain import Finding, Image, ReadOptions, Source
+from medseg.domain import Finding, Grid, Image, ReadOptions, Segmentation, Source
 from medseg.domain.source import Verdict
 from medseg.errors import InputError
+from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.headers import Header, read_header
+from medseg.io.dicom.mask_source import MASKS, mask_sources
 from medseg.io.dicom.volumes import series_sources
+from medseg.io.protocols import MASK_DETAIL
 
 __all__ = ["READER", "DicomReader"]
 
@@ -17,19 +20,19 @@ _SUFFIXES = (".dcm", ".ima", ".dicom")
 
 
 class DicomReader:
-    """Reads classic and enhanced DICOM images from a file or a folder and its folders."""
+    """Reads classic and enhanced DICOM images, SEG and RTSTRUCT, from a file or a folder and its folders."""
 
     name = "dicom"
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """A folder is taken to hold DICOM; a file by its magic word or suffix."""
         if path.is_dir():
-            return any(_is_dicom(file) for file in _files(path))
+            return any(_is_dicom(file) for file in dicom_files(path))
         return head[128:132] == _MAGIC or path.suffix.lower() in _SUFFIXES
 
     def inspect(self, path: Path) -> tuple[Source, ...]:
         """One Source per volume of each series, by headers only; what is no volume says what it is."""
-        return self.inspect_files(path, _files(path) if path.is_dir() else [path])
+        return self.inspect_files(path, dicom_files(path) if path.is_dir() else [path])
 
     def inspect_files(self, path: Path, files: Iterable[Path]) -> tuple[Source, ...]:
         """The same for a list of files; `path` is the folder that they are known by."""
@@ -45,7 +48,7 @@ class DicomReader:
                 series.setdefault(header.series, []).append(header)
         if not series and not broken:
             raise InputError(f"{path} holds no DICOM image")
-        sources = [source for headers in series.values() for source in series_sources(path, headers)]
+        sources = [source for headers in series.values() for source in _sources(path, headers)]
         return tuple(_with_broken(path, sources, broken))
 
     def load(self, source: Source, options: ReadOptions) -> Image:
@@ -61,12 +64,30 @@ class DicomReader:
 
         return load_volume(source, options)
 
+    def load_segmentation(
+        self,
+        source: Source,
+        options: ReadOptions,  # noqa: ARG002 - of the protocol
+        on: Image | Grid | None = None,
+    ) -> Segmentation | None:
+        """The mask that a SEG or RTSTRUCT is, on the grid of `on`; None if the source is an image.
 
-def _files(path: Path) -> Iterator[Path]:
-    for item in sorted(path.rglob("*")):
-        hidden = any(part.startswith(".") for part in item.relative_to(path).parts)
-        if item.is_file() and not hidden and item.name.upper() != "DICOMDIR":
-            yield item
+        Raises
+        ------
+        InputError
+            As `mask_read.read_mask` has it.
+        """
+        if source.detail(MASK_DETAIL) is None:
+            return None
+        from medseg.io.dicom.mask_read import read_mask
+
+        return read_mask(source, on)
+
+
+def _sources(path: Path, headers: list[Header]) -> list[Source]:
+    masks = [header for header in headers if header.modality in MASKS and header.fault is not None]
+    images = [header for header in headers if header not in masks]
+    return mask_sources(path, masks) + (series_sources(path, images) if images else [])
 
 
 def _is_dicom(path: Path) -> bool:

@@ -15,11 +15,19 @@ __all__ = ["SegFrame", "frame_pixels", "read_seg_frames", "require_honest"]
 
 @dataclass(frozen=True, slots=True)
 class SegFrame:
-    """One frame: its segment (0 in a label map), and the LPS position and orientation of its first pixel."""
+    """One frame: its segment (0 in a label map), and the LPS position and orientation of its first pixel.
+
+    Both are empty in a mask of a projection, which has no place in the patient.
+    """
 
     segment: int
     position: tuple[float, ...]
     orientation: tuple[float, ...]
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it says where in the patient it lies; masks of projections do not."""
+        return bool(self.position)
 
 
 def require_honest(ds: Any, name: str) -> None:
@@ -64,9 +72,12 @@ def read_seg_frames(ds: Any, name: str) -> tuple[SegFrame, ...]:
         place = (group.get("PlanePositionSequence") or [None])[0]
         position = None if place is None else numbers(place.get("ImagePositionPatient"), 3)
         orientation = common or _orientation(group)
-        if position is None or orientation is None:
+        if (position is None) != (orientation is None):
             raise InputError(f"frame {number + 1} of {name} does not say where in the patient it lies")
-        found.append(SegFrame(0 if is_map else _segment(ds, group, name), position, orientation))
+        segment = 0 if is_map else _segment(ds, group, name)
+        found.append(SegFrame(segment, position or (), orientation or ()))
+    if len({frame.is_placed for frame in found}) > 1:
+        raise InputError(f"some frames of {name} say where in the patient they lie, and some do not")
     return tuple(found)
 
 

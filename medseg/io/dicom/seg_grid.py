@@ -17,8 +17,11 @@ __all__ = ["seg_grid"]
 
 #: Frames nearer than this (mm) to each other lie on one slice.
 _SAME_PLACE_MM = 1e-3
-#: A grid with more slices than this is no scan but a mistake in a position.
-_MOST_SLICES = 20_000
+#: A grid with more slices than this is no scan but a mistake in a position, …
+_MOST_SLICES = 1000
+#: … unless so many slices for each that shows something.
+_MOST_PER_FRAME = 20
+_MOST_VOXELS = 1 << 30
 
 
 def seg_grid(ds: Any, frames: tuple[SegFrame, ...], name: str) -> tuple[Grid, NDArray[np.intp]]:
@@ -32,6 +35,8 @@ def seg_grid(ds: Any, frames: tuple[SegFrame, ...], name: str) -> tuple[Grid, ND
     InputError
         If orientations differ, or the positions are no multiples of one step.
     """
+    if not frames[0].is_placed:
+        return _without_place(ds, frames, name)
     spacing, stated, thickness = _measures(ds, name)
     positions = np.array([frame.position for frame in frames])
     orientation = np.array(frames[0].orientation)
@@ -47,8 +52,7 @@ def seg_grid(ds: Any, frames: tuple[SegFrame, ...], name: str) -> tuple[Grid, ND
         places = np.array([positions[np.abs(offsets - place).argmin()] for place in unique])
         step = _step(places, orientation, stated, name)
         ranks = np.rint((offsets - unique[0]) / float(step @ normal)).astype(np.intp)
-    if int(ranks.max()) >= _MOST_SLICES:
-        raise InputError(f"the frames of {name} span {int(ranks.max()) + 1} slices: a position is wrong")
+    _require_sane(int(ranks.max()) + 1, len(unique), ds, name)
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = orientation[:3] * spacing[1], orientation[3:] * spacing[0]
     affine[:3, 2], affine[:3, 3] = step, positions[first]
@@ -61,6 +65,23 @@ def seg_grid(ds: Any, frames: tuple[SegFrame, ...], name: str) -> tuple[Grid, ND
         slice_thickness=thickness,
     )
     return grid, ranks
+
+
+def _require_sane(slices: int, used: int, ds: Any, name: str) -> None:
+    """A wrong position would claim memory for slices that nobody segmented."""
+    if slices > _MOST_SLICES + _MOST_PER_FRAME * used:
+        raise InputError(f"the frames of {name} span {slices} slices and show {used}: a position is wrong")
+    if slices * int(ds.Rows) * int(ds.Columns) > _MOST_VOXELS:
+        raise InputError(f"{name} spans {slices} slices of {ds.Rows} × {ds.Columns}; no scan is that large")
+
+
+def _without_place(ds: Any, frames: tuple[SegFrame, ...], name: str) -> tuple[Grid, NDArray[np.intp]]:
+    """The mask of a projection: one picture, measured in pixels."""
+    segments = [frame.segment for frame in frames]
+    if len(set(segments)) < len(segments):
+        raise InputError(f"the frames of {name} do not say where in the patient they lie")
+    grid = Grid((int(ds.Columns), int(ds.Rows), 1), np.diag([-1.0, -1.0, 1.0, 1.0]), unit="px")
+    return grid, np.zeros(len(frames), dtype=np.intp)
 
 
 def _measures(ds: Any, name: str) -> tuple[tuple[float, ...], float | None, float | None]:

@@ -15,7 +15,7 @@ from medseg.io.dicom.seg_frames import SegFrame, frame_pixels, read_seg_frames, 
 from medseg.io.dicom.seg_grid import seg_grid
 from medseg.io.dicom.seg_table import described_segments
 
-__all__ = ["read_seg", "seg_of"]
+__all__ = ["read_dataset", "read_seg", "seg_of"]
 
 #: Probabilities are kept up to this size; beyond, only the labels are.
 _MOST_PROBABILITY_BYTES = 2 << 30
@@ -33,7 +33,7 @@ def read_seg(path: Path) -> Segmentation:
     InputError
         In one line, if the file is damaged, claims more frames than it holds, or its frames form no stack.
     """
-    return seg_of(_dataset(path), path.name)
+    return seg_of(read_dataset(path), path.name)
 
 
 def seg_of(ds: Any, name: str) -> Segmentation:
@@ -43,7 +43,7 @@ def seg_of(ds: Any, name: str) -> Segmentation:
         frames = read_seg_frames(ds, name)
         grid, places = seg_grid(ds, frames, name)
         return _segmentation(ds, frames, places, grid)
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{name} is a damaged SEG: {error}") from error
@@ -121,7 +121,14 @@ def _placed(
         yield int(place), frame, pixels
 
 
-def _dataset(path: Path) -> Any:
+def read_dataset(path: Path) -> Any:
+    """A DICOM file's dataset.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 

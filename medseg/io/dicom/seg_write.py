@@ -22,23 +22,33 @@ from medseg.io.dicom.derived import (
 )
 from medseg.io.dicom.fit import fit_sources
 from medseg.io.dicom.origin import Origin, on_origin
-from medseg.io.dicom.segments import SIDES, Segment, segments_of
+from medseg.io.dicom.segments import SIDES, Segment, dicom_name, segments_of
 
 __all__ = ["SegKind", "SegOptions", "make_seg"]
 
 SegKind: TypeAlias = Literal["BINARY", "FRACTIONAL", "LABELMAP"]
 _NUMBERS: dict[str, int] = {"BINARY": 1, "FRACTIONAL": 2, "LABELMAP": 3}
+#: Series of lesions come after the others.
+_LESIONS = 4
 #: A probability is stored in this many steps; below half a step it is 0.
 _STEPS = 255
 
 
 @dataclass(frozen=True, slots=True)
 class SegOptions:
-    """How a SEG is written: its kind, whose review it states, and its UIDs."""
+    """How a SEG is written: its kind, whose review it states, its UIDs, and what it holds (`lesions`, or all)."""
 
     kind: SegKind = "BINARY"
     review: Review = field(default_factory=Review)
     uids: Uids = field(default_factory=Uids)
+    content: Literal["structures", "lesions"] = "structures"
+
+    @property
+    def series(self) -> tuple[str, int]:
+        """(role of its UIDs, series number)."""
+        lesions = self.content == "lesions"
+        role = f"SEG {self.kind} of lesions" if lesions else f"SEG {self.kind}"
+        return role, SERIES_NUMBER + _NUMBERS[self.kind] + _LESIONS * lesions
 
 
 def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | None = None) -> Any:
@@ -61,6 +71,7 @@ def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | N
     pixels = _pixels(segmentation, origin, segments, options.kind)
     if not pixels.any():
         raise InputError("the mask is empty, and a SEG needs at least one voxel")
+    role, number = options.series
     with warnings.catch_warnings():
         # It warns of person names and times that real headers hold; they are the source's, not ours.
         warnings.simplefilter("ignore")
@@ -71,9 +82,9 @@ def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | N
             segment_descriptions=[
                 _description(item, segmentation.made_by, options.uids) for item in segments
             ],
-            series_instance_uid=options.uids.make(f"series SEG {options.kind}"),
-            series_number=SERIES_NUMBER + _NUMBERS[options.kind],
-            sop_instance_uid=options.uids.make(f"object SEG {options.kind}"),
+            series_instance_uid=options.uids.make(f"series {role}"),
+            series_number=number,
+            sop_instance_uid=options.uids.make(f"object {role}"),
             instance_number=1,
             manufacturer=MANUFACTURER,
             manufacturer_model_name=MODEL_NAME,
@@ -138,7 +149,7 @@ def _description(segment: Segment, made_by: Provenance, uids: Uids) -> Any:
     by_hand = made_by.segmenter == "given mask"
     return SegmentDescription(
         segment_number=segment.number,
-        segment_label=segment.name[:64],
+        segment_label=dicom_name(segment.name),
         segmented_property_category=_code(segment.category),
         segmented_property_type=_code(segment.type),
         algorithm_type="MANUAL" if by_hand else "SEMIAUTOMATIC" if made_by.edits else "AUTOMATIC",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from medseg.domain import Code, Label, LabelTable, Region
 from medseg.domain.labels import Color, Side, distinct_color
 
-__all__ = ["ANATOMICAL_STRUCTURE", "SIDES", "TISSUE", "Segment", "segments_of"]
+__all__ = ["ANATOMICAL_STRUCTURE", "SIDES", "TISSUE", "Segment", "dicom_name", "segments_of"]
 
 #: Category and type of a structure whose table names none (CID 7150, CID 7151).
 ANATOMICAL_STRUCTURE = Code("91723000", "Anatomical Structure")
@@ -55,3 +55,12 @@ def segments_of(table: LabelTable) -> tuple[Segment, ...]:
         for number, item in enumerate(structures, start=1)
     ]
     return tuple(found)
+
+
+def dicom_name(name: str) -> str:
+    r"""A name as DICOM's LO holds it: 64 characters, no backslash, single spaces.
+
+    >>> dicom_name("GTV\\1  boost")
+    'GTV/1 boost'
+    """
+    return " ".join(name.replace("\\", "/").split())[:64].strip()

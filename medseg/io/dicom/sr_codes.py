@@ -5,7 +5,7 @@ from typing import Any
 from medseg.domain import Code, Quantity
 from medseg.domain.quantity import UCUM_TO_DICOM
 
-__all__ = ["IMAGING", "concept", "quantity_code", "unit_code"]
+__all__ = ["IMAGING", "concept", "own_scheme", "quantity_code", "unit_code"]
 
 #: What was done, where no more is known than that there are images.
 IMAGING = Code("363679005", "Imaging procedure")
@@ -37,6 +37,17 @@ def unit_code(unit: str) -> tuple[Code, float]:
     """(UCUM code, factor to multiply by): ml is written as cm3, everything else as it is."""
     name, factor = UCUM_TO_DICOM.get(unit, (unit, 1.0))
     return Code(name, "no units" if name == "1" else name, "UCUM"), factor
+
+
+def own_scheme() -> Any:
+    """What the scheme of our own codes is, as an object that uses them must say."""
+    from pydicom.dataset import Dataset
+
+    found = Dataset()
+    found.CodingSchemeDesignator = LOCAL
+    found.CodingSchemeName = "Quantities of medseg, by their names in its JSON"
+    found.CodingSchemeResponsibleOrganization = "medseg"
+    return found
 
 
 def concept(code: Code) -> Any:

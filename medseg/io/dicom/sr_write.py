@@ -21,7 +21,7 @@ from medseg.io.dicom.derived import (
 )
 from medseg.io.dicom.fit import fit_sources
 from medseg.io.dicom.origin import Origin
-from medseg.io.dicom.sr_codes import IMAGING, concept, quantity_code, unit_code
+from medseg.io.dicom.sr_codes import IMAGING, concept, own_scheme, quantity_code, unit_code
 from medseg.io.dicom.sr_values import add_comment, clear_missing
 
 __all__ = ["SrInput", "make_sr"]
@@ -96,6 +96,7 @@ def make_sr(record: Record, refers: SrInput) -> Any:
 
 def _state_review(sr: Any, record: Record) -> None:
     sr.ManufacturerModelName, sr.SoftwareVersions, sr.DeviceSerialNumber = MODEL_NAME, __version__, "0"
+    sr.CodingSchemeIdentificationSequence = [own_scheme()]
     sr.CompletionFlagDescription = research_title(record.review, "not a medical device")
     signed_at = record.review.signed_at
     if "VerifyingObserverSequence" in sr and signed_at:

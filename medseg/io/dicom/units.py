@@ -1,4 +1,4 @@
-"""What the values of a series mean: the gate for HU, and the unit of a PET."""
+"""What the values of a series mean: the gate for HU."""
 
 from medseg.io.dicom.headers import Header
 
@@ -26,19 +26,12 @@ _NOT_HU = (
 
 
 def value_unit(header: Header) -> str:
-    """UCUM unit of the rescaled values.
+    """UCUM unit of the rescaled values of anything but PET, whose unit `read_pet` finds.
 
     HU (`[hnsf'U]`) only for CT with RescaleType HU, or with none on an original or plainly derived image
-    that states a rescale; not for cone beam, spectral maps and localizers. PET: GML with SUVType BW or
-    none is `g/ml{SUVbw}`, BQML is `Bq/ml`. All else is arbitrary.
+    that states a rescale; not for cone beam, spectral maps and localizers. All else is arbitrary.
     """
-    if header.modality == "CT":
-        return "[hnsf'U]" if _is_hu(header) else _ARBITRARY
-    if header.modality == "PT":
-        if header.pet_units == "GML" and header.suv_type in (None, "BW"):
-            return "g/ml{SUVbw}"
-        return "Bq/ml" if header.pet_units == "BQML" else _ARBITRARY
-    return _ARBITRARY
+    return "[hnsf'U]" if header.modality == "CT" and _is_hu(header) else _ARBITRARY
 
 
 def _is_hu(header: Header) -> bool:

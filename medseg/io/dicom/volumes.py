@@ -13,10 +13,15 @@ from medseg.domain.values import as_details
 from medseg.geometry import flip_affine
 from medseg.geometry.slices import StackVerdict, judge_slices
 from medseg.io.dicom.headers import Frame, Header
+from medseg.io.dicom.pet import PetReading, read_pet
 from medseg.io.dicom.split import Part, split_stacks, split_volumes
 from medseg.io.dicom.units import value_unit
 
-__all__ = ["judge", "lps_affine", "series_sources"]
+__all__ = ["SIDEWAYS", "judge", "lps_affine", "series_sources", "stack_grid"]
+
+#: Code of the Finding on slices off a straight line, which no resampling repairs.
+SIDEWAYS = "dicom.sideways"
+_REGULAR = (Verdict.UNIFORM, Verdict.SHEARED)
 
 
 def series_sources(path: Path, headers: Sequence[Header]) -> list[Source]:
@@ -59,15 +64,17 @@ def lps_affine(first: Frame, step: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _source(path: Path, by_file: dict[str, Header], part: Part) -> Source:
     header = by_file[part.frames[0].file]
+    values = _values(by_file, header)
     plain = Source(
         uri=str(path),
         format="dicom",
         modality=header.modality or None,
-        value_unit=value_unit(header),
+        value_unit=values.unit,
         series_uid=header.series,
         volume=part.name,
         description=_description(header, part),
-        details=header.details,
+        details=(*header.details, *values.details),
+        findings=values.findings,
         instances=tuple(Instance(frame.sop_uid, frame.file, frame.number) for frame in part.frames),
     )
     if header.px or any(None in (frame.position, frame.orientation, frame.spacing) for frame in part.frames):
@@ -76,16 +83,21 @@ def _source(path: Path, by_file: dict[str, Header], part: Part) -> Source:
     ordered = [part.frames[index] for index in found.order]
     return replace(
         plain,
-        grid=_grid(header, ordered[0], found),
+        grid=stack_grid(header, ordered[0], found) if found.verdict in _REGULAR else None,
         verdict=found.verdict,
-        findings=_findings(found),
+        findings=(*_findings(found), *values.findings),
         instances=tuple(Instance(frame.sop_uid, frame.file, frame.number) for frame in ordered),
     )
 
 
-def _grid(header: Header, first: Frame, found: StackVerdict) -> Grid | None:
-    if found.verdict not in (Verdict.UNIFORM, Verdict.SHEARED):
-        return None
+def _values(by_file: dict[str, Header], header: Header) -> PetReading:
+    """Unit of a volume's values and, of a PET, its inputs and what to say of them."""
+    series = [other.pet for other in by_file.values() if other.pet is not None]
+    return read_pet(series) if header.pet else PetReading(value_unit(header), (), ())
+
+
+def stack_grid(header: Header, first: Frame, found: StackVerdict) -> Grid:
+    """Grid with the slices' own first position and step: right as it stands for regular stacks alone."""
     step = found.step
     if len(found.order) == 1:
         orientation = np.array(first.orientation)
@@ -100,18 +112,20 @@ def _grid(header: Header, first: Frame, found: StackVerdict) -> Grid | None:
 
 
 def _findings(found: StackVerdict) -> tuple[Finding, ...]:
-    count, step = len(found.order), float(np.linalg.norm(found.step))
+    if found.verdict is Verdict.GAP:
+        return (_gap(found),)
+    if found.sideways_mm:
+        text = (
+            f"Slices lie up to {found.sideways_mm:.4g} mm beside the straight line of their stack, so they form "
+            "no volume, and resampling can't repair it."
+        )
+        return (Finding(SIDEWAYS, "error", text, as_details(sideways_mm=found.sideways_mm)),)
     if found.verdict is Verdict.SHEARED:
         text = (
             f"The slices are tilted by {found.tilt_degrees:.1f}° against their stack (gantry tilt), known from "
             "their positions: volumes are right, shapes and diameters need resampling."
         )
         return (Finding("dicom.sheared", "warning", text, as_details(tilt_degrees=found.tilt_degrees)),)
-    if found.verdict is Verdict.GAP:
-        missing = "1 slice is" if found.missing == 1 else f"{found.missing} slices are"
-        wanted = count + found.missing
-        text = f"{missing} missing: {count} slices were found where steps of {step:.4g} mm want {wanted}."
-        return (Finding("dicom.gap", "warning", text, as_details(missing=found.missing, step_mm=step)),)
     if found.verdict is Verdict.VARIABLE:
         steps = np.diff(found.offsets)
         text = f"The slices are {steps.min():.4g} to {steps.max():.4g} mm apart."
@@ -123,6 +137,18 @@ def _findings(found: StackVerdict) -> tuple[Finding, ...]:
     return ()
 
 
+def _gap(found: StackVerdict) -> Finding:
+    step = float(np.linalg.norm(found.step)) * float(np.cos(np.radians(found.tilt_degrees)))
+    missing = "1 slice is" if found.missing == 1 else f"{found.missing} slices are"
+    wanted = len(found.order) + found.missing
+    text = (
+        f"{missing} missing: {len(found.order)} slices were found where steps of {step:.4g} mm want {wanted}"
+    )
+    tilted = f"; they are tilted by {found.tilt_degrees:.1f}°" if found.tilt_degrees else ""
+    details = as_details(missing=found.missing, step_mm=step, tilt_degrees=found.tilt_degrees)
+    return Finding("dicom.gap", "warning", f"{text}{tilted}.", details)
+
+
 def _without_place(plain: Source, header: Header, part: Part) -> Source:
     """An image without a physical size, or frames that can't be stacked."""
     if len(part.frames) > 1:
@@ -132,14 +158,14 @@ def _without_place(plain: Source, header: Header, part: Part) -> Source:
             f"{len(part.frames)} frames of this series state no position or size in the patient, "
             "so they form no volume.",
         )
-        return replace(plain, verdict=Verdict.NOT_A_VOLUME, findings=(finding,))
+        return replace(plain, verdict=Verdict.NOT_A_VOLUME, findings=(finding, *plain.findings))
     finding = Finding(
         "dicom.no_size",
         "warning",
         "The image states no size in the patient (at most that of the detector), so it is measured in pixels.",
     )
     grid = Grid((header.columns, header.rows, 1), np.diag([-1.0, -1.0, 1.0, 1.0]), unit="px")
-    return replace(plain, grid=grid, findings=(finding,))
+    return replace(plain, grid=grid, findings=(finding, *plain.findings))
 
 
 def _mixed(path: Path, header: Header, stacks: Sequence[Part]) -> Source:

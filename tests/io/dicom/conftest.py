@@ -35,12 +35,55 @@ def synthetic_slice(position: Iterable[float], values: np.ndarray, **tags: Any) 
     ds.HighBit, ds.PixelRepresentation = 15, 1
     ds.RescaleSlope, ds.RescaleIntercept, ds.RescaleType = 1, -1000, "HU"
     ds.PixelData = values.astype(np.int16).tobytes()
+    for element, value in tags.pop("philips", {}).items():
+        block = ds.private_block(0x7053, "Philips PET Private Group", create=True)
+        block.add_new(element, "DS", value)
     for name, value in tags.items():
         if value is None:
             delattr(ds, name)
         else:
             setattr(ds, name, value)
     return ds
+
+
+def _pet_tags(**changes: Any) -> dict[str, Any]:
+    """Tags of a synthetic BQML PET of 70 kg and 350 MBq of F-18, injected 3600 s before it; None leaves out."""
+    drug = {
+        "RadionuclideTotalDose": "350000000",
+        "RadionuclideHalfLife": "6586.2",
+        "RadiopharmaceuticalStartDateTime": "20240305110000",
+        "RadiopharmaceuticalStartTime": "110000",
+    }
+    tags: dict[str, Any] = {
+        "Modality": "PT",
+        "Units": "BQML",
+        "RescaleType": None,
+        "RescaleIntercept": 0,
+        "CorrectedImage": ["DECY", "ATTN", "SCAT"],
+        "DecayCorrection": "START",
+        "PatientWeight": "70",
+        "SeriesDate": "20240305",
+        "SeriesTime": "120000",
+        "AcquisitionDate": "20240305",
+        "AcquisitionTime": "120000",
+    }
+    philips = changes.pop("philips", {})
+    for name, value in changes.items():
+        (drug if name in drug else tags)[name] = value
+    item = Dataset()
+    for name, value in drug.items():
+        if value is not None:
+            setattr(item, name, value)
+    tags.setdefault("RadiopharmaceuticalInformationSequence", [item])
+    left_out = ("RescaleType",)
+    found = {name: value for name, value in tags.items() if value is not None or name in left_out}
+    return found | ({"philips": philips} if philips else {})
+
+
+@pytest.fixture
+def pet_tags() -> Callable[..., dict[str, Any]]:
+    """Maker of the tags of a synthetic PET series; keywords change single ones."""
+    return _pet_tags
 
 
 @pytest.fixture

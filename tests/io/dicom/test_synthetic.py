@@ -114,7 +114,9 @@ def test_padding_is_outside(series: Make) -> None:
         ({"SeriesDescription": "CBCT head"}, "[arb'U]"),
         ({"Modality": "MR"}, "[arb'U]"),
         ({"Modality": "PT", "Units": "BQML"}, "Bq/ml"),
-        ({"Modality": "PT", "Units": "GML", "SUVType": "LBM"}, "[arb'U]"),
+        ({"Modality": "PT", "Units": "GML", "SUVType": "LBM"}, "g/ml{SUVlbm}"),
+        ({"Modality": "PT", "Units": "GML", "SUVType": "BSA"}, "[arb'U]"),
+        ({"Modality": "PT", "Units": "PROPCPS"}, "[arb'U]"),
     ],
 )
 def test_units(tags: dict[str, object], unit: str, series: Make) -> None:

@@ -1,0 +1,189 @@
+"""Options of `medseg measure` for lesions, PET and tissue: their wording, and the plan they make."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medseg.errors import ConfigError
+
+if TYPE_CHECKING:
+    from medseg.measuring.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
+
+_LESIONS, _PET, _TISSUE = "Lesions", "PET", "CT tissue"
+
+Lesions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lesions",
+        metavar="NAME",
+        help="Split this label or region into lesions ('all': every label); repeat for more.",
+        rich_help_panel=_LESIONS,
+    ),
+]
+Rule = Annotated[
+    str | None,
+    typer.Option(
+        help="Size criterion: recist-1.1, recist-1.1-node, rano-2010, rano-bm.", rich_help_panel=_LESIONS
+    ),
+]
+Connectivity = Annotated[
+    int,
+    typer.Option(
+        help="Voxels of one lesion share a face (6), edge (18) or corner (26).", rich_help_panel=_LESIONS
+    ),
+]
+MinimumSize = Annotated[
+    float,
+    typer.Option("--min-lesion-mm3", help="Smaller components are no lesions.", rich_help_panel=_LESIONS),
+]
+Split = Annotated[
+    float | None,
+    typer.Option(
+        "--split-mm",
+        help="Split touching lesions at necks at least this much thinner.",
+        rich_help_panel=_LESIONS,
+    ),
+]
+Delineations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pet",
+        metavar="NAME",
+        help="Measure the PET channel by this delineation: given, fixed-2.5, fixed-4.0, 41%, 50%, percist; repeat.",
+        rich_help_panel=_PET,
+    ),
+]
+PetChannel = Annotated[
+    str | None, typer.Option(help="Name of the PET channel, if it is not the only one.", rich_help_panel=_PET)
+]
+Liver = Annotated[str | None, typer.Option(help="Label of the liver, for percist.", rich_help_panel=_PET)]
+Aorta = Annotated[
+    str | None,
+    typer.Option(help="Label of the aorta, for percist with a diseased liver.", rich_help_panel=_PET),
+]
+Sex = Annotated[str | None, typer.Option(help="male or female, for lean body mass.", rich_help_panel=_PET)]
+LeanMass = Annotated[
+    str, typer.Option(help="Lean body mass by janmahasatian or james.", rich_help_panel=_PET)
+]
+Height = Annotated[
+    float | None, typer.Option("--height-m", help="Body height in m: lean body mass, tissue indexes.")
+]
+Weight = Annotated[
+    float | None, typer.Option("--weight-kg", help="Body weight in kg: lean body mass, body surface.")
+]
+Tissue = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Look for CT tissue by ranges inside this label or region.",
+        rich_help_panel=_TISSUE,
+    ),
+]
+Presets = Annotated[
+    list[str] | None,
+    typer.Option("--preset", help="Which tissues; default all that suit; repeat.", rich_help_panel=_TISSUE),
+]
+Levels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--level",
+        help="A label (its middle slice) or k=57; two give the slab between them. Never guessed.",
+        rich_help_panel=_TISSUE,
+    ),
+]
+CtChannel = Annotated[
+    str | None,
+    typer.Option(help="Name of the CT channel, if it is not the only one.", rich_help_panel=_TISSUE),
+]
+Values = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--values",
+        metavar="[CHANNEL=]KIND",
+        help="What the values are where the file does not say (NIfTI): HU, SUVbw, MR.",
+    ),
+]
+
+
+def value_kinds(items: list[str] | None) -> dict[str, str]:
+    """Channel → kind of values; `*` stands for the only channel."""
+    found = {}
+    for item in items or []:
+        name, sign, kind = item.rpartition("=")
+        found[name if sign else "*"] = kind
+    return found
+
+
+def lesion_plan(
+    names: list[str] | None, *, rule: str | None, connectivity: int, minimum: float, split: float | None
+) -> "LesionPlan | None":
+    """Plan of lesions, or None when none were asked for."""
+    from typing import get_args
+
+    from medseg.measuring.plan import LesionPlan, RuleSet
+
+    if not names:
+        if rule is not None or split is not None or minimum:
+            raise ConfigError("options for lesions need --lesions NAME (or --lesions all)")
+        return None
+    if rule is not None and rule not in get_args(RuleSet):
+        raise ConfigError(f"--rule is one of {', '.join(get_args(RuleSet))}; not {rule!r}")
+    chosen = () if names == ["all"] else tuple(names)
+    return LesionPlan(chosen, connectivity, minimum, split, rule)  # type: ignore[arg-type]
+
+
+def pet_plan(
+    delineations: list[str] | None,
+    channel: str | None,
+    *,
+    references: tuple[str | None, str | None],
+    body: tuple[str | None, float | None, float | None],
+    lean_mass: str,
+) -> "PetPlan | None":
+    """Plan of the PET channel; `references` are liver and aorta, `body` is sex, height, weight."""
+    from medseg.measuring.plan import PetPlan
+
+    if not delineations:
+        return None
+    sex, height_m, weight_kg = body
+    if sex not in (None, "male", "female"):
+        raise ConfigError(f"--sex is male or female, not {sex!r}")
+    if lean_mass not in ("janmahasatian", "james"):
+        raise ConfigError(f"--lean-mass is janmahasatian or james, not {lean_mass!r}")
+    return PetPlan(
+        channel or "",
+        tuple(delineations),
+        liver=references[0],
+        aorta=references[1],
+        sex=sex,  # type: ignore[arg-type]
+        height_m=height_m,
+        weight_kg=weight_kg,
+        lean_mass=lean_mass,  # type: ignore[arg-type]
+    )
+
+
+def tissue_plan(
+    compartment: str | None,
+    channel: str | None,
+    *,
+    presets: list[str] | None,
+    levels: list[str] | None,
+    body: tuple[float | None, float | None],
+) -> "TissuePlan | None":
+    """Plan of CT tissue; `body` is height and weight."""
+    from medseg.measuring.plan import TissuePlan
+
+    if compartment is None:
+        if presets or levels:
+            raise ConfigError("options for tissue need --tissue NAME, the label or region to look inside")
+        return None
+    return TissuePlan(channel or "", compartment, tuple(presets or ()), tuple(levels or ()), *body)
+
+
+def make_plan(
+    lesions: "LesionPlan | None", pet: "PetPlan | None", tissue: "TissuePlan | None"
+) -> "MeasurePlan":
+    """The three parts as one value."""
+    from medseg.measuring.plan import MeasurePlan
+
+    return MeasurePlan(lesions, pet, tissue)

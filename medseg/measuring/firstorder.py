@@ -1,0 +1,213 @@
+"""First-order statistics of a set of values: each a number, or the sentence why there is none."""
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Quantity
+
+__all__ = ["BIN_WIDTH", "FIRST_ORDER", "METHODS", "Answer", "first_order"]
+
+Answer: TypeAlias = float | str
+
+#: Width of a bin of entropy and uniformity, as in PyRadiomics' plain settings.
+BIN_WIDTH = 25.0
+#: Values turned into float64 in one go.
+_BLOCK = 1 << 20
+
+#: Every statistic with its definition and source, in the order they are reported.
+METHODS: dict[Quantity, str] = {
+    Quantity.MEAN: "arithmetic mean, IBSI Q4LE",
+    Quantity.SD: "standard deviation, ddof 0: square root of IBSI ECT3",
+    Quantity.VARIANCE: "mean squared deviation from the mean, ddof 0, IBSI ECT3",
+    Quantity.MINIMUM: "smallest value, IBSI 1GSF",
+    Quantity.P10: "linear interpolation between order statistics, IBSI QG58",
+    Quantity.P25: "linear interpolation between order statistics",
+    Quantity.MEDIAN: "middle value, linear interpolation between order statistics, IBSI Y12H",
+    Quantity.P75: "linear interpolation between order statistics",
+    Quantity.P90: "linear interpolation between order statistics, IBSI 8DWT",
+    Quantity.MAXIMUM: "largest value, IBSI 84IY",
+    Quantity.RANGE: "maximum − minimum, IBSI 2OJQ",
+    Quantity.INTERQUARTILE_RANGE: "75th − 25th percentile, IBSI SALO",
+    Quantity.SKEWNESS: "third central moment / variance^1.5, population moments, IBSI KE2A",
+    Quantity.EXCESS_KURTOSIS: "fourth central moment / variance² − 3, population moments, IBSI IPH6",
+    Quantity.KURTOSIS: "fourth central moment / variance², PyRadiomics Kurtosis (IBSI IPH6 + 3)",
+    Quantity.MEAN_DEVIATION: "mean distance from the mean, IBSI 4FUA",
+    Quantity.ROBUST_MEAN_DEVIATION: "mean distance from the mean, both of values from P10 to P90, IBSI 1128",
+    Quantity.MEDIAN_DEVIATION: "mean distance from the median, IBSI N72L",
+    Quantity.VARIATION_COEFFICIENT: "SD / mean, IBSI 7TET",
+    Quantity.QUARTILE_DISPERSION: "(P75 − P25) / (P75 + P25), IBSI 9S40",
+    Quantity.ENERGY: "sum of squared values, IBSI N8CA",
+    Quantity.ROOT_MEAN_SQUARE: "square root of the mean squared value, IBSI 5ZWQ",
+    Quantity.ENTROPY: "−Σ p log2 p over bins of width {width:g} with edges at its multiples (PyRadiomics), IBSI TLU2",
+    Quantity.UNIFORMITY: "Σ p² over bins of width {width:g} with edges at its multiples (PyRadiomics), IBSI BJ5W",
+}
+FIRST_ORDER: tuple[Quantity, ...] = tuple(METHODS)
+
+_PERCENTILES = {
+    Quantity.P10: 10,
+    Quantity.P25: 25,
+    Quantity.MEDIAN: 50,
+    Quantity.P75: 75,
+    Quantity.P90: 90,
+}
+
+
+def first_order(
+    values: NDArray[Any], *, bin_width: float = BIN_WIDTH, shift: float = 0.0
+) -> dict[Quantity, Answer]:
+    """Every first-order statistic of a set of values.
+
+    Parameters
+    ----------
+    values
+        (N,) finite numbers, N at least 1, in the image's unit; the array is sorted in place where it is
+        writeable and contiguous, else copied.
+    bin_width
+        Width of the bins of entropy and uniformity, in the image's unit; edges lie at its multiples.
+    shift
+        Added to the values of energy and root mean square (PyRadiomics' voxelArrayShift).
+
+    Returns
+    -------
+    dict
+        In the order of `FIRST_ORDER`: a number, or why there is none (a constant has no skewness, a mean of 0
+        no coefficient of variation, values within one bin no entropy). In the image's unit; variance and
+        energy in its square; ratios, entropy and uniformity without.
+
+    Notes
+    -----
+    Definitions of the IBSI reference manual (Zwanenburg et al. 2016, arXiv 1612.07003) with population moments;
+    percentiles by linear interpolation, as in PyRadiomics. Sums in float64, a block at a time.
+
+    Raises
+    ------
+    ValueError
+        If there are no values or the width is not positive.
+
+    Examples
+    --------
+    >>> found = first_order(np.array([1.0, 2.0, 3.0, 4.0]))
+    >>> found[Quantity.MEAN], found[Quantity.VARIANCE], found[Quantity.MEDIAN], found[Quantity.ENERGY]
+    (2.5, 1.25, 2.5, 30.0)
+    """
+    if values.size == 0 or not bin_width > 0:
+        raise ValueError(f"needs values and a positive bin width, not {values.size} values and {bin_width}")
+    values = _sorted(values)
+    found: dict[Quantity, Answer] = {}
+    found |= _order_statistics(values)
+    found |= _moments(values)
+    found |= _deviations(values, found)
+    found |= _energies(values, shift)
+    found |= _histogram(values, bin_width)
+    return {quantity: found[quantity] for quantity in FIRST_ORDER}
+
+
+def _sorted(values: NDArray[Any]) -> NDArray[Any]:
+    if not values.flags.writeable or not values.flags.c_contiguous:
+        values = values.copy()
+    values.sort()
+    return values
+
+
+def _blocks(values: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
+    for start in range(0, values.size, _BLOCK):
+        yield values[start : start + _BLOCK].astype(np.float64)
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return sum(float(block.sum()) for block in _blocks(values)) / values.size
+
+
+def _percentile(values: NDArray[Any], percent: float) -> float:
+    place = (values.size - 1) * percent / 100
+    low = int(place)
+    first, second = float(values[low]), float(values[min(low + 1, values.size - 1)])
+    return first + (second - first) * (place - low)
+
+
+def _order_statistics(values: NDArray[Any]) -> dict[Quantity, Answer]:
+    cuts = {quantity: _percentile(values, percent) for quantity, percent in _PERCENTILES.items()}
+    low, high = float(values[0]), float(values[-1])
+    quartiles = cuts[Quantity.P25], cuts[Quantity.P75]
+    total = quartiles[0] + quartiles[1]
+    dispersion: Answer = "the quartiles add up to 0, so their ratio has no value"
+    if total:
+        dispersion = (quartiles[1] - quartiles[0]) / total
+    return {
+        **cuts,
+        Quantity.MINIMUM: low,
+        Quantity.MAXIMUM: high,
+        Quantity.RANGE: high - low,
+        Quantity.INTERQUARTILE_RANGE: quartiles[1] - quartiles[0],
+        Quantity.QUARTILE_DISPERSION: dispersion,
+    }
+
+
+def _moments(values: NDArray[Any]) -> dict[Quantity, Answer]:
+    mean = _mean(values)
+    second = third = fourth = 0.0
+    if values[0] != values[-1]:  # a constant's deviations are rounding alone
+        for block in _blocks(values):
+            away = block - mean
+            square = away * away
+            second += float(square.sum())
+            third += float((square * away).sum())
+            fourth += float((square * square).sum())
+    variance = second / values.size
+    sd = variance**0.5
+    same = "all values are equal, so their distribution has no form"
+    form: dict[Quantity, Answer] = dict.fromkeys(
+        (Quantity.SKEWNESS, Quantity.KURTOSIS, Quantity.EXCESS_KURTOSIS), same
+    )
+    if variance > 0:
+        kurtosis = fourth / values.size / variance**2
+        form = {
+            Quantity.SKEWNESS: third / values.size / variance**1.5,
+            Quantity.KURTOSIS: kurtosis,
+            Quantity.EXCESS_KURTOSIS: kurtosis - 3,
+        }
+    variation: Answer = sd / mean if mean else "the mean is 0, so the ratio to it has no value"
+    return {
+        Quantity.MEAN: mean,
+        Quantity.SD: sd,
+        Quantity.VARIANCE: variance,
+        Quantity.VARIATION_COEFFICIENT: variation,
+        **form,
+    }
+
+
+def _deviations(values: NDArray[Any], found: dict[Quantity, Answer]) -> dict[Quantity, Answer]:
+    low, high = (float(found[quantity]) for quantity in (Quantity.P10, Quantity.P90))
+    # Sorted, so the values from the 10th to the 90th percentile lie side by side.
+    inner = values[np.searchsorted(values, low, "left") : np.searchsorted(values, high, "right")]
+    robust: Answer = "no value lies between the 10th and the 90th percentile"
+    if inner.size:
+        robust = _mean_distance(inner, _mean(inner))
+    return {
+        Quantity.MEAN_DEVIATION: _mean_distance(values, float(found[Quantity.MEAN])),
+        Quantity.ROBUST_MEAN_DEVIATION: robust,
+        Quantity.MEDIAN_DEVIATION: _mean_distance(values, float(found[Quantity.MEDIAN])),
+    }
+
+
+def _mean_distance(values: NDArray[Any], centre: float) -> float:
+    return sum(float(np.abs(block - centre).sum()) for block in _blocks(values)) / values.size
+
+
+def _energies(values: NDArray[Any], shift: float) -> dict[Quantity, Answer]:
+    energy = sum(float(((block + shift) ** 2).sum()) for block in _blocks(values))
+    return {Quantity.ENERGY: energy, Quantity.ROOT_MEAN_SQUARE: (energy / values.size) ** 0.5}
+
+
+def _histogram(values: NDArray[Any], width: float) -> dict[Quantity, Answer]:
+    bins = np.concatenate([np.floor(block / width) for block in _blocks(values)])
+    _, counts = np.unique_counts(bins)
+    both = (Quantity.ENTROPY, Quantity.UNIFORMITY)
+    if counts.size < 2:
+        why = f"all values lie in one bin of width {width:g}, so the histogram says nothing"
+        return dict.fromkeys(both, why)
+    share = counts / values.size
+    return dict(zip(both, (float(-(share * np.log2(share)).sum()), float((share**2).sum())), strict=True))

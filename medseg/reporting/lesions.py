@@ -1,0 +1,142 @@
+"""Lesions in words: a sentence, a few lines for page one, captions. Size alone, never a judgement."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medseg.domain import Grid, Measurement, Quantity, Record, Status
+from medseg.reporting.index import Lesion, lesions_of
+from medseg.reporting.numbers import number_text, unit_text, value_text
+
+__all__ = [
+    "LINES",
+    "LesionLine",
+    "criterion_word",
+    "lesion_lines",
+    "lesion_sentences",
+    "lesion_words",
+    "rule_name",
+]
+
+_RULE = re.compile(r"RECIST 1\.1(?:,? lymph node)?|RANO 2010|RANO-BM")
+#: Lesions on page one, by size.
+LINES = 5
+_AXES = (Quantity.LONGEST_DIAMETER, Quantity.SHORT_DIAMETER)
+
+
+@dataclass(frozen=True, slots=True)
+class LesionLine:
+    """One lesion on page one: its number, sizes as text, and what the size criterion says."""
+
+    name: str
+    number: int
+    size: str
+    axes: str
+    plane: str
+    criterion: str
+    status: Status
+
+
+def lesion_lines(record: Record) -> tuple[LesionLine, ...]:
+    """The largest lesions, at most `LINES`; none without lesions."""
+    grid = record.mask.grid
+    found = sorted(lesions_of(record), key=lambda lesion: -lesion.amount)
+    return tuple(_line(lesion, grid) for lesion in found[:LINES])
+
+
+def lesion_sentences(record: Record) -> tuple[str, ...]:
+    """`Metastasis: 12 lesions, together 34.5 ml (connectivity 26, at least 50 mm³).`, for each structure with some."""
+    counts = [item for item in record.measurements if item.quantity is Quantity.LESION_COUNT]
+    found: dict[str, list[Lesion]] = {}
+    for lesion in lesions_of(record):
+        found.setdefault(lesion.name, []).append(lesion)
+    names = list(dict.fromkeys([*(item.target.name for item in counts), *found]))
+    by_name = {item.target.name: item for item in counts}
+    return tuple(_sentence(name, by_name.get(name), found.get(name, []), record.mask.grid) for name in names)
+
+
+def rule_name(record: Record) -> str:
+    """Name of the rule set behind the size criterion, as its method gives it; "" where none was asked for."""
+    items = (item for item in record.measurements if item.quantity is Quantity.MEETS_SIZE_CRITERION)
+    named = (_RULE.search(item.method) for item in items)
+    return next((found[0] for found in named if found), "")
+
+
+def lesion_words(lesion: Lesion, grid: Grid) -> list[str]:
+    """What a caption says of a lesion, from the Record: volume, axes, size criterion."""
+    line = _line(lesion, grid)
+    met = lesion.find(Quantity.MEETS_SIZE_CRITERION)
+    judged = ""
+    if met is not None:
+        judged = "size criterion not computed" if met.value is None else value_text(met, grid)
+    return [words for words in (line.size, line.axes, judged) if words and words != "–"]
+
+
+def criterion_word(item: Measurement) -> str:
+    """`meets`, `below` or `not computed`, under a head that says of what."""
+    if item.value is None:
+        return "not computed"
+    return "meets" if item.value else "below"
+
+
+def _line(lesion: Lesion, grid: Grid) -> LesionLine:
+    size = lesion.size
+    long, short = (lesion.find(quantity) for quantity in _AXES)
+    axes = "–"
+    if long is not None:
+        axes = "axes not computed" if long.value is None else value_text(long, grid)
+        if long.value is not None and short is not None and short.value is not None:
+            bare = value_text(long, grid).removesuffix(f" {unit_text(long.unit)}")
+            axes = f"{bare} × {value_text(short, grid).removeprefix('≥ ')}"
+    met = lesion.find(Quantity.MEETS_SIZE_CRITERION)
+    criterion = "" if met is None else criterion_word(met)
+    return LesionLine(
+        lesion.name,
+        lesion.number,
+        "–" if size is None else value_text(size, grid),
+        axes,
+        lesion.plane,
+        criterion,
+        _worst(lesion),
+    )
+
+
+def _sentence(name: str, count: Measurement | None, found: Sequence[Lesion], grid: Grid) -> str:
+    how = "" if count is None else _conditions(count.method)
+    if count is not None and count.value is None:
+        return f"{name}: lesions not counted ({(count.reason or '').rstrip('.')})."
+    number = len(found) if count is None or count.value is None else int(count.value)
+    if number == 0:
+        return f"{name}: no lesions{how}."
+    noun = "lesion" if number == 1 else "lesions"
+    together = _together(found, grid)
+    return f"{name}: {number} {noun}{f', together {together}' if together else ''}{how}."
+
+
+def _together(found: Sequence[Lesion], grid: Grid) -> str:
+    sizes = [lesion.size for lesion in found]
+    known = [item for item in sizes if item is not None and item.value is not None]
+    if not known or len(known) < len(sizes) or len({item.unit for item in known}) > 1:
+        return ""
+    step = grid.voxel_volume / 1000 if known[0].unit == "ml" else 1.0
+    least = "at least " if any(item.status is not Status.OK for item in known) else ""
+    total = sum(item.value or 0 for item in known)
+    return f"{least}{number_text(float(total), step)} {unit_text(known[0].unit)}"
+
+
+def _conditions(method: str) -> str:
+    """` (connectivity 26, at least 50 mm³)`, as far as the method says so."""
+    said = []
+    joined = re.search(r"connectivity (\d+)|(\d+)-connected", method)
+    if joined:
+        said.append(f"connectivity {joined[1] or joined[2]}")
+    least = re.search(r"(\d[\d.]*) ?(mm³|mm3|px³|px)", method)
+    if least and float(least[1].rstrip(".")) > 0:
+        said.append(f"at least {float(least[1].rstrip('.')):g} {least[2].replace('mm3', 'mm³')}")
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _worst(lesion: Lesion) -> Status:
+    order = (Status.TRUNCATED_LOWER_BOUND, Status.TRUNCATED_UNRELIABLE)
+    seen = {item.status for item in lesion.judged}
+    return next((status for status in order if status in seen), Status.OK if seen else Status.NOT_COMPUTED)

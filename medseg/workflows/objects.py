@@ -1,0 +1,195 @@
+"""What an export makes of a Record: one function per kind of object, each read again and compared."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from medseg.domain import Label, LabelTable, Quantity, Record, Region, Segmentation, Target
+from medseg.errors import InputError
+from medseg.measuring.plan import LesionPlan
+from medseg.workflows.reading import plan_from_settings
+from medseg.workflows.reopen import as_recorded, reopen_image
+
+if TYPE_CHECKING:
+    from medseg.io.dicom.derived import Uids
+    from medseg.io.dicom.encapsulated import PageOptions
+    from medseg.io.dicom.origin import Origin
+
+__all__ = ["MAKERS", "Made", "Material", "lesions_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A file to be written: its name, its bytes, and of a SEG how many frames it holds."""
+
+    name: str
+    data: bytes
+    frames: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What objects are made from, and those that others refer to."""
+
+    record: Record
+    folder: Path
+    segmentation: Segmentation
+    origin: "Origin"
+    uids: "Uids"
+    seg_kind: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY"
+    kinds: tuple[str, ...] = ()
+    objects: dict[str, Any] = field(default_factory=dict)
+
+
+def _seg(material: Material) -> Iterator[Made]:
+    from medseg.io.dicom.checked import checked_seg
+
+    seg = _seg_object(material)
+    yield Made(
+        "segmentation.dcm", checked_seg(seg, material.segmentation, material.origin), int(seg.NumberOfFrames)
+    )
+    lesions = _lesions_object(material)
+    if lesions is not None:
+        data = checked_seg(lesions, material.objects["lesion mask"], material.origin)
+        yield Made("lesions.dcm", data, int(lesions.NumberOfFrames))
+
+
+def _seg_object(material: Material) -> Any:
+    """The SEG, made once: an SR beside it refers to the same object."""
+    from medseg.io.dicom.seg_write import SegOptions, make_seg
+
+    if "seg" not in material.objects:
+        options = SegOptions(material.seg_kind, material.record.review, material.uids)
+        material.objects["seg"] = make_seg(material.segmentation, material.origin, options)
+    return material.objects["seg"]
+
+
+def _lesions_object(material: Material) -> Any:
+    """The SEG of single lesions, where the Record has any; each a segment by the name that the SR tracks it by."""
+    from medseg.io.dicom.seg_write import SegOptions, make_seg
+
+    if "lesions" not in material.objects:
+        mask = lesions_of(material.record, material.segmentation)
+        options = SegOptions("BINARY", material.record.review, material.uids, content="lesions")
+        material.objects["lesion mask"] = mask
+        material.objects["lesions"] = None if mask is None else make_seg(mask, material.origin, options)
+    return material.objects["lesions"]
+
+
+def lesions_of(record: Record, segmentation: Segmentation) -> Segmentation | None:
+    """The lesions of a Record as labels, found again as its settings say; None if it has none.
+
+    Codes and side are those of the structure that a lesion lies in.
+    """
+    from medseg.measuring import find_lesions
+    from medseg.workflows.measure import lesion_mask
+
+    if not any(item.target.kind == "lesion" for item in record.measurements):
+        return None
+    plan = plan_from_settings(record.settings).lesions
+    mask = lesion_mask(segmentation, plan)
+    parts: tuple[Label | Region, ...] = (*segmentation.table.labels, *segmentation.table.regions)
+    structures = {item.name: item for item in parts}
+    targets = find_lesions(segmentation, plan or LesionPlan()).targets
+    labels = tuple(
+        _as_part(label, structures[target.name])
+        for label, target in zip(mask.table.labels, targets, strict=True)
+    )
+    _require_recorded(record, {target: int((mask.labels == n).sum()) for n, target in enumerate(targets, 1)})
+    return replace(mask, table=LabelTable(labels), made_by=segmentation.made_by)
+
+
+def _as_part(label: Label, structure: Label | Region) -> Label:
+    return replace(
+        label,
+        category=structure.category,
+        type=structure.type,
+        anatomic_region=structure.anatomic_region,
+        side=structure.side,
+    )
+
+
+def _require_recorded(record: Record, counts: dict[Target, int]) -> None:
+    """The lesions found again must be those that were measured."""
+    for item in record.measurements:
+        if item.target.kind != "lesion" or item.quantity is not Quantity.VOXEL_COUNT:
+            continue
+        if counts.get(item.target) != item.value:
+            raise InputError(
+                f"{item.target.name} lesion {item.target.lesion} can't be found again as it was measured; "
+                "measure the mask again with this version"
+            )
+
+
+def _sr(material: Material) -> Iterator[Made]:
+    from medseg.io.dicom.checked import checked_sr
+    from medseg.io.dicom.sr_write import SrInput, make_sr
+
+    with_seg = "seg" in material.kinds
+    seg = _seg_object(material) if with_seg else None
+    lesions = _lesions_object(material) if with_seg else None
+    sr = make_sr(material.record, SrInput(material.origin, seg, lesions, material.uids))
+    yield Made("measurements.dcm", checked_sr(sr, material.record))
+
+
+def _rtstruct(material: Material) -> Iterator[Made]:
+    from medseg.io.dicom.checked import checked_rtstruct
+    from medseg.io.dicom.rt_write import RtOptions, make_rtstruct
+
+    options = RtOptions(material.record.review, material.uids)
+    ds = make_rtstruct(material.segmentation, material.origin, options)
+    yield Made("structures.dcm", checked_rtstruct(ds, material.segmentation, material.origin))
+
+
+def _pdf(material: Material) -> Iterator[Made]:
+    from medseg.io.dicom.checked import checked_pdf
+    from medseg.io.dicom.encapsulated import make_pdf
+
+    pdf = _pages(material)
+    ds = make_pdf(pdf, material.origin, _page_options(material))
+    yield Made("report.dcm", checked_pdf(ds, pdf))
+
+
+def _captures(material: Material) -> Iterator[Made]:
+    from medseg.io.dicom.capture import make_captures, pages_of
+    from medseg.io.dicom.checked import checked_capture
+
+    pages = pages_of(_pages(material))
+    made = make_captures(pages, material.origin, _page_options(material))
+    for number, (ds, page) in enumerate(zip(made, pages, strict=True), start=1):
+        yield Made(f"page-{number}.dcm", checked_capture(ds, page))
+
+
+def _page_options(material: Material) -> "PageOptions":
+    from medseg.io.dicom.derived import shows_identity
+    from medseg.io.dicom.encapsulated import PageOptions
+
+    record = material.record
+    identified = shows_identity(record.subject, material.origin)
+    return PageOptions(record.review, material.uids, identified=identified)
+
+
+def _pages(material: Material) -> bytes:
+    """The report as PDF with its pictures, drawn once for both kinds of object."""
+    import medseg.reporting as room
+
+    if "pdf" not in material.objects:
+        record, folder = material.record, material.folder
+        images = {
+            item.channel: as_recorded(item, reopen_image(record, item, folder / item.path))
+            for item in record.images
+        }
+        pictures = room.draw(record, material.segmentation, images)
+        material.objects["pdf"] = room.to_pdf(record, pictures)
+    pdf: bytes = material.objects["pdf"]
+    return pdf
+
+
+MAKERS: dict[str, Callable[[Material], Iterator[Made]]] = {
+    "seg": _seg,
+    "sr": _sr,
+    "rtstruct": _rtstruct,
+    "dicom-pdf": _pdf,
+    "secondary-capture": _captures,
+}
