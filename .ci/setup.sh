@@ -1,7 +1,7 @@
 # Shared by ./demo and ./test: system packages (as root only) and the virtual environment. Sourced by bash.
 
 APT_DEMO=(python3-venv libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core)
-APT_TEST=("${APT_DEMO[@]}" xvfb xauth poppler-utils chromium libegl1 libgl1 libgl1-mesa-dri libdbus-1-3
+APT_TEST=("${APT_DEMO[@]}" xvfb xauth poppler-utils chromium dicom3tools dcmtk plastimatch libegl1 libgl1 libgl1-mesa-dri libdbus-1-3
     libfontconfig1 libglib2.0-0 libx11-xcb1 libxkbcommon0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
     libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-render0 libxcb-shape0 libxcb-shm0
     libxcb-sync1 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1)

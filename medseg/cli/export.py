@@ -32,17 +32,35 @@ def command(
     stable_uids: Annotated[
         bool, typer.Option("--stable-uids", help="The same record gives the same UIDs.")
     ] = False,
+    deidentify: Annotated[
+        bool,
+        typer.Option("--deidentify", help="Take the identity out of sources and objects, and write both."),
+    ] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Key file of --deidentify: the same key, the same pseudonyms. Keep it to yourself."
+        ),
+    ] = None,
+    keep_patient_characteristics: Annotated[
+        bool, typer.Option("--keep-patient-characteristics", help="Leave sex, age, size and weight in.")
+    ] = False,
+    without_sources: Annotated[
+        bool, typer.Option("--without-sources", help="Only derived objects, for sources that the key knows.")
+    ] = False,
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
     """Write a record and its mask as DICOM SEG, SR, RTSTRUCT, PDF, pictures, and as FHIR.
 
     Headers come from the source series; every object is read again and compared before it gets its name.
-    Titles say RESEARCH, and NOT REVIEWED until the record is signed.
+    Titles say RESEARCH, and NOT REVIEWED until the record is signed. With --deidentify, sources and objects go
+    out together under a pseudonym.
 
     Example: medseg export record.json --seg --sr --out objects
     """
-    from medseg.cli.output import emit, say
+    from medseg.cli.output import emit, print_findings, say
+    from medseg.workflows.deidentify import DeidentifyOptions, findings_in
     from medseg.workflows.export import KINDS, ExportOptions, export_files
 
     asked = dict(zip(KINDS, (seg, sr, rtstruct, dicom_pdf, secondary_capture, fhir), strict=True))
@@ -51,12 +69,24 @@ def command(
         raise ConfigError(f"nothing to export: give at least one of --{', --'.join(KINDS)}")
     if seg_type not in ("BINARY", "FRACTIONAL", "LABELMAP"):
         raise ConfigError(f"--seg-type is BINARY, FRACTIONAL or LABELMAP, not {seg_type!r}")
-    options = ExportOptions(kinds, seg_type, dicom, stable_uids, force)  # type: ignore[arg-type]
+    if (key or keep_patient_characteristics or without_sources) and not deidentify:
+        raise ConfigError(
+            "--key, --keep-patient-characteristics and --without-sources belong to --deidentify"
+        )
+    hiding = DeidentifyOptions(key, keep_patient_characteristics, not without_sources) if deidentify else None
+    options = ExportOptions(kinds, seg_type, dicom, stable_uids, force, hiding)  # type: ignore[arg-type]
     written = export_files(record, out, options)
+    findings = findings_in(out) if deidentify else ()
     if json:
-        emit("export", {name: _as_plain(item) for name, item in written.items()})
+        emit("export", {name: _as_plain(item) for name, item in written.items()}, findings)
         return
-    for item in written.values():
+    print_findings(findings)
+    sources = [item.path for name, item in written.items() if "/" in name]
+    if sources:
+        say(f"wrote {len(sources)} source objects to {out / 'source'}")
+    for name, item in written.items():
+        if "/" in name:
+            continue
         frames = "" if item.frames is None else f", {item.frames} frames"
         say(f"wrote {item.path} ({item.path.stat().st_size / 1e6:.2f} MB{frames})")
 

@@ -58,6 +58,9 @@ def command(
     contours: Annotated[
         Path | None, typer.Option(help="Also write every label's outline in mm to this JSON.")
     ] = None,
+    contour_planes: Annotated[
+        str, typer.Option(help="acquisition (slices as taken) or three (across each axis).")
+    ] = "acquisition",
     lesions: ask.Lesions = None,
     rule: ask.Rule = None,
     connectivity: ask.Connectivity = 26,
@@ -102,6 +105,8 @@ def command(
     """
     from medseg.workflows.measure import MeasureOptions, measure_files
 
+    if contour_planes not in ("acquisition", "three"):
+        raise InputError(f"--contour-planes is acquisition or three, not {contour_planes!r}")
     plan = ask.make_plan(
         ask.lesion_plan(
             lesions, rule=rule, connectivity=connectivity, minimum=min_lesion_mm3, split=split_mm
@@ -117,6 +122,7 @@ def command(
         plan=plan,
         values=ask.value_kinds(values),
         contours=contours,
+        contour_planes=contour_planes,  # type: ignore[arg-type]
         lesions=lesion_mask,
         same_space=same_space,
         resample=resample,

@@ -267,7 +267,7 @@ _INFO: dict[Quantity, QuantityInfo] = {
         "Major axis length",
         "mm",
         "{px}",
-        "4√λ of the largest eigenvalue of the covariance of voxel centres; an ellipsoid's longest axis.",
+        "4√λ of the largest eigenvalue of the covariance of voxel centres; of a solid ellipsoid 0.89 of its longest axis.",
         "TDIC",
     ),
     Quantity.MINOR_AXIS: _mask(

@@ -11,6 +11,8 @@ __all__ = ["Window", "choose_window"]
 
 #: Soft tissue on CT, in HU.
 _CT_LEVEL, _CT_WIDTH = 40.0, 400.0
+#: Upper end of the grey scale on PET, in SUV: the habit of reading rooms, and the same for every patient.
+_SUV_TOP = 10.0
 #: Percentiles of the whole image elsewhere.
 _LOW, _HIGH = 1.0, 99.0
 #: Values looked at for percentiles.
@@ -39,11 +41,13 @@ class Window:
 
 
 def choose_window(image: Image) -> Window:
-    """Soft-tissue window for HU; else the 1st to 99th percentile of the image's measured voxels."""
+    """Soft-tissue window for HU; 0 to 10 for SUV; else the 1st to 99th percentile of the image's measured voxels."""
     if image.value_unit == "[hnsf'U]":
         return Window(
             _CT_LEVEL - _CT_WIDTH / 2, _CT_LEVEL + _CT_WIDTH / 2, image.value_unit, " (soft tissue)"
         )
+    if image.value_unit == "g/ml{SUVbw}":
+        return Window(0.0, _SUV_TOP, image.value_unit, "")
     values = image.array if image.outside is None else image.array[~image.outside]
     values = values.ravel(order="K")[:: max(1, values.size // _SAMPLE)]
     low, high = np.percentile(values, [_LOW, _HIGH]) if values.size else (0.0, 1.0)

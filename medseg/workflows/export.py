@@ -9,6 +9,7 @@ from typing import Literal
 
 from medseg.domain import ReadOptions, Record, Segmentation, Source
 from medseg.errors import GridMismatchError, InputError, MedsegError
+from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
 from medseg.workflows.objects import MAKERS, Made, Material
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import reopen_mask
@@ -34,7 +35,9 @@ class ExportOptions:
     stable_uids
         Derive UIDs from the Record's content: the same input gives the same UIDs.
     force
-        Whether files that exist may be replaced.
+        Whether files that exist may be replaced; a de-identified export wants a new folder all the same.
+    deidentify
+        How sources and objects are de-identified together; None leaves the identity in.
     """
 
     kinds: tuple[str, ...]
@@ -42,6 +45,7 @@ class ExportOptions:
     dicom: Path | None = None
     stable_uids: bool = False
     force: bool = False
+    deidentify: DeidentifyOptions | None = None
 
     def __post_init__(self) -> None:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
@@ -77,22 +81,45 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
     from medseg.io.atomic import staged_file
 
     record = read_record(path)
-    made: list[Made] = []
-    if set(options.kinds) - {"fhir"}:
-        material = _material(record, path.parent, options)
-        for kind in KINDS:
-            if kind in options.kinds and kind in MAKERS:
-                made += MAKERS[kind](material)
-    if "fhir" in options.kinds:
-        from medseg.reporting.fhir import to_fhir
-
-        made.append(Made("report.fhir.json", to_fhir(record)))
+    material = _material(record, path.parent, options) if _needs_source(record, options) else None
+    hidden = None
+    if options.deidentify is not None:
+        others = _candidates(record, path.parent, None, [])
+        hidden = hide(record, material, options.deidentify, out=out, others=others)
+        record, material = hidden.record, hidden.material
+    made = _made(record, material, options.kinds)
+    if hidden is not None:
+        return _write_hidden(made, hidden, out)
     with ExitStack() as stack:
         # All are written beside their names first, so that none gets its name when one can't be written.
         for item in made:
             staged = stack.enter_context(staged_file(out / item.name, force=options.force))
             staged.write_bytes(item.data)
     return {item.name: Exported(out / item.name, item.frames) for item in made}
+
+
+def _needs_source(record: Record, options: ExportOptions) -> bool:
+    """Whether the DICOM series is needed: by an object of it, or to hide whose it is."""
+    named = options.dicom is not None or any(item.series_uid for item in record.images)
+    return bool(set(options.kinds) - {"fhir"}) or (options.deidentify is not None and named)
+
+
+def _made(record: Record, material: Material | None, kinds: tuple[str, ...]) -> list[Made]:
+    made: list[Made] = []
+    for kind in KINDS:
+        if material is not None and kind in kinds and kind in MAKERS:
+            made += MAKERS[kind](material)
+    if "fhir" in kinds:
+        from medseg.reporting.fhir import to_fhir
+
+        made.append(Made("report.fhir.json", to_fhir(record)))
+    return made
+
+
+def _write_hidden(made: list[Made], hidden: Hidden, out: Path) -> dict[str, Exported]:
+    written = deidentify_export({item.name: item.data for item in made}, hidden, out)
+    frames = {item.name: item.frames for item in made}
+    return {name: Exported(path, frames.get(name)) for name, path in written.items()}
 
 
 def _material(record: Record, folder: Path, options: ExportOptions) -> Material:

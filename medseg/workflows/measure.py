@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from medseg import measuring
 from medseg.domain import (
@@ -58,6 +59,8 @@ class MeasureOptions:
         What the values of a channel are where its file does not say (NIfTI, NRRD, MHA): `HU`, `SUVbw`.
     contours
         Where to write every label's outline in mm as JSON.
+    contour_planes
+        `acquisition` (the slices as taken), or `three` (across each array axis).
     lesions
         Where to write the mask of lesions, each with its number.
     same_space
@@ -75,6 +78,7 @@ class MeasureOptions:
     plan: MeasurePlan | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     contours: Path | None = None
+    contour_planes: Literal["acquisition", "three"] = "acquisition"
     lesions: Path | None = None
     same_space: bool = False
     resample: bool = False
@@ -191,11 +195,7 @@ def measure_files(
         settings=(*settings_from_options(options.read), *record.settings),
     )
     if options.contours is not None:
-        import json
-
-        from medseg.measuring import contours
-
-        write_bytes(options.contours, json.dumps(contours(segmentation)).encode(), force=options.force)
+        write_bytes(options.contours, _outlines(segmentation, options), force=options.force)
     if options.lesions is not None:
         from medseg.io import write_segmentation
 
@@ -203,6 +203,15 @@ def measure_files(
         write_segmentation(lesion_mask(segmentation, asked), options.lesions, force=options.force)
     write_record(record, out, force=options.force)
     return record
+
+
+def _outlines(segmentation: Segmentation, options: MeasureOptions) -> bytes:
+    """Outlines as JSON; sub-voxel where the mask keeps probabilities."""
+    import json
+
+    subvoxel = segmentation.probabilities is not None
+    found = measuring.contours(segmentation, planes=options.contour_planes, subvoxel=subvoxel)
+    return json.dumps(found).encode()
 
 
 def _with_path(item: InputRef, mask: Path) -> InputRef:

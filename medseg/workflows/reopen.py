@@ -47,7 +47,8 @@ def reopen_mask(record: Record, path: Path) -> Segmentation:
     found = read_segmentation(path, options=options_from_settings(record.settings))
     require_digest(item, found.digest, _first_difference(record, found))
     _require_place(item, compare_grids(found.grid, item.grid).fault)
-    return found
+    # Names may have come from a table beside the file; the same voxels have the names that were measured.
+    return replace(found, table=record.table)
 
 
 def reopen_image(record: Record, item: InputRef, path: Path) -> Image:

@@ -1,0 +1,349 @@
+"""De-identified export: sources and derived objects together, under one map of UIDs and one shift of dates."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medseg.domain import Finding, InputRef, Record, Source
+from medseg.domain.record import Review
+from medseg.errors import InputError, OutputError
+from medseg.workflows.objects import Material
+from medseg.workflows.record import read_record
+from medseg.workflows.reopen import as_recorded, reopen_image
+
+if TYPE_CHECKING:
+    from medseg.io.dicom.deid_check import Traces
+    from medseg.io.dicom.deid_key import Key
+    from medseg.io.dicom.deidentify import Cleaning
+    from medseg.io.dicom.origin import Origin
+
+__all__ = ["DeidentifyOptions", "Hidden", "deidentify_export", "findings_in", "hide"]
+
+#: Folder of the sources inside the export; name of the Record without identity.
+SOURCE, RECORD = "source", "record.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DeidentifyOptions:
+    """How an export is de-identified.
+
+    Parameters
+    ----------
+    key
+        File with the secret; made if it is not there. The same key gives the same pseudonym, UIDs and dates.
+        None takes a random one and forgets it.
+    keep_characteristics
+        Retain Patient Characteristics (113108): sex, age, size, weight, pregnancy, smoking.
+    sources
+        Whether the source series are written, too. Without them, the key must know the series already, or the
+        source must be de-identified.
+    """
+
+    key: Path | None = None
+    keep_characteristics: bool = False
+    sources: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hidden:
+    """What objects may be made from, and what their makers need to know to check them.
+
+    Parameters
+    ----------
+    record
+        Under the pseudonym, not reviewed, without places of files.
+    material
+        The same for the makers of DICOM objects; None where the Record has no DICOM source.
+    """
+
+    record: Record
+    material: Material | None
+    cleaning: "Cleaning"
+    traces: "Traces"
+    key: "Key"
+    options: DeidentifyOptions
+    series: "tuple[Origin, ...]" = ()
+    findings: tuple[Finding, ...] = ()
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def changes_objects(self) -> bool:
+        """False where the source is de-identified already and stays as it is."""
+        return self.cleaning.disguise.known_as is None
+
+
+def hide(
+    record: Record,
+    material: Material | None,
+    options: DeidentifyOptions,
+    *,
+    out: Path,
+    others: Iterable[Source] = (),
+) -> Hidden:
+    """Everything that is needed to make objects without identity; nothing is written.
+
+    `others` are further DICOM series of the Record (a PET beside its CT), whose sources are written as well.
+
+    Raises
+    ------
+    InputError
+        If pixels may hold names, the key file lies in `out`, or derived objects alone would refer to nothing.
+    """
+    from medseg.io.dicom.deid_check import collect
+    from medseg.io.dicom.deid_key import read_key
+    from medseg.io.dicom.deidentify import Cleaning
+
+    if options.key is not None and out.resolve() in options.key.resolve().parents:
+        raise InputError("the key file would lie among the files that are given away; choose another place")
+    key = read_key(options.key)
+    series = _all_series(material, others)
+    datasets = [ds for origin in series for ds in origin.datasets]
+    cleaning = Cleaning(
+        _disguise(record, datasets, key, options), keep_characteristics=options.keep_characteristics
+    )
+    findings = _look_at(series, options) if cleaning.disguise.known_as is None else ()
+    traces = collect(datasets if cleaning.disguise.known_as is None else (), cleaning)
+    _add_own_names(record, traces)
+    bare = _pseudonymous(record, traces, cleaning, series)
+    bare = replace(bare, findings=tuple(dict.fromkeys((*bare.findings, *findings))))
+    hidden = None if material is None else _hidden_material(material, record, bare)
+    return Hidden(bare, hidden, cleaning, traces, key, options, series, findings)
+
+
+def deidentify_export(made: Mapping[str, bytes], hidden: Hidden, out: Path) -> dict[str, Path]:
+    """Clean, check and write what was made of `Hidden`, with its sources and its Record, as one new folder.
+
+    Objects are those of the makers, which still have the source's headers. Each is read again after cleaning and
+    searched for everything that was taken out of the source; the pixels of sources are compared byte by byte.
+
+    Returns
+    -------
+    dict
+        Name inside the folder → path.
+
+    Raises
+    ------
+    OutputError
+        If anything of the source still stands in any file, or the folder exists and holds files.
+    """
+    from medseg.io.atomic import staged_folder
+    from medseg.io.dicom.deid_check import require_clean_text
+    from medseg.reporting import record_to_json
+
+    texts = {name: data for name, data in made.items() if not name.endswith(".dcm")}
+    texts[RECORD] = record_to_json(hidden.record)
+    for name, data in texts.items():
+        require_clean_text(data.decode("utf-8"), hidden.traces, hidden.cleaning.disguise, name)
+    objects = {name: _derived(data, hidden) for name, data in made.items() if name.endswith(".dcm")}
+    names = list(texts) + list(objects)
+    with staged_folder(out) as folder:
+        for name, data in (texts | objects).items():
+            (folder / name).write_bytes(data)
+        if hidden.options.sources:
+            for name, data in _sources(hidden):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(data)
+                names.append(name)
+        _remember(hidden)
+    return {name: out / name for name in names}
+
+
+def findings_in(out: Path) -> tuple[Finding, ...]:
+    """What the one who gives a de-identified export away must know: a face, SUVs that can't be computed any more."""
+    return tuple(item for item in read_record(out / RECORD).findings if item.code.startswith("deid."))
+
+
+def _all_series(material: Material | None, others: Iterable[Source]) -> "tuple[Origin, ...]":
+    from medseg.io.dicom.origin import read_origin
+
+    if material is None:
+        return ()
+    found = [material.origin]
+    for source in others:
+        origin = read_origin(source)
+        names = {_name(item) for item in found}
+        if _name(origin) not in names:
+            found.append(origin)
+    return tuple(found)
+
+
+def _name(origin: "Origin") -> tuple[str, str]:
+    """Series and first object: two volumes of one series are two."""
+    return str(origin.first.get("SeriesInstanceUID")), str(origin.first.get("SOPInstanceUID"))
+
+
+def _disguise(record: Record, datasets: list[Any], key: "Key", options: DeidentifyOptions) -> Any:
+    from medseg.io.dicom.deid_key import Disguise, identity_of
+
+    if not datasets:
+        return Disguise(key.secret, f"subject {record.subject}")
+    first = datasets[0]
+    identity = identity_of(first)
+    if any(identity_of(ds) != identity for ds in datasets):
+        raise InputError("the record's series are of different patients; one export has one pseudonym")
+    found = Disguise(key.secret, identity, _latest(datasets))
+    series = str(first.get("SeriesInstanceUID"))
+    if options.sources or key.knows(found.pseudonym, series):
+        return found
+    if str(first.get("PatientIdentityRemoved") or "").upper() == "YES":
+        return replace(found, known_as=str(first.get("PatientID") or record.subject))
+    raise InputError(
+        "derived objects alone would refer to images that nobody has: give the key file that the source was "
+        "de-identified with, or write the sources as well"
+    )
+
+
+def _latest(datasets: list[Any]) -> str:
+    names = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "AcquisitionDateTime")
+    days = (str(ds.get(name) or "")[:8] for ds in datasets for name in names)
+    return max((day for day in days if day.isdecimal() and len(day) == 8), default="")
+
+
+def _look_at(series: "tuple[Origin, ...]", options: DeidentifyOptions) -> tuple[Finding, ...]:
+    from medseg.io.dicom.deidentify import findings_on, require_clean_pixels
+
+    found: dict[Finding, None] = {}
+    for origin in series:
+        for ds in origin.datasets:
+            require_clean_pixels(ds)
+        keep = options.keep_characteristics
+        found |= dict.fromkeys(findings_on(origin.first, keep_characteristics=keep))
+    return tuple(found)
+
+
+def _add_own_names(record: Record, traces: "Traces") -> None:
+    """Names that no header holds: of files, of the subject, of the reviewer."""
+    for item in record.inputs:
+        parts = [part for part in Path(item.path).parts if any(c.isdigit() or c in "_^, " for c in part)]
+        traces.add_names(
+            (*parts, *(Path(part).name.split(".")[0] for part in parts if "_" in part)), "file name"
+        )
+    traces.add_names([record.subject], "subject")
+    review = record.review
+    traces.add_names([review.reviewer or "", review.organization or ""], "reviewer")
+
+
+def _pseudonymous(
+    record: Record, traces: "Traces", cleaning: "Cleaning", series: "tuple[Origin, ...]"
+) -> Record:
+    """The Record under its pseudonym: no review, no places, UIDs and dates as everywhere else."""
+    from medseg.io.dicom.deid_check import scrub
+    from medseg.reporting import record_from_json, record_to_json
+
+    findings = record.findings
+    if record.review.state == "reviewed":
+        text = "It was reviewed before it was de-identified; the signature names a person and does not carry over."
+        findings = (*findings, Finding("review.removed", "info", text))
+    folders = {_name(origin)[0]: f"{SOURCE}/series-{n}" for n, origin in enumerate(series, start=1)}
+    bare = replace(
+        record,
+        subject=cleaning.disguise.pseudonym,
+        inputs=tuple(_bare_input(item, folders) for item in record.inputs),
+        findings=findings,
+        panels=(),
+        review=Review(),
+    )
+    places = _places(record)
+
+    def cleaned(value: Any) -> Any:
+        if isinstance(value, str):
+            for old, new in places:
+                value = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", new, value)
+            return scrub(value, traces, cleaning.disguise)
+        if isinstance(value, list):
+            return [cleaned(item) for item in value]
+        return {key: cleaned(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    plain = json.loads(record_to_json(bare))
+    return record_from_json(json.dumps(cleaned(plain), ensure_ascii=False).encode())
+
+
+def _bare_input(item: InputRef, folders: Mapping[str, str]) -> InputRef:
+    details = tuple((key, "REMOVED" if key == "contrast" and value else value) for key, value in item.details)
+    return replace(item, path=folders.get(item.series_uid or "", ""), details=details)
+
+
+def _places(record: Record) -> list[tuple[str, str]]:
+    """Names of input files as findings and settings may say them → neutral ones, longest first."""
+    found: dict[str, str] = {}
+    for number, item in enumerate(record.inputs, start=1):
+        if item.path:
+            found |= {item.path: f"input-{number}", Path(item.path).name: f"input-{number}"}
+    words = {item.name for item in record.table.labels} | {item.name for item in record.table.regions}
+    words |= {item.channel for item in record.inputs} | {"mask", "image"}
+    return sorted(
+        ((old, new) for old, new in found.items() if old not in words), key=lambda pair: -len(pair[0])
+    )
+
+
+def _hidden_material(material: Material, record: Record, bare: Record) -> Material:
+    mask = replace(material.segmentation, made_by=bare.made_by, findings=bare.findings)
+    hidden = replace(material, record=bare, segmentation=mask, objects={})
+    if {"dicom-pdf", "secondary-capture"} & set(material.kinds):
+        hidden.objects["pdf"] = _pages(material, record, bare)
+    return hidden
+
+
+def _pages(material: Material, record: Record, bare: Record) -> bytes:
+    """The report of the Record without identity; its pictures need the images, which only the other one can find."""
+    import medseg.reporting as room
+
+    images = {
+        item.channel: as_recorded(item, reopen_image(record, item, material.folder / item.path))
+        for item in record.images
+    }
+    return room.to_pdf(bare, room.draw(bare, material.segmentation, images))
+
+
+def _derived(data: bytes, hidden: Hidden) -> bytes:
+    """A derived object under the disguise, read again and searched."""
+    from medseg.io.dicom.checked import reread, to_bytes
+    from medseg.io.dicom.deid_check import require_clean_object
+    from medseg.io.dicom.deidentify import clean
+
+    if hidden.changes_objects:
+        ds = reread(data)
+        clean(ds, replace(hidden.cleaning, derived=True))
+        data = to_bytes(ds)
+    require_clean_object(data, reread(data), hidden.traces, hidden.cleaning.disguise)
+    return data
+
+
+def _sources(hidden: Hidden) -> Iterator[tuple[str, bytes]]:
+    for number, origin in enumerate(hidden.series, start=1):
+        for place, header in enumerate(origin.datasets, start=1):
+            name = f"{SOURCE}/series-{number}/{hidden.record.subject}-{number}-{place:05d}.dcm"
+            yield name, _source(header, hidden)
+
+
+def _source(header: Any, hidden: Hidden) -> bytes:
+    from medseg.io.dicom.checked import reread, to_bytes
+    from medseg.io.dicom.deid_check import blank, require_clean_object
+    from medseg.io.dicom.deidentify import clean, pixels_of, read_whole
+
+    ds = read_whole(header)
+    pixels = pixels_of(ds)
+    clean(ds, hidden.cleaning)
+    blank(ds, hidden.traces)
+    data = to_bytes(ds)
+    again = reread(data)
+    if pixels_of(again) != pixels:
+        raise OutputError("nothing was written: the pixels of a source changed on the way")
+    require_clean_object(data, again, hidden.traces, hidden.cleaning.disguise)
+    return data
+
+
+def _remember(hidden: Hidden) -> None:
+    """The key knows the source from now on; a source that stays as it is needs no key."""
+    if not hidden.changes_objects:
+        return
+    datasets = [ds for origin in hidden.series for ds in origin.datasets]
+    hidden.key.remember(
+        hidden.cleaning.disguise,
+        {str(ds.get("StudyInstanceUID") or "") for ds in datasets},
+        {str(ds.get("SeriesInstanceUID") or "") for ds in datasets},
+    )
+    hidden.key.save()

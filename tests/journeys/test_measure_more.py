@@ -1,0 +1,127 @@
+"""Lesions, PET, tissue and contours from the command line, into the record and onto the page."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import medseg as api
+from tests.journeys.conftest import Seen
+
+Medseg = Callable[..., Seen]
+
+
+@pytest.fixture
+def two_balls(tmp_path: Path) -> tuple[Path, Path]:
+    """A synthetic scan and mask with two balls of radius 8 and 5 mm on 1 × 1 × 2 mm."""
+    affine = np.diag([1.0, 1.0, 2.0, 1.0])
+    i, j, k = np.indices((60, 40, 24))
+    large = (i - 18) ** 2 + (j - 20) ** 2 + (2 * (k - 12)) ** 2 <= 8**2
+    small = (i - 44) ** 2 + (j - 20) ** 2 + (2 * (k - 12)) ** 2 <= 5**2
+    values = np.where(large, 9.0, np.where(small, 4.0, 0.5)).astype(np.float32)
+    paths = tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz"
+    for path, array in zip(paths, (values, (large | small).astype(np.uint8)), strict=True):
+        image = nib.Nifti1Image(array, affine)
+        image.header.set_xyzt_units("mm")
+        image.set_qform(affine, 1)
+        nib.save(image, path)
+    return paths
+
+
+def found(record: Path, quantity: str, **wanted: object) -> list[float | None]:
+    items = [item for item in api.read_record(record).measurements if item.quantity.value == quantity]
+    return [
+        item.value
+        for item in items
+        if all(getattr(item.target, name) == value for name, value in wanted.items())
+    ]
+
+
+def test_lesions_with_a_rule_and_their_mask(
+    medseg: Medseg, two_balls: tuple[Path, Path], tmp_path: Path
+) -> None:
+    scan, mask = two_balls
+    record, numbered = tmp_path / "r.json", tmp_path / "lesions.nii.gz"
+    options = ("--lesions", "all", "--rule", "recist-1.1", "--slice-thickness", 2, "--lesion-mask", numbered)
+    assert medseg("measure", mask, "--image", scan, *options, "--out", record).code == 0
+    assert found(record, "lesion_count") == [2]
+    long = [found(record, "longest_in_plane_diameter", lesion=number)[0] for number in (1, 2)]
+    assert long == [pytest.approx(16, abs=1.5), pytest.approx(10, abs=1.5)]
+    assert found(record, "meets_size_criterion", lesion=1) == [1]
+    labels = api.read_segmentation(numbered)
+    assert [label.name for label in labels.table.labels] == ["label 1 lesion 1", "label 1 lesion 2"]
+    page = tmp_path / "r.html"
+    assert medseg("report", record, "--html", page).code == 0
+    text = page.read_text(encoding="utf-8")
+    assert "2 lesions" in text
+    assert "meets" in text
+    assert "target lesion" not in text
+
+
+def test_pet_values_are_declared_for_a_nifti(
+    medseg: Medseg, two_balls: tuple[Path, Path], tmp_path: Path
+) -> None:
+    scan, mask = two_balls
+    record = tmp_path / "r.json"
+    asked = ("--pet", "given", "--pet", "41%")
+    assert medseg("measure", mask, "--image", scan, *asked, "--out", record).code == 0
+    assert found(record, "suv_max")[0] is None
+    declared = ("--values", "SUVbw", "--force")
+    assert medseg("measure", mask, "--image", scan, *asked, *declared, "--out", record).code == 0
+    assert found(record, "suv_max", kind="label") == [9.0]
+    kept = dict(api.read_record(record).settings)
+    assert kept["pet.delineations"] == "given, 41%"
+    assert any(item.code == "channel.declared" for item in api.read_record(record).findings)
+
+
+BAD = [
+    (("--rule", "recist-1.1"), "need --lesions NAME"),
+    (("--lesions", "all", "--rule", "recist"), "--rule is one of recist-1.1"),
+    (("--lesions", "liver"), "no label or region is called 'liver'"),
+    (("--level", "L3"), "need --tissue NAME"),
+    (("--values", "SUV"), "values are HU, SUVbw, MR"),
+    (("--values", "ct=HU"), "declared for channel 'ct'"),
+    (("--contour-planes", "all"), "acquisition or three"),
+    (("--pet", "42 percent"), "42 percent"),
+]
+
+
+@pytest.mark.parametrize(("options", "line"), BAD, ids=[" ".join(options) for options, _ in BAD])
+def test_one_line_for_what_can_not_be(
+    medseg: Medseg, two_balls: tuple[Path, Path], tmp_path: Path, options: tuple[str, ...], line: str
+) -> None:
+    scan, mask = two_balls
+    if "--pet" in options:
+        options = (*options, "--values", "SUVbw")
+    seen = medseg("measure", mask, "--image", scan, *options, "--out", tmp_path / "r.json")
+    assert seen.code == 2
+    assert line in seen.line
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_contours_in_three_planes(medseg: Medseg, two_balls: tuple[Path, Path], tmp_path: Path) -> None:
+    _, mask = two_balls
+    outlines = tmp_path / "c.json"
+    options = ("--contours", outlines, "--contour-planes", "three")
+    assert medseg("measure", mask, *options, "--out", tmp_path / "r.json").code == 0
+    polygons = json.loads(outlines.read_text(encoding="utf-8"))["labels"][0]["polygons"]
+    assert {polygon["axis"] for polygon in polygons} == {0, 1, 2}
+
+
+def test_tissue_at_a_level(medseg: Medseg, data: Callable[[str], Path], tmp_path: Path) -> None:
+    scan, mask = data("misc/ct_small/example_ct_sm.nii.gz"), data("misc/ct_small/example_seg.nii.gz")
+    names = tmp_path / "names.json"
+    values = np.unique(np.asarray(nib.load(mask).dataobj))
+    names.write_text(json.dumps({int(value): f"organ {int(value)}" for value in values if value}))
+    largest = int(np.bincount(np.asarray(nib.load(mask).dataobj).astype(int).ravel())[1:].argmax()) + 1
+    record = tmp_path / "r.json"
+    options = ("--values", "HU", "--tissue", f"organ {largest}", "--level", "k=15", "--labels", names)
+    assert medseg("measure", mask, "--image", scan, *options, "--out", record).code == 0
+    areas = found(record, "tissue_area", kind="tissue")
+    assert any(area for area in areas)
+    page = tmp_path / "r.html"
+    assert medseg("report", record, "--html", page).code == 0
+    assert "k = 15" in page.read_text(encoding="utf-8") or "k=15" in page.read_text(encoding="utf-8")
