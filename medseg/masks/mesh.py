@@ -164,8 +164,11 @@ def mesh_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.in
         here = edges[:, 0] >= 0
         corners.append(2 * patterns.cubes[here][:, None] + _doubled_middles()[edges[here]])
     doubled = np.concatenate(corners).reshape(-1, 3)
-    places, rows = np.unique(doubled, axis=0, return_inverse=True)
-    return places / 2.0, rows.reshape(-1, 3).astype(np.int32)
+    # One number a vertex sorts several times faster than a row of three; places begin at -1.
+    sizes = 2 * np.array(mask.shape, np.int64) + 3
+    keys = ((doubled[:, 0] + 1) * sizes[1] + doubled[:, 1] + 1) * sizes[2] + doubled[:, 2] + 1
+    _, first, rows = np.unique(keys, return_index=True, return_inverse=True)
+    return doubled[first] / 2.0, rows.reshape(-1, 3).astype(np.int32)
 
 
 def _slabs(view: NDArray[np.bool_]) -> Iterator[tuple[int, NDArray[np.uint8]]]:

@@ -7,22 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from medseg.domain import (
-    Grid,
-    Image,
-    Label,
-    LabelTable,
-    Params,
-    Prompts,
-    Provenance,
-    Run,
-    Segmentation,
-    SegmenterSpec,
-)
-from medseg.domain.values import as_details
+from medseg.domain import Grid, Image, Label, LabelTable, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import InputError
+from medseg.methods.base import FOREGROUND, answer, only_image, usable
 
-__all__ = ["OTSU", "Otsu", "OtsuParams"]
+__all__ = ["OTSU", "Otsu", "OtsuParams", "otsu_threshold"]
+
+_BELOW = LabelTable((Label(1, "background side"),))
 
 
 class OtsuParams(Params):
@@ -63,28 +54,27 @@ class Otsu:
         InputError
             If fewer than two different values are left to split.
         """
-        image = next(iter(images.values()))
-        considered = np.isfinite(image.array)
-        if image.outside is not None:
-            considered &= ~image.outside
-        if within is not None:
-            considered &= within
+        image = only_image(images)
+        considered = usable(image, within)
         run.check()
         threshold = otsu_threshold(image.array[considered], params.bins)
-        inside = image.array > threshold if params.side == "above" else image.array <= threshold
-        table = LabelTable((Label(1, "foreground" if params.side == "above" else "background side"),))
-        made_by = Provenance(
-            segmenter=self.spec.name,
-            parameters=as_details(**params.model_dump(), threshold=threshold, unit=image.value_unit),
-        )
+        run.check()
+        considered &= image.array > threshold if params.side == "above" else image.array <= threshold
         run.progress(1, 1, "threshold")
-        return Segmentation(
-            (inside & considered).astype(np.uint8), image.grid, table, made_by, image.findings
+        table = FOREGROUND if params.side == "above" else _BELOW
+        return answer(
+            self.spec.name,
+            image,
+            considered,
+            params,
+            table=table,
+            threshold=threshold,
+            unit=image.value_unit,
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: OtsuParams) -> int:  # noqa: ARG002
-        """Three masks, and the values once more."""
-        return sum(7 * int(np.prod(grid.shape)) for grid in grids.values())
+        """The voxels considered, and their values once more (4 bytes each)."""
+        return sum(5 * int(np.prod(grid.shape)) for grid in grids.values())
 
 
 def otsu_threshold(values: NDArray[np.number], bins: int = 256) -> float:

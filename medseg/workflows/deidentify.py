@@ -91,11 +91,15 @@ def hide(
     ------
     InputError
         If pixels may hold names, the key file lies in `out`, or derived objects alone would refer to nothing.
+    OutputError
+        If `out` holds files.
     """
     from medseg.io.dicom.deid_check import collect
     from medseg.io.dicom.deid_key import read_key
     from medseg.io.dicom.deidentify import Cleaning
 
+    if out.is_dir() and any(out.iterdir()):
+        raise OutputError(f"{out} exists already, and what lies in it may say who it is; give a new folder")
     if options.key is not None and out.resolve() in options.key.resolve().parents:
         raise InputError("the key file would lie among the files that are given away; choose another place")
     key = read_key(options.key)

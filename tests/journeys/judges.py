@@ -15,7 +15,7 @@ import pytest
 
 from medseg import io
 from medseg.domain import Grid
-from medseg.geometry.place import place_on
+from medseg.io.dicom.placing import place_exactly
 
 _PATIENCE_S = 120
 #: dciodvfy knows the public schemes alone; the standard lets an object use its own when it declares it.
@@ -56,7 +56,7 @@ def segments_by_dcmqi(path: Path, folder: Path, grid: Grid) -> dict[int, np.ndar
         image = io.read(file)
         for value in np.unique(image.array):
             if value:
-                placed = place_on((image.array == value).astype(np.uint8), image.grid, grid)
+                placed = place_exactly((image.array == value).astype(np.uint8), image.grid, grid)
                 assert placed is not None, f"{file.name} does not lie on the voxels of the source"
                 found[int(value)] = placed > 0
     return found

@@ -1,6 +1,6 @@
 """Which layout a path has, and opening it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +8,13 @@ from medseg.domain import Dataset
 from medseg.errors import InputError
 from medseg.io.datasets.bids import is_bids, open_bids
 from medseg.io.datasets.caselist import is_caselist, open_caselist
+from medseg.io.datasets.coco import is_coco, open_coco
+from medseg.io.datasets.labelset import is_labelset_file, open_labelset_cases
 from medseg.io.datasets.msd import is_msd, open_msd
 from medseg.io.datasets.nnunet import is_nnunet, open_nnunet
 from medseg.io.datasets.pairs import is_pairs, open_pairs
 from medseg.io.datasets.paths import read_json
+from medseg.io.datasets.voc import is_voc, open_voc
 
 __all__ = ["is_dataset", "open_dataset", "rename_channels"]
 
@@ -20,10 +23,10 @@ def is_dataset(path: str | Path) -> bool:
     """Whether a path is a dataset of a known layout; looks at names and the head of one file only."""
     path = Path(path)
     if path.is_file():
-        return path.suffix.lower() in (".csv", ".json") and is_caselist(path)
+        return _opener_of_file(path) is not None
     if not path.is_dir():
         return False
-    return (path / "dataset.json").is_file() or is_bids(path) or is_pairs(path)
+    return (path / "dataset.json").is_file() or _opener_of_folder(path) is not None
 
 
 def open_dataset(path: str | Path, *, root: Path | None = None) -> Dataset:
@@ -32,7 +35,8 @@ def open_dataset(path: str | Path, *, root: Path | None = None) -> Dataset:
     Parameters
     ----------
     path
-        A folder (MSD, nnU-Net, image + mask pairs, BIDS) or a case list (CSV, JSON).
+        A folder (MSD, nnU-Net, image + mask pairs, BIDS, Pascal VOC, COCO), a case list (CSV, JSON), a COCO
+        file, or the mapping of a set of PNG masks.
     root
         For a case list: what its paths are relative to, when not its own folder.
 
@@ -43,9 +47,13 @@ def open_dataset(path: str | Path, *, root: Path | None = None) -> Dataset:
     """
     path = Path(path)
     if path.is_file():
-        if not is_caselist(path):
-            raise InputError(f"{path} is no case list: a CSV needs a column 'id' and one per channel")
-        return open_caselist(path, root)
+        opener = _opener_of_file(path)
+        if opener is None:
+            raise InputError(
+                f"{path} is no case list (a CSV needs a column 'id' and one per channel), no COCO file and no "
+                "mapping of masks"
+            )
+        return open_caselist(path, root) if opener is open_caselist else opener(path)
     if not path.is_dir():
         raise InputError(f"{path} does not exist")
     if (path / "dataset.json").is_file():
@@ -55,13 +63,32 @@ def open_dataset(path: str | Path, *, root: Path | None = None) -> Dataset:
         if is_msd(content):
             return open_msd(path)
         raise InputError(f"{path / 'dataset.json'} is neither a Decathlon's nor an nnU-Net's")
-    if is_bids(path):
-        return open_bids(path)
-    if is_pairs(path):
-        return open_pairs(path)
-    raise InputError(
-        f"{path} is no dataset: no dataset.json, no sub-* folders, no image with a _mask beside it"
+    opener = _opener_of_folder(path)
+    if opener is None:
+        raise InputError(
+            f"{path} is no dataset: no dataset.json, no sub-* folders, no image with a _mask beside it, no "
+            "annotations of COCO, no SegmentationClass of VOC"
+        )
+    return opener(path)
+
+
+def _opener_of_file(path: Path) -> Callable[[Path], Dataset] | None:
+    if path.suffix.lower() in (".csv", ".json") and is_caselist(path):
+        return open_caselist
+    if is_coco(path):
+        return open_coco
+    return open_labelset_cases if is_labelset_file(path) else None
+
+
+def _opener_of_folder(path: Path) -> Callable[[Path], Dataset] | None:
+    layouts: tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...] = (
+        (is_bids, open_bids),
+        (is_voc, open_voc),
+        (is_coco, open_coco),
+        (is_labelset_file, open_labelset_cases),
+        (is_pairs, open_pairs),
     )
+    return next((opener for is_layout, opener in layouts if is_layout(path)), None)
 
 
 def rename_channels(dataset: Dataset, names: Mapping[str, str]) -> Dataset:

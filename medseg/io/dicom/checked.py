@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from medseg.domain import Record, Segmentation, Source
 from medseg.domain.source import Instance
 from medseg.errors import OutputError
-from medseg.geometry.place import place_on
 from medseg.io.dicom.origin import Origin, on_origin
+from medseg.io.dicom.placing import place_exactly
 from medseg.io.dicom.rt_read import rtstruct_of
 from medseg.io.dicom.seg_read import seg_of
 from medseg.io.dicom.segments import Segment, dicom_name, segments_of
@@ -147,7 +147,7 @@ def _require_same(again: Segmentation, segmentation: Segmentation, origin: Origi
     for segment, name in zip(segments, _names(segments), strict=True):
         ours = np.isin(wanted, segment.values)
         mask = np.isin(again.labels, values.get(name, ())).astype(np.uint8)
-        theirs = place_on(mask, again.grid, origin.grid)
+        theirs = place_exactly(mask, again.grid, origin.grid)
         if theirs is None or not np.array_equal(theirs > 0, ours):
             raise OutputError(f"the {what} was not written: read again, {segment.name} has other voxels")
 
@@ -169,6 +169,6 @@ def _require_fractions(again: Segmentation, segmentation: Segmentation, origin: 
     for segment in segments_of(segmentation.table):
         ours = np.sum([wanted[1 + values.index(value)] for value in segment.values], axis=0)
         channel = 1 + again.table.values.index(segment.number)
-        theirs = place_on(again.probabilities[channel], again.grid, origin.grid)
+        theirs = place_exactly(again.probabilities[channel], again.grid, origin.grid)
         if theirs is None or float(np.abs(theirs - np.clip(ours, 0, 1)).max()) > _STEP:
             raise OutputError(f"the SEG was not written: read again, {segment.name} has other fractions")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from medseg.domain import Grid, Segmentation
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError
-from medseg.geometry.place import place_on
+from medseg.io.dicom.placing import place_exactly
 
 __all__ = ["placed"]
 
@@ -24,7 +24,7 @@ def placed(found: Segmentation, grid: Grid, name: str) -> Segmentation:
     GridMismatchError
         If the voxels are not the image's, or some lie outside it; the message names the likely fault.
     """
-    labels = place_on(found.labels, found.grid, grid)
+    labels = place_exactly(found.labels, found.grid, grid)
     if labels is None:
         raise GridMismatchError(f"{name} does not lie on the voxels of the image: {_fault(found, grid)}")
     probabilities = found.probabilities
@@ -45,7 +45,7 @@ def _placed_probabilities(array: NDArray[Any], source: Grid, grid: Grid) -> NDAr
 
 
 def _place(part: NDArray[Any], source: Grid, grid: Grid) -> NDArray[Any]:
-    found = place_on(part, source, grid)
+    found = place_exactly(part, source, grid)
     if found is None:
         raise GridMismatchError("fractions of the mask lie outside the image")
     return found

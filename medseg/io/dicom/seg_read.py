@@ -1,6 +1,7 @@
 """Reading DICOM SEG: frames onto the grid of their positions, segments to labels, overlaps to parts and regions."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def read_dataset(path: Path) -> Any:
     from pydicom.errors import InvalidDicomError
 
     try:
-        return dcmread(path)
+        # From memory, which yields no more than there is: a file is asked for as many bytes as it claims.
+        return dcmread(BytesIO(path.read_bytes()))
     except (OSError, InvalidDicomError, EOFError, ValueError, KeyError, AttributeError) as error:
         raise InputError(f"{path.name} can't be read as DICOM: {error}") from error

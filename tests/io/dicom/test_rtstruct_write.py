@@ -12,8 +12,8 @@ from medseg import io
 from medseg.domain import Image, Label, LabelTable, Segmentation
 from medseg.domain.record import Review
 from medseg.errors import InputError
-from medseg.geometry.place import place_on
 from medseg.io.dicom.checked import checked_rtstruct, reread
+from medseg.io.dicom.placing import place_exactly
 from medseg.io.dicom.rt_fill import fill_slice
 from medseg.io.dicom.rt_keyholes import polygons_of
 from medseg.io.dicom.rt_read import rtstruct_of
@@ -61,7 +61,7 @@ def test_plastimatch_fills_axial_contours_to_the_same_mask(kind: str, data: Data
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
     for value, name in ((1, "Ring"), (2, "Core ä")):
         image = io.read(tmp_path / "masks" / f"{name}.nrrd")
-        placed = place_on((image.array > 0).astype(np.uint8), image.grid, grid)
+        placed = place_exactly((image.array > 0).astype(np.uint8), image.grid, grid)
         assert placed is not None
         assert np.count_nonzero((placed > 0) != (found.mask.labels == value)) <= _PLASTIMATCH_VOXELS
 
