@@ -173,12 +173,14 @@ def measure_files(
     """Read a mask and its images, measure, write the Record (and contours); returns the Record."""
     from medseg.io import read_segmentation
     from medseg.io.atomic import require_absent, write_bytes
+    from medseg.io.probabilities import with_probabilities
 
     options = options or MeasureOptions()
     for path in (out, options.contours, options.lesions):
         if path is not None:
             require_absent(path, force=options.force)
     segmentation = read_segmentation(mask, options=_for_mask(options.read), labels=options.labels)
+    segmentation = with_probabilities(segmentation, mask)
     channels = declare_values(read_channels(images, options.read), options.values)
     if options.resample and channels:
         segmentation = _resampled(segmentation, next(iter(channels.values())).grid)
@@ -258,4 +260,11 @@ def _resampled(segmentation: Segmentation, grid: Grid) -> Segmentation:
         f"The mask lay on another grid and was resampled to the image's: {before:.3f} ml became {after:.3f} ml.",
         as_details(before_ml=before, after_ml=after),
     )
-    return replace(segmentation, labels=labels, grid=grid, findings=(*segmentation.findings, finding))
+    return replace(
+        segmentation,
+        labels=labels,
+        grid=grid,
+        findings=(*segmentation.findings, finding),
+        instances=None,
+        probabilities=None,
+    )

@@ -125,3 +125,28 @@ def test_tissue_at_a_level(medseg: Medseg, data: Callable[[str], Path], tmp_path
     page = tmp_path / "r.html"
     assert medseg("report", record, "--html", page).code == 0
     assert "k = 15" in page.read_text(encoding="utf-8") or "k=15" in page.read_text(encoding="utf-8")
+
+
+def test_probabilities_beside_a_mask_weight_its_volume(
+    medseg: Medseg, two_balls: tuple[Path, Path], tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from medseg.io import write_probabilities, write_segmentation
+
+    _, mask = two_balls
+    found_mask = api.read_segmentation(mask)
+    share = np.where(found_mask.labels > 0, 0.75, 0.0).astype(np.float32)
+    kept = replace(found_mask, probabilities=np.stack([1 - share, share]))
+    path, record = tmp_path / "kept.nii.gz", tmp_path / "r.json"
+    write_segmentation(kept, path)
+    write_probabilities(kept, path)
+    assert medseg("measure", path, "--out", record).code == 0
+    volume = found(record, "volume")[0]
+    assert volume is not None
+    assert found(record, "probability_volume") == [pytest.approx(0.75 * volume)]
+    content = json.loads((tmp_path / "kept.prob.json").read_text(encoding="utf-8"))
+    (tmp_path / "kept.prob.json").write_text(json.dumps({**content, "mask_digest": "ab" * 32}))
+    assert medseg("measure", path, "--out", record, "--force").code == 0
+    assert found(record, "probability_volume") == []
+    assert any(item.code == "probabilities.ignored" for item in api.read_record(record).findings)

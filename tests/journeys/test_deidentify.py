@@ -1,0 +1,367 @@
+"""A scan goes out without its patient: nothing planted is in any output, log, file name or page."""
+
+import json
+import re
+import shutil
+import subprocess
+import warnings
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from tests.journeys.conftest import Seen
+
+Medseg = Callable[..., Seen]
+#: Planted into a copy of a real CT; every one is looked for as it stands, in any case of letters.
+PLANTED = {
+    "PatientName": "Plantagenet^Johanna",
+    "PatientID": "MRN-774411",
+    "PatientBirthDate": "19511109",
+    "OtherPatientIDs": "OLD-99812",
+    "PatientAddress": "17 Elm Street, Plantville",
+    "PatientTelephoneNumbers": "+1 555 0147 88",
+    "PatientComments": "Comes with her sister Mathilda",
+    "PatientMotherBirthName": "Lancaster^Blanche",
+    "Occupation": "Lighthouse-man",
+    "AdditionalPatientHistory": "Fell off a ladder in Oslo",
+    "AccessionNumber": "ACC-2231-88",
+    "StudyID": "STUDY-4411",
+    "StudyDescription": "Follow-up for Dr Gruberova",
+    "SeriesDescription": "Thorax Johanna venous",
+    "ProtocolName": "Gruberova special 5",
+    "InstitutionName": "Plantation General Hospital",
+    "InstitutionAddress": "1 Hospital Road, Plantville",
+    "InstitutionalDepartmentName": "Radiology West Wing",
+    "StationName": "CTROOM-0042",
+    "ReferringPhysicianName": "Gruberova^Hanna",
+    "OperatorsName": "Technikova^Tina",
+    "RequestingPhysician": "Askerson^Anna",
+    "DeviceSerialNumber": "SN-88421-X",
+    "ImageComments": "Refused contrast, see Tina",
+    "RequestedProcedureID": "RP-3341-Z",
+    "AdmissionID": "ADM-77123",
+    "StudyDate": "20240305",
+    "SeriesDate": "20240306",
+    "AcquisitionDate": "20240307",
+    "ContentDate": "20240307",
+}
+#: Planted deeper: private tags, nested sequences, names of folders and files, the subject, the one who signs.
+DEEPER = (
+    "PRIVATE-8812",
+    "Nested Clinic",
+    "SPS-8841",
+    "plantagenet_scan",
+    "plantagenet_mask",
+    "Signatory",
+    "Signing Ward",
+)
+KINDS = ("--seg", "--sr", "--rtstruct", "--fhir")
+
+
+@pytest.fixture
+def scan(data: Callable[[str], Path], tmp_path: Path) -> Path:
+    """Three slices of a real CT with planted identifiers, in a folder named after the patient."""
+    folder = tmp_path / "Plantagenet_Johanna" / "plantagenet_scan"
+    folder.mkdir(parents=True)
+    for number, path in enumerate(sorted(data("dicom/dcmqi/ct-3slice").glob("*.dcm"))):
+        ds = pydicom.dcmread(path)
+        for keyword, value in PLANTED.items():
+            setattr(ds, keyword, value)
+        ds.private_block(0x0019, "PLANTED VENDOR", create=True).add_new(0x01, "LO", "PRIVATE-8812")
+        request, performer = Dataset(), Dataset()
+        performer.InstitutionName = "Nested Clinic"
+        request.ScheduledProcedureStepID = "SPS-8841"
+        request.ScheduledPerformingPhysicianIdentificationSequence = [performer]
+        ds.RequestAttributesSequence = [request]
+        ds.BodyPartExamined = "HEAD"
+        ds.save_as(folder / f"johanna_{number}.dcm")
+    return folder
+
+
+@pytest.fixture
+def record(medseg: Medseg, scan: Path) -> Path:
+    """A signed record of a mask of it, under a subject that is a name."""
+    mask, path = scan.parent / "plantagenet_mask.nii.gz", scan.parent / "plantagenet.json"
+    assert medseg("segment", "otsu", scan, "--out", mask).code == 0
+    seen = medseg("measure", mask, "--image", scan, "--subject", "Johanna Plantagenet", "--out", path)
+    assert seen.code == 0, seen.err
+    assert medseg("sign", path, "--name", "S. Signatory", "--organization", "Signing Ward").code == 0
+    return path
+
+
+def words() -> list[str]:
+    """What is looked for: values, parts of names, dates in either form, and what stands deeper."""
+    found = [*PLANTED.values(), *DEEPER, "2024-03-05", "1951-11-09"]
+    return found + [
+        part for value in PLANTED.values() if "^" in value for part in value.split("^") if part != "Anna"
+    ]
+
+
+def leaks(out: Path) -> list[tuple[str, str]]:
+    """Planted words in names and bytes of files, pixels left out: they were compared byte by byte."""
+    found = []
+    for path in sorted(item for item in out.rglob("*") if item.is_file()):
+        content = path.read_bytes()
+        if path.suffix == ".dcm":
+            ds = pydicom.dcmread(path)
+            content = content.replace(bytes(ds.get("PixelData") or b"\0\0"), b"")
+        haystack = (str(path.relative_to(out)).encode() + b"\n" + content).lower()
+        found += [(path.name, word) for word in words() if word.lower().encode() in haystack]
+    return found
+
+
+def objects(out: Path) -> dict[str, Any]:
+    return {str(path.relative_to(out)): pydicom.dcmread(path) for path in sorted(out.rglob("*.dcm"))}
+
+
+def test_nothing_planted_is_found_anywhere(
+    medseg: Medseg, record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs, out, page = tmp_path / "logs", tmp_path / "out", tmp_path / "page"
+    logs.mkdir()
+    monkeypatch.setenv("MEDSEG_LOG_DIR", str(logs))
+    assert len(words()) > 30
+    seen = medseg("export", record, *KINDS, "--deidentify", "--out", out, "--json")
+    assert seen.code == 0, seen.err
+    assert {item["code"] for item in seen.json["findings"]} == {"deid.face"}
+    assert leaks(out) == []
+    assert leaks(logs) == []
+    shown = seen.out.replace(str(tmp_path), "") + seen.err.replace(str(tmp_path), "")
+    assert not [word for word in words() if word.lower() in shown.lower()]
+    views = ("--html", page / "r.html", "--csv", page / "r.csv", "--xlsx", page / "r.xlsx")
+    assert medseg("report", out / "record.json", *views).code == 0
+    assert leaks(page) == []
+    assert "anon-" in (page / "r.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_pages_are_drawn_anew_without_the_identity(medseg: Medseg, record: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    seen = medseg("export", record, "--dicom-pdf", "--secondary-capture", "--deidentify", "--out", out)
+    assert seen.code == 0, seen.err
+    assert leaks(out) == []
+    (tmp_path / "report.pdf").write_bytes(objects(out)["report.dcm"].EncapsulatedDocument)
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (apt poppler-utils) is not here")
+    text = run("pdftotext", tmp_path / "report.pdf", "-")
+    assert "anon-" in text
+    assert not [word for word in words() if word.lower() in text.lower()]
+
+
+def test_objects_still_refer_to_each_other(medseg: Medseg, record: Path, scan: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert medseg("export", record, *KINDS, "--deidentify", "--out", out).code == 0
+    found = objects(out)
+    sources = {name: ds for name, ds in found.items() if name.startswith("source")}
+    assert len(sources) == 3
+    uids = {str(ds.SOPInstanceUID) for ds in sources.values()}
+    seg, sr, rt = (found[name] for name in ("segmentation.dcm", "measurements.dcm", "structures.dcm"))
+    series = seg.ReferencedSeriesSequence[0]
+    assert {str(item.ReferencedSOPInstanceUID) for item in series.ReferencedInstanceSequence} == uids
+    named = {str(element.value) for element in sr.iterall() if element.VR == "UI"}
+    assert {str(seg.SOPInstanceUID), *uids} <= named
+    assert {str(item.TrackingUID) for item in seg.SegmentSequence} <= named
+    frame = rt.ReferencedFrameOfReferenceSequence[0]
+    images = frame.RTReferencedStudySequence[0].RTReferencedSeriesSequence[0].ContourImageSequence
+    assert {str(item.ReferencedSOPInstanceUID) for item in images} == uids
+    assert len({str(ds.StudyInstanceUID) for ds in found.values()}) == 1
+    assert len({str(ds.FrameOfReferenceUID) for ds in (*sources.values(), seg, rt)}) == 1
+    assert len({str(ds.PatientID) for ds in found.values()}) == 1
+    bare = json.loads((out / "record.json").read_text(encoding="utf-8"))
+    assert bare["subject"] == str(seg.PatientID)
+    assert bare["inputs"][0]["series_uid"] == str(next(iter(sources.values())).SeriesInstanceUID)
+    assert bare["review"]["state"] == "not reviewed"
+    assert str(seg.SeriesDescription).startswith("RESEARCH – NOT REVIEWED")
+
+
+def test_sources_keep_pixels_and_intervals(medseg: Medseg, record: Path, scan: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert medseg("export", record, "--seg", "--deidentify", "--out", out).code == 0
+    before = {place(ds): ds for ds in (pydicom.dcmread(path) for path in scan.iterdir())}
+    shifts = set()
+    for name, ds in objects(out).items():
+        if name.startswith("source"):
+            old = before[place(ds)]
+            assert ds.PixelData == old.PixelData
+            assert ds.AcquisitionTime == old.AcquisitionTime
+            shifts |= {
+                days(ds, key) - days(old, key) for key in ("StudyDate", "SeriesDate", "AcquisitionDate")
+            }
+    assert len(shifts) == 1
+    # What was made of them was made today, a day that is known; shifted, it would give the shift away.
+    seg = objects(out)["segmentation.dcm"]
+    assert (
+        days(seg, "StudyDate") == days(before[place(next(iter(before.values())))], "StudyDate") + shifts.pop()
+    )
+    assert seg.ContentDate == max(ds.ContentDate for ds in objects(out).values())
+
+
+def place(ds: Any) -> float:
+    return float(ds.ImagePositionPatient[2])
+
+
+def days(ds: Any, keyword: str) -> int:
+    return datetime.strptime(str(ds[keyword].value)[:8], "%Y%m%d").toordinal()  # noqa: DTZ007 - a day
+
+
+def test_a_key_gives_the_same_again_and_another_key_another(
+    medseg: Medseg, record: Path, tmp_path: Path
+) -> None:
+    key, other = tmp_path / "keys" / "key.json", tmp_path / "keys" / "other.json"
+    shared = ("export", record, "--seg", "--stable-uids", "--deidentify")
+    for name, secret in (("one", key), ("two", key), ("three", other)):
+        assert medseg(*shared, "--key", secret, "--out", tmp_path / name).code == 0
+    one, two, three = (uids_of(objects(tmp_path / name)) for name in ("one", "two", "three"))
+    assert one == two
+    assert not one & three
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert leaks(key.parent) == []
+
+
+def uids_of(found: dict[str, Any]) -> set[str]:
+    return {
+        str(uid)
+        for ds in found.values()
+        for uid in (ds.SOPInstanceUID, ds.SeriesInstanceUID, ds.StudyInstanceUID, ds.FrameOfReferenceUID)
+    }
+
+
+def test_derived_objects_alone_need_a_key_that_knows_the_source(
+    medseg: Medseg, record: Path, tmp_path: Path
+) -> None:
+    key = tmp_path / "key.json"
+    alone = ("export", record, "--seg", "--deidentify", "--without-sources", "--key", key)
+    seen = medseg(*alone, "--out", tmp_path / "refused")
+    assert seen.code == 2
+    assert "would refer to images that nobody has" in seen.line
+    assert not (tmp_path / "refused").exists()
+    assert (
+        medseg("export", record, "--seg", "--deidentify", "--key", key, "--out", tmp_path / "all").code == 0
+    )
+    assert medseg(*alone, "--out", tmp_path / "alone").code == 0
+    assert {path.name for path in (tmp_path / "alone").iterdir()} == {"segmentation.dcm", "record.json"}
+    first, later = (objects(tmp_path / name)["segmentation.dcm"] for name in ("all", "alone"))
+    assert first.ReferencedSeriesSequence == later.ReferencedSeriesSequence
+
+
+def test_a_source_that_is_de_identified_already_may_stay_as_it_is(
+    medseg: Medseg, record: Path, tmp_path: Path
+) -> None:
+    out, again = tmp_path / "out", tmp_path / "again"
+    assert medseg("export", record, "--seg", "--deidentify", "--out", out).code == 0
+    mask, bare = tmp_path / "mask.nii.gz", tmp_path / "bare.json"
+    assert medseg("segment", "otsu", out / "source", "--out", mask).code == 0
+    assert medseg("measure", mask, "--image", out / "source", "--out", bare).code == 0
+    seen = medseg("export", bare, "--seg", "--deidentify", "--without-sources", "--out", again)
+    assert seen.code == 0, seen.err
+    seg, source = objects(again)["segmentation.dcm"], objects(out / "source")
+    named = {
+        str(item.ReferencedSOPInstanceUID)
+        for item in seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+    }
+    assert named == {str(ds.SOPInstanceUID) for ds in source.values()}
+    assert seg.PatientIdentityRemoved == "YES"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"BurnedInAnnotation": "YES"}, "burned into its pixels"),
+        ({"PatientID": "SOMEONE-ELSE"}, "different patients"),
+    ],
+)
+def test_what_is_not_safe_is_refused_whole(
+    change: dict[str, str], reason: str, medseg: Medseg, record: Path, scan: Path, tmp_path: Path
+) -> None:
+    path = sorted(scan.iterdir())[1]
+    ds = pydicom.dcmread(path)
+    for keyword, value in change.items():
+        setattr(ds, keyword, value)
+    ds.save_as(path)
+    seen = medseg("export", record, "--seg", "--deidentify", "--out", tmp_path / "out")
+    assert (seen.code, reason in seen.line) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_structure_named_after_the_patient_is_refused(medseg: Medseg, record: Path, tmp_path: Path) -> None:
+    side = record.parent / "plantagenet_mask.seg.json"
+    side.write_text(
+        side.read_text(encoding="utf-8").replace('"foreground"', '"tumour of Johanna"'), encoding="utf-8"
+    )
+    mask, scan = record.parent / "plantagenet_mask.nii.gz", record.parent / "plantagenet_scan"
+    medseg("measure", mask, "--image", scan, "--out", record, "--force")
+    seen = medseg("export", record, "--seg", "--deidentify", "--out", tmp_path / "out")
+    assert seen.code == 2
+    assert "would still say the PatientName of the source" in seen.line
+    assert "Johanna" not in seen.line
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_key_does_not_go_with_the_files_and_old_files_are_not_among_new_ones(
+    medseg: Medseg, record: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    seen = medseg("export", record, "--seg", "--deidentify", "--key", out / "key.json", "--out", out)
+    assert (seen.code, "given away" in seen.line) == (2, True)
+    seen = medseg("export", record, "--seg", "--deidentify", "--force", "--out", record.parent)
+    assert (seen.code, "exists already" in seen.line) == (2, True)
+    assert record.is_file()
+    seen = medseg("export", record, "--seg", "--key", tmp_path / "k.json", "--out", out)
+    assert "belong to --deidentify" in seen.line
+
+
+def test_others_find_nothing_to_complain_of_and_nothing_planted(
+    medseg: Medseg, record: Path, scan: Path, tmp_path: Path
+) -> None:
+    if not (shutil.which("dciodvfy") and shutil.which("dcmdump")):
+        pytest.skip("dciodvfy (apt dicom3tools) and dcmdump (apt dcmtk) are not both here")
+    out, plain = tmp_path / "out", tmp_path / "plain"
+    kinds = ("--seg", "--sr", "--rtstruct")
+    assert medseg("export", record, *kinds, "--out", plain).code == 0
+    assert medseg("export", record, *kinds, "--deidentify", "--out", out).code == 0
+    before = {name: plain / name for name in ("segmentation.dcm", "measurements.dcm", "structures.dcm")}
+    for name in objects(out):
+        old = before.get(name, sorted(scan.iterdir())[0])
+        assert faults(out / name) - faults(old) == set(), name
+        text = run("dcmdump", "+L", "-M", out / name).lower()
+        assert not [word for word in words() if word.lower() in text], name
+
+
+def faults(path: Path) -> set[str]:
+    return {line for line in run("dciodvfy", "-new", path).splitlines() if line.startswith("Error")}
+
+
+def run(*command: object) -> str:
+    seen = subprocess.run(
+        [str(part) for part in command], capture_output=True, timeout=60, check=False
+    )
+    return (seen.stdout + seen.stderr).decode("utf-8", "replace")
+
+
+def test_pet_loses_its_suv_inputs_unless_they_are_kept(
+    medseg: Medseg, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "pet"
+    folder.mkdir()
+    for path in sorted(data("dicom/ibsi_sts002/PET/image").glob("*.dcm"))[:4]:
+        shutil.copy(path, folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        weight = pydicom.dcmread(next(folder.iterdir())).get("PatientWeight")
+    mask, path = tmp_path / "mask.nii.gz", tmp_path / "r.json"
+    medseg("segment", "otsu", folder, "--out", mask)
+    medseg("measure", mask, "--image", folder, "--out", path)
+    bare = medseg("export", path, "--seg", "--deidentify", "--out", tmp_path / "bare", "--json")
+    assert "deid.suv_inputs" in {item["code"] for item in bare.json["findings"]}
+    kept = ("export", path, "--seg", "--deidentify", "--keep-patient-characteristics", "--json")
+    seen = medseg(*kept, "--out", tmp_path / "kept")
+    assert "deid.suv_inputs" not in {item["code"] for item in seen.json["findings"]}
+    one, other = (next(iter(objects(tmp_path / name / "source").values())) for name in ("bare", "kept"))
+    assert "PatientWeight" not in one
+    assert other.get("PatientWeight") == weight
+    assert re.fullmatch(r"anon-[0-9a-f]{12}", str(one.PatientID))
