@@ -110,7 +110,7 @@ def hide(
     )
     findings = _look_at(series, options) if cleaning.disguise.known_as is None else ()
     traces = collect(datasets if cleaning.disguise.known_as is None else (), cleaning)
-    _add_own_names(record, traces)
+    _add_own_names(record, traces, cleaning.disguise.pseudonym)
     bare = _pseudonymous(record, traces, cleaning, series)
     bare = replace(bare, findings=tuple(dict.fromkeys((*bare.findings, *findings))))
     hidden = None if material is None else _hidden_material(material, record, bare)
@@ -218,16 +218,16 @@ def _look_at(series: "tuple[Origin, ...]", options: DeidentifyOptions) -> tuple[
     return tuple(found)
 
 
-def _add_own_names(record: Record, traces: "Traces") -> None:
+def _add_own_names(record: Record, traces: "Traces", pseudonym: str) -> None:
     """Names that no header holds: of files, of the subject, of the reviewer."""
+    words = {item.name for item in record.table.labels} | {item.name for item in record.table.regions}
     for item in record.inputs:
+        # A plain word, such as `image`, says nothing; neither does a mask's file named like its structure.
         parts = [part for part in Path(item.path).parts if any(c.isdigit() or c in "_^, " for c in part)]
-        traces.add_names(
-            (*parts, *(Path(part).name.split(".")[0] for part in parts if "_" in part)), "file name"
-        )
-    traces.add_names([record.subject], "subject")
-    review = record.review
-    traces.add_names([review.reviewer or "", review.organization or ""], "reviewer")
+        stems = [part.split(".")[0] for part in parts if "_" in part]
+        traces.add_names((name for name in (*parts, *stems) if name not in words), "file name")
+    traces.add_names([record.subject] if record.subject != pseudonym else [], "subject")
+    traces.add_names([record.review.reviewer or "", record.review.organization or ""], "reviewer")
 
 
 def _pseudonymous(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -83,7 +83,9 @@ def make_params(segmenter: Segmenter, given: Mapping[str, Any]) -> Params:
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(fields) or 'none'}"
             raise ConfigError(f"{segmenter.spec.name} has no parameter {name!r}; {hint}")
     try:
-        return segmenter.Params(**{name: _parse(value) for name, value in given.items()})
+        return segmenter.Params(
+            **{name: _parse(value, fields[name].annotation) for name, value in given.items()}
+        )
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -93,7 +95,12 @@ def make_params(segmenter: Segmenter, given: Mapping[str, Any]) -> Params:
         ) from error
 
 
-def _parse(value: Any) -> Any:
+def _parse(value: Any, annotation: Any = None) -> Any:
+    """Text as the value it means: one of a field's choices by its text, JSON for lists; else left to pydantic."""
+    if isinstance(value, str):
+        chosen = [item for item in get_args(annotation) if str(item) == value and not isinstance(item, type)]
+        if chosen:
+            return chosen[0]
     if isinstance(value, str) and value[:1] in ("[", "{"):
         try:
             return json.loads(value)

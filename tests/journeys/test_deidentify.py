@@ -64,11 +64,37 @@ KINDS = ("--seg", "--sr", "--rtstruct", "--fhir")
 
 
 @pytest.fixture
-def scan(data: Callable[[str], Path], tmp_path: Path) -> Path:
-    """Three slices of a real CT with planted identifiers, in a folder named after the patient."""
-    folder = tmp_path / "Plantagenet_Johanna" / "plantagenet_scan"
+def record(
+    medseg: Medseg, data: Callable[[str], Path], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A signed record of a mask on three slices of a real CT, all named after a patient; made once, then copied."""
+    made = tmp_path_factory.getbasetemp() / "deidentify" / "Plantagenet_Johanna"
+    if not (made / "plantagenet.json").is_file():
+        shutil.rmtree(made, ignore_errors=True)
+        scan, mask, path = (
+            made / "plantagenet_scan",
+            made / "plantagenet_mask.nii.gz",
+            made / "plantagenet.json",
+        )
+        plant(data("dicom/dcmqi/ct-3slice"), scan)
+        assert medseg("segment", "otsu", scan, "--out", mask).code == 0
+        measured = ("measure", mask, "--image", scan, "--subject", "Johanna Plantagenet", "--out", path)
+        assert medseg(*measured).code == 0
+        assert medseg("sign", path, "--name", "S. Signatory", "--organization", "Signing Ward").code == 0
+    shutil.copytree(made, tmp_path / made.name)
+    return tmp_path / made.name / "plantagenet.json"
+
+
+@pytest.fixture
+def scan(record: Path) -> Path:
+    """The folder with the slices."""
+    return record.parent / "plantagenet_scan"
+
+
+def plant(source: Path, folder: Path) -> None:
+    """Copies of real slices with identifiers in every place, in files named after the patient."""
     folder.mkdir(parents=True)
-    for number, path in enumerate(sorted(data("dicom/dcmqi/ct-3slice").glob("*.dcm"))):
+    for number, path in enumerate(sorted(source.glob("*.dcm"))):
         ds = pydicom.dcmread(path)
         for keyword, value in PLANTED.items():
             setattr(ds, keyword, value)
@@ -80,18 +106,6 @@ def scan(data: Callable[[str], Path], tmp_path: Path) -> Path:
         ds.RequestAttributesSequence = [request]
         ds.BodyPartExamined = "HEAD"
         ds.save_as(folder / f"johanna_{number}.dcm")
-    return folder
-
-
-@pytest.fixture
-def record(medseg: Medseg, scan: Path) -> Path:
-    """A signed record of a mask of it, under a subject that is a name."""
-    mask, path = scan.parent / "plantagenet_mask.nii.gz", scan.parent / "plantagenet.json"
-    assert medseg("segment", "otsu", scan, "--out", mask).code == 0
-    seen = medseg("measure", mask, "--image", scan, "--subject", "Johanna Plantagenet", "--out", path)
-    assert seen.code == 0, seen.err
-    assert medseg("sign", path, "--name", "S. Signatory", "--organization", "Signing Ward").code == 0
-    return path
 
 
 def words() -> list[str]:
@@ -337,9 +351,7 @@ def faults(path: Path) -> set[str]:
 
 
 def run(*command: object) -> str:
-    seen = subprocess.run(
-        [str(part) for part in command], capture_output=True, timeout=60, check=False
-    )
+    seen = subprocess.run([str(part) for part in command], capture_output=True, timeout=60, check=False)
     return (seen.stdout + seen.stderr).decode("utf-8", "replace")
 
 

@@ -73,7 +73,8 @@ def _capture(
     ds.ContentTime = ds.TimeOfSecondaryCapture = now.strftime("%H%M%S")
     ds.ImageType = ["DERIVED", "SECONDARY"]
     ds.ImageComments = title
-    ds.PatientOrientation = ds.Laterality = ""
+    ds.PatientOrientation = ""
+    _state_side(ds, origin)
     ds.BurnedInAnnotation = "YES" if options.identified else "NO"
     ds.LossyImageCompression = "00"
     ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
@@ -82,3 +83,12 @@ def _capture(
     data = page.tobytes()
     ds.PixelData = data + b"\0" * (len(data) % 2)
     return ds
+
+
+def _state_side(ds: Any, origin: Origin) -> None:
+    """The body part and side of the source; a page of which none is known is itself no paired part."""
+    for keyword in ("BodyPartExamined", "Laterality"):
+        if origin.first.get(keyword):
+            setattr(ds, keyword, origin.first.get(keyword))
+    if "BodyPartExamined" not in ds and "Laterality" not in ds:
+        ds.ImageLaterality = "U"

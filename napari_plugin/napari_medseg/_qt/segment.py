@@ -18,18 +18,24 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from medseg.domain import Image, Record, Run, Segmentation
+from medseg.domain import Image, Prompts, Record, Run, Segmentation
 from medseg.errors import Cancelled, MedsegError
 from medseg.workflows import measure, segment
 from medseg.workflows.segmenters import find_segmenter, list_segmenters
 from napari_medseg._qt.form import ParameterForm
 from napari_medseg.layers import image_of, labels_layer
+from napari_medseg.seeds import PROMPT_KINDS, prompts_of
 
 if TYPE_CHECKING:
     from napari import Viewer
 
 __all__ = ["SegmentWidget"]
 
+#: Said of a segmenter that starts from seeds.
+_SEEDS = (
+    " Draw seeds in points or shapes layers: points, paths, polygons; rectangles limit it. A layer whose name "
+    "begins with “not” marks what lies outside."
+)
 _COLUMNS = ("quantity", "value", "unit", "structure", "status")
 #: Pixels that let quantity, value and unit be read without scrolling.
 _WIDTH = 430
@@ -101,7 +107,9 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
         if name is None:
             return
         self.segmenter = find_segmenter(name)
-        self.summary.setText(self.segmenter.spec.summary)
+        self.summary.setText(
+            self.segmenter.spec.summary + (_SEEDS if self.segmenter.spec.needs_prompts else "")
+        )
         while self.channels.rowCount():
             self.channels.removeRow(0)
         self.layer_choices: dict[str, QComboBox] = {}
@@ -141,8 +149,16 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
         self._set_running(running=True)
         self.message.setText("")
         values, declared = self.form.values(), self.same_space.isChecked()
-        self._thread = threading.Thread(target=self._work, args=(images, values, declared), daemon=True)
+        work = (images, values, declared, self._prompts())
+        self._thread = threading.Thread(target=self._work, args=work, daemon=True)
         self._thread.start()
+
+    def _prompts(self) -> Prompts | None:
+        """Seeds of every visible points and shapes layer, for a segmenter that wants them."""
+        if not self.segmenter.spec.needs_prompts:
+            return None
+        drawn = [layer.as_layer_data_tuple() for layer in self.viewer.layers if layer.visible]
+        return prompts_of(item for item in drawn if item[2] in PROMPT_KINDS)
 
     def _image(self, name: str) -> Image:
         if name not in self.viewer.layers:
@@ -150,14 +166,22 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
         data, meta, _ = self.viewer.layers[name].as_layer_data_tuple()
         return image_of(data, meta)
 
-    def _work(self, images: dict[str, Image], values: dict[str, Any], declared: bool) -> None:  # noqa: FBT001
+    def _work(
+        self,
+        images: dict[str, Image],
+        values: dict[str, Any],
+        declared: bool,  # noqa: FBT001 - a thread's arguments have no names
+        prompts: Prompts | None,
+    ) -> None:
         """In the working thread: no widget is touched here."""
         run = Run(
             progress=lambda done, total, what: self._signals.progressed.emit(done, total or 0, what),
             cancel=self._cancel.is_set,
         )
         try:
-            mask = segment(self.segmenter, images, params=values, same_space=declared, run=run)
+            mask = segment(
+                self.segmenter, images, params=values, prompts=prompts, same_space=declared, run=run
+            )
             self._signals.finished.emit(mask, measure(mask, images, same_space=declared))
         except Cancelled:
             self._signals.failed.emit("Stopped. Nothing was changed.")
