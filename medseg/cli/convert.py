@@ -1,6 +1,6 @@
 """`medseg convert`: one format to another."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,19 +9,39 @@ import typer
 from medseg.cli import options as opt
 
 if TYPE_CHECKING:
-    from medseg.domain import Segmentation
+    from medseg.domain import Finding, Image, Segmentation
     from medseg.workflows.convert import WrittenSurface
 
 
 def command(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or mask file, or a DICOM folder.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN",
+            help="An image or mask file, a DICOM folder, or a set of masks (COCO, VOC, a mapping).",
+        ),
+    ],
     target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="The file to write; its suffix names the format.")
+        Path,
+        typer.Argument(
+            metavar="OUT", help="Its suffix names the format; .json is COCO, no suffix a Pascal VOC folder."
+        ),
     ],
     mask: Annotated[
         bool, typer.Option("--mask", help="It is a mask: whole numbers, with a sidecar.")
     ] = False,
     labels: Annotated[Path | None, typer.Option(help="Names for a mask without them: {value: name}.")] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(help="The image that the mask belongs to: STL, PLY and RTSTRUCT come onto its grid."),
+    ] = None,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--parts",
+            help="Overlapping structures: write their disjoint parts instead of one owner for every voxel.",
+        ),
+    ] = False,
     label: Annotated[
         str | None, typer.Option(help="STL, PLY: the one label to write; without it each has its own file.")
     ] = None,
@@ -39,11 +59,17 @@ def command(
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
-    """Convert an image or a mask (NIfTI, NRRD, MHA, PNG, TIFF; DICOM in) on the same grid, or a mask to STL or PLY."""
-    from medseg.cli.output import emit, print_findings, say
-    from medseg.errors import InputError
-    from medseg.workflows.convert import convert, convert_to_surfaces, is_surface
-    from medseg.workflows.info import describe_grid
+    """Convert an image or a mask on the same grid.
+
+    Images: NIfTI, NRRD, MHA, PNG, TIFF; DICOM in. Masks: these, and .seg.nrrd, STL and PLY (in with --image), COCO
+    .json, Pascal VOC folders; DICOM SEG and RTSTRUCT, mappings of PNG masks in. SEG and RTSTRUCT out is
+    'medseg export'. Where overlapping structures must share a format with one label per voxel, it says whose
+    voxels now belong to whom.
+
+    Example: medseg convert seg.dcm mask.nii.gz
+    """
+    from medseg.workflows.convert import convert, convert_to_surfaces, is_set_target, is_surface
+    from medseg.workflows.convert_set import is_set
 
     options = opt.read_options(
         series=series,
@@ -54,20 +80,85 @@ def command(
         slice_thickness=slice_thickness,
         spacing=spacing,
     )
+    _refuse_odd(target, surface_only=label is not None or smooth)
     if is_surface(target):
         segmentation, surfaces = convert_to_surfaces(
-            source, target, label=label, smooth=smooth, options=options, labels=labels, force=force
+            source,
+            target,
+            label=label,
+            smooth=smooth,
+            options=options,
+            labels=labels,
+            image=image,
+            force=force,
         )
         _report(segmentation, surfaces, json=json)
         return
-    if label is not None or smooth:
+    if is_set_target(target) and volume is None and image is None and is_set(source):
+        _convert_set(source, target, force=force, json=json)
+        return
+    written = convert(
+        source,
+        target,
+        mask=mask,
+        options=options,
+        labels=labels,
+        image=image,
+        keep_parts=parts,
+        force=force,
+    )
+    _say_written(written, target, json=json)
+
+
+def _refuse_odd(target: Path, *, surface_only: bool) -> None:
+    """What no conversion gives, before anything is read."""
+    from medseg.errors import InputError
+    from medseg.workflows.convert import is_surface
+
+    if target.suffix.lower() in (".dcm", ".dicom"):
+        raise InputError(
+            f"{target}: convert writes no DICOM; 'medseg export RECORD --seg --rtstruct' does, with the headers "
+            "of its source"
+        )
+    if surface_only and not is_surface(target):
         raise InputError(f"--label and --smooth are for surfaces; {target} is neither .stl nor .ply")
-    written = convert(source, target, mask=mask, options=options, labels=labels, force=force)
+
+
+def _say_written(written: "Image | Segmentation", target: Path, *, json: bool) -> None:
+    from medseg.cli.output import emit, print_findings, say
+    from medseg.workflows.info import describe_grid
+
     if json:
-        emit("convert", {"file": str(target), "digest": written.digest}, written.findings)
+        result = {"file": str(target), "digest": written.digest, "changed_owner": _changed(written.findings)}
+        emit("convert", result, written.findings)
         return
     print_findings(written.findings)
     say(f"wrote {target}: {describe_grid(written.grid)}")
+
+
+def _changed(findings: "Iterable[Finding]") -> list[dict[str, object]]:
+    """Voxels that changed owner, per pair of structures."""
+    return [dict(item.details) for item in findings if item.code == "overlap.flattened"]
+
+
+def _convert_set(source: Path, target: Path, *, force: bool, json: bool) -> None:
+    from medseg.cli.output import emit, print_findings, say
+    from medseg.cli.progress import running
+    from medseg.masks.flatten import taken_findings
+    from medseg.workflows.convert_set import convert_set
+
+    with running("cpu", quiet=json) as run:
+        found = convert_set(source, target, force=force, run=run)
+    findings = taken_findings(tuple(item for item, _ in found.pairs))
+    if json:
+        rows = [
+            {"picture": name, "structure": item.structure, "owner": item.owner, "voxels": item.voxels}
+            for name, item in found.taken
+        ]
+        emit("convert", {"file": str(target), "pictures": found.pictures, "changed_owner": rows}, findings)
+        return
+    print_findings(findings)
+    say(f"wrote {target}: {found.pictures} masks")
 
 
 def _report(segmentation: "Segmentation", surfaces: "Sequence[WrittenSurface]", *, json: bool) -> None:

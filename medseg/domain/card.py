@@ -14,6 +14,7 @@ __all__ = [
     "CARD_SCHEMA",
     "ChannelSpec",
     "Clip",
+    "Instances",
     "KeepLargest",
     "ModelCard",
     "PostStep",
@@ -94,8 +95,41 @@ class RemoveSmall:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """Number the objects of a label by a seeded watershed on a distance that the network predicts.
+
+    Parameters
+    ----------
+    label
+        Whose objects.
+    channel
+        Output of the network, after those of the classes: 0 to 1 for the distance to the object's boundary.
+    scale_mm
+        Distance that 1 stands for (mm; pixels on `px` data).
+    depth_mm
+        Two objects are told apart where the distance falls by at least this much between them.
+    minimum_mm3
+        Smaller objects are background (mm³; px³ on `px` data).
+    """
+
+    label: int
+    channel: int
+    scale_mm: float
+    depth_mm: float
+    minimum_mm3: float = 0.0
+    step: Literal["instances"] = "instances"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not (self.scale_mm > 0 and self.depth_mm > 0 and self.minimum_mm3 >= 0):
+            raise ConfigError(
+                f"step instances: scale_mm and depth_mm are positive, minimum_mm3 is not negative: {self}"
+            )
+
+
 PreStep: TypeAlias = Clip | Scale | ZScore
-PostStep: TypeAlias = KeepLargest | RemoveSmall
+PostStep: TypeAlias = KeepLargest | RemoveSmall | Instances
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +218,14 @@ class ModelCard:
             raise ConfigError(
                 f"card {self.name!r}: reference channel {self.reference!r} is not among {names}"
             )
-        if len(names) != self.network.in_channels or len(self.table.labels) + 1 != self.network.out_channels:
+        outputs = self.classes + len(self.distance_channels)
+        if len(names) != self.network.in_channels or outputs != self.network.out_channels:
             raise ConfigError(f"card {self.name!r}: channels or labels do not fit the network")
+        if self.distance_channels != tuple(range(self.classes, outputs)):
+            raise ConfigError(
+                f"card {self.name!r}: distances are the outputs after the {self.classes} classes, "
+                f"not {self.distance_channels}"
+            )
         if len(self.window) != self.network.dimensions:
             raise ConfigError(
                 f"card {self.name!r}: window {self.window} for a {self.network.dimensions}D network"
@@ -198,3 +238,13 @@ class ModelCard:
             raise ConfigError(f"card {self.name!r}: preprocessing names channels {sorted(unknown)}")
         if 0 in self.mirror_axes and self.table.is_lateralised:
             raise ConfigError(f"card {self.name!r}: a table with sides forbids mirroring axis 0")
+
+    @property
+    def classes(self) -> int:
+        """Labels and background: the outputs that are probabilities."""
+        return len(self.table.labels) + 1
+
+    @property
+    def distance_channels(self) -> tuple[int, ...]:
+        """Outputs that are distances, in order."""
+        return tuple(sorted({step.channel for step in self.postprocessing if isinstance(step, Instances)}))

@@ -48,10 +48,14 @@ class Engine(Protocol):
 
 @dataclass
 class NetworkPredictor:
-    """Mean of the softmax of several networks, over mirrored copies of each window."""
+    """Mean of several networks over mirrored copies of each window.
+
+    Softmax over the first `classes` outputs (None: all), a sigmoid of each of the others (distances).
+    """
 
     networks: "Sequence[nn.Module]"
     mirror_axes: tuple[int, ...] = ()
+    classes: int | None = None
 
     def __call__(self, windows: "Tensor") -> "Tensor":
         """Mean probabilities."""
@@ -65,7 +69,10 @@ class NetworkPredictor:
             dims = [axis + 2 for axis in axes]
             turned = torch.flip(windows, dims) if dims else windows
             for network in self.networks:
-                shares = torch.softmax(network(turned).float(), dim=1)
+                outputs = network(turned).float()
+                shares = torch.softmax(outputs[:, : self.classes], dim=1)
+                if self.classes is not None:
+                    shares = torch.cat([shares, torch.sigmoid(outputs[:, self.classes :])], dim=1)
                 shares = torch.flip(shares, dims) if dims else shares
                 total = shares if total is None else total + shares
         assert total is not None  # noqa: S101 - for the type checker: there is always the unmirrored copy

@@ -27,6 +27,7 @@ from medseg.domain.segmentation import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import as_details
 from medseg.inference.engine import Engine, Predictor, WindowEngine
+from medseg.inference.instances import number_objects
 from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.restore import labels_on_native, probabilities_on_native
 from medseg.inference.slices import slice_axis
@@ -120,13 +121,17 @@ class ModelSegmenter:
         reference = images[self.card.reference]
         engine = self._engine(params, run)
         axis = slice_axis(reference) if self.card.network.dimensions == 2 else None
-        probabilities = _predict(engine, prepared, axis, run)
+        outputs = _predict(engine, prepared, axis, run)
         run.check()
+        probabilities = outputs[: self.card.classes]
         values = self.card.table.values
         labels = labels_on_native(probabilities, prepared.grid, reference.grid, values)
         if within is not None:
             labels = np.where(within, labels, 0).astype(labels.dtype)
         labels = postprocess(labels, reference.grid, self.card.postprocessing)
+        labels, instances = number_objects(
+            labels, outputs, prepared.grid, reference.grid, self.card.postprocessing
+        )
         kept = None
         if params.keep_probabilities:
             kept = probabilities_on_native(probabilities, prepared.grid, reference.grid)
@@ -136,6 +141,7 @@ class ModelSegmenter:
             self.card.table,
             self._made_by(images, params, engine, run),
             (*prepared.findings, *engine.findings),
+            instances=instances,
             probabilities=kept,
         )
 
@@ -201,7 +207,7 @@ def load_predictor(card: ModelCard, folder: Path, mirror_axes: tuple[int, ...]) 
         network = build(card.network)
         load_state(network, state)
         networks.append(network.eval())
-    return NetworkPredictor(networks, mirror_axes)
+    return NetworkPredictor(networks, mirror_axes, card.classes)
 
 
 def _predict(engine: Engine, prepared: Prepared, axis: int | None, run: Run) -> NDArray[np.float32]:

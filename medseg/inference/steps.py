@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid
-from medseg.domain.card import Clip, KeepLargest, PostStep, PreStep, Scale, ZScore
+from medseg.domain.card import Clip, Instances, KeepLargest, PostStep, PreStep, Scale, ZScore
 from medseg.masks.components import label_parts
 
 __all__ = ["postprocess", "preprocess"]
@@ -27,8 +27,10 @@ def preprocess(
 
 
 def postprocess(labels: NDArray[Any], grid: Grid, steps: Sequence[PostStep]) -> NDArray[Any]:
-    """(I, J, K) labels after the steps, in order; the input is left as it is."""
+    """(I, J, K) labels after the steps, in order; the input is left as it is. Objects are numbered after all others."""
     for step in steps:
+        if isinstance(step, Instances):
+            continue
         among = np.isin(labels, step.labels)
         keep = _largest(among) if isinstance(step, KeepLargest) else _not_small(among, grid, step.minimum_mm3)
         labels = np.where(among & ~keep, 0, labels).astype(labels.dtype)

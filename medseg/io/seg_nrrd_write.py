@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Grid, Label, LabelTable, ReadOptions, Segmentation, Source
+from medseg.domain import Grid, LabelTable, ReadOptions, Segmentation, Source
 from medseg.domain.labels import distinct_color
 from medseg.domain.segmentation import smallest_unsigned
 from medseg.errors import InputError, OutputError
 from medseg.geometry import Agreement, compare_grids, flip_affine
 from medseg.io.seg_nrrd import read_seg_nrrd
 from medseg.io.slicer_terms import color_text, tags_text
-from medseg.masks.flatten import Structure, numbers_of, structures_of
+from medseg.masks.flatten import Structure, numbers_of, structures_of, values_of
 
 __all__ = ["write_seg_nrrd"]
 
@@ -53,23 +53,19 @@ def write_seg_nrrd(segmentation: Segmentation, path: Path) -> Segmentation:
     return _reread(segmentation, structures, path)
 
 
-def _labels(item: Structure) -> tuple[int, ...]:
-    return (item.value,) if isinstance(item, Label) else item.labels
-
-
 def _layers(structures: tuple[Structure, ...]) -> list[list[Structure]]:
     """Each structure in the first layer in which it overlaps none."""
     layers: list[list[Structure]] = []
     taken: list[set[int]] = []
     for item in structures:
         for layer, values in zip(layers, taken, strict=True):
-            if not values & set(_labels(item)):
+            if not values & set(values_of(item)):
                 layer.append(item)
-                values.update(_labels(item))
+                values.update(values_of(item))
                 break
         else:
             layers.append([item])
-            taken.append(set(_labels(item)))
+            taken.append(set(values_of(item)))
     return layers or [[]]
 
 
@@ -78,7 +74,7 @@ def _layer_values(
 ) -> NDArray[np.uint16]:
     lookup = np.zeros(max((*table.values, int(labels.max()))) + 1, dtype=np.uint16)
     for item in layer:
-        lookup[list(_labels(item))] = numbers[item.name]
+        lookup[list(values_of(item))] = numbers[item.name]
     found: NDArray[np.uint16] = lookup[labels]
     return found
 
@@ -118,7 +114,7 @@ def _fields(
     pairs: dict[str, str] = {}
     for number, item in enumerate(structures):
         value, layer = numbers[item.name], place[item.name]
-        color = item.color or distinct_color(_labels(item)[0])
+        color = item.color or distinct_color(values_of(item)[0])
         pairs[f"Segment{number}_ID"] = f"Segment_{value}"
         pairs[f"Segment{number}_Name"] = " ".join(item.name.split())
         pairs[f"Segment{number}_Color"] = color_text(color)
@@ -153,11 +149,11 @@ def _reread(segmentation: Segmentation, structures: tuple[Structure, ...], path:
     same = compare_grids(again.grid, segmentation.grid).agreement in (Agreement.SAME, Agreement.SNAPPED)
     if not same or again.labels.shape != segmentation.labels.shape:
         raise OutputError(f"{path} was not written: reading it again gave another placement")
-    theirs = {" ".join(item.name.split()): _labels(item) for item in structures_of(again.table)}
+    theirs = {" ".join(item.name.split()): values_of(item) for item in structures_of(again.table)}
     for item in structures:
         values = theirs.get(" ".join(item.name.split()), ())
-        lost = not values and bool(np.isin(segmentation.labels, _labels(item)).any())
-        if lost or (values and not _same_mask(segmentation, _labels(item), again, values)):
+        lost = not values and bool(np.isin(segmentation.labels, values_of(item)).any())
+        if lost or (values and not _same_mask(segmentation, values_of(item), again, values)):
             raise OutputError(f"{path} was not written: reading it again gave other voxels of {item.name}")
     return again
 

@@ -47,7 +47,7 @@ class SurfaceReader:
                 verdict=Verdict.NOT_A_VOLUME,
                 findings=(Finding("surface.no_grid", "error", "It is a surface, which has no voxels."),),
                 description=f"surface of {len(surface.triangles)} triangles",
-                details=as_details(**{MASK_DETAIL: "surface", "triangles": len(surface.triangles)}),
+                details=((MASK_DETAIL, "surface"), ("triangles", len(surface.triangles))),
             ),
         )
 

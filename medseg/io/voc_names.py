@@ -9,7 +9,7 @@ from medseg.domain import Label, LabelTable
 from medseg.domain.labels import Color
 from medseg.errors import InputError
 
-__all__ = ["VOID", "VOID_COLOR", "VocClasses", "labelmap_text", "voc_classes", "voc_color"]
+__all__ = ["VOID", "VOID_COLOR", "VocClasses", "class_name", "labelmap_text", "voc_classes", "voc_color"]
 
 #: Number and colour of pixels that nobody decided on.
 VOID, VOID_COLOR = 255, (224, 224, 192)
@@ -60,12 +60,16 @@ def voc_classes(root: Path) -> VocClasses:
     return _stated(path, state.st_mtime_ns, state.st_size)
 
 
+def class_name(name: str) -> str:
+    """A name on one line, without the sign that ends it there; background is a name of its own."""
+    plain = " ".join(name.replace(":", " ").split())
+    return f"{plain} (label)" if plain.lower() == "background" or plain.startswith("#") else plain
+
+
 def labelmap_text(table: LabelTable, colors: dict[int, Color]) -> str:
     """The lines of a `labelmap.txt` (the dialect of CVAT): name, colour, parts, actions."""
     lines = ["# label:color_rgb:parts:actions", "background:0,0,0::"]
-    for label in table.labels:
-        name = " ".join(label.name.replace(":", " ").split())
-        lines.append(f"{name}:{','.join(map(str, colors[label.value]))}::")
+    lines += [f"{class_name(item.name)}:{','.join(map(str, colors[item.value]))}::" for item in table.labels]
     return "\n".join(lines) + "\n"
 
 

@@ -16,7 +16,7 @@ from medseg.io.atomic import staged_folder
 from medseg.io.raster import PX_AFFINE
 from medseg.io.read import read_segmentation
 from medseg.io.voc import MASK_FOLDER
-from medseg.io.voc_names import VOID, VOID_COLOR, labelmap_text
+from medseg.io.voc_names import VOID, VOID_COLOR, class_name, labelmap_text
 
 __all__ = ["VocMask", "write_voc"]
 
@@ -43,9 +43,9 @@ def write_voc(
     Parameters
     ----------
     masks
-        In pixels, of one slice each, without overlaps (see `masks.flatten`).
+        In pixels, of one slice each, without overlaps (see `masks.flatten`); taken one after the other.
     table
-        Classes of all masks, by name; by default those of the first.
+        Classes of all masks, by name; others that the masks name follow.
 
     Raises
     ------
@@ -54,30 +54,55 @@ def write_voc(
     OutputError
         If the folder exists and may not be replaced, or reading a mask again gave another.
     """
-    kept = list(masks)
-    classes = _classes(table or kept[0].segmentation.table, kept)
-    colors = _colors(classes)
-    if len({item.stem for item in kept}) < len(kept):
-        raise InputError("two masks have the same name; a VOC folder holds one of a name")
+    classes = _Classes(table)
+    stems: list[str] = []
     with staged_folder(folder, force=force) as staged:
         for name in (MASK_FOLDER, "JPEGImages", str(_LIST.parent)):
             (staged / name).mkdir(parents=True)
-        (staged / "labelmap.txt").write_text(labelmap_text(classes, colors), "utf-8")
-        for item in kept:
-            _write(item, staged, classes, colors)
-        (staged / _LIST).write_text("".join(f"{item.stem}\n" for item in kept), "utf-8")
-    return LabelTable(tuple(Label(item.value, item.name, colors[item.value]) for item in classes.labels))
+        for item in masks:
+            _require_picture(item)
+            if item.stem in stems:
+                raise InputError(f"two masks are called {item.stem}; a VOC folder holds one of a name")
+            stems.append(item.stem)
+            classes.learn(item.segmentation.table)
+            (staged / "labelmap.txt").write_text(labelmap_text(classes.table, classes.colors), "utf-8")
+            _write(item, staged, classes)
+        (staged / _LIST).write_text("".join(f"{stem}\n" for stem in stems), "utf-8")
+    return classes.table
 
 
-def _classes(table: LabelTable, masks: list[VocMask]) -> LabelTable:
-    found = {label.name: label.color for label in table.labels}
-    for item in masks:
-        _require_picture(item)
-        for label in item.segmentation.table.labels:
-            found.setdefault(label.name, label.color)
-    if len(found) >= VOID:
-        raise InputError(f"there are {len(found)} classes, and a VOC folder holds {VOID - 1}")
-    return LabelTable(tuple(Label(number, name, found[name]) for number, name in enumerate(found, start=1)))
+class _Classes:
+    """Classes in the order in which they are met, numbered from 1, with colours that tell them apart."""
+
+    def __init__(self, table: LabelTable | None) -> None:
+        self.colors: dict[int, Color] = {}
+        self.numbers: dict[str, int] = {}
+        self._taken: set[Color] = {(0, 0, 0), VOID_COLOR}
+        if table is not None:
+            self.learn(table)
+
+    def learn(self, table: LabelTable) -> None:
+        """Add the labels of a table that are new."""
+        for label in table.labels:
+            name = class_name(label.name)
+            if name in self.numbers:
+                continue
+            self.numbers[name] = number = len(self.numbers) + 1
+            color, tries = label.rgb, number
+            while color in self._taken:
+                tries += 1
+                color = distinct_color(tries)
+            self._taken.add(color)
+            self.colors[number] = color
+        if len(self.numbers) >= VOID:
+            raise InputError(f"there are {len(self.numbers)} classes, and a VOC folder holds {VOID - 1}")
+
+    @property
+    def table(self) -> LabelTable:
+        """As the folder says it."""
+        return LabelTable(
+            tuple(Label(number, name, self.colors[number]) for name, number in self.numbers.items())
+        )
 
 
 def _require_picture(item: VocMask) -> None:
@@ -90,27 +115,13 @@ def _require_picture(item: VocMask) -> None:
         raise InputError("VOC holds one class per pixel, and structures overlap; flatten them first")
 
 
-def _colors(classes: LabelTable) -> dict[int, Color]:
-    colors: dict[int, Color] = {}
-    taken: set[Color] = {(0, 0, 0), VOID_COLOR}
-    for label in classes.labels:
-        color, number = label.rgb, label.value
-        while color in taken:
-            number += 1
-            color = distinct_color(number)
-        colors[label.value] = color
-        taken.add(color)
-    return colors
-
-
-def _write(item: VocMask, folder: Path, classes: LabelTable, colors: dict[int, Color]) -> None:
-    numbers = {label.name: label.value for label in classes.labels}
+def _write(item: VocMask, folder: Path, classes: _Classes) -> None:
     table, labels = item.segmentation.table, item.segmentation.labels
     lookup = np.zeros(max((*table.values, int(labels.max()))) + 1, dtype=np.uint8)
     for label in table.labels:
-        lookup[label.value] = numbers[label.name]
+        lookup[label.value] = classes.numbers[class_name(label.name)]
     path = folder / MASK_FOLDER / f"{item.stem}.png"
-    _write_png(np.ascontiguousarray(lookup[labels][:, :, 0].T), path, colors)
+    _write_png(np.ascontiguousarray(lookup[labels][:, :, 0].T), path, classes.colors)
     if item.picture is not None:
         shutil.copyfile(item.picture, folder / "JPEGImages" / f"{item.stem}{item.picture.suffix.lower()}")
     again = read_segmentation(path)

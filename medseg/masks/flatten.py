@@ -10,7 +10,7 @@ from medseg.domain import Finding, Label, LabelTable, Region, Segmentation
 from medseg.domain.labels import distinct_color
 from medseg.domain.values import as_details
 
-__all__ = ["Structure", "Taken", "flattened", "numbers_of", "structures_of", "taken_findings"]
+__all__ = ["Structure", "Taken", "flattened", "numbers_of", "structures_of", "taken_findings", "values_of"]
 
 Structure: TypeAlias = Label | Region
 
@@ -32,6 +32,11 @@ def structures_of(table: LabelTable) -> tuple[Structure, ...]:
     parts = {label.value for label in table.labels if label.is_part}
     whole = [label for label in table.labels if not label.is_part]
     return (*whole, *(region for region in table.regions if parts & set(region.labels)))
+
+
+def values_of(item: Structure) -> tuple[int, ...]:
+    """Label values that a structure is made of."""
+    return (item.value,) if isinstance(item, Label) else item.labels
 
 
 def numbers_of(table: LabelTable) -> dict[str, int]:
@@ -70,7 +75,7 @@ def flattened(segmentation: Segmentation) -> tuple[Segmentation, tuple[Taken, ..
     lookup = np.zeros(len(counts), dtype=np.uint16)
     given: dict[tuple[str, str], int] = {}
     for value in table.values:
-        owners = [item.name for item in structures if value in _values(item)]
+        owners = [item.name for item in structures if value in values_of(item)]
         if not owners:
             continue
         lookup[value] = numbers[owners[-1]]
@@ -100,10 +105,6 @@ def taken_findings(taken: tuple[Taken, ...]) -> tuple[Finding, ...]:
         )
         for item in taken
     )
-
-
-def _values(item: Structure) -> tuple[int, ...]:
-    return (item.value,) if isinstance(item, Label) else item.labels
 
 
 def _flat_table(

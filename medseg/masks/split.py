@@ -10,7 +10,7 @@ from medseg.errors import InputError
 from medseg.geometry import order_to
 from medseg.masks.components import Connectivity, components
 
-__all__ = ["split_touching"]
+__all__ = ["flood_basins", "split_touching"]
 
 #: Depths within this relative difference of the one asked for reach it (distances are float32).
 _SAME_DEPTH = 1e-5
@@ -83,17 +83,38 @@ def _boxes(ids: NDArray[np.uint32]) -> list[tuple[slice, ...]]:
 def _parts(mask: NDArray[np.bool_], spacing: tuple[float, ...], depth: float) -> NDArray[np.uint32]:
     """Parts of one object from 1."""
     import edt
-    from skimage.morphology import local_maxima, reconstruction
-    from skimage.segmentation import watershed
 
     if mask.all():
         return np.ones(mask.shape, np.uint32)
     distance = edt.edt(np.ascontiguousarray(mask), anisotropy=spacing, parallel=1)
-    lowered = reconstruction(distance - depth * (1 - _SAME_DEPTH), distance)
+    return flood_basins(mask, distance, depth)
+
+
+def flood_basins(mask: NDArray[np.bool_], height: NDArray[np.float32], depth: float) -> NDArray[np.uint32]:
+    """Parts of a mask, from 1: one around every maximum of `height` that rises by `depth` above the pass to another.
+
+    Parameters
+    ----------
+    mask
+        (I, J, K) bool.
+    height
+        (I, J, K) float32, such as a distance to the boundary; what it is outside the mask does not count.
+    depth
+        In the unit of `height`.
+
+    Returns
+    -------
+    (I, J, K) uint32; every voxel of the mask has a part, an empty mask gives zeros.
+    """
+    from skimage.morphology import local_maxima, reconstruction
+    from skimage.segmentation import watershed
+
+    height = np.where(mask, height, np.float32(0))
+    lowered = reconstruction(height - depth * (1 - _SAME_DEPTH), height)
     seeds = components(local_maxima(lowered, connectivity=3) & mask)
     if seeds.max() <= 1:
         return mask.astype(np.uint32)
-    parts: NDArray[np.uint32] = watershed(-distance, seeds, mask=mask, connectivity=3).astype(np.uint32)
+    parts: NDArray[np.uint32] = watershed(-height, seeds, mask=mask, connectivity=3).astype(np.uint32)
     # What no seed reaches (joined by nothing but the array's order) stays with the first.
     return np.where(mask & (parts == 0), np.uint32(1), parts)
 

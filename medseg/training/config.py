@@ -12,7 +12,7 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from medseg import settings
-from medseg.domain.card import ChannelSpec, PostStep, PreStep
+from medseg.domain.card import ChannelSpec, Instances, PostStep, PreStep
 from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
 from medseg.domain.values import STRICT
@@ -200,6 +200,11 @@ class TrainConfig:
         if self.labels.is_lateralised and 0 in (*self.augmentation.flip_axes, *self.grid.mirror_axes):
             raise ConfigError(
                 "a label table with left and right forbids axis 0 in augmentation.flip_axes and grid.mirror_axes"
+            )
+        if any(isinstance(step, Instances) for step in self.postprocessing):
+            raise ConfigError(
+                "postprocessing: a network with distances is trained by medseg.training.instances, "
+                "not from a configuration"
             )
         if len(self.patch) != self.network.dimensions:
             raise ConfigError(

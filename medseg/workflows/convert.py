@@ -1,13 +1,32 @@
 """Convert: an image or a mask from one format to another, on the same grid; a mask to surfaces."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from medseg.domain import Image, Label, ReadOptions, Segmentation
+from medseg.domain import Image, ReadOptions, Segmentation
+from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.workflows.files import is_mask
 
-__all__ = ["WrittenSurface", "convert", "convert_to_surfaces", "is_surface"]
+if TYPE_CHECKING:
+    from medseg.masks.flatten import Structure
+
+__all__ = [
+    "WrittenSurface",
+    "convert",
+    "convert_to_surfaces",
+    "holds_mask",
+    "is_set_target",
+    "is_surface",
+    "read_mask",
+    "with_flattened",
+]
+
+#: Readers whose files are masks and nothing else.
+_MASK_FORMATS = ("coco", "labelset", "pascalvoc", "surface")
+#: Formats that keep overlapping structures.
+_HOLD_OVERLAPS = (".seg.nrrd", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +56,36 @@ def convert(
     mask: bool = False,
     options: ReadOptions | None = None,
     labels: Path | None = None,
+    image: Path | None = None,
+    keep_parts: bool = False,
     force: bool = False,
 ) -> Image | Segmentation:
     """Read `source` and write it as `target`, whose suffix names the format; returns what was written.
 
+    Where structures overlap and the format holds one label per voxel, the later in the order of the table owns
+    the voxel; a Finding `overlap.flattened` per pair of structures says how many changed owner.
+
     Parameters
     ----------
     source, target
-        A file or DICOM folder; a file that may not exist yet.
+        A file or DICOM folder; a file that may not exist yet. A `.json` is COCO, a name without suffix a Pascal
+        VOC folder, both of one picture (`convert_set` writes many).
     mask
-        Treat it as a mask: whole numbers, label table, sidecar. A file with a sidecar is one anyway.
+        Treat it as a mask: whole numbers, label table, sidecar. A file that can only be one, or has a sidecar, is
+        one anyway.
     options, labels
         How to read; the table of a mask without one.
+    image
+        The image that the mask belongs to: needed for surfaces, and for structure sets without their series.
+    keep_parts
+        Write the disjoint parts of overlapping structures, which medseg puts together again by the sidecar.
 
     Raises
     ------
     InputError
         If source and target are the same file, or the target is a surface (see `convert_to_surfaces`).
     """
-    from medseg.io import read, read_segmentation, write_image, write_segmentation
+    from medseg.io import read, write_image
     from medseg.io.atomic import require_absent
 
     source, target = Path(source), Path(target)
@@ -63,15 +93,83 @@ def convert(
         raise InputError(f"{target} is a surface; from Python, write it with convert_to_surfaces")
     if source.resolve() == target.resolve():
         raise InputError(f"{source} can't be converted onto itself")
-    require_absent(target, force=force)
+    if not is_set_target(target):
+        require_absent(target, force=force)
     options = options or ReadOptions()
-    if mask or labels is not None or is_mask(source):
-        segmentation = read_segmentation(source, options=options, labels=labels)
+    if mask or labels is not None or image is not None or is_set_target(target) or holds_mask(source, target):
+        segmentation = read_mask(source, options=options, labels=labels, image=image)
+        return _write_mask(segmentation, target, (source, image), keep_parts=keep_parts, force=force)
+    found = read(source, options=options)
+    write_image(found, target, force=force)
+    return found
+
+
+def read_mask(
+    source: Path, *, options: ReadOptions, labels: Path | None = None, image: Path | None = None
+) -> Segmentation:
+    """A mask, on the grid of its image if one is given; the options then say how to read the image too."""
+    from medseg.io import read, read_segmentation
+
+    if image is None:
+        return read_segmentation(source, options=options, labels=labels)
+    on = read(image, options=options)
+    # A series or volume chosen for the image says nothing about the mask's file.
+    own = ReadOptions() if is_surface(source) else replace(options, series=None, volume=None)
+    return read_segmentation(source, options=own, labels=labels, on=on)
+
+
+def holds_mask(source: Path, target: Path) -> bool:
+    """Whether what stands there, or its new format, can only be a mask."""
+    from medseg.io import inspect
+    from medseg.io.names import split_part, suffix_of
+    from medseg.io.protocols import MASK_DETAIL
+
+    if is_mask(source) or ".seg.nrrd" in (suffix_of(source), suffix_of(target)):
+        return True
+    sources = inspect(split_part(source)[0])
+    if any(item.format in _MASK_FORMATS for item in sources):
+        return True
+    masks = [item for item in sources if item.detail(MASK_DETAIL) is not None]
+    return bool(masks) and not any(item.verdict is not Verdict.NOT_A_VOLUME for item in sources)
+
+
+def _write_mask(
+    segmentation: Segmentation,
+    target: Path,
+    names: tuple[Path, Path | None],
+    *,
+    keep_parts: bool,
+    force: bool,
+) -> Segmentation:
+    from medseg.io import write_segmentation
+    from medseg.io.names import suffix_of
+    from medseg.workflows.convert_set import write_one
+
+    if not keep_parts and suffix_of(target) not in _HOLD_OVERLAPS:
+        segmentation = with_flattened(segmentation)
+    if is_set_target(target):
+        write_one(segmentation, target, *names, force=force)
+    else:
         write_segmentation(segmentation, target, force=force)
+    return segmentation
+
+
+def with_flattened(segmentation: Segmentation) -> Segmentation:
+    """One label for every structure, and a Finding per pair of structures whose voxels changed owner."""
+    from medseg.masks.flatten import flattened, taken_findings
+
+    flat, taken = flattened(segmentation)
+    if flat is segmentation:
         return segmentation
-    image = read(source, options=options)
-    write_image(image, target, force=force)
-    return image
+    kept = tuple(item for item in flat.findings if item.code != "seg.overlap")
+    return replace(flat, findings=(*kept, *taken_findings(taken)))
+
+
+def is_set_target(target: str | Path) -> bool:
+    """Whether a file or folder of this name is COCO (`.json`) or Pascal VOC (no suffix)."""
+    from medseg.io.names import suffix_of
+
+    return suffix_of(target) in (".json", "")
 
 
 def is_surface(target: str | Path) -> bool:
@@ -90,9 +188,12 @@ def convert_to_surfaces(
     smooth: bool = False,
     options: ReadOptions | None = None,
     labels: Path | None = None,
+    image: Path | None = None,
     force: bool = False,
 ) -> tuple[Segmentation, tuple[WrittenSurface, ...]]:
-    """Write the closed surface of each label in RAS+ mm as STL or PLY; returns the mask and what was written.
+    """Write the closed surface of each structure in RAS+ mm as STL or PLY; returns the mask and what was written.
+
+    Structures are labels, and regions over the parts of structures that overlap: each surface is whole.
 
     Parameters
     ----------
@@ -103,8 +204,8 @@ def convert_to_surfaces(
         Name of the only label to write.
     smooth
         For looking: without the steps of voxels; its volume is another.
-    options, labels
-        How to read; the table of a mask without one.
+    options, labels, image
+        How to read; the table of a mask without one; the image that it belongs to, for formats without a grid.
 
     Raises
     ------
@@ -113,13 +214,14 @@ def convert_to_surfaces(
     OutputError
         If a file exists and may not be replaced.
     """
-    from medseg.io import read_segmentation
     from medseg.io.atomic import require_absent
+    from medseg.masks.flatten import numbers_of
 
     if not isinstance(source, Segmentation):
-        source = read_segmentation(Path(source), options=options or ReadOptions(), labels=labels)
+        source = read_mask(Path(source), options=options or ReadOptions(), labels=labels, image=image)
     chosen = _chosen(source, label)
-    paths = _paths(Path(target), chosen, several=label is None and len(chosen) > 1)
+    several = label is None and len(chosen) > 1
+    paths = _paths(Path(target), chosen, numbers_of(source.table), several=several)
     for path in paths:
         require_absent(path, force=force)
     written = [
@@ -129,38 +231,39 @@ def convert_to_surfaces(
     return source, tuple(written)
 
 
-def _chosen(segmentation: Segmentation, name: str | None) -> list[Label]:
+def _chosen(segmentation: Segmentation, name: str | None) -> "list[Structure]":
+    from medseg.masks.flatten import structures_of, values_of
     from medseg.masks.surfaces import NO_SIZE
 
     if segmentation.grid.unit != "mm":
         raise InputError(NO_SIZE)
     present = set(segmentation.present)
-    found = [label for label in segmentation.table.labels if label.value in present]
+    found = [item for item in structures_of(segmentation.table) if present & set(values_of(item))]
     if not found:
         raise InputError("the mask is empty, so there is no surface to write")
     if name is None:
         return found
-    chosen = [label for label in found if label.name == name]
+    chosen = [item for item in found if item.name == name]
     if not chosen:
-        known = ", ".join(label.name for label in found)
+        known = ", ".join(item.name for item in found)
         raise InputError(f"the mask holds no voxels of a label {name!r}; it has {known}")
     return chosen
 
 
-def _paths(target: Path, labels: list[Label], *, several: bool) -> list[Path]:
+def _paths(target: Path, chosen: "list[Structure]", numbers: dict[str, int], *, several: bool) -> list[Path]:
     """One file each; names that are no file names, or equal without case, are told apart by their value."""
     if not several:
         return [target]
     from medseg.io.names import stem_of
 
-    plain = [_file_name(label.name) for label in labels]
+    plain = [_file_name(item.name) for item in chosen]
     folded = [name.casefold() for name in plain]
     names = [
-        name if name and folded.count(name.casefold()) == 1 else f"{name or 'label'}-{label.value}"
-        for name, label in zip(plain, labels, strict=True)
+        name if name and folded.count(name.casefold()) == 1 else f"{name or 'label'}-{numbers[item.name]}"
+        for name, item in zip(plain, chosen, strict=True)
     ]
     if len({name.casefold() for name in names}) < len(names):
-        names = [f"label-{label.value}" for label in labels]
+        names = [f"label-{numbers[item.name]}" for item in chosen]
     return [target.with_name(f"{stem_of(target)}-{name}{target.suffix}") for name in names]
 
 
@@ -170,14 +273,18 @@ def _file_name(name: str) -> str:
 
 
 def _write(
-    segmentation: Segmentation, label: Label, path: Path, *, smooth: bool, force: bool
+    segmentation: Segmentation, item: "Structure", path: Path, *, smooth: bool, force: bool
 ) -> WrittenSurface:
+    from medseg.domain.labels import distinct_color
     from medseg.io.surfaces import SurfaceNotes, write_surface
+    from medseg.masks.flatten import values_of
     from medseg.masks.surfaces import smoothed, surface_of, volume_change
 
-    surface, change = surface_of(segmentation.mask(label.value), segmentation.grid), None
+    values = values_of(item)
+    surface, change = surface_of(segmentation.mask(*values), segmentation.grid), None
     if smooth:
         mesh, surface = surface, smoothed(surface)
         change = volume_change(mesh, surface)
-    write_surface(surface, path, SurfaceNotes(label.name, label.rgb, change), force=force)
-    return WrittenSurface(path, label.name, surface.volume_ml, change)
+    color = item.color or distinct_color(values[0])
+    write_surface(surface, path, SurfaceNotes(item.name, color, change), force=force)
+    return WrittenSurface(path, item.name, surface.volume_ml, change)

@@ -186,7 +186,7 @@ def _step(
     count, rest = int(mask.sum()), int(after.mask(*target.values, *(label.value for label in made)).sum())
     recorded = Edit(
         operation.name,
-        as_details(label=name, **_plain(params), **facts),
+        as_details(label=name, **(_plain(params) | facts)),
         _millilitres(before, rest - count),
     )
     findings = after.findings
@@ -209,12 +209,15 @@ def _other(
         require_same_grid(segmentation.grid, found.grid, f"mask {params.other}")
         values = found.present if params.of is None else find_target(found.table, params.of).values
         inside = found.mask(*values) if values else np.zeros(found.grid.shape, np.bool_)
-        return inside, (), {"other_digest": found.digest}
+        return inside, (), {"other": Path(params.other).name, "other_digest": found.digest}
     if params.of is not None:
         raise ConfigError(
             f"{operation.name}: 'of' names a label of another file, and {params.other!r} is none"
         )
-    own = find_target(segmentation.table, params.other)
+    try:
+        own = find_target(segmentation.table, params.other)
+    except LabelError as error:
+        raise InputError(f"{operation.name}: {params.other!r} is no file, and {error}") from error
     return segmentation.mask(*own.values), own.values, {}
 
 

@@ -35,7 +35,7 @@ def find_target(table: LabelTable, name: str) -> Target:
     for region in table.regions:
         if region.name == name:
             return Target(name, region.labels)
-    known = [item.name for item in (*table.labels, *table.regions)]
+    known = _names(table)
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
     raise LabelError(f"the mask has no label or region {name!r}; {hint}")
@@ -90,7 +90,7 @@ def apply_parts(
     made = _new_labels(segmentation.table, target, count - 1)
     for number, label in enumerate(made, start=2):
         labels[parts == number] = label.value
-    dropped = ()
+    dropped: tuple[int, ...] = ()
     if merged and take:
         dropped = tuple(value for value in take if value not in target.values and not (labels == value).any())
     table = _table(segmentation.table, target, made, dropped)
@@ -98,12 +98,16 @@ def apply_parts(
     return after, left, made
 
 
+def _names(table: LabelTable) -> list[str]:
+    return [label.name for label in table.labels] + [region.name for region in table.regions]
+
+
 def _new_labels(table: LabelTable, target: Target, count: int) -> tuple[Label, ...]:
     """Labels `NAME 2`, `NAME 3` and on, with the codes of the one they come from."""
     if count < 1:
         return ()
     first = next(label for label in table.labels if label.value == target.values[0])
-    taken = {item.name for item in (*table.labels, *table.regions)}
+    taken = _names(table)
     free = (name for name in (f"{target.name} {n}" for n in range(2, 1 << 17)) if name not in taken)
     top = max(table.values)
     if top + count > np.iinfo(np.uint16).max:

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,11 +90,24 @@ def receiver(folder: Path) -> Iterator[int]:
         stderr=subprocess.STDOUT,
     )
     try:
+        _await(port)
         yield port
     finally:
         process.terminate()
         process.wait(timeout=30)
         log.close()
+
+
+def _await(port: int) -> None:
+    """Until someone listens there; a machine with other work takes its time."""
+    for _ in range(300):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"storescp did not listen on port {port} within 30 s")
 
 
 def _run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -81,15 +81,15 @@ def test_everything_that_is_asked_for_is_written(
     assert len({ds.SOPInstanceUID for ds in found.values()}) == len(found)
 
 
-def test_objects_that_say_what_the_record_says(
-    medseg: Medseg, record: Path, mask: Path, tmp_path: Path
+def test_objects_say_what_the_record_says(
+    medseg: Medseg, record: Path, mask: Path, series: Path, tmp_path: Path
 ) -> None:
     from medseg.io.dicom.sr_read import numbers_of
 
     assert medseg("export", record, *EVERYTHING, "--out", tmp_path / "out").code == 0
-    ours = io.read_segmentation(mask)
+    ours, image = io.read_segmentation(mask), io.read(series)
     for name in ("segmentation", "structures"):
-        on = io.read_segmentation(tmp_path / "out" / f"{name}.dcm", on=ours.grid)
+        on = io.read_segmentation(tmp_path / "out" / f"{name}.dcm", on=image)
         assert np.array_equal(on.labels, ours.labels), name
     lesions = io.read_segmentation(tmp_path / "out" / "lesions.dcm", on=ours.grid)
     assert [item.name for item in lesions.table.labels] == ["tumour lesion 1", "tumour lesion 2"]
@@ -152,6 +152,7 @@ def test_signed_records_are_verified_and_approved(medseg: Medseg, record: Path, 
         assert ds.SeriesDescription.startswith("RESEARCH – reviewed by A. Reader"), name
 
 
+@pytest.mark.slow
 def test_stable_uids_are_the_same_each_time(medseg: Medseg, record: Path, tmp_path: Path) -> None:
     kinds = ("--seg", "--sr", "--rtstruct", "--dicom-pdf")
     for name in ("one", "two"):
@@ -225,6 +226,8 @@ def test_a_source_that_changed_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.enable_socket  # to find a free port on loopback; the programs talk to each other
 def test_a_store_receives_every_object(medseg: Medseg, record: Path, tmp_path: Path) -> None:
     sender = judge("dcmsend")
     judge("storescp")
@@ -236,3 +239,35 @@ def test_a_store_receives_every_object(medseg: Medseg, record: Path, tmp_path: P
         assert done.returncode == 0, done.stdout + done.stderr
     received = {str(pydicom.dcmread(path).SOPInstanceUID) for path in (tmp_path / "store").iterdir()}
     assert received == {str(pydicom.dcmread(path).SOPInstanceUID) for path in sent}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("seg.dcm", "half", "damaged|truncated|can't be read|bytes"),
+        ("seg.dcm", "frames", "claims 1000000 frames"),
+        ("rt.dcm", "half", "damaged|truncated|can't be read|bytes|not say"),
+        ("rt.dcm", "alone", "are not beside it; give their series with --image"),
+    ],
+)
+def test_masks_that_can_not_be_read_are_one_line(
+    name: str, content: str, words: str, medseg: Medseg, data: Data, tmp_path: Path
+) -> None:
+    import re
+
+    source = data(
+        "dicom/dcmqi/23x38x3/seg/label.seg" if name == "seg.dcm" else "dicom/rt_utils/mock_data/rt.dcm"
+    )
+    folder = tmp_path / "deep" / "down"
+    folder.mkdir(parents=True)
+    path = folder / name
+    whole = source.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if content == "half" else whole)
+    if content == "frames":
+        ds = pydicom.dcmread(path)
+        ds.NumberOfFrames = 1_000_000
+        ds.save_as(path)
+    seen = medseg("convert", path, tmp_path / "mask.nii.gz", "--mask")
+    assert seen.code == 2
+    assert re.search(words, seen.line), seen.line
+    assert not (tmp_path / "mask.nii.gz").exists()

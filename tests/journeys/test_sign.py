@@ -87,14 +87,18 @@ def test_nothing_is_signed_unseen(medseg: Medseg, record: Path, ball: Path) -> N
     assert record.read_bytes() == before
 
 
-@pytest.mark.parametrize("who", [("--name", " ", "--organization", "X"), ("--name", "X", "--organization", "")])
+@pytest.mark.parametrize(
+    "who", [("--name", " ", "--organization", "X"), ("--name", "X", "--organization", "")]
+)
 def test_a_person_and_an_organization_are_named(medseg: Medseg, record: Path, who: tuple[str, ...]) -> None:
     seen = medseg("sign", record, *who)
     assert seen.code == 2
     assert "name of a person and of an organization" in seen.line
 
 
-def test_a_record_may_move_with_its_files_and_stay_signed(medseg: Medseg, record: Path, tmp_path: Path) -> None:
+def test_a_record_may_move_with_its_files_and_stay_signed(
+    medseg: Medseg, record: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "elsewhere" / "signed.json"
     assert medseg("sign", record, *WHO, "--out", other).code == 0
     assert medseg("verify", other).code == 0

@@ -1,0 +1,163 @@
+"""One method on one case with one choice of parameters: the robot clicks, the answers are judged, costs are taken."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.method_cases import DATASETS, Task, read_task
+from benchmarks.method_grids import all_methods, resolved
+from benchmarks.robot import next_seed
+from medseg.domain import Grid, Prompts, Run, Segmentation, Segmenter
+from medseg.errors import Cancelled, MedsegError
+from medseg.metrics.surface import surface_distances
+from medseg.workflows.segment import segment
+
+__all__ = ["AFTER", "PIECES", "Chain", "last_mask", "run_chain"]
+
+#: Seeds after which an answer is judged.
+AFTER = (1, 3, 5, 10)
+#: Methods that cut and do not decide: their best pieces are chosen with the reference, a ceiling.
+PIECES = ("supervoxels",)
+#: A call that takes longer is stopped, and counts as no answer.
+LIMIT_S = 30.0
+
+Row = dict[str, Any]
+
+
+class Chain(NamedTuple):
+    """What is run in one go: a method on a case with one setting, to a number of seeds."""
+
+    dataset: str
+    case: str
+    method: str
+    params: dict[str, Any]
+    most: int
+
+
+def run_chain(root: Path, chain: Chain) -> list[Row]:
+    """Rows of a method on a case: one for a method without seeds, else one after each of `AFTER` up to `most`.
+
+    Where the robot sees nothing to correct, or a method refuses, the answer before it stands; a refusal before
+    the first answer is an empty mask, and `status` says why.
+    """
+    task, engine = read_task(root, chain.dataset, chain.case), all_methods()[chain.method]
+    tolerance = DATASETS[chain.dataset].tolerance
+    head = chain._asdict()
+    rows = []
+    for count, mask, cost in _answers(engine, task, chain.params, chain.most):
+        if count in (0, *AFTER):
+            rows.append(head | {"seeds": count} | _judged(mask, task, tolerance) | cost)
+    return rows
+
+
+def last_mask(root: Path, chain: Chain) -> NDArray[np.bool_]:
+    """The mask at the end of a chain, for a picture."""
+    task = read_task(root, chain.dataset, chain.case)
+    *_, (_, mask, _) = _answers(all_methods()[chain.method], task, chain.params, chain.most)
+    return mask
+
+
+def _answers(
+    engine: Segmenter, task: Task, chosen: dict[str, Any], most: int
+) -> Iterator[tuple[int, NDArray[np.bool_], Row]]:
+    mask, prompts = np.zeros(task.reference.shape, np.bool_), Prompts()
+    if not engine.spec.needs_prompts:
+        found, cost = _called(engine, task, chosen, None)
+        yield 0, mask if found is None else found, cost
+        return
+    cost: Row = {"seconds": 0.0, "memory_mib": 0.0, "status": "ok"}
+    for count in range(1, most + 1):
+        point = next_seed(mask, task.reference, task.image.grid, prompts)
+        if point is not None:
+            prompts = Prompts(points=(*prompts.points, point))
+            found, cost = _called(engine, task, chosen, prompts)
+            mask = mask if found is None else found
+        yield count, mask, cost
+
+
+def _called(
+    engine: Segmenter, task: Task, chosen: dict[str, Any], prompts: Prompts | None
+) -> tuple[NDArray[np.bool_] | None, Row]:
+    params = resolved(chosen, task.image, prompts or Prompts())
+    due, status, found = time.monotonic() + LIMIT_S, "ok", None
+    watch = _Memory()
+    start = time.perf_counter()
+    try:
+        answer = segment(
+            engine,
+            task.image,
+            params=params,
+            prompts=prompts,
+            run=Run(cancel=lambda: time.monotonic() > due, threads=1),
+        )
+        found = _object(answer, engine.spec.name, chosen.get("label", 1), task.reference)
+    except Cancelled:
+        status = f"stopped after {LIMIT_S:.0f} s"
+    except MedsegError as error:
+        status = str(error)
+    except Exception as error:  # noqa: BLE001 - a fault in one method must not end the comparison
+        status = f"FAULT {type(error).__name__}: {error}"
+    seconds = time.perf_counter() - start
+    return found, {"seconds": round(seconds, 4), "memory_mib": watch.stop(), "status": status[:160]}
+
+
+def _object(answer: Segmentation, method: str, label: int, reference: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    if method in PIECES and answer.instances is not None:
+        ids = answer.instances
+        inside = np.bincount(ids[reference], minlength=int(ids.max()) + 1)
+        chosen = 2 * inside > np.bincount(ids.ravel(), minlength=inside.size)
+        chosen[0] = False
+        return np.asarray(chosen[ids])
+    return answer.mask(label)
+
+
+def _judged(mask: NDArray[np.bool_], task: Task, tolerance: float) -> Row:
+    reference = task.reference
+    total = int(mask.sum()) + int(reference.sum())
+    dice = 2 * int((mask & reference).sum()) / total if total else 1.0
+    surface = _surface_dice(mask, reference, task.image.grid, tolerance) if mask.any() else 0.0
+    return {"dice": round(dice, 5), "surface_dice": round(surface, 5)}
+
+
+def _surface_dice(
+    mask: NDArray[np.bool_], reference: NDArray[np.bool_], grid: Grid, tolerance: float
+) -> float:
+    return surface_distances(mask, reference, grid).surface_dice(tolerance)
+
+
+class _Memory:
+    """Highest memory of this process and its children above that at the start, looked at every 10 ms."""
+
+    def __init__(self) -> None:
+        self._start = self._peak = _resident()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.01):
+            self._peak = max(self._peak, _resident())
+
+    def stop(self) -> float:
+        self._over.set()
+        self._thread.join()
+        return round((max(self._peak, _resident()) - self._start) / 2**20, 1)
+
+
+def _resident() -> int:
+    import psutil
+
+    own = psutil.Process(os.getpid())
+    total = int(own.memory_info().rss)
+    for child in own.children(recursive=True):
+        try:
+            total += int(child.memory_info().rss)
+        except psutil.Error:
+            continue
+    return total

@@ -1,0 +1,50 @@
+"""The robot user: seeds one after the other, each where a careful person would click next.
+
+The rule. The first seed lies in the centre of the largest missed part, which is the largest part of the reference.
+Each later one lies in the centre of the largest error: the largest connected part of what is missed (a positive
+seed) or of what is too much (a negative one), whichever is larger. The centre is the voxel farthest from the part's
+border in mm; of several the one with the lowest index. Parts touch by faces. A place that holds a seed already gets
+none again: the next largest part is taken.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Grid, Prompts
+from medseg.domain.prompts import Point
+from medseg.masks.components import label_parts
+
+__all__ = ["next_seed"]
+
+#: Parts looked at until one is found whose centre holds no seed.
+TRIES = 5
+
+
+def next_seed(
+    answer: NDArray[np.bool_], reference: NDArray[np.bool_], grid: Grid, before: Prompts
+) -> Point | None:
+    """Where the robot clicks next, in world coordinates; None where it sees nothing to correct."""
+    taken = {point.position for point in before.points}
+    wrong = [(reference & ~answer, True), (answer & ~reference, False)]
+    parts = []
+    for mask, positive in wrong if before.points else wrong[:1]:
+        ids, count = label_parts(mask, 6)
+        sizes = np.bincount(ids.ravel(), minlength=count + 1)[1:]
+        parts += [(-int(size), not positive, int(n) + 1, ids) for n, size in enumerate(sizes)]
+    for _, negative, number, ids in sorted(parts, key=lambda part: part[:3])[:TRIES]:
+        position = _centre(ids == number, grid)
+        if position not in taken:
+            return Point(position, positive=not negative)
+    return None
+
+
+def _centre(part: NDArray[np.bool_], grid: Grid) -> tuple[float, float, float]:
+    from scipy.ndimage import distance_transform_edt
+
+    flat = [axis for axis, extent in enumerate(part.shape) if extent == 1]
+    pad = [(0, 0) if axis in flat else (1, 1) for axis in range(3)]
+    depth = distance_transform_edt(np.pad(part, pad), sampling=grid.spacing)
+    depth = depth[tuple(slice(a, depth.shape[axis] - b) for axis, (a, b) in enumerate(pad))]
+    index = np.unravel_index(int(np.argmax(np.round(depth, 6))), depth.shape)
+    first, second, third = grid.to_position(np.array(index, np.float64)).tolist()
+    return first, second, third

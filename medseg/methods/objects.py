@@ -1,0 +1,138 @@
+"""Objects that grow from seeds: their table, the background around them, and the cut between them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Finding, Grid, Label, LabelTable, Run
+from medseg.errors import InputError
+from medseg.masks.components import Connectivity, label_parts
+from medseg.methods.base import FOREGROUND
+from medseg.methods.paths import CLOSED, cheapest_seed, neighbours
+from medseg.methods.seeds import BACKGROUND, Field
+
+__all__ = ["background_markers", "cut_by_box", "object_table", "parts_of_seeds"]
+
+#: Said where the box ends an object.
+_CUT = Finding(
+    "method.cut_by_box",
+    "warning",
+    "An object reaches the faces of the box around its seeds, which count as background, and may be cut there; "
+    "raise margin_mm, or mark the background and set box_is_background to false.",
+)
+
+
+def object_table(labels: tuple[int, ...]) -> LabelTable:
+    """Table of the objects that have a seed; a single object with label 1 is the foreground.
+
+    >>> [label.name for label in object_table((1, 4)).labels]
+    ['object 1', 'object 4']
+    """
+    if labels == (1,):
+        return FOREGROUND
+    return LabelTable(tuple(Label(value, f"object {value}") for value in labels))
+
+
+def background_markers(field: Field, *, box_is_background: bool) -> NDArray[np.int32]:
+    """Markers of a box; of its faces as background too where that is wished.
+
+    An axis of fewer than three voxels has no faces: on a slice the rim of the slice is meant.
+
+    Raises
+    ------
+    InputError
+        If nothing marks the background.
+    """
+    markers = field.markers.copy()
+    if box_is_background:
+        shell = np.zeros(markers.shape, np.bool_)
+        for axis, extent in enumerate(markers.shape):
+            if extent >= 3:
+                np.moveaxis(shell, axis, 0)[[0, -1]] = True
+        markers[shell & (markers == 0)] = BACKGROUND
+    if not (markers == BACKGROUND).any():
+        raise InputError("without a seed in the background everything is object; mark some background")
+    return markers
+
+
+def cut_by_box(labels: NDArray[Any]) -> tuple[Finding, ...]:
+    """Finding that an object reaches as far as the box around the seeds lets it."""
+    for axis, extent in enumerate(labels.shape):
+        inner = np.moveaxis(labels, axis, 0)[[1, -2]] if extent >= 3 else np.zeros(0)
+        if (inner > 0).any():
+            return (_CUT,)
+    return ()
+
+
+def parts_of_seeds(
+    mask: NDArray[np.bool_], markers: NDArray[np.int32], grid: Grid, connectivity: Connectivity, run: Run
+) -> NDArray[np.int32]:
+    """Connected parts of a mask by the seeds that lie in them.
+
+    Parameters
+    ----------
+    mask, markers
+        (I, J, K), on `grid`; markers as of `Seeds`.
+    grid
+        Its spacing is what distances are measured in.
+    connectivity
+        Neighbours that join a part.
+    run
+        Polled between steps.
+
+    Returns
+    -------
+    (I, J, K) int32 labels. A part with seeds of one object is that object; a part without seeds, or with
+    background only, is none. Where seeds differ, each voxel goes to the seed that it is reached from on the
+    cheapest path over faces within the part, a millimetre costing the more the thinner the part is there: so
+    the cut falls on a neck if there is one, and midway if there is none (own).
+    """
+    parts, count = label_parts(mask, connectivity)
+    run.check()
+    seeded = (markers != 0) & mask
+    pairs = np.unique(np.stack([parts[seeded], markers[seeded]]).astype(np.int64), axis=1)
+    owners = np.bincount(pairs[0], minlength=count + 1)
+    single = pairs[:, owners[pairs[0]] == 1]
+    kind = np.zeros(count + 1, np.int32)
+    kind[single[0]] = np.maximum(single[1], 0)
+    labels: NDArray[np.int32] = kind[parts]
+    if (owners > 1).any():
+        contested = (owners > 1)[parts]
+        box = _box_of(contested)
+        cut = _cut(contested[box], markers[box], grid.spacing, run)
+        labels[box] = np.where(contested[box], np.maximum(cut, 0), labels[box])
+    return labels
+
+
+def _cut(
+    mask: NDArray[np.bool_], markers: NDArray[np.int32], spacing: tuple[float, float, float], run: Run
+) -> NDArray[np.int32]:
+    import edt
+
+    thickness = edt.edt(np.ascontiguousarray(mask), anisotropy=spacing, parallel=1)
+    run.check()
+    # A mask without any background has no thickness; then a path's length alone counts.
+    thickness = np.where(np.isfinite(thickness), thickness, np.float32(1))
+    edges = tuple(_thin(thickness, mask, axis, spacing[axis]) for axis in range(3))
+    return cheapest_seed(np.where(mask, markers, 0), (edges[0], edges[1], edges[2]), run)
+
+
+def _thin(
+    thickness: NDArray[np.float32], mask: NDArray[np.bool_], axis: int, length: float
+) -> NDArray[np.float32]:
+    """Length of each step over the thickness where it leads through."""
+    here, there = neighbours(axis)
+    narrow = np.minimum(thickness[here], thickness[there])
+    inside = mask[here] & mask[there]
+    return np.where(inside, np.float32(length) / np.where(inside, narrow, np.float32(1)), CLOSED)
+
+
+def _box_of(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Bounds of a mask with one voxel around, so that distances see the background."""
+    bounds = []
+    for axis, extent in enumerate(mask.shape):
+        others = tuple(other for other in range(3) if other != axis)
+        used = np.flatnonzero(mask.any(axis=others))
+        bounds.append(slice(max(0, int(used[0]) - 1), min(extent, int(used[-1]) + 2)))
+    return tuple(bounds)

@@ -1,0 +1,33 @@
+"""What lies near seeds, and which parts of a mask hold one."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.masks.components import label_parts
+
+__all__ = ["distance_from", "parts_with"]
+
+
+def distance_from(seeds: NDArray[np.bool_], spacing: tuple[float, float, float]) -> NDArray[np.float32]:
+    """(I, J, K) float32: distance of every voxel's centre from the nearest seed's, in the unit of the spacing.
+
+    Infinite where there is no seed.
+    """
+    import edt
+
+    if not seeds.any():
+        return np.full(seeds.shape, np.inf, np.float32)
+    if seeds.all():
+        return np.zeros(seeds.shape, np.float32)
+    away: NDArray[np.float32] = edt.edt(np.ascontiguousarray(~seeds), anisotropy=spacing, parallel=1)
+    return away
+
+
+def parts_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The parts of a mask (neighbours share a face) that hold a seed; empty where none does."""
+    parts, count = label_parts(mask, 6)
+    kept = np.zeros(count + 1, np.bool_)
+    kept[np.unique(parts[seeds & mask])] = True
+    kept[0] = False
+    found: NDArray[np.bool_] = kept[parts]
+    return found

@@ -1,0 +1,248 @@
+"""Seeds: prompts in world coordinates as markers on voxels, and the box around them that is worked in."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Finding, Grid, Image, Prompts
+from medseg.domain.prompts import Stroke
+from medseg.domain.values import as_details
+from medseg.errors import InputError
+from medseg.masks.rasterise import rasterise
+
+__all__ = ["BACKGROUND", "MOST_VOXELS", "Field", "Seeds", "field_of", "place_seeds"]
+
+#: Marker of a voxel that is no object.
+BACKGROUND = -1
+#: A box with more voxels than this is worked on in coarser steps.
+MOST_VOXELS = 96**3
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seeds:
+    """Markers on a grid.
+
+    Parameters
+    ----------
+    markers
+        (I, J, K) int32: 0 nothing is said, `BACKGROUND` no object, else the object's label.
+    allowed
+        (I, J, K) bool inside the prompts' boxes, or None where none was given: nothing is found outside.
+    """
+
+    markers: NDArray[np.int32]
+    allowed: NDArray[np.bool_] | None
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Objects with a positive seed."""
+        return tuple(int(value) for value in np.unique(self.markers) if value > 0)
+
+
+def place_seeds(prompts: Prompts | None, grid: Grid, method: str) -> Seeds:
+    """Markers of prompts on a grid, in the order given: what comes later overwrites what came before.
+
+    A point marks the voxel that holds it; an open stroke all voxels whose centres lie within its radius (at
+    least those that it passes through); a closed stroke fills its polygon in the slice it was drawn on. A box
+    limits where its object may be; a box without other seeds marks its middle.
+
+    Raises
+    ------
+    InputError
+        If there is no positive seed, or one lies outside the image.
+    """
+    if prompts is None or prompts.is_empty:
+        raise InputError(f"{method} needs seeds: give points, boxes or strokes with --prompts FILE")
+    markers = np.zeros(grid.shape, np.int32)
+    allowed: NDArray[np.bool_] | None = None
+    for box in prompts.boxes:
+        inside = _box_mask(np.array([box.low, box.high]), grid)
+        allowed = inside if allowed is None else allowed | inside
+        middle = (np.array(box.low) + np.array(box.high)) / 2
+        if not (prompts.points or prompts.strokes):
+            markers[_voxel(middle, grid, method)] = box.label
+    for stroke in prompts.strokes:
+        value = stroke.label if stroke.positive else BACKGROUND
+        markers[_stroke_mask(stroke, grid, method)] = value
+    for point in prompts.points:
+        markers[_voxel(np.array(point.position), grid, method)] = (
+            point.label if point.positive else BACKGROUND
+        )
+    if not (markers > 0).any():
+        raise InputError(f"{method} needs at least one seed inside the object; these are all outside it")
+    return Seeds(markers, allowed)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """The box around seeds, at full or coarser steps, and the way back.
+
+    Parameters
+    ----------
+    values, markers, usable
+        Image values (float32), markers and usable voxels of the box, on `grid`.
+    grid
+        Grid of the box; spacing is true at any step.
+    box, step
+        Slices of the whole grid, and voxels per step along each axis (1 is full resolution).
+    shape
+        Of the whole grid.
+    """
+
+    values: NDArray[np.float32]
+    markers: NDArray[np.int32]
+    usable: NDArray[np.bool_]
+    grid: Grid
+    box: Box
+    step: tuple[int, int, int]
+    shape: tuple[int, int, int]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Says so where the box was coarsened."""
+        if self.step == (1, 1, 1):
+            return ()
+        text = (
+            "The box around the seeds is large, so it was worked on in steps of "
+            f"{' × '.join(map(str, self.step))} voxels; its boundary is coarser."
+        )
+        return (Finding("method.coarsened", "warning", text, as_details(step=str(self.step))),)
+
+    def restored(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Labels of the box on the whole grid; outside the box is background."""
+        whole = np.zeros(self.shape, labels.dtype)
+        extents = [part.stop - part.start for part in self.box]
+        fine = labels
+        for axis, (step, extent) in enumerate(zip(self.step, extents, strict=True)):
+            fine = np.repeat(fine, step, axis=axis).take(np.arange(extent), axis=axis)
+        whole[self.box] = fine
+        return whole
+
+
+def field_of(
+    image: Image, seeds: Seeds, usable: NDArray[np.bool_], margin_mm: float, most: int = MOST_VOXELS
+) -> Field:
+    """The box around all seeds with a margin, cut by the image and the prompts' boxes; coarsened above `most` voxels.
+
+    The finest axis is coarsened first, so that steps become even in mm. A marker survives coarsening if any
+    voxel of its cell has one; an object's marker goes before background.
+    """
+    box = _around(seeds, image.grid, margin_mm)
+    shape = tuple(part.stop - part.start for part in box)
+    step = _steps(shape, image.grid.spacing, most)
+    low = np.array([part.start for part in box])
+    affine = np.array(image.grid.affine)
+    affine[:3, 3] = image.grid.to_position(low + (np.array(step) - 1) / 2)
+    affine[:3, :3] = affine[:3, :3] * np.array(step)
+    allowed = usable[box] if seeds.allowed is None else usable[box] & seeds.allowed[box]
+    values = np.nan_to_num(image.array[box].astype(np.float32, copy=False))
+    markers = seeds.markers[box]
+    if step != (1, 1, 1):
+        values = _cells(values, step).mean(axis=(1, 3, 5))
+        allowed = np.asarray(_cells(allowed, step).any(axis=(1, 3, 5)))
+        cells = _cells(markers, step)
+        highest, lowest = cells.max(axis=(1, 3, 5)), cells.min(axis=(1, 3, 5))
+        markers = np.where(highest > 0, highest, lowest)
+    grid = replace(image.grid, shape=values.shape, affine=affine)
+    whole = image.grid.shape
+    return Field(np.ascontiguousarray(values, np.float32), markers, allowed, grid, box, step, whole)
+
+
+def _around(seeds: Seeds, grid: Grid, margin_mm: float) -> Box:
+    found = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        used = np.flatnonzero((seeds.markers != 0).any(axis=others))
+        margin = int(np.ceil(margin_mm / grid.spacing[axis]))
+        low, high = max(0, int(used[0]) - margin), min(grid.shape[axis], int(used[-1]) + 1 + margin)
+        if seeds.allowed is not None:
+            limits = np.flatnonzero(seeds.allowed.any(axis=others))
+            low, high = (
+                min(max(low, int(limits[0])), int(used[0])),
+                max(min(high, int(limits[-1]) + 1), int(used[-1]) + 1),
+            )
+        found.append(slice(low, high))
+    return found[0], found[1], found[2]
+
+
+def _steps(shape: tuple[int, ...], spacing: tuple[float, float, float], most: int) -> tuple[int, int, int]:
+    step = [1, 1, 1]
+    while np.prod([-(-n // s) for n, s in zip(shape, step, strict=True)]) > most:
+        sizes = [
+            spacing[axis] * step[axis] if -(-shape[axis] // step[axis]) > 1 else np.inf for axis in range(3)
+        ]
+        step[int(np.argmin(sizes))] += 1
+    return step[0], step[1], step[2]
+
+
+def _cells(array: NDArray[Any], step: tuple[int, int, int]) -> NDArray[Any]:
+    """(A, s, B, s, C, s): cells of `step` voxels; the last ones repeat the border."""
+    pad = [(0, -n % s) for n, s in zip(array.shape, step, strict=True)]
+    full = np.pad(array, pad, mode="edge")
+    sizes = [part for n, s in zip(full.shape, step, strict=True) for part in (n // s, s)]
+    return full.reshape(sizes)
+
+
+def _voxel(position: NDArray[Any], grid: Grid, method: str) -> tuple[int, int, int]:
+    index = np.rint(grid.to_index(position)).astype(int)
+    if (index < 0).any() or (index >= grid.shape).any():
+        place = ", ".join(f"{number:.1f}" for number in position)
+        raise InputError(f"{method}: a seed at ({place}) {grid.unit} lies outside the image")
+    return int(index[0]), int(index[1]), int(index[2])
+
+
+def _box_mask(corners: NDArray[Any], grid: Grid) -> NDArray[np.bool_]:
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    ends = np.array([[low, high][n >> axis & 1][axis] for n in range(8) for axis in range(3)]).reshape(8, 3)
+    index = grid.to_index(ends)
+    first = np.clip(np.floor(index.min(axis=0) + 0.5), 0, np.array(grid.shape) - 1).astype(int)
+    last = np.clip(np.ceil(index.max(axis=0) - 0.5), 0, np.array(grid.shape) - 1).astype(int)
+    mask = np.zeros(grid.shape, np.bool_)
+    mask[tuple(slice(a, b + 1) for a, b in zip(first, last, strict=True))] = True
+    return mask
+
+
+def _stroke_mask(stroke: Stroke, grid: Grid, method: str) -> NDArray[np.bool_]:
+    positions = np.array(stroke.positions, dtype=np.float64)
+    for position in positions:
+        _voxel(position, grid, method)
+    mask = np.zeros(grid.shape, np.bool_)
+    if stroke.closed:
+        index = grid.to_index(positions)
+        axis = int(np.argmin(np.ptp(index, axis=0)))
+        others = [other for other in range(3) if other != axis]
+        plane = rasterise(index[:, others], (grid.shape[others[0]], grid.shape[others[1]]))
+        np.moveaxis(mask, axis, 0)[int(np.rint(index[:, axis].mean()))] = plane
+        return mask
+    for place in _along(positions, min(grid.spacing) / 2):
+        _dab(mask, place, stroke.radius_mm, grid)
+    return mask
+
+
+def _along(positions: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Places at most `step` apart along a line through the positions."""
+    if len(positions) == 1:
+        return positions
+    parts = [
+        start
+        + (end - start) * np.linspace(0, 1, max(2, int(np.linalg.norm(end - start) / step) + 1))[:, None]
+        for start, end in pairwise(positions)
+    ]
+    return np.concatenate(parts)
+
+
+def _dab(mask: NDArray[np.bool_], place: NDArray[np.float64], radius: float, grid: Grid) -> None:
+    index = grid.to_index(place)
+    reach = radius / np.array(grid.spacing)
+    low = np.clip(np.floor(index - reach), 0, np.array(grid.shape) - 1).astype(int)
+    high = np.clip(np.ceil(index + reach), 0, np.array(grid.shape) - 1).astype(int)
+    axes = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
+    cells = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    near = np.linalg.norm(grid.to_position(cells) - place, axis=-1) <= radius
+    mask[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))] |= near
+    centre = np.clip(np.rint(index), 0, np.array(grid.shape) - 1).astype(int)
+    mask[tuple(centre)] = True

@@ -1,0 +1,56 @@
+"""What every method promises, whoever wrote it; the promises are those shipped to authors of plugins."""
+
+from pathlib import Path
+
+import pytest
+
+from medseg import plugins
+from medseg.domain import Segmenter
+from medseg.testing.contract import PROMISES, Promise
+from medseg.testing.segmenters import Trial, traced
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "methods"
+LONG = {"finds_the_ball", "is_blind_to_storage", "cancels_within_a_second", "predicts_its_memory"}
+#: Parameters with which a method finds a ball of 100 in 20, where its defaults are for something else.
+TRIALS = {
+    "gaussian-mixture": Trial({"classes": 2}),
+    "k-means": Trial({"classes": 2}),
+    "livewire": Trial(prompts=traced),
+    "local-threshold": Trial({"weight": 0.5}),
+    "multi-otsu": Trial({"classes": 2}),
+    "threshold": Trial({"low": 60}),
+    "tissue-preset": Trial(inside=60.0, outside=-118.0),
+    "pet-threshold": Trial({"rule": "fixed-60"}),
+}
+
+
+def methods() -> list[Segmenter]:
+    found = [method for _, method in plugins.load_all(plugins.SEGMENTERS)]
+    return [method for method in found if type(method).__module__.startswith("medseg.")]
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        pytest.param(promise, marks=pytest.mark.slow if promise.__name__ in LONG else ())
+        for promise in PROMISES
+    ],
+    ids=lambda promise: promise.__name__,
+)
+@pytest.mark.parametrize("method", methods(), ids=lambda method: method.spec.name)
+def test_every_method_keeps(method: Segmenter, promise: Promise) -> None:
+    promise(method, TRIALS.get(method.spec.name, Trial()))
+
+
+@pytest.mark.parametrize("name", [method.spec.name for method in methods()])
+def test_every_method_has_a_page_with_a_picture(name: str) -> None:
+    page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    assert f"]({name}.png)" in page
+    assert 5_000 < (DOCS / f"{name}.png").stat().st_size <= 60_000
+    assert f"[`{name}`]({name}.md)" in (DOCS / "index.md").read_text(encoding="utf-8"), (
+        "run: python docs/methods/draw.py --index"
+    )
+
+
+def test_all_registered_methods_load() -> None:
+    assert [fault for _, _, fault in plugins.check(plugins.SEGMENTERS) if fault] == []

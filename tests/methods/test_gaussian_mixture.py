@@ -1,0 +1,87 @@
+"""Gaussian mixture with a Markov random field: classes found in noise, with neighbours heard by their distance."""
+
+import numpy as np
+import pytest
+
+from medseg.domain import Grid, Image, Run
+from medseg.errors import Cancelled, InputError
+from medseg.methods.gaussian_mixture import GAUSSIAN_MIXTURE, neighbour_weights
+from medseg.workflows.segment import segment
+
+
+def brain(
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0), noise: float = 15.0
+) -> tuple[Image, np.ndarray]:
+    """A head of three tissues, one around the other: fluid 40, grey 80, white 120; and the tissues."""
+    shape = tuple(int(64 / step) for step in spacing)
+    place = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(shape, spacing, strict=True)]
+    radius = np.sqrt(sum(axis**2 for axis in np.meshgrid(*place, indexing="ij")))
+    truth = (radius < 28).astype(int) + (radius < 22) + (radius < 14)
+    values = truth * 40 + np.random.default_rng(0).normal(0, noise, shape)
+    return Image(values.astype(np.float32), Grid(shape, np.diag([*spacing, 1.0]))), truth
+
+
+def share_right(image: Image, truth: np.ndarray, **params: float) -> float:
+    labels = segment(GAUSSIAN_MIXTURE, image, params=params, within=truth > 0).labels
+    return float((labels == truth)[truth > 0].mean())
+
+
+def test_three_tissues_are_found_by_value_alone_as_well_as_noise_allows() -> None:
+    image, truth = brain()
+    assert share_right(image, truth, smoothness=0) > 0.87, "noise of 15 leaves a tenth on the wrong side"
+
+
+def test_neighbours_settle_what_noise_left_open() -> None:
+    image, truth = brain()
+    assert share_right(image, truth) > 0.97
+
+
+def test_thick_slices_too() -> None:
+    image, truth = brain((1.0, 1.0, 5.0))
+    assert share_right(image, truth) > 0.95
+
+
+def test_means_and_deviations_are_told() -> None:
+    image, truth = brain()
+    answer = segment(GAUSSIAN_MIXTURE, image, within=truth > 0)
+    told = dict(answer.made_by.parameters)["found"]
+    numbers = [tuple(map(float, part.split(" ± "))) for part in str(told).split(", ")]
+    np.testing.assert_allclose(numbers, [(40, 15), (80, 15), (120, 15)], atol=2.5)
+
+
+def test_without_noise_the_classes_are_exact() -> None:
+    image, truth = brain(noise=0.0)
+    labels = segment(GAUSSIAN_MIXTURE, image, params={"smoothness": 0}, within=truth > 0).labels
+    np.testing.assert_array_equal(labels, truth)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "shape", "place", "share"),
+    [
+        ((1, 1, 1), (9, 9, 9), (1, 1, 0), 1.0),
+        ((1, 1, 5), (9, 9, 9), (1, 1, 0), 0.2),
+        ((2, 2, 2), (9, 9, 9), (1, 1, 0), 1.0),
+        ((1, 1, 1), (9, 9, 1), (1, 1, 0), 0.0),
+    ],
+)
+def test_a_neighbour_counts_by_one_over_its_distance(spacing, shape, place, share) -> None:  # type: ignore[no-untyped-def]
+    weights = neighbour_weights(spacing, shape)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[1, 1, 1] == 0
+    assert weights[place] / weights[0, 1, 1] == pytest.approx(share)
+
+
+def test_cancel_and_constant_images() -> None:
+    image, _ = brain()
+    with pytest.raises(Cancelled):
+        segment(GAUSSIAN_MIXTURE, image, run=Run(cancel=lambda: True))
+    flat = Image(np.ones((4, 4, 4), np.float32), Grid((4, 4, 4), np.eye(4)))
+    with pytest.raises(InputError, match="different values"):
+        segment(GAUSSIAN_MIXTURE, flat)
+
+
+def test_a_picture_in_pixels_works() -> None:
+    image, truth = brain()
+    flat = Image(image.array[..., 32:33].copy(), Grid((64, 64, 1), np.eye(4), unit="px"))
+    labels = segment(GAUSSIAN_MIXTURE, flat, within=truth[..., 32:33] > 0).labels
+    assert (labels == truth[..., 32:33])[truth[..., 32:33] > 0].mean() > 0.95
