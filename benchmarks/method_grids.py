@@ -1,8 +1,8 @@
 """Small grids of parameters; what is chosen among them is chosen by cross-validation over cases.
 
 A value may be a word that is worked out per image without its reference: `seed*0.5` is half of the value at the
-first seed, `q90` the image's 90th percentile, `max*0.4` a share of its maximum. `label` is no parameter: it says
-which of a method's labels is taken for the object.
+first seed, `q90` the image's 90th percentile. Which label of a method without seeds is taken for the object is
+chosen with them.
 """
 
 import importlib
@@ -24,10 +24,10 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "threshold": {"low": ["q70", "q85", "q93", "q97"]},
     "hysteresis": {"low": ["q80", "q90"], "high": ["q95", "q99"]},
     "local-threshold": {"window_mm": [30.0, 60.0], "weight": [-0.5, 0.3]},
-    "multi-otsu": {"classes": [3, 4], "label": [2, 3, 4]},
-    "k-means": {"classes": [3, 5], "label": [2, 3, 4, 5]},
-    "gaussian-mixture": {"classes": [3, 4], "smoothness": [4.0], "label": [2, 3, 4]},
-    "pet-threshold": {"rule": ["41%", "50%", "2.5", "4"]},
+    "multi-otsu": {"classes": [3, 4, 5]},
+    "k-means": {"classes": [3, 4, 5]},
+    "gaussian-mixture": {"classes": [3, 4]},
+    "pet-threshold": {"rule": ["30%", "41%", "fixed-2.5"]},
     "canny": {"sigma_mm": [1.5, 4.0]},
     "connected-threshold": {"low": ["seed*0.4", "seed*0.6"], "high": [None, "seed*1.6"]},
     "confidence-connected": {"multiplier": [1.5, 2.5]},
@@ -38,6 +38,13 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "level-set": {"multiplier": [1.5, 2.5]},
     "geodesic-contour": {"propagation": [0.5, 1.0]},
     "pick-supervoxels": {"size_mm": [5.0, 8.0], "margin_mm": [15.0, 40.0]},
+}
+
+#: What fits the size of a list's objects: hippocampi are a few cm, sarcomas up to 20, glioma slices are in pixels.
+ON_LIST: dict[tuple[str, str], dict[str, list[Any]]] = {
+    ("pick-supervoxels", "hippocampus"): {"size_mm": [3.0, 5.0], "margin_mm": [10.0, 20.0]},
+    ("grow-cut", "hippocampus"): {"margin_mm": [10.0, 20.0]},
+    ("watershed", "hippocampus"): {"margin_mm": [10.0, 20.0]},
 }
 
 
@@ -56,22 +63,20 @@ def all_methods() -> dict[str, Segmenter]:
     return dict(sorted(found.items()))
 
 
-def grid_of(method: str, *, small: bool = False) -> list[Chosen]:
-    """Settings to try; with `small` the first of each only."""
-    values = GRIDS.get(method, {})
+def grid_of(method: str, dataset: str, *, small: bool = False) -> list[Chosen]:
+    """Settings to try on a list of cases; with `small` the first of each only."""
+    values = GRIDS.get(method, {}) | ON_LIST.get((method, dataset), {})
     found = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
-    kept = [item for item in found if item.get("label", 0) <= item.get("classes", 99)]
-    return kept[:1] if small else kept
+    return found[:1] if small else found
 
 
 def resolved(chosen: Chosen, image: Image, prompts: Prompts) -> Chosen:
-    """Parameters as numbers, without `label` and what is None."""
-    found = {}
-    for name, value in chosen.items():
-        if name == "label" or value is None:
-            continue
-        found[name] = _number(value, image, prompts) if isinstance(value, str) else value
-    return found
+    """Parameters as numbers, without what is None."""
+    return {
+        name: _number(value, image, prompts) if isinstance(value, str) else value
+        for name, value in chosen.items()
+        if value is not None
+    }
 
 
 def _number(word: str, image: Image, prompts: Prompts) -> Any:
@@ -79,8 +84,6 @@ def _number(word: str, image: Image, prompts: Prompts) -> Any:
         return float(np.percentile(image.array, int(word[1:])))
     if "*" not in word:
         return word
-    of, _, share = word.partition("*")
-    if of == "max":
-        return float(image.array.max()) * float(share)
+    share = word.partition("*")[2]
     index = np.rint(image.grid.to_index(np.array(prompts.points[0].position))).astype(int)
     return float(image.array[tuple(index)]) * float(share)

@@ -49,7 +49,18 @@ def write_outputs(
 
 
 def _flat(row: Row) -> Row:
-    names = ("dataset", "case", "method", "params", "seeds", "dice", "surface_dice", "seconds", "memory_mib")
+    names = (
+        "dataset",
+        "case",
+        "method",
+        "params",
+        "label",
+        "seeds",
+        "dice",
+        "surface_dice",
+        "seconds",
+        "memory_mib",
+    )
     return {name: row[name] for name in (*names, "status")}
 
 
@@ -179,7 +190,9 @@ def _picture(dataset: str, rows: list[Row], summary: list[Row], cases: Cases, ro
         axes.imshow(task.image.array[..., slot].T, cmap="gray", aspect=_aspect(task.image.grid.spacing))
         axes.contour(task.reference[..., slot].T, [0.5], colors="#00c853")
         if row is not None:
-            mask = last_mask(root, Chain(dataset, case, line["method"], row["params"], row["most"]))
+            mask = last_mask(
+                root, Chain(dataset, case, line["method"], row["params"], row["most"]), row["label"]
+            )
             if mask[..., slot].any():
                 axes.contour(mask[..., slot].T, [0.5], colors="#ff6d00")
         axes.set_title(line["method"])

@@ -41,62 +41,59 @@ class Chain(NamedTuple):
 
 
 def run_chain(root: Path, chain: Chain) -> list[Row]:
-    """Rows of a method on a case: one for a method without seeds, else one after each of `AFTER` up to `most`.
+    """Rows of a method on a case: without seeds one per label of its answer, else one after each of `AFTER`.
 
     Where the robot sees nothing to correct, or a method refuses, the answer before it stands; a refusal before
     the first answer is an empty mask, and `status` says why.
     """
     task, engine = read_task(root, chain.dataset, chain.case), all_methods()[chain.method]
     tolerance = DATASETS[chain.dataset].tolerance
-    head = chain._asdict()
     rows = []
-    for count, mask, cost in _answers(engine, task, chain.params, chain.most):
+    for count, label, mask, cost in _answers(engine, task, chain.params, chain.most):
         if count in (0, *AFTER):
-            rows.append(head | {"seeds": count} | _judged(mask, task, tolerance) | cost)
+            told = chain._asdict() | {"label": label, "seeds": count} | cost
+            rows.append(told | _judged(mask, task, tolerance))
     return rows
 
 
-def last_mask(root: Path, chain: Chain) -> NDArray[np.bool_]:
-    """The mask at the end of a chain, for a picture."""
+def last_mask(root: Path, chain: Chain, label: int) -> NDArray[np.bool_]:
+    """The mask of a label at the end of a chain, for a picture."""
     task = read_task(root, chain.dataset, chain.case)
-    *_, (_, mask, _) = _answers(all_methods()[chain.method], task, chain.params, chain.most)
-    return mask
+    answers = _answers(all_methods()[chain.method], task, chain.params, chain.most)
+    return [mask for _, found, mask, _ in answers if found == label][-1]
 
 
 def _answers(
     engine: Segmenter, task: Task, chosen: dict[str, Any], most: int
-) -> Iterator[tuple[int, NDArray[np.bool_], Row]]:
+) -> Iterator[tuple[int, int, NDArray[np.bool_], Row]]:
+    """(seeds, label, mask, cost) after each seed; of a method without seeds each label once, after none."""
     mask, prompts = np.zeros(task.reference.shape, np.bool_), Prompts()
     if not engine.spec.needs_prompts:
         found, cost = _called(engine, task, chosen, None)
-        yield 0, mask if found is None else found, cost
+        for label in (1,) if found is None else found.table.values:
+            yield 0, label, mask if found is None else _object(found, task, label), cost
         return
-    cost: Row = {"seconds": 0.0, "memory_mib": 0.0, "status": "ok"}
+    cost = {"seconds": 0.0, "memory_mib": 0.0, "status": "ok"}
     for count in range(1, most + 1):
         point = next_seed(mask, task.reference, task.image.grid, prompts)
         if point is not None:
             prompts = Prompts(points=(*prompts.points, point))
             found, cost = _called(engine, task, chosen, prompts)
-            mask = mask if found is None else found
-        yield count, mask, cost
+            mask = mask if found is None else found.mask(1)
+        yield count, 1, mask, cost
 
 
 def _called(
     engine: Segmenter, task: Task, chosen: dict[str, Any], prompts: Prompts | None
-) -> tuple[NDArray[np.bool_] | None, Row]:
+) -> tuple[Segmentation | None, Row]:
+    """The answer, or None and why; what it cost."""
     params = resolved(chosen, task.image, prompts or Prompts())
     due, status, found = time.monotonic() + LIMIT_S, "ok", None
+    run = Run(cancel=lambda: time.monotonic() > due, threads=1)
     watch = _Memory()
     start = time.perf_counter()
     try:
-        answer = segment(
-            engine,
-            task.image,
-            params=params,
-            prompts=prompts,
-            run=Run(cancel=lambda: time.monotonic() > due, threads=1),
-        )
-        found = _object(answer, engine.spec.name, chosen.get("label", 1), task.reference)
+        found = segment(engine, task.image, params=params, prompts=prompts, run=run)
     except Cancelled:
         status = f"stopped after {LIMIT_S:.0f} s"
     except MedsegError as error:
@@ -107,14 +104,15 @@ def _called(
     return found, {"seconds": round(seconds, 4), "memory_mib": watch.stop(), "status": status[:160]}
 
 
-def _object(answer: Segmentation, method: str, label: int, reference: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    if method in PIECES and answer.instances is not None:
-        ids = answer.instances
-        inside = np.bincount(ids[reference], minlength=int(ids.max()) + 1)
-        chosen = 2 * inside > np.bincount(ids.ravel(), minlength=inside.size)
-        chosen[0] = False
-        return np.asarray(chosen[ids])
-    return answer.mask(label)
+def _object(answer: Segmentation, task: Task, label: int) -> NDArray[np.bool_]:
+    """Voxels of a label; of a method that only cuts, the pieces that lie mostly in the reference."""
+    if answer.made_by.segmenter not in PIECES or answer.instances is None:
+        return answer.mask(label)
+    ids = np.asarray(answer.instances)
+    inside = np.bincount(ids[task.reference], minlength=int(ids.max()) + 1)
+    chosen = 2 * inside > np.bincount(ids.ravel(), minlength=inside.size)
+    chosen[0] = False
+    return np.asarray(chosen[ids])
 
 
 def _judged(mask: NDArray[np.bool_], task: Task, tolerance: float) -> Row:
@@ -128,7 +126,10 @@ def _judged(mask: NDArray[np.bool_], task: Task, tolerance: float) -> Row:
 def _surface_dice(
     mask: NDArray[np.bool_], reference: NDArray[np.bool_], grid: Grid, tolerance: float
 ) -> float:
-    return surface_distances(mask, reference, grid).surface_dice(tolerance)
+    """Over the box that holds both masks; a lone slice stays one."""
+    places = np.argwhere(mask | reference)
+    box = tuple(slice(a, b + 1) for a, b in zip(places.min(axis=0), places.max(axis=0), strict=True))
+    return surface_distances(mask[box], reference[box], grid).surface_dice(tolerance)
 
 
 class _Memory:

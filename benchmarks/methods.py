@@ -105,7 +105,7 @@ def _choosing(cases: dict[str, tuple[str, ...]], methods: dict[str, Any], *, sma
     for place in range(max(map(len, cases.values()), default=0)):
         for dataset, names in cases.items():
             for method in methods if place < len(names) else ():
-                for chosen in grid_of(method, small=small):
+                for chosen in grid_of(method, dataset, small=small):
                     yield Chain(dataset, names[place], method, chosen, FEW)
 
 
@@ -117,7 +117,7 @@ def _judging(cases: dict[str, tuple[str, ...]], methods: dict[str, Any], rows: l
             for method, engine in methods.items() if place < len(names) else ():
                 chosen = best.get((dataset, method, place % FOLDS))
                 if chosen is not None and engine.spec.needs_prompts:
-                    yield Chain(dataset, names[place], method, chosen, AFTER[-1])
+                    yield Chain(dataset, names[place], method, chosen[0], AFTER[-1])
 
 
 def _all_left(
@@ -128,15 +128,16 @@ def _all_left(
         yield from (chain for chain in chains if _key_of(chain) not in done)
 
 
-def _chosen(cases: dict[str, tuple[str, ...]], rows: list[Row]) -> dict[tuple[str, str, int], dict[str, Any]]:
-    """(dataset, method, fold) → the setting with the best mean Dice on the other folds (all, where one case)."""
+def _chosen(cases: dict[str, tuple[str, ...]], rows: list[Row]) -> dict[tuple[str, str, int], list[Any]]:
+    """(dataset, method, fold) → the setting and label with the best mean Dice on the other folds (all, where one case)."""
     scores: dict[tuple[str, str], dict[str, dict[int, list[float]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
     for row in rows:
         names = cases.get(row["dataset"], ())
         if row["most"] == FEW and row["case"] in names:
-            setting, place = json.dumps(row["params"]), names.index(row["case"])
+            setting = json.dumps([row["params"], row["label"]])
+            place = names.index(row["case"])
             scores[row["dataset"], row["method"]][setting][place].append(row["dice"])
     found = {}
     for (dataset, method), settings in scores.items():
@@ -158,7 +159,8 @@ def _final(cases: dict[str, tuple[str, ...]], methods: dict[str, Any], rows: lis
             continue
         fold = names.index(row["case"]) % FOLDS
         most = AFTER[-1] if methods[row["method"]].spec.needs_prompts else FEW
-        if row["most"] == most and row["params"] == best.get((row["dataset"], row["method"], fold)):
+        setting = [row["params"], row["label"]]
+        if row["most"] == most and setting == best.get((row["dataset"], row["method"], fold)):
             kept.append(row)
     return kept
 

@@ -30,7 +30,8 @@ def next_seed(
     for mask, positive in wrong if before.points else wrong[:1]:
         ids, count = label_parts(mask, 6)
         sizes = np.bincount(ids.ravel(), minlength=count + 1)[1:]
-        parts += [(-int(size), not positive, int(n) + 1, ids) for n, size in enumerate(sizes)]
+        largest = np.argsort(-sizes, kind="stable")[:TRIES]
+        parts += [(-int(sizes[n]), not positive, int(n) + 1, ids) for n in largest]
     for _, negative, number, ids in sorted(parts, key=lambda part: part[:3])[:TRIES]:
         position = _centre(ids == number, grid)
         if position not in taken:
@@ -39,12 +40,13 @@ def next_seed(
 
 
 def _centre(part: NDArray[np.bool_], grid: Grid) -> tuple[float, float, float]:
-    from scipy.ndimage import distance_transform_edt
+    """Position of the voxel farthest from the part's border; the image's rim is border too, a lone slice is not."""
+    from scipy.ndimage import distance_transform_edt, find_objects
 
-    flat = [axis for axis, extent in enumerate(part.shape) if extent == 1]
-    pad = [(0, 0) if axis in flat else (1, 1) for axis in range(3)]
-    depth = distance_transform_edt(np.pad(part, pad), sampling=grid.spacing)
-    depth = depth[tuple(slice(a, depth.shape[axis] - b) for axis, (a, b) in enumerate(pad))]
-    index = np.unravel_index(int(np.argmax(np.round(depth, 6))), depth.shape)
-    first, second, third = grid.to_position(np.array(index, np.float64)).tolist()
+    box = find_objects(part.astype(np.uint8))[0]
+    pad = [(0, 0) if extent == 1 else (1, 1) for extent in part.shape]
+    depth = np.round(distance_transform_edt(np.pad(part[box], pad), sampling=grid.spacing), 6)
+    index = np.array(np.unravel_index(int(np.argmax(depth)), depth.shape), np.float64)
+    index += [one.start - before for one, (before, _) in zip(box, pad, strict=True)]
+    first, second, third = grid.to_position(index).tolist()
     return first, second, third

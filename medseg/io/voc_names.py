@@ -88,8 +88,8 @@ def _stated(path: Path, _changed: int, size: int) -> VocClasses:
         name = found.group(1).strip()
         if name.lower() != "background" and color not in (BACKGROUND, VOID_COLOR):
             labels.append(Label(len(labels) + 1, name, (color[0], color[1], color[2])))
-    if not labels or len(labels) >= VOID:
-        raise InputError(f"{path} names {len(labels)} classes; a picture of numbers holds 1 to {VOID - 1}")
+    if len(labels) >= VOID:
+        raise InputError(f"{path} names {len(labels)} classes; a picture of numbers holds up to {VOID - 1}")
     try:
         table = LabelTable(tuple(labels))
     except InputError as error:

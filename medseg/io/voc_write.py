@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Label, LabelTable, Segmentation
 from medseg.domain.labels import Color, distinct_color
-from medseg.errors import InputError, OutputError
+from medseg.errors import InputError, MedsegError, OutputError
 from medseg.io.atomic import staged_folder
 from medseg.io.raster import PX_AFFINE
 from medseg.io.read import read_segmentation
@@ -124,7 +124,13 @@ def _write(item: VocMask, folder: Path, classes: _Classes) -> None:
     _write_png(np.ascontiguousarray(lookup[labels][:, :, 0].T), path, classes.colors)
     if item.picture is not None:
         shutil.copyfile(item.picture, folder / "JPEGImages" / f"{item.stem}{item.picture.suffix.lower()}")
-    again = read_segmentation(path)
+    try:
+        again = read_segmentation(path)
+    except MedsegError as error:
+        # Messages name the staged folder, which the user never sees.
+        raise OutputError(
+            f"{item.stem} was not written: {str(error).replace(str(folder), folder.name)}"
+        ) from error
     if not np.array_equal(again.labels, lookup[labels]):
         raise OutputError(f"{item.stem} was not written: reading it again gave another mask")
 

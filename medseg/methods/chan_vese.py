@@ -55,9 +55,7 @@ class ChanVeseParams(Params):
         description="With prompts: how far beyond the seeds the object may reach.",
         json_schema_extra={"unit": "mm"},
     )
-    rounds: int = Field(
-        15, ge=1, le=1000, description="How often the two means are taken anew, at most."
-    )
+    rounds: int = Field(15, ge=1, le=1000, description="How often the two means are taken anew, at most.")
 
 
 class ChanVese:
@@ -97,7 +95,9 @@ class ChanVese:
         run.check()
         inside, outside = _first_means(field, params, seeded=given)
         seeds = field.markers if given else np.zeros_like(field.markers)
-        found, means = two_regions(field, seeds, (inside, outside), params.smoothness_mm, params.rounds, run=run)
+        found, means = two_regions(
+            field, seeds, (inside, outside), params.smoothness_mm, params.rounds, run=run
+        )
         if given:
             found = parts_with(found, field.markers > 0)
         label = int(field.markers.max()) if given else 1
@@ -119,7 +119,7 @@ class ChanVese:
         return 9 * voxels + 50 * min(voxels, _MOST_WHOLE)
 
 
-def two_regions(  # noqa: PLR0913 - the problem, and how long it may take
+def two_regions(
     field: SeedField,
     seeds: NDArray[np.int32],
     means: tuple[float, float],
@@ -163,7 +163,7 @@ def two_regions(  # noqa: PLR0913 - the problem, and how long it may take
     dual = [np.zeros_like(field.values[neighbours(axis)[0]]) for axis in range(3)]
     for done in range(rounds):
         pull = _pull(field, seeds, means)
-        share = _relaxed(field, share, dual, pull, smoothness, run)
+        share = _relaxed(field, share, dual, pull, smoothness, run=run)
         run.progress(done + 1, rounds, "means")
         found = share > 0.5
         new = _means(field, found)
@@ -174,12 +174,13 @@ def two_regions(  # noqa: PLR0913 - the problem, and how long it may take
     return share > 0.5, means
 
 
-def _relaxed(  # noqa: PLR0913 - the state of the solver
+def _relaxed(
     field: SeedField,
     share: NDArray[np.float32],
     dual: list[NDArray[np.float32]],
     pull: NDArray[np.float32],
     smoothness: float,
+    *,
     run: Run,
 ) -> NDArray[np.float32]:
     """Some primal-dual steps; `dual` is changed in place."""
@@ -190,10 +191,10 @@ def _relaxed(  # noqa: PLR0913 - the state of the solver
     ahead = share
     for _ in range(_INNER):
         run.check()
-        for axis, part in enumerate(dual):
+        for axis in range(3):
             here, there = neighbours(axis)
-            part += step / lengths[axis] * (ahead[there] - ahead[here])
-            part *= field.usable[here] & field.usable[there]
+            dual[axis] += step / lengths[axis] * (ahead[there] - ahead[here])
+            dual[axis] *= field.usable[here] & field.usable[there]
         _shorten(dual, share.shape, smoothness)
         change = -pull.copy()
         for axis, part in enumerate(dual):
@@ -213,8 +214,8 @@ def _shorten(dual: list[NDArray[np.float32]], shape: tuple[int, ...], smoothness
     for axis, part in enumerate(dual):
         squared[neighbours(axis)[0]] += np.square(part)
     scale = np.float32(smoothness) / np.maximum(np.sqrt(squared), np.float32(max(smoothness, 1e-12)))
-    for axis, part in enumerate(dual):
-        part *= scale[neighbours(axis)[0]]
+    for axis in range(3):
+        dual[axis] *= scale[neighbours(axis)[0]]
 
 
 def _pull(field: SeedField, seeds: NDArray[np.int32], means: tuple[float, float]) -> NDArray[np.float32]:

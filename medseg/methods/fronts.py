@@ -22,11 +22,11 @@ __all__ = ["NODES", "Forces", "Found", "Layer", "Start", "grown_fronts", "throug
 
 #: Voxels of the grids that a front moves on, one after the other; edges of voxels are equal there, because
 #: ITK's fronts know distances only as layers of voxels.
-NODES = (32**3, 72**3)
+NODES = (32**3, 64**3)
 #: Steps at most on each but the first grid, where the front is near its place already.
-_FINE_STEPS = 30
+_FINE_STEPS = 20
 #: Steps between two looks whether it still moves, and the share of voxels that may change when it rests.
-_SPELL = 15
+_SPELL = 10
 _RESTS = 2e-3
 #: Share of the voxels along the box's cut faces that may be object before it is called cut.
 _TOUCHED = 0.01
@@ -118,7 +118,7 @@ class Start:
     steps: int
 
 
-def grown_fronts(  # noqa: PLR0913 - the protocol's arguments and what differs between fronts
+def grown_fronts(
     image: Image,
     prompts: Prompts | None,
     considered: NDArray[np.bool_],
@@ -152,7 +152,7 @@ def grown_fronts(  # noqa: PLR0913 - the protocol's arguments and what differs b
     for label in seeds.labels:
         mine = labels == label
         labels[mine & ~parts_with(mine, field.markers == label)] = 0
-    findings = (*field.findings, *_cut(field, labels))
+    findings = (*field.findings, *_cut(field, labels), *_vanished(seeds, labels))
     return Found(field.restored(labels), seeds, findings)
 
 
@@ -167,7 +167,9 @@ def _front(
     other = distance_from((field.markers != 0) & (field.markers != label), field.grid.spacing)
     closed = ~field.usable | (other < np.minimum(np.float32(start.radius), distance))
     layers = [_layer(field, closed, nodes) for nodes in NODES]
-    layers = [layer for n, layer in enumerate(layers) if n == 0 or layer.grid.shape != layers[n - 1].grid.shape]
+    layers = [
+        layer for n, layer in enumerate(layers) if n == 0 or layer.grid.shape != layers[n - 1].grid.shape
+    ]
     first, last = layers[0].grid, layers[-1]
     # Curvature would end a smaller ball before it grows, and one between two voxels is no surface.
     radius = max(start.radius, 4 * forces.curvature / max(forces.propagation, 1e-3), 2 * _edge(first))
@@ -203,7 +205,9 @@ def _on(values: NDArray[np.float32], source: Grid, target: Grid) -> NDArray[np.f
 
 
 def _edge(grid: Grid) -> float:
-    return min(n for n, extent in zip(grid.spacing, grid.shape, strict=True) if extent > 1 or max(grid.shape) == 1)
+    return min(
+        n for n, extent in zip(grid.spacing, grid.shape, strict=True) if extent > 1 or max(grid.shape) == 1
+    )
 
 
 def through_layers(
@@ -255,6 +259,7 @@ def _moved(
 def _mover(forces: Forces, steps: int) -> Any:
     import SimpleITK as sitk
 
+    mover: Any
     if forces.kind == "range":
         mover = sitk.ThresholdSegmentationLevelSetImageFilter()
         mover.SetLowerThreshold(-1.0)
@@ -268,6 +273,16 @@ def _mover(forces: Forces, steps: int) -> Any:
     mover.SetMaximumRMSError(0.0)
     mover.SetNumberOfThreads(1)
     return mover
+
+
+def _vanished(seeds: Seeds, labels: NDArray[np.uint16]) -> tuple[Finding, ...]:
+    lost = [str(label) for label in seeds.labels if not (labels == label).any()]
+    if not lost:
+        return ()
+    text = (
+        f"The front of object {', '.join(lost)} vanished; lower smoothness_mm, or place seeds deeper inside."
+    )
+    return (Finding("method.front_vanished", "warning", text),)
 
 
 def _cut(field: Field, labels: NDArray[np.uint16]) -> tuple[Finding, ...]:

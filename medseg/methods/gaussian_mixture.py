@@ -1,7 +1,6 @@
 """Gaussian mixture with a Markov random field: classes by value, smoothed by what the neighbours are."""
 
 from collections.abc import Iterator, Mapping
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +9,9 @@ from pydantic import Field
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.methods.base import answer, only_image, usable
 from medseg.methods.k_means import class_table, grouped, k_means_centres
+from medseg.methods.mean_field import heard, neighbour_weights, shares
 
-__all__ = ["GAUSSIAN_MIXTURE", "GaussianMixture", "GaussianMixtureParams", "neighbour_weights"]
+__all__ = ["GAUSSIAN_MIXTURE", "GaussianMixture", "GaussianMixtureParams"]
 
 _Floats = NDArray[np.float64]
 _Field = NDArray[np.float32]
@@ -21,6 +21,8 @@ ROUNDS_ALONE = 200
 SETTLED = 1e-7
 #: A class is no narrower than this share of the range of values: EM would shrink onto equal values.
 NARROWEST = 1e-3
+#: Rounds end when no probability moves by more.
+STILL = 1e-2
 #: Voxels worked on between two looks at cancel.
 SLAB = 1 << 18
 
@@ -152,28 +154,6 @@ def _estimated(mass: _Floats, values: _Floats, narrowest: float) -> _Classes:
     return _Classes(means, deviations, np.maximum(total / total.sum(), 1e-6))
 
 
-def neighbour_weights(spacing: tuple[float, float, float], shape: tuple[int, int, int]) -> _Field:
-    """(3, 3, 3) float32 weights of a voxel's neighbours, 1 in sum: each by one over its distance in mm.
-
-    An axis of a single slice has no neighbours. With 1 × 1 × 5 mm the next slice counts a fifth of the
-    neighbour beside it.
-
-    Examples
-    --------
-    >>> weights = neighbour_weights((1.0, 1.0, 5.0), (9, 9, 9))
-    >>> round(float(weights[0, 1, 1] / weights[1, 1, 0]), 6)
-    5.0
-    """
-    weights = np.zeros((3, 3, 3), np.float32)
-    for place in product((-1, 0, 1), repeat=3):
-        beyond = any(step and extent == 1 for step, extent in zip(place, shape, strict=True))
-        if any(place) and not beyond:
-            weights[place[0] + 1, place[1] + 1, place[2] + 1] = 1 / np.linalg.norm(
-                np.multiply(place, spacing)
-            )
-    return weights / max(float(weights.sum()), 1e-30)
-
-
 def _fit_field(
     values: _Field,
     inside: NDArray[np.bool_],
@@ -190,37 +170,21 @@ def _fit_field(
     for rows in _slabs(values.shape):
         run.check()
         logs = np.stack(list(classes.log_weights(values[rows])))
-        posterior[:, rows] = _shares(logs, inside[rows])
+        posterior[:, rows] = shares(logs, inside[rows])
     for done in range(params.rounds):
-        heard = np.empty_like(posterior)
+        update = np.empty_like(posterior)
         for rows in _slabs(values.shape):
             run.check()
             logs = np.stack(list(classes.log_weights(values[rows])))
-            logs += np.float32(params.smoothness) * _heard(posterior, rows, weights)
-            heard[:, rows] = _shares(logs, inside[rows])
-        posterior = heard
+            logs += np.float32(params.smoothness) * heard(posterior, rows, weights)
+            update[:, rows] = shares(logs, inside[rows])
+        moved = float(np.abs(update - posterior).max())
+        posterior = update
         classes = _from_posterior(values, posterior, narrowest, run)
         run.progress(done + 2, params.rounds + 1, "neighbours heard")
+        if moved < STILL:
+            break
     return np.argmax(posterior, axis=0).astype(np.uint8), classes
-
-
-def _heard(posterior: _Field, rows: slice, weights: _Field) -> _Field:
-    """Weighted probabilities of the neighbours of some rows; outside nobody is heard."""
-    from scipy.ndimage import correlate
-
-    first, last = max(rows.start - 1, 0), min(rows.stop + 1, posterior.shape[1])
-    parts = [correlate(one[first:last], weights, mode="constant") for one in posterior]
-    kept = slice(rows.start - first, rows.stop - first)
-    return np.stack([part[kept] for part in parts])
-
-
-def _shares(logs: NDArray[np.floating], inside: NDArray[np.bool_]) -> NDArray[np.floating]:
-    """Softmax over the classes; nothing outside, so that it is not heard."""
-    logs -= logs.max(axis=0)
-    np.exp(logs, out=logs)
-    logs /= logs.sum(axis=0)
-    logs *= inside
-    return logs
 
 
 def _from_posterior(values: _Field, posterior: _Field, narrowest: float, run: Run) -> _Classes:

@@ -101,9 +101,7 @@ class GeodesicContour:
         start = Start(self.spec.name, params.margin_mm, params.start_mm, params.steps)
         forces = Forces("edges", params.propagation, params.smoothness_mm, params.advection)
         feature = partial(_feature, params=params)
-        found = grown_fronts(
-            image, prompts, usable(image, within), feature, forces, start=start, run=run
-        )
+        found = grown_fronts(image, prompts, usable(image, within), feature, forces, start=start, run=run)
         return answer(
             self.spec.name,
             image,
@@ -133,9 +131,9 @@ def _feature(
     edge = params.edge or float(np.sqrt(np.square(slope[layer.usable], dtype=np.float64).mean()))
     if edge == 0:
         raise InputError("geodesic-contour needs edges; the box around these seeds holds a single value")
-    speed = 1 / (1 + np.square(slope / np.float32(edge)))
+    speed: NDArray[np.float32] = 1 / (1 + np.square(slope / np.float32(edge)))
     speed[layer.closed] = 0
-    return speed.astype(np.float32)
+    return speed
 
 
 GEODESIC_CONTOUR = GeodesicContour()

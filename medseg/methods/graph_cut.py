@@ -103,7 +103,9 @@ class GraphCut:
         markers = np.where(field.usable, markers, BACKGROUND).astype(np.int32)
         sigma = params.sigma or typical_difference(field.values, field.usable)
         if sigma == 0:
-            raise InputError("graph-cut needs different values; the box around these seeds holds a single one")
+            raise InputError(
+                "graph-cut needs different values; the box around these seeds holds a single one"
+            )
         run.check()
         costs = region_costs(field, markers, seeds.labels, params.sample_mm, sigma)
         boundary = _boundary(field, params.smoothness_mm, sigma)
@@ -251,9 +253,7 @@ def _boundary(field: SeedField, smoothness: float, sigma: float) -> Edges:
     """Area of a face over the volume of a voxel is 1 / distance: costs are per voxel, whatever the spacing."""
     first, second, third = (
         weight * np.float32(smoothness / length)
-        for weight, length in zip(
-            links(field.values, field.usable, sigma), field.grid.spacing, strict=True
-        )
+        for weight, length in zip(links(field.values, field.usable, sigma), field.grid.spacing, strict=True)
     )
     return first, second, third
 
@@ -273,7 +273,8 @@ def _shares(bins: NDArray[np.intp], width: float) -> NDArray[np.float64]:
 
     counts = np.bincount(bins, minlength=_BINS).astype(np.float64)
     smooth = gaussian_filter1d(counts, min(width, _BINS / 4), mode="nearest")
-    return (1 - _SPREAD) * smooth / max(float(smooth.sum()), 1e-12) + _SPREAD / _BINS
+    shares: NDArray[np.float64] = (1 - _SPREAD) * smooth / max(float(smooth.sum()), 1e-12) + _SPREAD / _BINS
+    return shares
 
 
 def _kept(

@@ -88,8 +88,8 @@ class Hysteresis:
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: HysteresisParams) -> int:  # noqa: ARG002
-        """Numbered parts (4 bytes each), the mask they come from, the answer, and one comparison."""
-        return sum(7 * int(np.prod(grid.shape)) for grid in grids.values())
+        """Numbered parts (4 bytes each), two masks, labels, and the count of those (8 bytes each)."""
+        return sum(15 * int(np.prod(grid.shape)) for grid in grids.values())
 
 
 def _limits(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,10 +115,8 @@ class LevelSet:
         forces = Forces("range", params.propagation, params.smoothness_mm)
         ranges: dict[int, Range] = {}
         feature = partial(_feature, params=params, ranges=ranges)
-        found = grown_fronts(
-            image, prompts, usable(image, within), feature, forces, start=start, run=run
-        )
-        facts = {f"low_used_{label}": span.low for label, span in ranges.items()}
+        found = grown_fronts(image, prompts, usable(image, within), feature, forces, start=start, run=run)
+        facts: dict[str, Any] = {f"low_used_{label}": span.low for label, span in ranges.items()}
         facts |= {f"high_used_{label}": span.high for label, span in ranges.items()}
         return answer(
             self.spec.name,
@@ -158,9 +157,17 @@ def accepted_range(field: SeedField, label: int, params: LevelSetParams) -> Rang
     values = field.values[near]
     mean, spread = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
     first, last = np.percentile(field.values[field.usable], (1, 99))
-    half = max(params.multiplier * spread, _NARROWEST / 2 * float(last - first), 1e-6 * max(1.0, abs(mean)))
-    low = mean - half if params.low is None else params.low
-    high = mean + half if params.high is None else params.high
+    least = max(_NARROWEST / 2 * float(last - first), 1e-6 * max(1.0, abs(mean)))
+    half = max(params.multiplier * spread, least)
+    # The range ends half way to what the rest of the box is like, unless seeds themselves vary as much.
+    rest = (mean + float(np.median(field.values[field.usable & ~near]))) / 2 if (field.usable & ~near).any() else mean
+    low, high = mean - half, mean + half
+    if rest < mean:
+        low = max(low, min(rest, mean - spread, mean - least))
+    elif rest > mean:
+        high = min(high, max(rest, mean + spread, mean + least))
+    low = low if params.low is None else params.low
+    high = high if params.high is None else params.high
     if params.low is not None and params.high is not None:
         mean = (low + high) / 2
     if not low < mean < high:
@@ -184,7 +191,8 @@ def _feature(
     scaled /= np.where(scaled > 0, span.high - span.middle, span.middle - span.low).astype(np.float32)
     scaled[layer.closed] = _MOST
     # A far value must not outrun curvature.
-    return np.clip(scaled, -_MOST, _MOST).astype(np.float32)
+    feature: NDArray[np.float32] = np.clip(scaled, -_MOST, _MOST).astype(np.float32, copy=False)
+    return feature
 
 
 def _half_way(layer: Layer, inside: NDArray[np.bool_], span: Range, params: LevelSetParams) -> Range:

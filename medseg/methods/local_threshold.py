@@ -69,17 +69,18 @@ class LocalThreshold:
         for done, (padded, inner, core) in enumerate(blocks):
             run.check()
             values = image.array[:, :, padded]
-            bright = _brighter(values, considered[:, :, padded], sides, params)
+            bright = _brighter(values, considered[:, :, padded], sides, (params, run))
             found[:, :, core] &= bright[:, :, inner]
             run.progress(done + 1, len(blocks), "local threshold")
         return answer(self.spec.name, image, found, params, unit=image.value_unit)
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: LocalThresholdParams) -> int:
-        """Two masks, and for one block eight arrays of 8 bytes."""
+        """Two masks and for one block six arrays of 8 bytes; or the mask, its labels, and the count of those."""
         total = 0
         for grid in grids.values():
             widest = max(padded.stop - padded.start for padded, _, _ in _blocks(grid, _sides(params, grid)))
-            total += 2 * int(np.prod(grid.shape)) + 64 * grid.shape[0] * grid.shape[1] * widest
+            voxels = int(np.prod(grid.shape))
+            total += max(11 * voxels, 2 * voxels + 48 * grid.shape[0] * grid.shape[1] * widest)
         return total
 
 
@@ -122,16 +123,20 @@ def _brighter(
     values: NDArray[Any],
     considered: NDArray[np.bool_],
     sides: tuple[float, float, float],
-    params: LocalThresholdParams,
+    how: tuple[LocalThresholdParams, Run],
 ) -> NDArray[np.bool_]:
     """Where values exceed mean + weight × SD + offset of those considered in the box around them."""
+    params, run = how
     count = box_sum(considered.astype(np.float64), sides)
     np.maximum(count, 1e-9, out=count)
+    run.check()
     # Values are taken from their mean, so that the variance of large ones does not drown in rounding.
     middle = float(values[considered].mean(dtype=np.float64)) if considered.any() else 0.0
     centred = np.where(considered, values, middle) - middle
     mean = box_sum(centred, sides) / count
+    run.check()
     variance = box_sum(centred**2, sides) / count - mean**2
+    run.check()
     limit = mean + params.weight * np.sqrt(np.maximum(variance, 0)) + params.offset
     return np.asarray(centred > limit)
 

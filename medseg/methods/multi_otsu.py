@@ -64,8 +64,8 @@ class MultiOtsu:
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: MultiOtsuParams) -> int:  # noqa: ARG002
-        """The voxels considered, and their values once more (4 bytes each)."""
-        return sum(5 * int(np.prod(grid.shape)) for grid in grids.values())
+        """The voxels considered, labels, and the count of those (8 bytes each)."""
+        return sum(11 * int(np.prod(grid.shape)) for grid in grids.values())
 
 
 def multi_otsu_thresholds(values: NDArray[np.number], classes: int, bins: int = 128) -> tuple[float, ...]:

@@ -73,8 +73,8 @@ class Otsu:
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: OtsuParams) -> int:  # noqa: ARG002
-        """The voxels considered, and their values once more (4 bytes each)."""
-        return sum(5 * int(np.prod(grid.shape)) for grid in grids.values())
+        """The mask, its labels, and the count of those (8 bytes each); the values once more fit in."""
+        return sum(11 * int(np.prod(grid.shape)) for grid in grids.values())
 
 
 def otsu_threshold(values: NDArray[np.number], bins: int = 256) -> float:

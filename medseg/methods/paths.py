@@ -14,7 +14,7 @@ Edges = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 #: Cost of a step that no path may take.
 CLOSED = np.float32(np.inf)
 #: Costs are counted in this part of one, so that sums are exact and ties are real.
-_PART = 1024
+_PART = 8192
 #: Beyond any path's cost; two of them still fit into int32.
 _FAR = 1 << 29
 #: The axes take turns at the front, where a slice is one piece of memory.
@@ -29,8 +29,8 @@ def cheapest_seed(markers: NDArray[np.int32], edges: Edges, run: Run) -> NDArray
     markers
         (I, J, K) int32, 0 where nothing is said.
     edges
-        Cost of each step, at least 0; it is rounded to 1/1024. `CLOSED` lets nothing pass. A path may cost up
-        to half a million divided by the number of different markers; what lies farther is not reached.
+        Cost of each step, at least 0; it is rounded to 1/8192. `CLOSED` lets nothing pass. A path may cost up
+        to sixty thousand divided by the number of different markers; what lies farther is not reached.
     run
         Polled during each pass.
 

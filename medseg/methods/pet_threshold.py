@@ -118,8 +118,8 @@ class PetThreshold:
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: PetThresholdParams) -> int:  # noqa: ARG002
-        """Four masks, and the values considered (4 bytes each)."""
-        return sum(8 * int(np.prod(grid.shape)) for grid in grids.values())
+        """Three masks, labels, and the count of those (8 bytes each)."""
+        return sum(12 * int(np.prod(grid.shape)) for grid in grids.values())
 
 
 def _rule(params: PetThresholdParams) -> Rule:

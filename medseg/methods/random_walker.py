@@ -40,7 +40,7 @@ class RandomWalkerParams(Params):
         json_schema_extra={"unit": "unit of the image"},
     )
     sigma_mm: float = Field(
-        1.0,
+        0.5,
         ge=0,
         le=50,
         description="Standard deviation of the Gaussian that smooths before differences are taken.",
@@ -231,12 +231,11 @@ class _Walk:
         first, second, third = (
             np.where(weight > 0, np.maximum(weight, np.float32(_LEAST)), np.float32(0))
             * np.float32((shortest / length) ** 2)
-            for weight, length in zip(
-                links(values, field.usable, sigma), field.grid.spacing, strict=True
-            )
+            for weight, length in zip(links(values, field.usable, sigma), field.grid.spacing, strict=True)
         )
         markers = background_markers(
-            replace(field, markers=_widened(field, params.seed_mm)), box_is_background=params.box_is_background
+            replace(field, markers=_widened(field, params.seed_mm)),
+            box_is_background=params.box_is_background,
         )
         return cls((first, second, third), np.where(field.usable, markers, BACKGROUND), sigma)
 

@@ -72,8 +72,8 @@ class Threshold:
         return answer(self.spec.name, image, found, params, unit=image.value_unit)
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: ThresholdParams) -> int:  # noqa: ARG002
-        """The mask, and one comparison."""
-        return sum(2 * int(np.prod(grid.shape)) for grid in grids.values())
+        """The mask, its labels, and the count of those (8 bytes each)."""
+        return sum(11 * int(np.prod(grid.shape)) for grid in grids.values())
 
 
 THRESHOLD = Threshold()

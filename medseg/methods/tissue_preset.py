@@ -84,8 +84,8 @@ class TissuePreset:
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: TissuePresetParams) -> int:  # noqa: ARG002
-        """Labels, three masks, and the values rounded (4 bytes each)."""
-        return sum(8 * int(np.prod(grid.shape)) for grid in grids.values())
+        """Labels, the voxels considered, and the count of labels (8 bytes each)."""
+        return sum(10 * int(np.prod(grid.shape)) for grid in grids.values())
 
 
 def _name(tissue: Tissue) -> str:

@@ -214,7 +214,7 @@ def _fit(card: ModelCard, settings: InstanceTraining, run: Run) -> "nn.Module":
         batch = [part.to(device) for part in _batch(numbers, card, settings)]
         loss = _loss(network(batch[0]), batch[1], batch[2])
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         run.progress(step + 1, settings.steps, f"loss {float(loss.detach()):.3f}")

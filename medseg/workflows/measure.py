@@ -171,7 +171,6 @@ def measure_files(
     options: MeasureOptions | None = None,
 ) -> Record:
     """Read a mask and its images, measure, write the Record (and contours); returns the Record."""
-    from medseg.io import read_segmentation
     from medseg.io.atomic import require_absent, write_bytes
     from medseg.io.probabilities import with_probabilities
 
@@ -179,9 +178,8 @@ def measure_files(
     for path in (out, options.contours, options.lesions):
         if path is not None:
             require_absent(path, force=options.force)
-    segmentation = read_segmentation(mask, options=_for_mask(options.read), labels=options.labels)
-    segmentation = with_probabilities(segmentation, mask)
     channels = declare_values(read_channels(images, options.read), options.values)
+    segmentation = with_probabilities(_read_mask(mask, channels, options), mask)
     if options.resample and channels:
         segmentation = _resampled(segmentation, next(iter(channels.values())).grid)
     record = measure(
@@ -205,6 +203,19 @@ def measure_files(
         write_segmentation(lesion_mask(segmentation, asked), options.lesions, force=options.force)
     write_record(record, out, force=options.force)
     return record
+
+
+def _read_mask(path: Path, channels: Mapping[str, Image], options: MeasureOptions) -> Segmentation:
+    """The mask, on the grid of the first channel that it belongs to where its format holds no whole grid."""
+    from medseg.io import read_segmentation
+
+    refusals: list[GridMismatchError] = []
+    for on in [*channels.values()] or [None]:
+        try:
+            return read_segmentation(path, options=_for_mask(options.read), labels=options.labels, on=on)
+        except GridMismatchError as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def _outlines(segmentation: Segmentation, options: MeasureOptions) -> bytes:

@@ -44,7 +44,7 @@ def reopen_mask(record: Record, path: Path) -> Segmentation:
     item = record.mask
     if not item.path and not path.is_file():
         raise InputError("the record does not say where its mask lies")
-    found = read_segmentation(path, options=options_from_settings(record.settings))
+    found = read_segmentation(path, options=options_from_settings(record.settings), on=item.grid)
     require_digest(item, found.digest, _first_difference(record, found))
     _require_place(item, compare_grids(found.grid, item.grid).fault)
     # Names may have come from a table beside the file; the same voxels have the names that were measured.

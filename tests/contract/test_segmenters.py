@@ -13,6 +13,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "methods"
 LONG = {"finds_the_ball", "is_blind_to_storage", "cancels_within_a_second", "predicts_its_memory"}
 #: Parameters with which a method finds a ball of 100 in 20, where its defaults are for something else.
 TRIALS = {
+    "confidence-connected": Trial({"multiplier": 3.5}),
     "gaussian-mixture": Trial({"classes": 2}),
     "k-means": Trial({"classes": 2}),
     "livewire": Trial(prompts=traced),

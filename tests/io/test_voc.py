@@ -70,7 +70,8 @@ DAMAGED = {
     "a strange colour": (MAP, {1: (1, 2, 3)}, "holds colour"),
     "no line of a class": ("cell 1,2,3\n", {}, "is no class; a line is name"),
     "colour beyond 255": ("cell:999,2,3::\n", {}, "is no class"),
-    "no classes": ("background:0,0,0::\n", {}, "names 0 classes"),
+    "no classes": ("background:0,0,0::\n", {}, "holds colour"),
+    "too many classes": ("".join(f"c{n}:{n},1,1::\n" for n in range(255)), {}, "names 255 classes"),
     "a name twice": ("a:1,2,3::\na:3,2,1::\n", {}, "names of labels"),
 }
 
@@ -114,6 +115,16 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert (tmp_path / "voc/JPEGImages/one.png").is_file()
     with pytest.raises(OutputError, match="--force"):
         write_voc([VocMask("one", mask(labels, table))], tmp_path / "voc")
+
+
+def test_an_empty_mask_may_come_first(tmp_path: Path) -> None:
+    empty = mask(np.zeros((3, 3), np.uint8), LabelTable(()))
+    full = mask(np.ones((3, 3), np.uint8), LabelTable((Label(1, "cell"),)))
+    write_voc([VocMask("a", empty), VocMask("b", full)], tmp_path / "voc")
+    for name, present in (("a", ()), ("b", (1,))):
+        found = read_segmentation(tmp_path / f"voc/SegmentationClass/{name}.png")
+        assert found.present == present
+        assert [item.name for item in found.table.labels] == ["cell"]
 
 
 def test_overlaps_sizes_and_names_are_refused(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import pytest
 
 from medseg.domain import Grid, Image, Run
 from medseg.errors import Cancelled, InputError
-from medseg.methods.gaussian_mixture import GAUSSIAN_MIXTURE, neighbour_weights
+from medseg.methods.gaussian_mixture import GAUSSIAN_MIXTURE
+from medseg.methods.mean_field import neighbour_weights
 from medseg.workflows.segment import segment
 
 

@@ -10,10 +10,16 @@ from medseg.domain.values import as_details
 from medseg.io.dicom.headers import Header
 from medseg.io.protocols import MASK_DETAIL, unreadable
 
-__all__ = ["MASKS", "mask_sources"]
+__all__ = ["is_mask", "mask_sources"]
 
 #: Modalities that hold masks, and what people call them.
 MASKS = {"SEG": "segmentation (SEG)", "RTSTRUCT": "set of contours (RTSTRUCT)"}
+#: Segmentation, Label Map Segmentation and RT Structure Set Storage.
+_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.66.4",
+    "1.2.840.10008.5.1.4.1.1.66.7",
+    "1.2.840.10008.5.1.4.1.1.481.3",
+)
 _NAMES = 6
 _TAGS = [
     "SOPInstanceUID",
@@ -24,6 +30,19 @@ _TAGS = [
     "SegmentSequence",
     "StructureSetROISequence",
 ]
+
+
+def is_mask(header: Header) -> bool:
+    """Whether a file is a SEG or RTSTRUCT by its class too: a modality alone is easily mistaken."""
+    from pydicom import dcmread
+
+    if header.modality not in MASKS:
+        return False
+    try:
+        ds = dcmread(header.file, stop_before_pixels=True, force=True, specific_tags=["SOPClassUID"])
+        return str(ds.get("SOPClassUID", "")) in _CLASSES
+    except Exception:  # noqa: BLE001 - a damaged object fails anywhere inside pydicom
+        return False
 
 
 def mask_sources(path: Path, headers: Sequence[Header]) -> list[Source]:

@@ -9,7 +9,7 @@ from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.headers import Header, read_header
-from medseg.io.dicom.mask_source import MASKS, mask_sources
+from medseg.io.dicom.mask_source import is_mask, mask_sources
 from medseg.io.dicom.volumes import series_sources
 from medseg.io.protocols import MASK_DETAIL
 
@@ -85,7 +85,7 @@ class DicomReader:
 
 
 def _sources(path: Path, headers: list[Header]) -> list[Source]:
-    masks = [header for header in headers if header.modality in MASKS and header.fault is not None]
+    masks = [header for header in headers if header.fault is not None and is_mask(header)]
     images = [header for header in headers if header not in masks]
     return mask_sources(path, masks) + (series_sources(path, images) if images else [])
 
