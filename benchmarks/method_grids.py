@@ -31,20 +31,20 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "canny": {"sigma_mm": [1.5, 4.0]},
     "connected-threshold": {"low": ["seed*0.4", "seed*0.6"], "high": [None, "seed*1.6"]},
     "confidence-connected": {"multiplier": [1.5, 2.5]},
-    "grow-cut": {"sigma_mm": [0.5, 2.0], "margin_mm": [15.0, 40.0]},
-    "watershed": {"sigma_mm": [1.0, 3.0], "margin_mm": [15.0, 40.0]},
-    "graph-cut": {},
-    "random-walker": {},
+    "grow-cut": {"sigma_mm": [0.5, 2.0]},
+    "watershed": {"sigma_mm": [1.0, 3.0]},
     "level-set": {"multiplier": [1.5, 2.5]},
     "geodesic-contour": {"propagation": [0.5, 1.0]},
-    "pick-supervoxels": {"size_mm": [5.0, 8.0], "margin_mm": [15.0, 40.0]},
+    "pick-supervoxels": {"size_mm": [5.0]},
 }
 
-#: What fits the size of a list's objects: hippocampi are a few cm, sarcomas up to 20, glioma slices are in pixels.
-ON_LIST: dict[tuple[str, str], dict[str, list[Any]]] = {
-    ("pick-supervoxels", "hippocampus"): {"size_mm": [3.0, 5.0], "margin_mm": [10.0, 20.0]},
-    ("grow-cut", "hippocampus"): {"margin_mm": [10.0, 20.0]},
-    ("watershed", "hippocampus"): {"margin_mm": [10.0, 20.0]},
+#: How far beyond the seeds the box reaches, of methods that work in one: hippocampi are a few cm, sarcomas up to
+#: 20, and glioma slices are in pixels.
+MARGINS = {
+    "hippocampus": [10.0, 20.0],
+    "sarcoma": [40.0, 80.0],
+    "glioma": [30.0, 60.0],
+    "brain1": [15.0, 30.0],
 }
 
 
@@ -65,7 +65,9 @@ def all_methods() -> dict[str, Segmenter]:
 
 def grid_of(method: str, dataset: str, *, small: bool = False) -> list[Chosen]:
     """Settings to try on a list of cases; with `small` the first of each only."""
-    values = GRIDS.get(method, {}) | ON_LIST.get((method, dataset), {})
+    values = dict(GRIDS.get(method, {}))
+    if "margin_mm" in all_methods()[method].Params.model_fields:
+        values["margin_mm"] = MARGINS[dataset]
     found = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
     return found[:1] if small else found
 

@@ -18,12 +18,14 @@ from medseg.errors import Cancelled, MedsegError
 from medseg.metrics.surface import surface_distances
 from medseg.workflows.segment import segment
 
-__all__ = ["AFTER", "PIECES", "Chain", "last_mask", "run_chain"]
+__all__ = ["AFTER", "PIECES", "Chain", "is_seeded", "last_mask", "run_chain"]
 
 #: Seeds after which an answer is judged.
 AFTER = (1, 3, 5, 10)
 #: Methods that cut and do not decide: their best pieces are chosen with the reference, a ceiling.
 PIECES = ("supervoxels",)
+#: Methods that work without seeds, and are compared with them.
+SEEDED_TOO = ("watershed",)
 #: A call that takes longer is stopped, and counts as no answer.
 LIMIT_S = 30.0
 
@@ -56,6 +58,11 @@ def run_chain(root: Path, chain: Chain) -> list[Row]:
     return rows
 
 
+def is_seeded(engine: Segmenter) -> bool:
+    """Whether the robot clicks for a method."""
+    return engine.spec.needs_prompts or engine.spec.name in SEEDED_TOO
+
+
 def last_mask(root: Path, chain: Chain, label: int) -> NDArray[np.bool_]:
     """The mask of a label at the end of a chain, for a picture."""
     task = read_task(root, chain.dataset, chain.case)
@@ -68,7 +75,7 @@ def _answers(
 ) -> Iterator[tuple[int, int, NDArray[np.bool_], Row]]:
     """(seeds, label, mask, cost) after each seed; of a method without seeds each label once, after none."""
     mask, prompts = np.zeros(task.reference.shape, np.bool_), Prompts()
-    if not engine.spec.needs_prompts:
+    if not is_seeded(engine):
         found, cost = _called(engine, task, chosen, None)
         for label in (1,) if found is None else found.table.values:
             yield 0, label, mask if found is None else _object(found, task, label), cost

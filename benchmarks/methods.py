@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.method_cases import DATASETS, tasks
 from benchmarks.method_grids import all_methods, grid_of
 from benchmarks.method_page import write_outputs
-from benchmarks.method_runs import AFTER, Chain, run_chain
+from benchmarks.method_runs import AFTER, Chain, is_seeded, run_chain
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDS = 3
@@ -116,7 +116,7 @@ def _judging(cases: dict[str, tuple[str, ...]], methods: dict[str, Any], rows: l
         for dataset, names in cases.items():
             for method, engine in methods.items() if place < len(names) else ():
                 chosen = best.get((dataset, method, place % FOLDS))
-                if chosen is not None and engine.spec.needs_prompts:
+                if chosen is not None and is_seeded(engine):
                     yield Chain(dataset, names[place], method, chosen[0], AFTER[-1])
 
 
@@ -158,7 +158,7 @@ def _final(cases: dict[str, tuple[str, ...]], methods: dict[str, Any], rows: lis
         if row["case"] not in names or row["method"] not in methods:
             continue
         fold = names.index(row["case"]) % FOLDS
-        most = AFTER[-1] if methods[row["method"]].spec.needs_prompts else FEW
+        most = AFTER[-1] if is_seeded(methods[row["method"]]) else FEW
         setting = [row["params"], row["label"]]
         if row["most"] == most and setting == best.get((row["dataset"], row["method"], fold)):
             kept.append(row)

@@ -13,7 +13,7 @@ from medseg.methods.base import answer, only_image, usable
 from medseg.methods.objects import object_table
 from medseg.methods.otsu import otsu_threshold
 from medseg.methods.paths import neighbours
-from medseg.methods.seeded import distance_from, parts_with
+from medseg.methods.seeded import distance_from, parts_with, reach
 from medseg.methods.seeds import BACKGROUND, MOST_VOXELS, Seeds, field_of, place_seeds
 from medseg.methods.seeds import Field as SeedField
 
@@ -244,13 +244,14 @@ def _first_means(field: SeedField, params: ChanVeseParams, *, seeded: bool) -> t
         if means is None:
             raise InputError("chan-vese needs two different regions; this image or region is constant")
         return means
-    near = distance_from(field.markers > 0, field.grid.spacing) <= params.start_mm
+    radius = reach(params.start_mm, field.grid.spacing)
+    near = distance_from(field.markers > 0, field.grid.spacing) <= radius
     away = field.markers == BACKGROUND
     near = (near | (field.markers > 0)) & ~away & field.usable
     if not near.any():
         raise InputError("chan-vese: the seeds lie outside --within or the boxes")
     if away.any():
-        away = distance_from(away, field.grid.spacing) <= params.start_mm
+        away = distance_from(away, field.grid.spacing) <= radius
     rest = away & field.usable & ~near if away.any() else field.usable & ~near
     inside = float(field.values[near].mean(dtype=np.float64))
     outside = float(field.values[rest].mean(dtype=np.float64)) if rest.any() else inside

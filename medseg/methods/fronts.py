@@ -188,7 +188,7 @@ def _layer(field: Field, closed: NDArray[np.bool_], nodes: int) -> Layer:
     old = field.grid.spacing
     axes = [axis for axis in range(3) if field.grid.shape[axis] > 1] or [0]
     size = float(np.prod([old[axis] * field.grid.shape[axis] for axis in axes]))
-    edge = max(min(old[axis] for axis in axes), (size / nodes ** (len(axes) / 3)) ** (1 / len(axes)))
+    edge = max(min(old[axis] for axis in axes), float((size / nodes ** (len(axes) / 3)) ** (1 / len(axes))))
     first, second, third = (edge if axis in axes else old[axis] for axis in range(3))
     grid = grid_with_spacing(field.grid, (first, second, third))
     # What is left out between sparser voxels is averaged.
@@ -205,6 +205,7 @@ def _on(values: NDArray[np.float32], source: Grid, target: Grid) -> NDArray[np.f
 
 
 def _edge(grid: Grid) -> float:
+    """Length of an edge that is alike along all axes of more than one voxel."""
     return min(
         n for n, extent in zip(grid.spacing, grid.shape, strict=True) if extent > 1 or max(grid.shape) == 1
     )
@@ -244,16 +245,20 @@ def _moved(
 ) -> NDArray[np.float32]:
     """Move in short spells until hardly a voxel changes: ITK's own measure does not settle, and slows then."""
     # ITK turns the pull of edges by the image's direction and the front's slope not; without a turn both agree.
-    straight = replace(grid, affine=flip_affine(np.diag([*grid.spacing, 1.0])))
+    # Its Gaussians want four voxels along every axis: a slice is repeated.
+    more = [(0, max(0, 4 - extent)) for extent in phi.shape]
+    shape = tuple(slice(extent) for extent in phi.shape)
+    phi, values = np.pad(phi, more, mode="edge"), np.pad(values, more, mode="edge")
+    straight = replace(grid, shape=phi.shape, affine=flip_affine(np.diag([*grid.spacing, 1.0])))
     feature = to_sitk(values, straight)
     inside = phi < 0
     for done in range(0, steps, _SPELL):
         mover = _mover(forces, min(_SPELL, steps - done))
         phi = from_sitk(mover.Execute(to_sitk(phi, straight), feature)).astype(np.float32)
         before, inside = inside, phi < 0
-        if np.count_nonzero(before ^ inside) <= _RESTS * max(1, np.count_nonzero(inside)):
+        if int((before ^ inside).sum()) <= _RESTS * max(1, int(inside.sum())):
             break
-    return phi
+    return phi[shape]
 
 
 def _mover(forces: Forces, steps: int) -> Any:

@@ -19,6 +19,10 @@ from medseg.methods.seeds import Field as SeedField
 __all__ = ["GEODESIC_CONTOUR", "GeodesicContour", "GeodesicContourParams"]
 
 
+#: Edges are looked for under at least this share of a voxel: between larger ones there is nothing finer.
+_VOXEL = 0.5
+
+
 class GeodesicContourParams(Params):
     """What may be chosen."""
 
@@ -26,7 +30,8 @@ class GeodesicContourParams(Params):
         1.0,
         ge=0,
         le=50,
-        description="Standard deviation of the Gaussian under which edges are looked for.",
+        description="Standard deviation of the Gaussian under which edges are looked for; "
+        "at least half a voxel.",
         json_schema_extra={"unit": "mm"},
     )
     edge: float | None = Field(
@@ -46,7 +51,7 @@ class GeodesicContourParams(Params):
         json_schema_extra={"unit": "mm"},
     )
     advection: float = Field(
-        2.0, ge=0, le=100, description="Weight of the pull towards the nearest edge, from both sides."
+        5.0, ge=0, le=100, description="Weight of the pull towards the nearest edge, from both sides."
     )
     start_mm: float = Field(
         3.0,
@@ -120,14 +125,15 @@ class GeodesicContour:
 
 def _feature(
     layer: Layer,
-    field: SeedField,  # noqa: ARG001 - the same edges hold every object, wherever its seeds are
-    label: int,  # noqa: ARG001
+    field: SeedField,
+    label: int,  # noqa: ARG001 - the same edges hold every object
     *,
     params: GeodesicContourParams,
 ) -> NDArray[np.float32]:
     """1 / (1 + (gradient / edge)²), the paper's g with p = 2; 0 where the front may not go."""
     spacing = layer.grid.spacing
-    slope = magnitude_of(gradient(smoothed(layer.values, layer.usable, spacing, params.sigma_mm), spacing))
+    sigma = max(params.sigma_mm, _VOXEL * sorted(field.grid.spacing)[1])
+    slope = magnitude_of(gradient(smoothed(layer.values, layer.usable, spacing, sigma), spacing))
     edge = params.edge or float(np.sqrt(np.square(slope[layer.usable], dtype=np.float64).mean()))
     if edge == 0:
         raise InputError("geodesic-contour needs edges; the box around these seeds holds a single value")

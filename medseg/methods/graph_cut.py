@@ -14,7 +14,7 @@ from medseg.methods.child import in_child
 from medseg.methods.links import links, typical_difference
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.paths import Edges, neighbours
-from medseg.methods.seeded import distance_from, parts_with
+from medseg.methods.seeded import distance_from, parts_with, reach
 from medseg.methods.seeds import BACKGROUND, MOST_VOXELS, field_of, place_seeds
 from medseg.methods.seeds import Field as SeedField
 
@@ -25,6 +25,8 @@ _NEVER = 1e6
 _BINS = 64
 #: Share of every histogram that is spread over all values, so that none costs infinitely much.
 _SPREAD = 0.01
+#: What it costs more, at most, to belong to the farther of two objects: less than what any likeness tells.
+_NEARER = 0.2
 #: Rounds over all objects at most; two objects or more seldom need a third.
 _ROUNDS = 3
 
@@ -161,7 +163,8 @@ def region_costs(
     -----
     Boykov, Jolly 2001, equations 3 to 6. Own: values are sampled around seeds too, else one point would be a
     histogram of one voxel; half of the background's histogram is that of the whole box, so that tissue where
-    nobody put a seed is no object.
+    nobody put a seed is no object; objects that look alike are parted about midway, since the least cut alone
+    would leave one of them nothing but its seed.
     """
     bins, count = _binned(field.values, field.usable)
     width = max(sigma * (_BINS / count if count else 0), 1.0)
@@ -170,13 +173,31 @@ def region_costs(
         own = (markers == label) & (field.usable | (label == BACKGROUND))
         if label != BACKGROUND and not own.any():
             raise InputError(f"graph-cut: the seeds of object {label} lie outside --within or the boxes")
-        near = (distance_from(own, field.grid.spacing) <= radius) & field.usable & ((markers == 0) | own)
+        near = (
+            (distance_from(own, field.grid.spacing) <= reach(radius, field.grid.spacing))
+            & field.usable
+            & ((markers == 0) | own)
+        )
         shares = _shares(bins[near], width)
         if label == BACKGROUND:
             shares = (shares + _shares(bins[field.usable], width)) / 2
         costs[place] = -np.log(shares)[bins]
+        costs[place] += _farther(markers, label, labels, field.grid.spacing)
         costs[place][(markers != 0) & ~own] = _NEVER
     return costs
+
+
+def _farther(
+    markers: NDArray[np.int32], label: int, labels: tuple[int, ...], spacing: tuple[float, float, float]
+) -> NDArray[np.float32]:
+    """Small cost that grows from an object's own seeds to those of others."""
+    others = [other for other in labels if other != label]
+    if label == BACKGROUND or not others:
+        return np.zeros(markers.shape, np.float32)
+    own = distance_from(markers == label, spacing)
+    away = distance_from(np.isin(markers, others), spacing)
+    cost: NDArray[np.float32] = np.float32(_NEARER) * own / np.maximum(own + away, np.float32(1e-6))
+    return cost
 
 
 def least_cut(costs: NDArray[np.float32], boundary: Edges) -> NDArray[np.uint16]:

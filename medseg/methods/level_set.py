@@ -14,7 +14,7 @@ from medseg.errors import ConfigError
 from medseg.methods.base import answer, only_image, usable
 from medseg.methods.fronts import Forces, Layer, Start, grown_fronts
 from medseg.methods.objects import object_table
-from medseg.methods.seeded import distance_from
+from medseg.methods.seeded import distance_from, reach
 from medseg.methods.seeds import MOST_VOXELS
 from medseg.methods.seeds import Field as SeedField
 
@@ -152,20 +152,15 @@ def accepted_range(field: SeedField, label: int, params: LevelSetParams) -> Rang
     ConfigError
         If one limit is given and the seeds' mean lies beyond it.
     """
-    near = distance_from((field.markers == label) & field.usable, field.grid.spacing) <= params.start_mm
+    spacing = field.grid.spacing
+    near = distance_from((field.markers == label) & field.usable, spacing) <= reach(params.start_mm, spacing)
     near &= field.usable & ((field.markers == label) | (field.markers == 0))
     values = field.values[near]
     mean, spread = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
     first, last = np.percentile(field.values[field.usable], (1, 99))
     least = max(_NARROWEST / 2 * float(last - first), 1e-6 * max(1.0, abs(mean)))
     half = max(params.multiplier * spread, least)
-    # The range ends half way to what the rest of the box is like, unless seeds themselves vary as much.
-    rest = (mean + float(np.median(field.values[field.usable & ~near]))) / 2 if (field.usable & ~near).any() else mean
-    low, high = mean - half, mean + half
-    if rest < mean:
-        low = max(low, min(rest, mean - spread, mean - least))
-    elif rest > mean:
-        high = min(high, max(rest, mean + spread, mean + least))
+    low, high = _before(field.values[field.usable & ~near], mean, (spread, least, half))
     low = low if params.low is None else params.low
     high = high if params.high is None else params.high
     if params.low is not None and params.high is not None:
@@ -176,6 +171,23 @@ def accepted_range(field: SeedField, label: int, params: LevelSetParams) -> Rang
             "give both low and high"
         )
     return Range(low, mean, high)
+
+
+def _before(
+    others: NDArray[np.float32], mean: float, widths: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Mean ± the last width, but no farther than half way to the median of the rest of the box.
+
+    Where that lies among the seeds' own values (within the first width), it says nothing.
+    """
+    spread, least, half = widths
+    low, high = mean - half, mean + half
+    usual = float(np.median(others)) if others.size else mean
+    if usual < mean - spread:
+        low = max(low, min((mean + usual) / 2, mean - spread, mean - least))
+    elif usual > mean + spread:
+        high = min(high, max((mean + usual) / 2, mean + spread, mean + least))
+    return low, high
 
 
 def _feature(

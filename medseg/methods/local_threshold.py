@@ -14,6 +14,8 @@ __all__ = ["LOCAL_THRESHOLD", "LocalThreshold", "LocalThresholdParams", "box_sum
 
 #: Values that are worked on at a time (with their neighbourhood): memory and the wait for a cancel follow it.
 _BLOCK = 1 << 21
+#: Differences below this share of the largest value are rounding.
+_EVEN = 1e-7
 
 
 class LocalThresholdParams(Params):
@@ -132,13 +134,15 @@ def _brighter(
     run.check()
     # Values are taken from their mean, so that the variance of large ones does not drown in rounding.
     middle = float(values[considered].mean(dtype=np.float64)) if considered.any() else 0.0
-    centred = np.where(considered, values, middle) - middle
+    centred = values.astype(np.float64) - middle
+    centred[~considered] = 0
     mean = box_sum(centred, sides) / count
     run.check()
     variance = box_sum(centred**2, sides) / count - mean**2
     run.check()
     limit = mean + params.weight * np.sqrt(np.maximum(variance, 0)) + params.offset
-    return np.asarray(centred > limit)
+    # Where all is even, rounding of the sums must not decide.
+    return np.asarray(centred > limit + _EVEN * np.abs(centred).max())
 
 
 def _sides(params: LocalThresholdParams, grid: Grid) -> tuple[float, float, float]:

@@ -9,6 +9,7 @@ from pydantic import Field
 from medseg.domain import Grid, Image, Label, LabelTable, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import InputError
 from medseg.methods.base import answer, only_image, usable
+from medseg.methods.otsu import between_values, histogram_of
 
 __all__ = ["MULTI_OTSU", "MultiOtsu", "MultiOtsuParams", "multi_otsu_thresholds"]
 
@@ -71,7 +72,8 @@ class MultiOtsu:
 def multi_otsu_thresholds(values: NDArray[np.number], classes: int, bins: int = 128) -> tuple[float, ...]:
     """Thresholds (in the values' unit, rising) that maximise the variance between classes.
 
-    A class holds values above one threshold, up to and with the next; the results are bin centres.
+    A class holds values above one threshold, up to and with the next; the results lie half-way between the
+    values on both sides.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def multi_otsu_thresholds(values: NDArray[np.number], classes: int, bins: int = 
     """
     from skimage.filters import threshold_multiotsu
 
-    counts, edges = np.histogram(values, bins=bins) if values.size else (np.zeros(1), np.zeros(2))
+    counts, edges = histogram_of(values, bins) if values.size else (np.zeros(1), np.zeros(2))
     different = np.count_nonzero(counts)
     if different < classes or edges[0] == edges[-1]:
         raise InputError(
@@ -95,7 +97,8 @@ def multi_otsu_thresholds(values: NDArray[np.number], classes: int, bins: int = 
         )
     centres = (edges[:-1] + edges[1:]) / 2
     found = threshold_multiotsu(classes=classes, hist=(counts, centres))
-    return tuple(float(item) for item in found)
+    last = np.searchsorted(centres, found)
+    return tuple(between_values(values, float(edges[index + 1])) for index in last)
 
 
 MULTI_OTSU = MultiOtsu()

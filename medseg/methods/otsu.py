@@ -11,7 +11,7 @@ from medseg.domain import Grid, Image, Label, LabelTable, Params, Prompts, Run, 
 from medseg.errors import InputError
 from medseg.methods.base import FOREGROUND, answer, only_image, usable
 
-__all__ = ["OTSU", "Otsu", "OtsuParams", "otsu_threshold"]
+__all__ = ["OTSU", "Otsu", "OtsuParams", "between_values", "histogram_of", "otsu_threshold"]
 
 _BELOW = LabelTable((Label(1, "background side"),))
 
@@ -80,7 +80,7 @@ class Otsu:
 def otsu_threshold(values: NDArray[np.number], bins: int = 256) -> float:
     """Threshold (in the values' unit) that maximises the variance between two classes.
 
-    The classes are *at or below* and *above*; the result is a bin centre.
+    The classes are *at or below* and *above*; the result lies half-way between the values on both sides.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def otsu_threshold(values: NDArray[np.number], bins: int = 256) -> float:
         raise InputError(
             "otsu needs at least two different values to split; this image or region is constant or empty"
         )
-    counts, edges = np.histogram(values, bins=bins)
+    counts, edges = histogram_of(values, bins)
     centres = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)[:-1]
     above = values.size - below
@@ -104,7 +104,36 @@ def otsu_threshold(values: NDArray[np.number], bins: int = 256) -> float:
     mean_below = sums[:-1] / np.maximum(below, 1)
     mean_above = (sums[-1] - sums[:-1]) / np.maximum(above, 1)
     between = below * above.astype(np.float64) * (mean_below - mean_above) ** 2
-    return float(centres[:-1][np.argmax(between)])
+    return between_values(values, float(edges[1:-1][np.argmax(between)]))
+
+
+def histogram_of(values: NDArray[np.number], bins: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Counts and edges of equal bins from minimum to maximum, however close those are."""
+    try:
+        return np.histogram(values, bins=bins)
+    except ValueError:  # the bins' edges are too close for the values' own type
+        values = values.astype(np.float64)
+        low, high = values.min(), values.max()
+        edges = np.linspace(low, high, bins + 1)
+        return np.histogram((values - low) / (high - low), bins=bins, range=(0, 1))[0], edges
+
+
+def between_values(values: NDArray[np.number], edge: float) -> float:
+    """Half-way between the largest value below a bin's edge and the smallest at or above it.
+
+    Unlike a bin's centre or edge it leaves every value on its bin's side of `value > threshold`.
+
+    Examples
+    --------
+    >>> between_values(np.array([1, 4, 8]), 4.0)
+    2.5
+    """
+    low, high = values.min(), values.max()
+    below = values.max(where=values < edge, initial=low)
+    above = values.min(where=values >= edge, initial=high)
+    middle = (float(below) + float(above)) / 2
+    # Neighbours in float32 have nothing between them: what the comparison would round up is the lower one.
+    return float(below) if np.asarray(middle, values.dtype) >= above else middle
 
 
 OTSU = Otsu()

@@ -15,7 +15,7 @@ from medseg.methods.edges import smoothed
 from medseg.methods.links import links, typical_difference
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.paths import Edges, neighbours
-from medseg.methods.seeded import distance_from
+from medseg.methods.seeded import distance_from, reach
 from medseg.methods.seeds import BACKGROUND, MOST_VOXELS, field_of, place_seeds
 from medseg.methods.seeds import Field as SeedField
 
@@ -50,7 +50,7 @@ class RandomWalkerParams(Params):
         3.0,
         ge=0,
         le=100,
-        description="Radius that seeds are widened to: walks hardly ever meet a single voxel.",
+        description="Radius that seeds are widened to, at least by a voxel: walks hardly ever meet a single one.",
         json_schema_extra={"unit": "mm"},
     )
     margin_mm: float = Field(
@@ -243,7 +243,8 @@ class _Walk:
 def _widened(field: SeedField, radius: float) -> NDArray[np.int32]:
     """Markers of balls around the seeds; where two meet, the nearer seed's, and between equals the lower's."""
     kinds = np.unique(field.markers[field.markers != 0])
-    nearest = np.full(field.markers.shape, np.float32(radius * (1 + 1e-6)), np.float32)
+    widest = reach(radius, field.grid.spacing) if radius else 0.0
+    nearest = np.full(field.markers.shape, np.float32(widest * (1 + 1e-6)), np.float32)
     wide = field.markers.copy()
     for kind in kinds:
         away = distance_from(field.markers == kind, field.grid.spacing)

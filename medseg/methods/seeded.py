@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from medseg.masks.components import label_parts
 
-__all__ = ["distance_from", "parts_with"]
+__all__ = ["distance_from", "parts_with", "reach"]
 
 
 def distance_from(seeds: NDArray[np.bool_], spacing: tuple[float, float, float]) -> NDArray[np.float32]:
@@ -31,3 +31,12 @@ def parts_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.
     kept[0] = False
     found: NDArray[np.bool_] = kept[parts]
     return found
+
+
+def reach(radius: float, spacing: tuple[float, float, float]) -> float:
+    """Radius around a seed that takes in the neighbours along at least two axes, however large the voxels.
+
+    >>> reach(3.0, (1.0, 1.0, 5.0)), reach(3.0, (5.0, 5.0, 3.0))
+    (3.0, 6.0)
+    """
+    return max(radius, 1.2 * sorted(spacing)[1])

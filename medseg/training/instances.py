@@ -49,13 +49,13 @@ class InstanceTraining:
         Of the card's step: see `medseg.domain.card.Instances`.
     """
 
-    steps: int = 400
+    steps: int = 500
     batch: int = 2
     lr: float = 4e-3
     seed: int = 0
-    patch: tuple[int, int, int] = (32, 32, 32)
+    patch: tuple[int, int, int] = (24, 24, 24)
     spacing_mm: float = 2.0
-    objects: tuple[int, int] = (2, 7)
+    objects: tuple[int, int] = (2, 4)
     radius_mm: tuple[float, float] = (7.0, 13.0)
     scale_mm: float = 16.0
     depth_mm: float = 1.5

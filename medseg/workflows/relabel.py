@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from medseg.domain import Label, LabelTable, Region, Segmentation
 from medseg.errors import InputError, LabelError
 
-__all__ = ["Target", "apply_parts", "find_target"]
+__all__ = ["Target", "apply_parts", "find_target", "objects_as_labels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,53 @@ def apply_parts(
     table = _table(segmentation.table, target, made, dropped)
     after = replace(segmentation, labels=labels, table=table, instances=None, probabilities=None)
     return after, left, made
+
+
+def objects_as_labels(segmentation: Segmentation) -> Segmentation:
+    """A segmentation whose objects are labels, so that a file holds them and each is measured.
+
+    The objects of `lesion` become `lesion 1`, `lesion 2` and on, with its codes and side, in the order of their ids;
+    `lesion` is then the region of them all. A label without objects keeps its name. Regions keep their extent.
+
+    Raises
+    ------
+    InputError
+        If there are no instances, or more of them than labels can be.
+    """
+    if segmentation.instances is None:
+        raise InputError("this segmentation has no objects with numbers of their own")
+    labels = np.zeros(segmentation.grid.shape, np.uint32)
+    made: list[Label] = []
+    regions: list[Region] = []
+    new_values: dict[int, tuple[int, ...]] = {}
+    for old in segmentation.table.labels:
+        inside = segmentation.mask(old.value)
+        ids, place = np.unique(segmentation.instances[inside], return_inverse=True)
+        first = len(made) + 1
+        if len(made) + len(ids) > np.iinfo(np.uint16).max:
+            raise InputError(f"{old.name} has {len(ids)} objects, which are too many to become labels")
+        labels[inside] = place.ravel() + first
+        parts = _object_labels(old, ids, first)
+        new_values[old.value] = tuple(part.value for part in parts)
+        made += parts
+        if len(parts) > 1 or parts[0].name != old.name:
+            regions.append(Region(old.name, new_values[old.value], old.color))
+    regions += [
+        replace(region, labels=tuple(new for value in region.labels for new in new_values[value]))
+        for region in segmentation.table.regions
+    ]
+    table = LabelTable(tuple(made), tuple(regions))
+    return replace(segmentation, labels=labels, table=table, instances=None, probabilities=None)
+
+
+def _object_labels(label: Label, ids: NDArray[Any], first: int) -> list[Label]:
+    """One label for each id; what has the id 0 is of no object and keeps the name with `rest`."""
+    if not ids.any():
+        return [replace(label, value=first)]
+    return [
+        replace(label, value=first + n, name=f"{label.name} {int(one) or 'rest'}", color=None)
+        for n, one in enumerate(ids)
+    ]
 
 
 def _names(table: LabelTable) -> list[str]:

@@ -33,9 +33,8 @@ def test_nothing_lies_outside_within() -> None:
 
 
 def test_pixels_count_like_mm() -> None:
-    in_mm, in_pixels = (
-        segment(CHAN_VESE, ball(unit=unit).image, prompts=MIDDLE).labels for unit in ("mm", "px")
-    )
+    scans = [ball(unit=unit).image for unit in ("mm", "px")]
+    in_mm, in_pixels = (segment(CHAN_VESE, scan, prompts=MIDDLE).labels for scan in scans)
     np.testing.assert_array_equal(in_mm, in_pixels)
 
 
@@ -57,13 +56,13 @@ def test_the_same_seeds_give_the_same_mask_bit_for_bit() -> None:
 def test_a_tumour_is_outlined_after_a_few_seeds(data: Callable[[str], Path]) -> None:
     from medseg.workflows.files import read, read_segmentation
 
-    image = read(data("sarcoma/STS_010/PET_image.nii.gz"))
-    truth = read_segmentation(data("sarcoma/STS_010/PET_mask.nii.gz")).labels > 0
+    image = read(data("sarcoma/STS_012/PET_image.nii.gz"))
+    truth = read_segmentation(data("sarcoma/STS_012/PET_mask.nii.gz")).labels > 0
     middle = np.argwhere(truth).mean(axis=0)
     line = [image.grid.to_position(middle + np.array([0, 0, step])) for step in (-6, 0, 6)]
     stroke = Stroke(tuple((float(p[0]), float(p[1]), float(p[2])) for p in line), 5.0)
     found = segment(CHAN_VESE, image, prompts=Prompts(strokes=(stroke,))).labels > 0
-    assert dice(found, truth) > 0.6
+    assert dice(found, truth) > 0.7
 
 
 @pytest.mark.parametrize("thickness", [1, 5])

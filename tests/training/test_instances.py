@@ -13,8 +13,11 @@ from medseg.errors import Cancelled, OutputError
 from medseg.masks.components import components
 from medseg.training.instances import InstanceTraining, draw_phantom, train_instances
 
-SETTINGS = InstanceTraining(steps=200)
+SETTINGS = InstanceTraining(steps=500)
 GRID = medseg.Grid(SETTINGS.patch, np.diag([2.0, 2.0, 2.0, 1.0]))
+#: Room for two real shapes.
+FIELD = (48, 28, 28)
+TWO = medseg.Grid(FIELD, GRID.affine)
 UNSEEN = range(10_000_000, 10_000_008)
 
 
@@ -63,7 +66,7 @@ def test_real_tumours_put_side_by_side_are_two(bundle: Path, data: Callable[[str
     by_network, by_components = [], []
     for first, second in zip(shapes, shapes[1:] + shapes[:1], strict=True):
         ids = touching(first, second)
-        image = medseg.Image((ids > 0) * 1.0 + rng.normal(0, 0.2, ids.shape), GRID)
+        image = medseg.Image((ids > 0) * 1.0 + rng.normal(0, 0.2, ids.shape), TWO)
         found = medseg.segment(str(bundle), image, run=Run(device="cpu"))
         by_network.append(objects_found(found.instances, ids))
         by_components.append(objects_found(components(found.labels > 0), ids))
@@ -88,10 +91,12 @@ def shape(path: Path) -> NDArray[np.bool_]:
 
 def touching(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> NDArray[np.uint32]:
     """Ids of two shapes in one field: the second is pushed along the first axis until it touches the first."""
-    ids = np.zeros(SETTINGS.patch, np.uint32)
-    for one, (part, centre) in enumerate(((first, 9), (second, 23)), start=1):
-        low = [middle - extent // 2 for middle, extent in zip((centre, 16, 16), part.shape, strict=True)]
-        box = tuple(slice(max(0, a), min(32, a + n)) for a, n in zip(low, part.shape, strict=True))
+    ids = np.zeros(FIELD, np.uint32)
+    for one, (part, centre) in enumerate(((first, 12), (second, 36)), start=1):
+        low = [middle - extent // 2 for middle, extent in zip((centre, 14, 14), part.shape, strict=True)]
+        box = tuple(
+            slice(max(0, a), min(size, a + n)) for a, n, size in zip(low, part.shape, FIELD, strict=True)
+        )
         cut = tuple(slice(b.start - a, b.stop - a) for a, b in zip(low, box, strict=True))
         ids[box][part[cut] & (ids[box] == 0)] = one
     while components(ids > 0).max() > 1:

@@ -1,5 +1,7 @@
 """Edits in order: who owns which voxel, what is recorded, and that it can be replayed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from medseg.errors import ConfigError, GridMismatchError, InputError, LabelError
 from medseg.masks.morphology import close_gaps, dilate
 from medseg.masks.operations import OPERATIONS
 from medseg.workflows.edit import Request, edit, edit_steps, replay
+from medseg.workflows.relabel import objects_as_labels
 from medseg.workflows.requests import describe_operations, parse_request
 
 GRID = Grid((30, 20, 12), np.diag([1.0, 1.0, 2.0, 1.0]))
@@ -277,6 +280,30 @@ class TestRecord:
         done = edit(two(), ["union=other"], labels=["tumour"], others={"other": TestSets().other()})
         with pytest.raises(InputError, match="of then is needed"):
             replay(two(), done.made_by.edits, others={"other": two()})
+
+
+class TestObjects:
+    """Instances as labels."""
+
+    def test_each_object_is_a_label_and_the_label_is_their_region(self) -> None:
+        ids = np.zeros(GRID.shape, np.uint32)
+        ids[4:7], ids[7:10] = 1, 2
+        ids[~TUMOUR] = 0
+        found = objects_as_labels(replace(two(), instances=ids))
+        assert [label.name for label in found.table.labels] == ["tumour 1", "tumour 2", "liver"]
+        assert [(region.name, region.labels) for region in found.table.regions] == [
+            ("tumour", (1, 2)),
+            ("all", (1, 2, 3)),
+            ("lesions", (1, 2)),
+        ]
+        assert (found.mask(1, 2) == TUMOUR).all()
+        assert (found.mask(2) == (ids == 2)).all()
+        assert (found.mask(3) == LIVER).all()
+        assert found.table.labels[2].side == "right"
+
+    def test_without_objects_there_is_nothing_to_do(self) -> None:
+        with pytest.raises(InputError, match="no objects"):
+            objects_as_labels(two())
 
 
 def test_nothing_asked_changes_nothing() -> None:
