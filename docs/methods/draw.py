@@ -52,16 +52,16 @@ class Scene:
 
 #: Where the choice made from a method's needs would show little.
 SCENES = {
-    "threshold": Scene(channel="pet", params={"low": 2.5}),
+    "threshold": Scene(channel="pet", params={"low": 1.5}),
     "tissue-preset": Scene(sample="", channel="ct", params={"tissues": ["muscle-range", "fat-range"]}),
     "gaussian-mixture": Scene("hippocampus"),
     "k-means": Scene("hippocampus"),
     "livewire": Scene(traced=True),
     "multi-otsu": Scene("hippocampus"),
     "otsu": Scene(channel="pet"),
-    "pet-threshold": Scene(channel="pet", params={"rule": "fixed-2.5"}, boxed=True),
+    "pet-threshold": Scene(channel="pet", params={"rule": "fixed-1.5"}, boxed=True),
     "watershed": Scene(seeds=3),
-    "hysteresis": Scene(channel="pet", params={"low": 2.0, "high": 4.0}),
+    "hysteresis": Scene(channel="pet", params={"low": 1.2, "high": 2.5}),
 }
 
 

@@ -33,7 +33,7 @@ def place_on(array: NDArray[Any], source: Grid, target: Grid) -> NDArray[Any] | 
     axes = np.abs(turn).argmax(axis=1)
     steps = turn[np.arange(3), axes]
     turned = np.flip(array.transpose(*axes), axis=tuple(int(axis) for axis in np.flatnonzero(steps < 0)))
-    start = moved.min(axis=0).astype(int)
+    start = np.rint(moved.min(axis=0)).astype(int)
     return _pasted(turned, start, target.shape)
 
 

@@ -214,16 +214,16 @@ def _element(grid: Grid, margins: Margins) -> NDArray[np.bool_]:
 def _sum_of(mask: NDArray[np.bool_], element: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Minkowski sum of a mask and an element that is one run along the third axis."""
     reach = [extent // 2 for extent in element.shape]
-    extents = mask.shape
-    counts = np.zeros((*extents[:2], extents[2] + 1), np.int32)
-    np.cumsum(mask, axis=2, out=counts[..., 1:])
-    places = np.arange(extents[2])
+    extents, room = mask.shape, reach[2]
+    # How many come before each place along the third axis, with room on both sides for the longest run.
+    counts = np.zeros((*extents[:2], extents[2] + 1 + 2 * room), np.int32)
+    np.cumsum(mask, axis=2, out=counts[..., room + 1 : room + 1 + extents[2]])
+    counts[..., room + 1 + extents[2] :] = counts[..., room + extents[2], None]
     found = np.zeros(extents, np.bool_)
     for i, j in np.argwhere(element.any(axis=2)):
-        run = np.flatnonzero(element[i, j]) - reach[2]
-        stop = np.clip(places - run[0] + 1, 0, extents[2])
-        start = np.clip(places - run[-1], 0, extents[2])
-        hit = counts[..., stop] > counts[..., start]
+        run = np.flatnonzero(element[i, j]) - room
+        stop, start = room - int(run[0]) + 1, room - int(run[-1])
+        hit = counts[..., stop : stop + extents[2]] > counts[..., start : start + extents[2]]
         to, of = zip(
             _overlap(int(i) - reach[0], extents[0]), _overlap(int(j) - reach[1], extents[1]), strict=True
         )

@@ -77,12 +77,12 @@ class LocalThreshold:
         return answer(self.spec.name, image, found, params, unit=image.value_unit)
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: LocalThresholdParams) -> int:
-        """Two masks and for one block six arrays of 8 bytes; or the mask, its labels, and the count of those."""
+        """Two masks and for one block nine arrays of 8 bytes; or the mask, its labels, and the count of those."""
         total = 0
         for grid in grids.values():
             widest = max(padded.stop - padded.start for padded, _, _ in _blocks(grid, _sides(params, grid)))
             voxels = int(np.prod(grid.shape))
-            total += max(11 * voxels, 2 * voxels + 48 * grid.shape[0] * grid.shape[1] * widest)
+            total += max(11 * voxels, 2 * voxels + 72 * grid.shape[0] * grid.shape[1] * widest)
         return total
 
 

@@ -35,8 +35,10 @@ def read(path: str | Path | Sequence[str | Path], *, channel: str = "image", **o
     return replace(io.read_files(path, options=chosen), channel=channel)
 
 
-def read_segmentation(path: str | Path, *, labels: str | Path | None = None, **options: Any) -> Segmentation:
-    """Read a mask with its sidecar, or with names from a `labels` file.
+def read_segmentation(
+    path: str | Path, *, labels: str | Path | None = None, on: Image | None = None, **options: Any
+) -> Segmentation:
+    """Read a mask with its sidecar, or with names from a `labels` file; `on` is the image that it belongs to.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def read_segmentation(path: str | Path, *, labels: str | Path | None = None, **o
     from medseg import io
 
     return io.read_segmentation(
-        Path(path), options=ReadOptions(**options), labels=None if labels is None else Path(labels)
+        Path(path), options=ReadOptions(**options), labels=None if labels is None else Path(labels), on=on
     )
 
 

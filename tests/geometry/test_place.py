@@ -34,6 +34,15 @@ def test_every_axis_order_of_a_crop(order: tuple[int, int, int], flips: tuple[bo
     assert np.array_equal(placed, LABELS)
 
 
+def test_a_crop_of_a_header_with_rounding_lands_on_its_voxels() -> None:
+    array, grid = crop((2, 1, 3), (9, 8, 7))
+    affine = np.array(grid.affine)
+    affine[:3, 3] += WHOLE.affine[:3, :3] @ np.full(3, -1e-7)
+    placed = place_on(array, replace(grid, affine=affine), WHOLE)
+    assert placed is not None
+    assert np.array_equal(placed, LABELS)
+
+
 def test_a_larger_grid_with_nothing_outside_is_cut() -> None:
     array = np.pad(LABELS, 2)
     affine = np.array(WHOLE.affine)

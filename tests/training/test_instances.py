@@ -13,7 +13,7 @@ from medseg.errors import Cancelled, OutputError
 from medseg.masks.components import components
 from medseg.training.instances import InstanceTraining, draw_phantom, train_instances
 
-SETTINGS = InstanceTraining(steps=500)
+SETTINGS = InstanceTraining(steps=300)
 GRID = medseg.Grid(SETTINGS.patch, np.diag([2.0, 2.0, 2.0, 1.0]))
 #: Room for two real shapes.
 FIELD = (48, 28, 28)
