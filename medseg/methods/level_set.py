@@ -132,7 +132,7 @@ class LevelSet:
     def memory_bytes(self, grids: Mapping[str, Grid], params: LevelSetParams) -> int:  # noqa: ARG002
         """Markers and masks of the image, and the box's fronts, features and what ITK keeps of both."""
         voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 9 * voxels + 90 * min(voxels, MOST_VOXELS)
+        return 9 * voxels + 45 * min(voxels, MOST_VOXELS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class PickSupervoxelsParams(Params):
     """What may be chosen."""
 
     size_mm: float = Field(
-        8.0,
+        5.0,
         gt=0,
         le=200,
         description="Distance of the pieces' starting points (pixels on px images); about a piece's edge.",

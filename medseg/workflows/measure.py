@@ -210,7 +210,8 @@ def _read_mask(path: Path, channels: Mapping[str, Image], options: MeasureOption
     from medseg.io import read_segmentation
 
     refusals: list[GridMismatchError] = []
-    for on in [*channels.values()] or [None]:
+    candidates: list[Image | None] = [*channels.values()] or [None]
+    for on in candidates:
         try:
             return read_segmentation(path, options=_for_mask(options.read), labels=options.labels, on=on)
         except GridMismatchError as error:
