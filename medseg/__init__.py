@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     )
     from medseg.measuring import LesionPlan, MeasurePlan, PetPlan, TissuePlan
     from medseg.workflows.convert import convert
-    from medseg.workflows.evaluate import evaluate
+    from medseg.workflows.edit import edit
+    from medseg.workflows.evaluate import evaluate, evaluate_lesions
     from medseg.workflows.files import open_dataset, read, read_segmentation, write
     from medseg.workflows.measure import measure
     from medseg.workflows.record import read_record
@@ -57,7 +58,9 @@ _ROOMS = {
     "medseg.measuring": ("LesionPlan", "MeasurePlan", "PetPlan", "TissuePlan"),
     "medseg.workflows": (
         "convert",
+        "edit",
         "evaluate",
+        "evaluate_lesions",
         "measure",
         "open_dataset",
         "read",
@@ -89,7 +92,9 @@ __all__ = [
     "TissuePlan",
     "__version__",
     "convert",
+    "edit",
     "evaluate",
+    "evaluate_lesions",
     "measure",
     "open_dataset",
     "read",

@@ -20,6 +20,8 @@ def label_parts(mask: NDArray[np.bool_], connectivity: Connectivity = 26) -> tup
     import cc3d
 
     solid = mask if mask.ndim == 3 else mask[..., None]
+    if not solid.flags.writeable:
+        solid = solid.copy(order="K")  # the library asks for a buffer that it could write to
     try:
         ids, count = cc3d.connected_components(
             solid, connectivity=connectivity, return_N=True, binary_image=True

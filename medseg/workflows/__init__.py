@@ -2,7 +2,8 @@
 
 from medseg.workflows.cases import find_cases, measure_cases, segment_cases
 from medseg.workflows.convert import convert
-from medseg.workflows.evaluate import evaluate, evaluate_files
+from medseg.workflows.edit import edit
+from medseg.workflows.evaluate import evaluate, evaluate_files, evaluate_lesions
 from medseg.workflows.files import is_mask, open_dataset, read, read_segmentation, write
 from medseg.workflows.info import info
 from medseg.workflows.measure import measure, measure_files
@@ -13,8 +14,10 @@ from medseg.workflows.train import train
 
 __all__ = [
     "convert",
+    "edit",
     "evaluate",
     "evaluate_files",
+    "evaluate_lesions",
     "find_cases",
     "info",
     "is_mask",
