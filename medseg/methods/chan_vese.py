@@ -34,7 +34,7 @@ class ChanVeseParams(Params):
         1.0,
         ge=0,
         le=1000,
-        description="Weight of the boundary's area: a ball or bump of less than about twice this radius is "
+        description="Weight of the boundary's area: a ball of less than three times this radius is "
         "evened out.",
         json_schema_extra={"unit": "mm"},
     )

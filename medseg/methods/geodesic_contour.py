@@ -11,9 +11,9 @@ from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, Segme
 from medseg.errors import InputError
 from medseg.methods.base import answer, only_image, usable
 from medseg.methods.edges import gradient, magnitude_of, smoothed
-from medseg.methods.fronts import Forces, Layer, Start, grown_fronts
+from medseg.methods.fronts import NODES, Forces, Layer, Start, grown_fronts
 from medseg.methods.objects import object_table
-from medseg.methods.seeds import MOST_VOXELS
+from medseg.methods.seeded import expected_voxels
 from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["GEODESIC_CONTOUR", "GeodesicContour", "GeodesicContourParams"]
@@ -119,8 +119,8 @@ class GeodesicContour:
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: GeodesicContourParams) -> int:  # noqa: ARG002
         """Markers and masks of the image, and the box's fronts, gradients and what ITK keeps of them."""
-        voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 9 * voxels + 110 * min(voxels, MOST_VOXELS)
+        voxels, box = expected_voxels(grids.values())
+        return 9 * voxels + 10 * box + 100 * min(box, NODES[-1])
 
 
 def _feature(

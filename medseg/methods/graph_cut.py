@@ -14,8 +14,8 @@ from medseg.methods.child import in_child
 from medseg.methods.links import links, typical_difference
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.paths import Edges, neighbours
-from medseg.methods.seeded import distance_from, parts_with, reach
-from medseg.methods.seeds import BACKGROUND, MOST_VOXELS, field_of, place_seeds
+from medseg.methods.seeded import distance_from, expected_voxels, parts_with, reach
+from medseg.methods.seeds import BACKGROUND, field_of, place_seeds
 from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["GRAPH_CUT", "GraphCut", "GraphCutParams", "least_cut", "region_costs"]
@@ -128,8 +128,8 @@ class GraphCut:
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: GraphCutParams) -> int:  # noqa: ARG002
         """Markers and masks of the image; the box's costs, and the graph's nodes and edges."""
-        voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 9 * voxels + 330 * min(voxels, MOST_VOXELS)
+        voxels, box = expected_voxels(grids.values())
+        return 9 * voxels + 330 * box
 
 
 def region_costs(

@@ -12,10 +12,9 @@ from pydantic import Field
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import ConfigError
 from medseg.methods.base import answer, only_image, usable
-from medseg.methods.fronts import Forces, Layer, Start, grown_fronts
+from medseg.methods.fronts import NODES, Forces, Layer, Start, grown_fronts
 from medseg.methods.objects import object_table
-from medseg.methods.seeded import distance_from, reach
-from medseg.methods.seeds import MOST_VOXELS
+from medseg.methods.seeded import distance_from, expected_voxels, reach
 from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["LEVEL_SET", "LevelSet", "LevelSetParams", "Range", "accepted_range"]
@@ -131,8 +130,8 @@ class LevelSet:
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: LevelSetParams) -> int:  # noqa: ARG002
         """Markers and masks of the image, and the box's fronts, features and what ITK keeps of both."""
-        voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 9 * voxels + 45 * min(voxels, MOST_VOXELS)
+        voxels, box = expected_voxels(grids.values())
+        return 9 * voxels + 10 * box + 100 * min(box, NODES[-1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from medseg.methods.edges import smoothed
 from medseg.methods.links import links, typical_difference
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.paths import Edges, neighbours
-from medseg.methods.seeded import distance_from, reach
-from medseg.methods.seeds import BACKGROUND, MOST_VOXELS, field_of, place_seeds
+from medseg.methods.seeded import distance_from, expected_voxels, reach
+from medseg.methods.seeds import BACKGROUND, field_of, place_seeds
 from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["NODES", "RANDOM_WALKER", "RandomWalker", "RandomWalkerParams", "harmonic"]
@@ -129,8 +129,8 @@ class RandomWalker:
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: RandomWalkerParams) -> int:  # noqa: ARG002
         """Markers and masks of the image; the box's links, chances and what the solver keeps."""
-        voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 9 * voxels + 80 * min(voxels, MOST_VOXELS)
+        voxels, box = expected_voxels(grids.values())
+        return 9 * voxels + 70 * box
 
 
 def harmonic(

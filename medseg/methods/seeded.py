@@ -1,11 +1,15 @@
 """What lies near seeds, and which parts of a mask hold one."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.domain import Grid
 from medseg.masks.components import label_parts
+from medseg.methods.seeds import MOST_VOXELS
 
-__all__ = ["distance_from", "parts_with", "reach"]
+__all__ = ["distance_from", "expected_voxels", "parts_with", "reach"]
 
 
 def distance_from(seeds: NDArray[np.bool_], spacing: tuple[float, float, float]) -> NDArray[np.float32]:
@@ -40,3 +44,12 @@ def reach(radius: float, spacing: tuple[float, float, float]) -> float:
     (3.0, 6.0)
     """
     return max(radius, 1.2 * sorted(spacing)[1])
+
+
+def expected_voxels(grids: Iterable[Grid]) -> tuple[int, int]:
+    """Voxels of the images, and of the box around seeds as far as that can be known without them.
+
+    A box that is coarsened keeps between half and all of the voxels allowed.
+    """
+    voxels = sum(int(np.prod(grid.shape)) for grid in grids)
+    return voxels, min(voxels, 3 * MOST_VOXELS // 4)

@@ -74,7 +74,7 @@ def test_without_prompts_it_starts_from_the_threshold(thickness: int) -> None:
     assert (dark ^ found).mean() > 0.99
 
 
-def test_a_ball_below_twice_the_smoothness_vanishes_and_a_larger_one_stays() -> None:
+def test_a_ball_below_three_times_the_smoothness_vanishes_and_a_larger_one_stays() -> None:
     # Energy of a ball: −(4/3) π r³ + smoothness × 4 π r² is above 0, that of nothing, below r = 3 × smoothness.
     at = np.stack(np.indices((80, 40, 40)), axis=-1).astype(float)
     small, large = (np.linalg.norm(at - (x, 20, 20), axis=-1) <= r for x, r in ((15, 5), (55, 14)))
