@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.method_cases import DATASETS, network_dice, read_task, threshold_ceiling
+from benchmarks.method_cases import DATASETS, network_dice, read_task, tasks, threshold_ceiling
 from benchmarks.method_runs import AFTER, PIECES, Chain, last_mask
 from medseg.metrics.summarise import bootstrap_interval
 
@@ -42,7 +42,8 @@ def write_outputs(
     }
     (out / "index.html").write_text(_page(text, figures, pictures), encoding="utf-8")
     if repository is not None:
-        _write_block(repository / "docs" / "methods" / "comparison.md", text)
+        shown = "".join(f"\n![Dice over seeds: {name}](comparison-{name}.png)\n" for name in figures)
+        _write_block(repository / "docs" / "methods" / "comparison.md", text + shown)
         for name, figure in figures.items():
             figure.savefig(repository / "docs" / "methods" / f"comparison-{name}.png", dpi=70)
     print(text)
@@ -87,14 +88,14 @@ def _summary(rows: list[Row]) -> list[Row]:
 
 
 def _table_text(summary: list[Row], cases: Cases, root: Path, minutes: float) -> str:
-    parts = [f"All runs together took {minutes:.0f} minutes of one core's time.\n"]
+    parts = [f"All runs together took {minutes:.0f} minutes of one worker's time.\n"]
     for dataset, names in cases.items():
         lines = [line for line in summary if line["dataset"] == dataset]
         if not lines:
             continue
         scan = DATASETS[dataset]
         unit = "pixels" if dataset == "glioma" else "mm"
-        parts.append(f"\n## {scan.title}, {len(names)} case{'s' if len(names) > 1 else ''}\n")
+        parts.append(f"\n## {scan.title}: {len(names)} of {len(tasks(root, dataset))} cases\n")
         parts.append(_ceilings(dataset, names, root))
         parts.append(
             "\n| method | seeds | median Dice | mean Dice (95 % interval) | mean surface Dice "

@@ -13,7 +13,7 @@ from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.geometry import order_to
 from medseg.workflows.evaluate import evaluate
-from medseg.workflows.measure import measure
+from medseg.workflows.measure import LesionPlan, MeasurePlan, PetPlan, measure
 from medseg.workflows.record import write_record
 from medseg.workflows.report import ReportFiles, write_views
 from medseg.workflows.segment import segment
@@ -119,7 +119,8 @@ def _finish(
     folder.mkdir(exist_ok=True)
     mask = replace(mask, findings=(*mask.findings, *findings))
     written = write_segmentation(mask, folder / "mask.nii.gz")
-    record = measure(mask, images, subject=f"sample-{name}", same_space=True)
+    plan = _plan(images)
+    record = measure(mask, images, subject=f"sample-{name}", same_space=True, plan=plan)
     record = replace(
         record, inputs=tuple(replace(i, path=str(written)) if i.role == "mask" else i for i in record.inputs)
     )
@@ -166,7 +167,7 @@ def _rows(
     dice = {item.target.name: item.value for item in compared if item.quantity is Quantity.DICE}
     rows = []
     for item in record.measurements:
-        if item.quantity is not Quantity.VOLUME:
+        if item.quantity is not Quantity.VOLUME or item.target.kind not in ("label", "region"):
             continue
         volume = "not computed" if item.value is None else f"{item.value:.4g} {item.unit}"
         overlap = dice.get(item.target.name)
@@ -174,6 +175,16 @@ def _rows(
             (name, item.target.name, volume, item.status.value, "" if overlap is None else f"{overlap:.3f}")
         )
     return tuple(rows)
+
+
+def _plan(images: Mapping[str, Image]) -> MeasurePlan | None:
+    """Lesions and uptake for a tumour on PET; a tissue has neither."""
+    if "pet" not in images:
+        return None
+    # The true slice thickness of this sample is not known, so its size criterion says why it is withheld.
+    return MeasurePlan(
+        LesionPlan(minimum_mm3=500.0, rule="recist-1.1"), PetPlan(delineations=("given", "41%"))
+    )
 
 
 def _write_json(path: Path, value: object) -> None:
