@@ -72,7 +72,7 @@ Weight = Annotated[
     float | None, typer.Option("--weight-kg", help="Body weight in kg: lean body mass, body surface.")
 ]
 Tissue = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         metavar="NAME",
         help="Look for CT tissue by ranges inside this label or region.",
@@ -163,7 +163,7 @@ def pet_plan(
 
 
 def tissue_plan(
-    compartment: str | None,
+    compartments: list[str] | None,
     channel: str | None,
     *,
     presets: list[str] | None,
@@ -173,11 +173,15 @@ def tissue_plan(
     """Plan of CT tissue; `body` is height and weight."""
     from medseg.measuring.plan import TissuePlan
 
-    if compartment is None:
+    if not compartments:
         if presets or levels:
             raise ConfigError("options for tissue need --tissue NAME, the label or region to look inside")
         return None
-    return TissuePlan(channel or "", compartment, tuple(presets or ()), tuple(levels or ()), *body)
+    if len(compartments) > 1:
+        raise ConfigError(
+            f"--tissue takes one label or region, not {len(compartments)}; join them to a region in --labels FILE"
+        )
+    return TissuePlan(channel or "", compartments[0], tuple(presets or ()), tuple(levels or ()), *body)
 
 
 def make_plan(

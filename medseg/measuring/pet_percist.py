@@ -101,7 +101,8 @@ def _to_sul(image: Image, plan: PetPlan) -> tuple[float, str]:
     missing = [name for name, value in needed.items() if value is None]
     if missing or plan.sex is None or plan.height_m is None or not isinstance(weight, int | float):
         raise InputError(
-            f"PERCIST needs lean body mass, and the patient's {' and '.join(missing)} is not given"
+            f"PERCIST needs lean body mass: give the patient's {' and '.join(missing)} "
+            "(--sex, --height-m, --weight-kg)"
         )
     mass = lean_body_mass_kg(float(weight), plan.height_m, plan.sex, plan.lean_mass)
     origin = "given" if plan.weight_kg is not None else "from the DICOM header"

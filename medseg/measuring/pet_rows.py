@@ -23,6 +23,8 @@ _STATISTICS = (
 )
 _VOXELS = "native PET voxels, not interpolated"
 _MAX = f"largest value of a voxel with at least half in the structure; {_VOXELS}"
+#: Thresholds and glycolysis as the procedure guideline defines them.
+_SOURCE = "Boellaard et al. 2015, Eur J Nucl Med Mol Imaging 42:328-354"
 _MEAN = f"mean weighted by each voxel's share in the structure; {_VOXELS}"
 _PEAKS = {
     Quantity.SUV_PEAK: "highest mean in a sphere of 1 ml (radius 6.2035 mm) centred on any voxel with at least "
@@ -145,12 +147,12 @@ def _add_volume(rows: Rows, work: Work, kept: Delineation) -> None:
     named = work.percist_text if name == "percist" else "" if name == "given" else f"delineation {name}"
     how = "; ".join(part for part in (named, kept.text) if part)
     volume = kept.weight * work.pet.image.grid.voxel_volume / 1000
-    method = f"{how}; sum of shares in the structure × PET voxel volume; {_VOXELS}. {work.source}"
+    method = f"{how}; sum of shares in the structure × PET voxel volume; {_VOXELS}; {_SOURCE}. {work.source}"
     rows.add(Quantity.MTV, volume, method=method, channel=work.channel)
     if kept.mean is None:
         rows.refuse(Quantity.TLG, "no voxel reaches the threshold", channel=work.channel)
         return
-    method = f"SUVmean {kept.mean:.4g} {work.unit} × MTV; {how}; {_VOXELS}. {work.source}"
+    method = f"SUVmean {kept.mean:.4g} g/ml × MTV; {how}; {_VOXELS}; {_SOURCE}. {work.source}"
     rows.add(Quantity.TLG, kept.mean * volume, method=method, channel=work.channel)
     if name != "given":
         method = f"{how}; {_MEAN}. {work.source}"

@@ -1,5 +1,6 @@
 """One prediction against one reference, label by label."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, LabelTable, Measurement, Quantity, Segmentation, Status, Target
-from medseg.geometry import require_same_grid
+from medseg.errors import ConfigError, GridMismatchError
+from medseg.geometry import Agreement, compare_grids
 from medseg.metrics.boxes import Box, boxes_of
 from medseg.metrics.surface import surface_distances
 
-__all__ = ["Pair", "evaluate", "number", "pair_of", "pair_targets", "refused"]
+__all__ = ["Pair", "evaluate", "number", "pair_of", "pair_targets", "refused", "require_one_grid"]
 
 #: `Target.detail` of the two volumes that a volume error is the difference of.
 PREDICTED, REFERRED = "prediction", "reference"
@@ -66,7 +68,9 @@ def evaluate(
     GridMismatchError
         If the grids differ; the message names the likely fault.
     """
-    require_same_grid(reference.grid, prediction.grid, "prediction")
+    if not (math.isfinite(tolerance_mm) and tolerance_mm >= 0):
+        raise ConfigError(f"the tolerance of the surface Dice is 0 mm or more, not {tolerance_mm}")
+    require_one_grid(reference.grid, prediction.grid)
     boxes = boxes_of(prediction.labels), boxes_of(reference.labels)
     rows: list[Measurement] = []
     for target in pair_targets(prediction.table, reference.table):
@@ -182,3 +186,19 @@ def refused(target: Target, quantity: Quantity, grid: Grid, reason: str) -> Meas
 def _unit(quantity: Quantity, grid: Grid) -> str:
     info = quantity.info
     return info.unit if grid.unit == "mm" else info.px_unit or info.unit
+
+
+def require_one_grid(reference: Grid, prediction: Grid) -> None:
+    """Refuse two masks that do not lie on one grid.
+
+    Raises
+    ------
+    GridMismatchError
+        Naming the likely fault; what it says of two grids says it of the reference first.
+    """
+    found = compare_grids(reference, prediction)
+    if found.agreement is Agreement.OTHER:
+        raise GridMismatchError(
+            f"the prediction is on another grid than the reference: {found.fault} (reference first); "
+            "bring both onto one grid before they are compared"
+        )

@@ -30,10 +30,16 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid, Measurement, Quantity, Segmentation, Target
 from medseg.errors import ConfigError
-from medseg.geometry import require_same_grid
 from medseg.masks import components
 from medseg.metrics.boxes import boxes_of
-from medseg.metrics.evaluate import Pair, number, pair_of, pair_targets, refused
+from medseg.metrics.evaluate import (
+    Pair,
+    number,
+    pair_of,
+    pair_targets,
+    refused,
+    require_one_grid,
+)
 
 __all__ = ["LesionRule", "evaluate_lesions"]
 
@@ -136,7 +142,7 @@ def evaluate_lesions(
     GridMismatchError
         If the grids differ.
     """
-    require_same_grid(reference.grid, prediction.grid, "prediction")
+    require_one_grid(reference.grid, prediction.grid)
     known = rule or LesionRule()
     boxes = boxes_of(prediction.labels), boxes_of(reference.labels)
     rows: list[Measurement] = []

@@ -16,7 +16,8 @@ __all__ = ["BallImage", "Trial", "ball_image", "dice", "points", "traced"]
 _ORIGIN = np.array([-31.7, 12.3, 401.9])
 #: The ball's centre from there, in shares of the field; off the centre of every voxel.
 _CENTRE = np.array([0.523, 0.478, 0.497])
-_DIAGONAL = 0.7
+#: How far out background seeds lie, from the ball's surface (0) to the edge of the field (1).
+_TOWARDS_EDGE = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class Trial:
     params
         Parameters with which it finds a bright ball of `inside` in a body of `outside`.
     prompts
-        Seeds for a ball; by default one point inside and four outside where the segmenter needs any.
+        Seeds for a ball; by default one point inside and six outside where the segmenter needs any.
     inside, outside, noise
         Values of ball and body, and the standard deviation of normal noise.
     """
@@ -123,12 +124,11 @@ def _share(grid: Grid, centre: NDArray[np.float64], radius: float) -> NDArray[np
 
 
 def points(ball: BallImage) -> Prompts:
-    """One point in the middle of the ball and four around it, at half-way to the edge of the field."""
-    reach = (
-        ball.radius + (np.array(ball.grid.shape[:2]) * ball.grid.spacing[:2] / 2 - ball.radius) * _DIAGONAL
-    )
+    """One point in the middle of the ball and two beyond it along each axis, towards the edge of the field."""
+    half = np.array(ball.grid.shape) * ball.grid.spacing / 2
+    reach = ball.radius + (half - ball.radius) * _TOWARDS_EDGE
     chosen = [Point(_triple(ball.centre))]
-    for axis in (0, 1):
+    for axis in (axis for axis, extent in enumerate(ball.grid.shape) if extent > 1):
         for way in (-1, 1):
             place = ball.centre.copy()
             place[axis] += way * reach[axis]

@@ -1,8 +1,12 @@
 """Peak memory of a call, with what runs in child processes and in libraries that Python does not see."""
 
 import ctypes
+import gc
 from collections.abc import Callable
 from pathlib import Path
+
+from medseg.domain import Run
+from medseg.methods.child import in_child
 
 __all__ = ["peak_bytes"]
 
@@ -10,18 +14,15 @@ _MMAP_THRESHOLD = -3
 
 
 def peak_bytes(call: Callable[[], object]) -> int | None:
-    """Largest growth of resident memory while `call` runs, children that lived before included.
+    """Largest growth of resident memory while `call` runs, in this process and its children together.
 
-    Run the call once on something small before, so that libraries and child processes are loaded. None where
-    the system can't tell (other than Linux with glibc).
+    The call runs twice: first so that libraries and the child process are loaded, then to be measured. None
+    where the system can't tell (other than Linux with glibc).
     """
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-    except OSError:
+    if not _returns_free_memory():
         return None
-    # Every array its own mapping, given back when it is freed: else reused memory would hide growth.
-    libc.mallopt(_MMAP_THRESHOLD, 1 << 16)
-    libc.malloc_trim(0)
+    call()
+    _returns_free_memory()
     families = _family()
     try:
         for process in families:
@@ -33,6 +34,23 @@ def peak_bytes(call: Callable[[], object]) -> int | None:
     return sum(
         1024 * (_kilobytes(process, "VmHWM") - start) for process, start in before.items() if process.exists()
     )
+
+
+def _returns_free_memory() -> bool:
+    """Make this process and the child that works for it give back what is freed; whether they can."""
+    gc.collect()
+    return trim() and in_child(Run(), trim)
+
+
+def trim() -> bool:
+    """Give back free memory, now and from now on; reused memory would hide growth. Whether that is possible."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+    except OSError:
+        return False
+    libc.mallopt(_MMAP_THRESHOLD, 1 << 16)
+    libc.malloc_trim(0)
+    return True
 
 
 def _family() -> list[Path]:

@@ -1,13 +1,13 @@
 """Evaluate: predictions against references; on values, and on files or folders paired by stem."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medseg.domain import Grid, Measurement, Quantity, ReadOptions, Segmentation
+from medseg.domain import Grid, Label, LabelTable, Measurement, Quantity, ReadOptions, Segmentation
 from medseg.errors import InputError, MedsegError
 from medseg.io.names import stem_of
 
@@ -93,7 +93,8 @@ def evaluate_files(
     wanted = {stem_of(path): path for path in sorted(reference.iterdir()) if _is_mask(path)}
     if not set(found) & set(wanted):
         raise InputError(f"no file in {prediction} has the stem of a file in {reference}")
-    return tuple(_one(stem, (found.get(stem), path), tolerance_mm, lesions) for stem, path in wanted.items())
+    results = [_one(stem, (found.get(stem), path), tolerance_mm, lesions) for stem, path in wanted.items()]
+    return tuple(_with_absent(results, tolerance_mm, lesions))
 
 
 def _one(
@@ -112,15 +113,38 @@ def _compare(
 ) -> Evaluation:
     from medseg.io import read_segmentation
 
+    given = None if paths[0] is None else read_segmentation(paths[0], options=ReadOptions())
     reference = read_segmentation(paths[1], options=ReadOptions())
-    if paths[0] is None:
-        prediction = Segmentation(np.zeros_like(reference.labels), reference.grid, reference.table)
-    else:
-        prediction = read_segmentation(paths[0], options=ReadOptions())
+    prediction = given or Segmentation(np.zeros_like(reference.labels), reference.grid, reference.table)
     rows = evaluate(prediction, reference, tolerance_mm=tolerance_mm)
     if lesions is not None:
         rows += evaluate_lesions(prediction, reference, rule=lesions)
     return Evaluation(stem, rows, grid=reference.grid)
+
+
+def _with_absent(
+    results: list[Evaluation], tolerance_mm: float, lesions: "LesionRule | None"
+) -> Iterator[Evaluation]:
+    """Each case with rows for the labels that other cases hold and neither of its masks does: both empty.
+
+    A bare mask names only the labels that occur in it, so a case with nothing to find would vanish from the means.
+    """
+    names: dict[int, str] = {}
+    for result in results:
+        for item in result.measurements:
+            if len(item.target.labels) == 1:
+                names.setdefault(item.target.labels[0], item.target.name)
+    for result in results:
+        here = {value for item in result.measurements for value in item.target.labels}
+        absent = tuple(Label(value, name) for value, name in sorted(names.items()) if value not in here)
+        if not absent or result.grid is None:
+            yield result
+            continue
+        empty = Segmentation(np.zeros(result.grid.shape, np.uint8), result.grid, LabelTable(absent))
+        rows = evaluate(empty, empty, tolerance_mm=tolerance_mm)
+        if lesions is not None:
+            rows += evaluate_lesions(empty, empty, rule=lesions)
+        yield replace(result, measurements=(*result.measurements, *rows))
 
 
 def _is_mask(path: Path) -> bool:

@@ -124,6 +124,11 @@ def measure(
     channels = {name: measuring.find_field(image) for name, image in channels.items()}
     measurements = _measurements(segmentation, channels, plan or MeasurePlan())
     findings += measuring.size_findings(measurements)
+    if not segmentation.table.labels:
+        text = (
+            "The mask is empty and names no label, so nothing was looked for; name what was, with --labels."
+        )
+        findings.append(Finding("mask.empty", "warning", text))
     record = build_record(segmentation, channels, measurements, subject=subject, findings=tuple(findings))
     return replace(record, settings=settings_from_plan(plan) if plan else ())
 
@@ -238,13 +243,18 @@ def _for_mask(options: ReadOptions) -> ReadOptions:
 
 
 def _aligned(segmentation: Segmentation, images: Mapping[str, Image]) -> tuple[Segmentation, Finding | None]:
+    """The mask on the grid of the image that it lies on, with the slice thickness that the image states."""
     for image in images.values():
         if same_grid(image.grid, segmentation.grid):
-            return segmentation, None
+            return replace(segmentation, grid=_with_thickness(segmentation.grid, image.grid)), None
     first = next(iter(images.values()))
     finding = require_same_grid(first.grid, segmentation.grid)
     snapped = replace(segmentation.grid, affine=first.grid.affine)
-    return replace(segmentation, grid=snapped), finding
+    return replace(segmentation, grid=_with_thickness(snapped, first.grid)), finding
+
+
+def _with_thickness(grid: Grid, image: Grid) -> Grid:
+    return replace(grid, slice_thickness=grid.slice_thickness or image.slice_thickness)
 
 
 def _require_space(grid: Grid, images: Mapping[str, Image], *, declared: bool) -> None:

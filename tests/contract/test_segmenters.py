@@ -1,11 +1,17 @@
 """What every method promises, whoever wrote it; the promises are those shipped to authors of plugins."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from medseg import plugins
-from medseg.domain import Segmenter
+from medseg.domain import Segmentation, Segmenter
+from medseg.methods.threshold import Threshold
+from medseg.testing import contract
 from medseg.testing.contract import PROMISES, Promise
 from medseg.testing.segmenters import Trial, traced
 
@@ -55,3 +61,53 @@ def test_every_method_has_a_page_with_a_picture(name: str) -> None:
 
 def test_all_registered_methods_load() -> None:
     assert [fault for _, _, fault in plugins.check(plugins.SEGMENTERS) if fault] == []
+
+
+class Liar(Threshold):
+    """A threshold that does something else with its answer."""
+
+    def __init__(self, change: Callable[[Segmentation, dict[str, Any]], Segmentation]) -> None:
+        self.change = change
+
+    def segment(self, images: Any, params: Any, **how: Any) -> Segmentation:
+        return self.change(super().segment(images, params, **how), how)
+
+
+def ignores_within(answer: Segmentation, how: dict[str, Any]) -> Segmentation:
+    return replace(answer, labels=np.ones_like(answer.labels))
+
+
+def forgets_parameters(answer: Segmentation, how: dict[str, Any]) -> Segmentation:
+    return replace(answer, made_by=replace(answer.made_by, parameters=()))
+
+
+def throws_dice(answer: Segmentation, how: dict[str, Any]) -> Segmentation:
+    return replace(answer, labels=np.random.default_rng().integers(0, 2, answer.labels.shape, np.uint8))
+
+
+def is_greedy(answer: Segmentation, how: dict[str, Any]) -> Segmentation:
+    assert np.ones((8, answer.labels.size), np.float64).sum() > 0
+    return answer
+
+
+def shrinks_on_thick_slices(answer: Segmentation, how: dict[str, Any]) -> Segmentation:
+    from scipy.ndimage import binary_erosion
+
+    return replace(answer, labels=binary_erosion(answer.labels).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("change", "promise", "said"),
+    [
+        (ignores_within, contract.stays_inside_within, "outside `within`"),
+        (forgets_parameters, contract.records_how, "'high', 'low'.* not in the provenance"),
+        (throws_dice, contract.can_be_replayed, "another mask"),
+        (throws_dice, contract.is_blind_to_storage, "voxels differ when axes are stored"),
+        (is_greedy, contract.predicts_its_memory, "measured"),
+        (shrinks_on_thick_slices, contract.finds_the_ball, "agree to Dice"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_broken_promise_is_noticed(change: Any, promise: Promise, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        promise(Liar(change), Trial({"low": 60}))

@@ -150,3 +150,43 @@ def test_probabilities_beside_a_mask_weight_its_volume(
     assert medseg("measure", path, "--out", record, "--force").code == 0
     assert found(record, "probability_volume") == []
     assert any(item.code == "probabilities.ignored" for item in api.read_record(record).findings)
+
+
+def test_one_compartment_at_a_time(medseg: Medseg, two_balls: tuple[Path, Path], tmp_path: Path) -> None:
+    scan, mask = two_balls
+    options = ("--values", "HU", "--tissue", "a", "--tissue", "b", "--out", tmp_path / "r.json")
+    assert "one label or region, not 2" in medseg("measure", mask, "--image", scan, *options).line
+
+
+def test_an_empty_mask_says_that_nothing_was_looked_for(
+    medseg: Medseg, two_balls: tuple[Path, Path], tmp_path: Path
+) -> None:
+    scan, mask = two_balls
+    image = nib.load(mask)
+    nib.save(nib.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine, image.header), mask)
+    assert medseg("measure", mask, "--image", scan, "--out", tmp_path / "r.json").code == 0
+    assert [item.code for item in api.read_record(tmp_path / "r.json").findings] == ["mask.empty"]
+
+
+def test_the_thickness_that_the_image_states_holds_for_a_nifti_mask(
+    medseg: Medseg, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = data("dicom/ibsi_sts002")
+    record = tmp_path / "r.json"
+    options = ("--image", folder / "CT" / "image", "--lesions", "all", "--rule", "recist-1.1")
+    assert medseg("measure", folder / "nifti" / "CT_mask.nii.gz", *options, "--out", record).code == 0
+    assert found(record, "meets_size_criterion") == [1]
+
+
+def test_a_case_with_nothing_to_find_counts_in_a_cohort(medseg: Medseg, tmp_path: Path) -> None:
+    for folder, values in (("p", (1, 0)), ("r", (1, 0))):
+        (tmp_path / folder).mkdir()
+        for name, value in zip("ab", values, strict=True):
+            array = np.zeros((6, 6, 6), np.uint8)
+            array[2:4, 2:4, 2:4] = value
+            nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / folder / f"{name}.nii.gz")
+    seen = medseg("evaluate", tmp_path / "p", tmp_path / "r", "--json")
+    dice = [row for row in seen.json["result"]["measurements"] if row["quantity"] == "dice"]
+    assert [(row["case"], row["value"]) for row in dice] == [("a", 1.0), ("b", 1.0)]
+    bad = medseg("evaluate", tmp_path / "p", tmp_path / "r", "--tolerance-mm", "-1")
+    assert "0 mm or more" in bad.line or "0 mm or more" in bad.err

@@ -371,7 +371,7 @@ def test_percist_takes_the_liver_or_the_aorta() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"sex": None}, "patient's sex is not given"),
+        ({"sex": None}, "patient's sex"),
         ({"height_m": None, "weight_kg": None}, "height and weight"),
         ({"liver": None}, "reference region"),
         ({"liver": "spleen"}, "'spleen'"),
