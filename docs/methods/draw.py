@@ -62,6 +62,14 @@ SCENES = {
     "pet-threshold": Scene(channel="pet", params={"rule": "fixed-1.5"}, boxed=True),
     "watershed": Scene(seeds=3),
     "hysteresis": Scene(channel="pet", params={"low": 1.2, "high": 2.5}),
+    # On T1 this tumour looks like muscle, so methods that trust values alone are shown on PET.
+    "chan-vese": Scene(channel="pet", seeds=3),
+    "geodesic-contour": Scene(channel="pet", seeds=3),
+    "graph-cut": Scene(channel="pet", seeds=3),
+    "level-set": Scene(channel="pet", seeds=3),
+    "pick-supervoxels": Scene(channel="pet", seeds=3),
+    "random-walker": Scene(channel="pet", seeds=3),
+    "supervoxels": Scene(channel="pet"),
 }
 
 
