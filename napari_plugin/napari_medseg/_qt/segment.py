@@ -38,7 +38,7 @@ _SEEDS = (
 )
 _COLUMNS = ("quantity", "value", "unit", "structure", "status")
 #: Pixels that let quantity, value and unit be read without scrolling.
-_WIDTH = 430
+_WIDTH = 500
 
 
 class _Signals(QObject):  # type: ignore[misc]
