@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli import plan as ask
 from medseg.errors import InputError, PartialFailure
 
 
@@ -33,6 +34,7 @@ def command(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write class probabilities beside the mask.")
     ] = False,
+    values: ask.Values = None,
     device: opt.Device = "auto",
     same_space: opt.SameSpace = False,
     series: opt.Series = None,
@@ -62,6 +64,7 @@ def command(
         prompts=prompts,
         probabilities=probabilities,
         same_space=same_space,
+        values=ask.value_kinds(values),
         read=opt.read_options(
             series=series,
             volume=volume,

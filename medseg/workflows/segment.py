@@ -1,7 +1,7 @@
 """Segment: on values, and on files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from medseg.workflows.channels import (
     read_channels,
     require_common_space,
 )
+from medseg.workflows.declare import declare_values
 from medseg.workflows.segmenters import find_segmenter, make_params
 
 __all__ = ["SegmentOptions", "segment", "segment_files"]
@@ -42,6 +43,8 @@ class SegmentOptions:
         Whether to keep and write class probabilities (models only).
     same_space
         Declares that channels on different grids share one world space.
+    values
+        What the values of a channel are where its file does not say: `HU`, `SUVbw`.
     read
         How to read the images.
     force
@@ -53,6 +56,7 @@ class SegmentOptions:
     prompts: Path | None = None
     probabilities: bool = False
     same_space: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
     read: ReadOptions = ReadOptions()
     force: bool = False
 
@@ -147,7 +151,7 @@ def segment_files(
             raise InputError(f"{engine.spec.name} gives no probabilities; only models do")
         parameters["keep_probabilities"] = True
     params = make_params(engine, parameters)
-    images = read_channels(inputs, options.read)
+    images = declare_values(read_channels(inputs, options.read), options.values)
     matched = match_channels(engine.spec, images)
     reference = matched[engine.spec.reference or engine.spec.channels[0].name]
     within = None

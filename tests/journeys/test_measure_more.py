@@ -190,3 +190,14 @@ def test_a_case_with_nothing_to_find_counts_in_a_cohort(medseg: Medseg, tmp_path
     assert [(row["case"], row["value"]) for row in dice] == [("a", 1.0), ("b", 1.0)]
     bad = medseg("evaluate", tmp_path / "p", tmp_path / "r", "--tolerance-mm", "-1")
     assert "0 mm or more" in bad.line or "0 mm or more" in bad.err
+
+
+def test_a_method_for_pet_takes_a_declared_nifti(
+    medseg: Medseg, two_balls: tuple[Path, Path], tmp_path: Path
+) -> None:
+    scan, _ = two_balls
+    out = tmp_path / "hot.nii.gz"
+    options = ("pet-threshold", scan, "-p", "rule=fixed-4.0", "--out", out)
+    assert medseg("segment", *options).code == 2
+    assert medseg("segment", *options, "--values", "SUVbw").code == 0
+    assert int((api.read_segmentation(out).labels > 0).sum()) > 0
