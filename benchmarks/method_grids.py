@@ -7,6 +7,7 @@ chosen with them.
 
 import importlib
 import pkgutil
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -38,16 +39,11 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "pick-supervoxels": {"size_mm": [5.0]},
 }
 
-#: How far beyond the seeds the box reaches, of methods that work in one: hippocampi are a few cm, sarcomas up to
-#: 20, and glioma slices are in pixels.
-MARGINS = {
-    "hippocampus": [10.0, 20.0],
-    "sarcoma": [40.0, 80.0],
-    "glioma": [30.0, 60.0],
-    "brain1": [15.0, 30.0],
-}
+#: How far beyond the seeds the box reaches (mm, or pixels), of methods that work in one; the same for all lists.
+MARGINS = [10.0, 20.0, 40.0, 80.0]
 
 
+@cache
 def all_methods() -> dict[str, Segmenter]:
     """Every method of medseg.methods and every plugin, by name; what can't be loaded is left out."""
     found: dict[str, Segmenter] = dict(plugins.load_all(plugins.SEGMENTERS))
@@ -63,11 +59,11 @@ def all_methods() -> dict[str, Segmenter]:
     return dict(sorted(found.items()))
 
 
-def grid_of(method: str, dataset: str, *, small: bool = False) -> list[Chosen]:
-    """Settings to try on a list of cases; with `small` the first of each only."""
+def grid_of(method: str, *, small: bool = False) -> list[Chosen]:
+    """Settings to try; with `small` the first of each only."""
     values = dict(GRIDS.get(method, {}))
     if "margin_mm" in all_methods()[method].Params.model_fields:
-        values["margin_mm"] = MARGINS[dataset]
+        values["margin_mm"] = MARGINS
     found = [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
     return found[:1] if small else found
 

@@ -1,9 +1,10 @@
-"""What a comparison is told by: two CSV files, a page with curves and pictures, and the docs' table."""
+"""What a comparison is told by: two CSV files, a page with curves and pictures, and the docs' tables."""
 
 import base64
 import csv
 import html
 import io
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.method_cases import DATASETS, network_dice, read_task, tasks, threshold_ceiling
-from benchmarks.method_runs import AFTER, PIECES, Chain, last_mask
+from benchmarks.method_pictures import curves, picture
+from benchmarks.method_runs import AFTER, PIECES
 from medseg.metrics.summarise import bootstrap_interval
 
 if TYPE_CHECKING:
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["write_outputs"]
 
 BEGIN, END = "<!-- benchmarks.methods begin -->", "<!-- benchmarks.methods end -->"
-#: Drawn beside the reference.
-SHOWN = 3
+#: Median Dice on the sarcomas' PET that was aimed at, by number of seeds.
+AIMS = {3: 0.65, 10: 0.78}
 
 Row = dict[str, Any]
 Cases = dict[str, tuple[str, ...]]
+#: Median and mean Dice of what stands beside the methods, by its name.
+Ceilings = dict[str, tuple[float, float]]
 
 
 def write_outputs(
@@ -34,35 +38,41 @@ def write_outputs(
     """Write results.csv, summary.csv and index.html into `out`; the docs' block too if a repository is given."""
     _write_csv(out / "results.csv", [_flat(row) for row in rows])
     summary = _summary(rows)
-    _write_csv(out / "summary.csv", summary)
-    text = _table_text(summary, cases, root, minutes)
-    figures = {name: _curves(name, summary) for name in cases if any(r["dataset"] == name for r in summary)}
-    pictures = {
-        name: _picture(name, rows, summary, cases, root) for name in figures if DATASETS[name].showable
-    }
-    (out / "index.html").write_text(_page(text, figures, pictures), encoding="utf-8")
+    _write_csv(out / "summary.csv", [_rounded(line) for line in summary])
+    lists = [name for name in cases if any(line["dataset"] == name for line in summary)]
+    ceilings = {name: _ceilings(name, cases[name], root) for name in lists}
+    figures = {f"{name}-seeds": curves(name, _of(name, summary), ceilings[name]) for name in lists}
+    for name in lists:
+        if DATASETS[name].showable:
+            figures[f"{name}-case"] = picture(name, rows, _of(name, summary), cases[name], root)
+    parts = [f"All runs together took {minutes:.0f} minutes of one worker's time.\n"]
+    for name in lists:
+        count = f"{len(cases[name])} of {len(tasks(root, name))} cases"
+        parts.append(f"\n## {DATASETS[name].title}: {count}\n\n{_ceilings_text(name, ceilings[name])}")
+        parts.append(_tables(name, _of(name, summary)))
+        parts += [f"\n![{name}](comparison-{key}.png)\n" for key in figures if key.startswith(f"{name}-")]
+    text = "".join(parts)
+    (out / "index.html").write_text(_page(text, figures), encoding="utf-8")
     if repository is not None:
-        shown = "".join(f"\n![Dice over seeds: {name}](comparison-{name}.png)\n" for name in figures)
-        _write_block(repository / "docs" / "methods" / "comparison.md", text + shown)
-        for name, figure in figures.items():
-            figure.savefig(repository / "docs" / "methods" / f"comparison-{name}.png", dpi=70)
+        docs = repository / "docs" / "methods"
+        _write_block(docs / "comparison.md", text)
+        shutil.copyfile(out / "summary.csv", docs / "comparison.csv")
+        for key, figure in figures.items():
+            figure.savefig(docs / f"comparison-{key}.png", dpi=70)
     print(text)
 
 
+def _of(dataset: str, summary: list[Row]) -> list[Row]:
+    return [line for line in summary if line["dataset"] == dataset]
+
+
 def _flat(row: Row) -> Row:
-    names = (
-        "dataset",
-        "case",
-        "method",
-        "params",
-        "label",
-        "seeds",
-        "dice",
-        "surface_dice",
-        "seconds",
-        "memory_mib",
-    )
-    return {name: row[name] for name in (*names, "status")}
+    names = ("dataset", "case", "method", "params", "label", "seeds", "dice", "surface_dice", "seconds")
+    return {name: row[name] for name in (*names, "memory_mib", "status")}
+
+
+def _rounded(line: Row) -> Row:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in line.items()}
 
 
 def _summary(rows: list[Row]) -> list[Row]:
@@ -76,7 +86,7 @@ def _summary(rows: list[Row]) -> list[Row]:
         for name in ("dice", "surface_dice"):
             values = np.array([row[name] for row in group])
             low, high = bootstrap_interval(values, patients=[row["case"] for row in group])
-            line |= {f"{name}_mean": values.mean(), f"{name}_median": np.median(values)}
+            line |= {f"{name}_mean": float(values.mean()), f"{name}_median": float(np.median(values))}
             line |= {f"{name}_low": low, f"{name}_high": high}
         line["seconds_median"] = float(np.median([row["seconds"] for row in group]))
         line["seconds_p95"] = float(np.percentile([row["seconds"] for row in group], 95))
@@ -87,53 +97,73 @@ def _summary(rows: list[Row]) -> list[Row]:
     return found
 
 
-def _table_text(summary: list[Row], cases: Cases, root: Path, minutes: float) -> str:
-    parts = [f"All runs together took {minutes:.0f} minutes of one worker's time.\n"]
-    for dataset, names in cases.items():
-        lines = [line for line in summary if line["dataset"] == dataset]
-        if not lines:
-            continue
-        scan = DATASETS[dataset]
-        unit = "pixels" if dataset == "glioma" else "mm"
-        parts.append(f"\n## {scan.title}: {len(names)} of {len(tasks(root, dataset))} cases\n")
-        parts.append(_ceilings(dataset, names, root))
-        parts.append(
-            "\n| method | seeds | median Dice | mean Dice (95 % interval) | mean surface Dice "
-            f"at {scan.tolerance:g} {unit} (interval) | seconds | MiB |\n|---|---|---|---|---|---|---|\n"
-        )
-        refused = {}
-        for line in lines:
-            if line["failed"] == line["cases"] and line["dice_mean"] == 0:
-                refused[line["method"]] = line["why"]
-            else:
-                parts.append(_line(line))
-        parts += [f"\n`{method}` gave no answer here: {why}\n" for method, why in refused.items()]
-    return "".join(parts)
-
-
-def _ceilings(dataset: str, names: tuple[str, ...], root: Path) -> str:
-    best = np.array([threshold_ceiling(read_task(root, dataset, name)) for name in names])
-    text = f"\nCeiling of one threshold chosen with the reference: median Dice {np.median(best):.2f}, mean {best.mean():.2f}."
+def _ceilings(dataset: str, names: tuple[str, ...], root: Path) -> Ceilings:
+    best = [threshold_ceiling(read_task(root, dataset, name)) for name in names]
+    found = {"best threshold": (float(np.median(best)), float(np.mean(best)))}
     network = network_dice(dataset)
-    dice = np.array([network[name] for name in names if name in network])
-    if dice.size:
+    if dice := [network[name] for name in names if name in network]:
+        found["shipped network"] = (float(np.median(dice)), float(np.mean(dice)))
+    return found
+
+
+def _ceilings_text(dataset: str, ceilings: Ceilings) -> str:
+    median, mean = ceilings["best threshold"]
+    text = f"Ceiling of one threshold chosen with the reference: median Dice {median:.2f}, mean {mean:.2f}."
+    if "shipped network" in ceilings:
+        median, mean = ceilings["shipped network"]
         grid = " (from MR and PET, on the MR's grid)" if dataset == "sarcoma" else ""
         text += (
-            f" The shipped network, by the fold that did not train on the case{grid}: median {np.median(dice):.2f}, "
-            f"mean {dice.mean():.2f} ({dice.size} cases)."
+            f" The shipped network, by the fold that did not train on the case{grid}: median {median:.2f}, "
+            f"mean {mean:.2f}."
         )
     return text + "\n"
 
 
-def _line(line: Row) -> str:
-    name = f"{line['method']} (best pieces)" if line["method"] in PIECES else line["method"]
-    if line["failed"]:
-        name += f" ({line['failed']} without an answer)"
-    ends = [_ends(line, part) for part in ("dice", "surface_dice")]
-    return (
-        f"| {name} | {line['seeds'] or '–'} | {line['dice_median']:.2f} | {line['dice_mean']:.2f}{ends[0]} | "
-        f"{line['surface_dice_mean']:.2f}{ends[1]} | {line['seconds_median']:.2f} | {line['memory_mib_median']:.0f} |\n"
+def _tables(dataset: str, lines: list[Row]) -> str:
+    """One row per method: those with seeds, then those without, then those that gave no answer at all."""
+    scan = DATASETS[dataset]
+    surface = f"surface Dice at {scan.tolerance:g} {'pixels' if dataset == 'glioma' else 'mm'}"
+    answers: dict[str, dict[int, Row]] = defaultdict(dict)
+    refused: dict[str, str] = {}
+    for line in lines:
+        if line["failed"] == line["cases"] and line["dice_mean"] == 0:
+            refused[line["method"]] = line["why"]
+        else:
+            answers[line["method"]][line["seeds"]] = line
+    seeded = {name: by for name, by in answers.items() if 0 not in by}
+    parts = [f"\nDice with seeds: median; mean (95 % interval). After the last seed also {surface}.\n\n"]
+    parts += [_header("method", *(_counted(n) for n in AFTER), surface, "seconds", "MiB")]
+    for name, by in sorted(seeded.items()):
+        cells = [_dice(by[n]) if n in by else "no answer" for n in AFTER]
+        parts.append(_cells(name, by[max(by)], *cells))
+    parts.append(_aims(seeded) if dataset == "sarcoma" else "")
+    parts += ["\nWithout seeds:\n\n", _header("method", "Dice", surface, "seconds", "MiB")]
+    for name, by in sorted(answers.items()):
+        if 0 in by:
+            parts.append(_cells(f"{name} (best pieces)" if name in PIECES else name, by[0], _dice(by[0])))
+    return "".join(parts) + "".join(
+        f"\n`{name}` gave no answer here: {why}\n" for name, why in refused.items()
     )
+
+
+def _counted(seeds: int) -> str:
+    return f"{seeds} seed{'s' if seeds > 1 else ''}"
+
+
+def _header(*names: str) -> str:
+    return f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n"
+
+
+def _cells(name: str, last: Row, *dice: str) -> str:
+    if last["failed"]:
+        name += f" ({last['failed']} without an answer)"
+    surface = f"{last['surface_dice_mean']:.2f}{_ends(last, 'surface_dice')}"
+    cost = (f"{last['seconds_median']:.2f}", f"{last['memory_mib_median']:.0f}")
+    return f"| {' | '.join((name, *dice, surface, *cost))} |\n"
+
+
+def _dice(line: Row) -> str:
+    return f"{line['dice_median']:.2f}; {line['dice_mean']:.2f}{_ends(line, 'dice')}"
 
 
 def _ends(line: Row, part: str) -> str:
@@ -141,77 +171,18 @@ def _ends(line: Row, part: str) -> str:
     return "" if low is None else f" ({low:.2f} to {high:.2f})"
 
 
-def _curves(dataset: str, summary: list[Row]) -> "Figure":
-    """Median Dice over seeds, a line per method; methods without seeds are dotted across."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    axes = figure.subplots()
-    lines: dict[str, list[Row]] = defaultdict(list)
-    for line in summary:
-        if line["dataset"] == dataset and line["dice_median"] > 0:
-            lines[line["method"]].append(line)
-    for number, (method, points) in enumerate(lines.items()):
-        style = f"C{number % 10}"
-        if points[0]["seeds"] == 0:
-            axes.axhline(
-                points[0]["dice_median"], color=style, linestyle=(0, (1, 1 + number % 4)), label=method
-            )
-        else:
-            heights = [point["dice_median"] for point in points]
-            axes.plot(
-                [point["seeds"] for point in points],
-                heights,
-                marker="osv^D"[number % 5],
-                color=style,
-                label=method,
-            )
-    axes.set(xlabel="seeds", ylabel="median Dice", title=DATASETS[dataset].title, ylim=(0, 1), xticks=AFTER)
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize=8)
-    return figure
+def _aims(seeded: dict[str, dict[int, Row]]) -> str:
+    """Which methods reach what was aimed at."""
+    said = []
+    for count, aim in AIMS.items():
+        medians = {name: by[count]["dice_median"] for name, by in seeded.items() if count in by}
+        reached = sorted((name for name in medians if medians[name] >= aim), key=lambda name: -medians[name])
+        said.append(f"{aim:g} after {_counted(count)}: {', '.join(reached) or 'none'}")
+    return f"\nThe aim, a median Dice of {'; of '.join(said)}.\n"
 
 
-def _picture(dataset: str, rows: list[Row], summary: list[Row], cases: Cases, root: Path) -> "Figure":
-    """The middle case of the list in the slice with most of the reference, and the best methods' contours."""
-    from matplotlib.figure import Figure
-
-    case = cases[dataset][len(cases[dataset]) // 2]
-    last = [line for line in summary if line["dataset"] == dataset and line["seeds"] in (0, AFTER[-1])]
-    best = sorted(last, key=lambda line: -line["dice_median"])
-    best = [line for line in best if line["method"] not in PIECES][:SHOWN]
-    task = read_task(root, dataset, case)
-    slot = int(np.argmax(task.reference.sum(axis=(0, 1))))
-    figure = Figure(figsize=(4 * max(1, len(best)), 4.4), layout="constrained")
-    for axes, line in zip(np.atleast_1d(figure.subplots(1, max(1, len(best)))), best, strict=False):
-        row = next(
-            (r for r in rows if (r["dataset"], r["case"], r["method"]) == (dataset, case, line["method"])),
-            None,
-        )
-        axes.imshow(task.image.array[..., slot].T, cmap="gray", aspect=_aspect(task.image.grid.spacing))
-        axes.contour(task.reference[..., slot].T, [0.5], colors="#00c853")
-        if row is not None:
-            mask = last_mask(
-                root, Chain(dataset, case, line["method"], row["params"], row["most"]), row["label"]
-            )
-            if mask[..., slot].any():
-                axes.contour(mask[..., slot].T, [0.5], colors="#ff6d00")
-        axes.set_title(line["method"])
-        axes.set_axis_off()
-    figure.suptitle(f"{case}: reference green, answer orange")
-    return figure
-
-
-def _aspect(spacing: tuple[float, float, float]) -> float:
-    return spacing[1] / spacing[0]
-
-
-def _page(text: str, figures: dict[str, "Figure"], pictures: dict[str, "Figure"]) -> str:
-    shown = "".join(
-        f'<figure><img src="{_inline(figure)}" alt="{name}"></figure>'
-        for group in (figures, pictures)
-        for name, figure in group.items()
-    )
+def _page(text: str, figures: dict[str, "Figure"]) -> str:
+    shown = "".join(f'<img src="{_inline(figure)}" alt="{key}">' for key, figure in figures.items())
     style = "body{font:15px sans-serif;margin:2em auto;max-width:70em}img{max-width:100%}pre{white-space:pre-wrap}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Methods compared</title><style>{style}</style>'

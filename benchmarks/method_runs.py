@@ -1,7 +1,5 @@
 """One method on one case with one choice of parameters: the robot clicks, the answers are judged, costs are taken."""
 
-import os
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from benchmarks.robot import next_seed
 from medseg.domain import Grid, Prompts, Run, Segmentation, Segmenter
 from medseg.errors import Cancelled, MedsegError
 from medseg.metrics.surface import surface_distances
+from medseg.testing.used_memory import watch_peak
 from medseg.workflows.segment import segment
 
 __all__ = ["AFTER", "PIECES", "Chain", "is_seeded", "last_mask", "run_chain"]
@@ -97,7 +96,7 @@ def _called(
     params = resolved(chosen, task.image, prompts or Prompts())
     due, status, found = time.monotonic() + LIMIT_S, "ok", None
     run = Run(cancel=lambda: time.monotonic() > due, threads=1)
-    watch = _Memory()
+    grown = watch_peak()
     start = time.perf_counter()
     try:
         found = segment(engine, task.image, params=params, prompts=prompts, run=run)
@@ -108,7 +107,11 @@ def _called(
     except Exception as error:  # noqa: BLE001 - a fault in one method must not end the comparison
         status = f"FAULT {type(error).__name__}: {error}"
     seconds = time.perf_counter() - start
-    return found, {"seconds": round(seconds, 4), "memory_mib": watch.stop(), "status": status[:160]}
+    return found, {
+        "seconds": round(seconds, 4),
+        "memory_mib": round((grown() or 0) / 2**20, 1),
+        "status": status[:160],
+    }
 
 
 def _object(answer: Segmentation, task: Task, label: int) -> NDArray[np.bool_]:
@@ -137,35 +140,3 @@ def _surface_dice(
     places = np.argwhere(mask | reference)
     box = tuple(slice(a, b + 1) for a, b in zip(places.min(axis=0), places.max(axis=0), strict=True))
     return surface_distances(mask[box], reference[box], grid).surface_dice(tolerance)
-
-
-class _Memory:
-    """Highest memory of this process and its children above that at the start, looked at every 10 ms."""
-
-    def __init__(self) -> None:
-        self._start = self._peak = _resident()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def _look(self) -> None:
-        while not self._over.wait(0.01):
-            self._peak = max(self._peak, _resident())
-
-    def stop(self) -> float:
-        self._over.set()
-        self._thread.join()
-        return round((max(self._peak, _resident()) - self._start) / 2**20, 1)
-
-
-def _resident() -> int:
-    import psutil
-
-    own = psutil.Process(os.getpid())
-    total = int(own.memory_info().rss)
-    for child in own.children(recursive=True):
-        try:
-            total += int(child.memory_info().rss)
-        except psutil.Error:
-            continue
-    return total

@@ -105,7 +105,7 @@ def _choosing(cases: dict[str, tuple[str, ...]], methods: dict[str, Any], *, sma
     for place in range(max(map(len, cases.values()), default=0)):
         for dataset, names in cases.items():
             for method in methods if place < len(names) else ():
-                for chosen in grid_of(method, dataset, small=small):
+                for chosen in grid_of(method, small=small):
                     yield Chain(dataset, names[place], method, chosen, FEW)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from medseg.domain import Run
 from medseg.methods.child import in_child
 
-__all__ = ["peak_bytes"]
+__all__ = ["peak_bytes", "watch_peak"]
 
 _MMAP_THRESHOLD = -3
 
@@ -22,16 +22,26 @@ def peak_bytes(call: Callable[[], object]) -> int | None:
     if not _returns_free_memory():
         return None
     call()
-    _returns_free_memory()
+    grown = watch_peak()
+    call()
+    return grown()
+
+
+def watch_peak() -> Callable[[], int | None]:
+    """Give back free memory and begin to watch; what is returned tells the largest growth since then, in bytes.
+
+    Of this process and the children it has now. It tells None where the system can't tell.
+    """
+    if not _returns_free_memory():
+        return lambda: None
     families = _family()
     try:
         for process in families:
             (process / "clear_refs").write_text("5")
         before = {process: _kilobytes(process, "VmRSS") for process in families}
     except OSError:
-        return None
-    call()
-    return sum(
+        return lambda: None
+    return lambda: sum(
         1024 * (_kilobytes(process, "VmHWM") - start) for process, start in before.items() if process.exists()
     )
 

@@ -1,12 +1,14 @@
-"""A noisy ball on even and on thick slices, and seeds in and around it; what the seeded methods are tried on."""
+"""What the seeded methods are tried on: a noisy ball on even and on thick slices, and scenes with seeds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, Prompts
-from medseg.domain.prompts import Point
+from medseg.domain.prompts import Point, Stroke
 
 #: The field is a cube of this many mm; the ball is 34 mm wide, off the centre of every slice.
 SIDE = 60
@@ -74,3 +76,58 @@ def dumbbell() -> Image:
     left, right = (np.linalg.norm(at - (x, 20, 20), axis=-1) <= 12 for x in (18, 52))
     bar = (np.hypot(at[..., 1] - 20, at[..., 2] - 20) <= 3) & (at[..., 0] > 18) & (at[..., 0] < 52)
     return Image(np.where(left | right | bar, 100, 0).astype(np.int16), grid)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """An image, seeds in its object, and the truth on its grid."""
+
+    image: Image
+    prompts: Prompts
+    truth: NDArray[np.bool_]
+
+
+def disc() -> Scene:
+    """A noisy disc of 18 px on a single slice, and a seed in its middle."""
+    at = np.stack(np.indices((80, 90, 1)), axis=-1)
+    truth = np.hypot(at[..., 0] - 40, at[..., 1] - 45) <= 18
+    values = np.where(truth, 90.0, 30.0) + np.random.default_rng(3).normal(0, 5, truth.shape)
+    image = Image(values.astype(np.float32), Grid(truth.shape, np.eye(4), unit="px"))
+    return Scene(image, points((40.0, 45.0, 0.0)), truth)
+
+
+def turned() -> Scene:
+    """The ball of 1 mm slices on a grid turned by 37° in plane, and a seed in its middle."""
+    turn = np.eye(4)
+    turn[:2, :2] = [[0.8, -0.6], [0.6, 0.8]]
+    scan = ball()
+    x, y, z = (float(number) for number in turn[:3, :3] @ (31.0, 29.0, 30.0))
+    return Scene(Image(scan.image.array, Grid((SIDE,) * 3, turn)), points((x, y, z)), scan.truth)
+
+
+def sheared() -> Image:
+    """The ball on a grid whose axes are not at right angles."""
+    affine = np.eye(4)
+    affine[1, 2] = 0.25
+    return Image(ball().image.array, Grid((SIDE,) * 3, affine))
+
+
+def flat() -> Image:
+    """A cube of one value."""
+    return Image(np.ones((SIDE,) * 3, np.float32), Grid((SIDE,) * 3, np.eye(4)))
+
+
+def tumour(data: Callable[[str], Path]) -> Scene:
+    """A sarcoma on PET, and a stroke through its middle as a user might draw it."""
+    from medseg.workflows.files import read, read_segmentation
+
+    image = read(data("sarcoma/STS_012/PET_image.nii.gz"))
+    truth = read_segmentation(data("sarcoma/STS_012/PET_mask.nii.gz")).labels > 0
+    middle = np.argwhere(truth).mean(axis=0)
+    line = [image.grid.to_position(middle + np.array([0, 0, step])) for step in (-6, 0, 6)]
+    stroke = Stroke(tuple((float(p[0]), float(p[1]), float(p[2])) for p in line), 5.0)
+    return Scene(image, Prompts(strokes=(stroke,)), truth)
+
+
+#: One seed in each ball of the dumbbell, of objects 2 and 5.
+BOTH_BALLS = Prompts(points=(Point((18.0, 20.0, 20.0), label=2), Point((52.0, 20.0, 20.0), label=5)))

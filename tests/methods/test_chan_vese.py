@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from medseg.domain import Grid, Image, Prompts, Run
-from medseg.domain.prompts import Point, Stroke
+from medseg.domain.prompts import Point
 from medseg.errors import Cancelled, ConfigError, InputError
 from medseg.methods.chan_vese import CHAN_VESE
 from medseg.workflows import segment
-from tests.methods.balls import MIDDLE, ball, dice, points
+from tests.methods.balls import MIDDLE, ball, dice, disc, flat, points, tumour
 
 
 @pytest.mark.parametrize("thickness", [1, 5])
@@ -39,12 +39,9 @@ def test_pixels_count_like_mm() -> None:
 
 
 def test_a_disc_on_a_single_slice_is_found() -> None:
-    at = np.stack(np.indices((80, 90, 1)), axis=-1)
-    truth = np.hypot(at[..., 0] - 40, at[..., 1] - 45) <= 18
-    values = np.where(truth, 90.0, 30.0) + np.random.default_rng(3).normal(0, 5, truth.shape)
-    image = Image(values.astype(np.float32), Grid((80, 90, 1), np.eye(4), unit="px"))
-    found = segment(CHAN_VESE, image, prompts=points((40.0, 45.0, 0.0))).labels > 0
-    assert dice(found, truth) > 0.97
+    scene = disc()
+    found = segment(CHAN_VESE, scene.image, prompts=scene.prompts).labels > 0
+    assert dice(found, scene.truth) > 0.97
 
 
 def test_the_same_seeds_give_the_same_mask_bit_for_bit() -> None:
@@ -54,15 +51,9 @@ def test_the_same_seeds_give_the_same_mask_bit_for_bit() -> None:
 
 
 def test_a_tumour_is_outlined_after_a_few_seeds(data: Callable[[str], Path]) -> None:
-    from medseg.workflows.files import read, read_segmentation
-
-    image = read(data("sarcoma/STS_012/PET_image.nii.gz"))
-    truth = read_segmentation(data("sarcoma/STS_012/PET_mask.nii.gz")).labels > 0
-    middle = np.argwhere(truth).mean(axis=0)
-    line = [image.grid.to_position(middle + np.array([0, 0, step])) for step in (-6, 0, 6)]
-    stroke = Stroke(tuple((float(p[0]), float(p[1]), float(p[2])) for p in line), 5.0)
-    found = segment(CHAN_VESE, image, prompts=Prompts(strokes=(stroke,))).labels > 0
-    assert dice(found, truth) > 0.7
+    scene = tumour(data)
+    found = segment(CHAN_VESE, scene.image, prompts=scene.prompts).labels > 0
+    assert dice(found, scene.truth) > 0.7
 
 
 @pytest.mark.parametrize("thickness", [1, 5])
@@ -115,8 +106,7 @@ def test_what_does_not_fit_gets_one_line(
 
 
 def test_a_constant_image_is_refused_and_a_cancel_heard() -> None:
-    flat = Image(np.ones((60, 60, 60), np.float32), Grid((60, 60, 60), np.eye(4)))
     with pytest.raises(InputError, match="one mean"):
-        segment(CHAN_VESE, flat, prompts=MIDDLE)
+        segment(CHAN_VESE, flat(), prompts=MIDDLE)
     with pytest.raises(Cancelled):
         segment(CHAN_VESE, ball().image, prompts=MIDDLE, run=Run(cancel=lambda: True))

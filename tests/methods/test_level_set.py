@@ -7,12 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medseg.domain import Grid, Image, Prompts, Run
-from medseg.domain.prompts import Point, Stroke
+from medseg.domain import Prompts, Run
 from medseg.errors import Cancelled, ConfigError, InputError
 from medseg.methods.level_set import LEVEL_SET
 from medseg.workflows import segment
-from tests.methods.balls import MIDDLE, ball, dice, dumbbell, points
+from tests.methods.balls import (
+    BOTH_BALLS,
+    MIDDLE,
+    ball,
+    dice,
+    disc,
+    dumbbell,
+    flat,
+    points,
+    sheared,
+    tumour,
+    turned,
+)
 
 
 @pytest.mark.parametrize("thickness", [1, 5])
@@ -39,12 +50,9 @@ def test_pixels_count_like_mm() -> None:
 
 
 def test_a_disc_on_a_single_slice_is_found() -> None:
-    at = np.stack(np.indices((80, 90, 1)), axis=-1)
-    truth = np.hypot(at[..., 0] - 40, at[..., 1] - 45) <= 18
-    values = np.where(truth, 90.0, 30.0) + np.random.default_rng(3).normal(0, 5, truth.shape)
-    image = Image(values.astype(np.float32), Grid((80, 90, 1), np.eye(4), unit="px"))
-    found = segment(LEVEL_SET, image, prompts=points((40.0, 45.0, 0.0))).labels > 0
-    assert dice(found, truth) > 0.97
+    scene = disc()
+    found = segment(LEVEL_SET, scene.image, prompts=scene.prompts).labels > 0
+    assert dice(found, scene.truth) > 0.97
 
 
 def test_the_same_seeds_give_the_same_mask_bit_for_bit() -> None:
@@ -54,20 +62,13 @@ def test_the_same_seeds_give_the_same_mask_bit_for_bit() -> None:
 
 
 def test_a_tumour_is_outlined_after_a_few_seeds(data: Callable[[str], Path]) -> None:
-    from medseg.workflows.files import read, read_segmentation
-
-    image = read(data("sarcoma/STS_012/PET_image.nii.gz"))
-    truth = read_segmentation(data("sarcoma/STS_012/PET_mask.nii.gz")).labels > 0
-    middle = np.argwhere(truth).mean(axis=0)
-    line = [image.grid.to_position(middle + np.array([0, 0, step])) for step in (-6, 0, 6)]
-    stroke = Stroke(tuple((float(p[0]), float(p[1]), float(p[2])) for p in line), 5.0)
-    found = segment(LEVEL_SET, image, prompts=Prompts(strokes=(stroke,))).labels > 0
-    assert dice(found, truth) > 0.7
+    scene = tumour(data)
+    found = segment(LEVEL_SET, scene.image, prompts=scene.prompts).labels > 0
+    assert dice(found, scene.truth) > 0.7
 
 
 def test_two_objects_share_a_dumbbell_and_keep_their_labels() -> None:
-    prompts = Prompts(points=(Point((18.0, 20.0, 20.0), label=2), Point((52.0, 20.0, 20.0), label=5)))
-    answer = segment(LEVEL_SET, dumbbell(), prompts=prompts)
+    answer = segment(LEVEL_SET, dumbbell(), prompts=BOTH_BALLS)
     assert [label.value for label in answer.table.labels] == [2, 5]
     assert answer.labels[18, 20, 20] == 2
     assert answer.labels[52, 20, 20] == 5
@@ -77,11 +78,8 @@ def test_two_objects_share_a_dumbbell_and_keep_their_labels() -> None:
 
 
 def test_a_sheared_grid_is_refused() -> None:
-    affine = np.eye(4)
-    affine[1, 2] = 0.25
-    image = Image(ball().image.array, Grid((60, 60, 60), affine))
     with pytest.raises(InputError, match="right angles"):
-        segment(LEVEL_SET, image, prompts=MIDDLE)
+        segment(LEVEL_SET, sheared(), prompts=MIDDLE)
 
 
 def test_the_box_that_cuts_an_object_is_told() -> None:
@@ -91,14 +89,9 @@ def test_the_box_that_cuts_an_object_is_told() -> None:
 
 def test_a_turned_grid_gives_the_same_voxels() -> None:
     # ITK's pull of edges turns with the image where its front does not; here nothing may turn.
-    turn = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]])
-    affine = np.eye(4)
-    affine[:3, :3] = turn
-    scan = ball()
-    position = turn @ np.array([31.0, 29.0, 30.0])
-    prompts = points((float(position[0]), float(position[1]), float(position[2])))
-    turned = segment(LEVEL_SET, Image(scan.image.array, Grid((60, 60, 60), affine)), prompts=prompts)
-    assert scan.dice(turned.labels > 0) > 0.98
+    scene = turned()
+    found = segment(LEVEL_SET, scene.image, prompts=scene.prompts).labels > 0
+    assert dice(found, scene.truth) > 0.98
 
 
 def test_a_given_range_is_kept_and_told() -> None:
@@ -136,8 +129,7 @@ def test_what_does_not_fit_gets_one_line(
 
 
 def test_a_constant_image_is_refused_and_a_cancel_heard() -> None:
-    flat = Image(np.ones((60, 60, 60), np.float32), Grid((60, 60, 60), np.eye(4)))
     # Of one even tissue everything is object, but for the corners of the box, which curvature rounds.
-    assert segment(LEVEL_SET, flat, prompts=MIDDLE).labels.mean() > 0.99
+    assert segment(LEVEL_SET, flat(), prompts=MIDDLE).labels.mean() > 0.99
     with pytest.raises(Cancelled):
         segment(LEVEL_SET, ball().image, prompts=MIDDLE, run=Run(cancel=lambda: True))
