@@ -18,7 +18,7 @@ __all__ = ["DATASETS", "Scan", "Task", "network_dice", "read_task", "tasks", "th
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A list of cases: what is looked for, the tolerance of its surface Dice, whether its pictures may be shown."""
+    """A list of cases: title, tolerance of its surface Dice, whether its pictures may be shown, whether it is 2D."""
 
     title: str
     tolerance: float
@@ -26,6 +26,7 @@ class Scan:
     showable: bool = True
     network: str | None = None
     structure: str = ""
+    slices: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +45,7 @@ DATASETS = {
         "Hippocampus (T1 MR)", 1.0, _HIPPOCAMPUS, network="hippocampus", structure="hippocampus"
     ),
     "sarcoma": Scan("Sarcoma (FDG-PET)", 4.0, _SARCOMA, network="sarcoma", structure="tumour"),
-    "glioma": Scan("Glioma (FLAIR slice, pixels)", 2.0, (), showable=False),
+    "glioma": Scan("Glioma (FLAIR slice, pixels)", 2.0, (), showable=False, slices=True),
     "brain1": Scan("brain1 (MR, a tumour)", 2.0, ("brain1",), showable=False),
 }
 

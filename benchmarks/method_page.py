@@ -122,12 +122,12 @@ def _ceilings_text(dataset: str, ceilings: Ceilings) -> str:
 def _tables(dataset: str, lines: list[Row]) -> str:
     """One row per method: those with seeds, then those without, then those that gave no answer at all."""
     scan = DATASETS[dataset]
-    surface = f"surface Dice at {scan.tolerance:g} {'pixels' if dataset == 'glioma' else 'mm'}"
+    surface = f"surface Dice at {scan.tolerance:g} {'pixels' if scan.slices else 'mm'}"
     answers: dict[str, dict[int, Row]] = defaultdict(dict)
     refused: dict[str, str] = {}
     for line in lines:
         if line["failed"] == line["cases"] and line["dice_mean"] == 0:
-            refused[line["method"]] = line["why"]
+            refused.setdefault(line["method"], line["why"])
         else:
             answers[line["method"]][line["seeds"]] = line
     seeded = {name: by for name, by in answers.items() if 0 not in by}
@@ -137,13 +137,13 @@ def _tables(dataset: str, lines: list[Row]) -> str:
         cells = [_dice(by[n]) if n in by else "no answer" for n in AFTER]
         parts.append(_cells(name, by[max(by)], *cells))
     parts.append(_aims(seeded) if dataset == "sarcoma" else "")
-    parts += ["\nWithout seeds:\n\n", _header("method", "Dice", surface, "seconds", "MiB")]
-    for name, by in sorted(answers.items()):
-        if 0 in by:
-            parts.append(_cells(f"{name} (best pieces)" if name in PIECES else name, by[0], _dice(by[0])))
-    return "".join(parts) + "".join(
-        f"\n`{name}` gave no answer here: {why}\n" for name, why in refused.items()
-    )
+    unseeded = {name: by[0] for name, by in answers.items() if 0 in by}
+    if unseeded:
+        parts += ["\nWithout seeds:\n\n", _header("method", "Dice", surface, "seconds", "MiB")]
+    for name, line in sorted(unseeded.items()):
+        parts.append(_cells(f"{name} (best pieces)" if name in PIECES else name, line, _dice(line)))
+    silent = [name for name in refused if name not in answers]
+    return "".join(parts) + "".join(f"\n`{name}` gave no answer here: {refused[name]}\n" for name in silent)
 
 
 def _counted(seeds: int) -> str:

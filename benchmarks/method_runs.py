@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from benchmarks.method_cases import DATASETS, Task, read_task
 from benchmarks.method_grids import all_methods, resolved
-from benchmarks.robot import next_seed
+from benchmarks.robot import anchors, next_seed
 from medseg.domain import Grid, Prompts, Run, Segmentation, Segmenter
 from medseg.errors import Cancelled, MedsegError
 from medseg.metrics.surface import surface_distances
 from medseg.testing.used_memory import watch_peak
 from medseg.workflows.segment import segment
 
-__all__ = ["AFTER", "PIECES", "Chain", "is_seeded", "last_mask", "run_chain"]
+__all__ = ["AFTER", "PIECES", "Chain", "is_compared", "is_seeded", "last_mask", "run_chain"]
 
 #: Seeds after which an answer is judged.
 AFTER = (1, 3, 5, 10)
@@ -25,6 +25,8 @@ AFTER = (1, 3, 5, 10)
 PIECES = ("supervoxels",)
 #: Methods that work without seeds, and are compared with them.
 SEEDED_TOO = ("watershed",)
+#: Methods whose points are anchors of a contour on one slice; they are compared on slices.
+CONTOURS = ("livewire",)
 #: A call that takes longer is stopped, and counts as no answer.
 LIMIT_S = 30.0
 
@@ -62,6 +64,11 @@ def is_seeded(engine: Segmenter) -> bool:
     return engine.spec.needs_prompts or engine.spec.name in SEEDED_TOO
 
 
+def is_compared(engine: Segmenter, dataset: str) -> bool:
+    """Whether a method is run on a list: what draws on one slice is not judged by whole volumes."""
+    return engine.spec.name not in CONTOURS or DATASETS[dataset].slices
+
+
 def last_mask(root: Path, chain: Chain, label: int) -> NDArray[np.bool_]:
     """The mask of a label at the end of a chain, for a picture."""
     task = read_task(root, chain.dataset, chain.case)
@@ -78,6 +85,12 @@ def _answers(
         found, cost = _called(engine, task, chosen, None)
         for label in (1,) if found is None else found.table.values:
             yield 0, label, mask if found is None else _object(found, task, label), cost
+        return
+    if engine.spec.name in CONTOURS:
+        for count in range(1, most + 1):
+            found, cost = _called(engine, task, chosen, anchors(task.reference, task.image.grid, count))
+            mask = mask if found is None else found.mask(1)
+            yield count, 1, mask, cost
         return
     cost = {"seconds": 0.0, "memory_mib": 0.0, "status": "ok"}
     for count in range(1, most + 1):

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.method_cases import DATASETS, tasks
 from benchmarks.method_grids import all_methods, grid_of
 from benchmarks.method_page import write_outputs
-from benchmarks.method_runs import AFTER, Chain, is_seeded, run_chain
+from benchmarks.method_runs import AFTER, Chain, is_compared, is_seeded, run_chain
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDS = 3
@@ -104,9 +104,10 @@ def _choosing(cases: dict[str, tuple[str, ...]], methods: dict[str, Any], *, sma
     """Short chains of every setting; the cases take turns, so that a run cut short has some of each method."""
     for place in range(max(map(len, cases.values()), default=0)):
         for dataset, names in cases.items():
-            for method in methods if place < len(names) else ():
-                for chosen in grid_of(method, small=small):
-                    yield Chain(dataset, names[place], method, chosen, FEW)
+            for method, engine in methods.items() if place < len(names) else ():
+                if is_compared(engine, dataset):
+                    for chosen in grid_of(method, small=small):
+                        yield Chain(dataset, names[place], method, chosen, FEW)
 
 
 def _judging(cases: dict[str, tuple[str, ...]], methods: dict[str, Any], rows: list[Row]) -> Iterator[Chain]:

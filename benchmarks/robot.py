@@ -5,6 +5,8 @@ Each later one lies in the centre of the largest error: the largest connected pa
 seed) or of what is too much (a negative one), whichever is larger. The centre is the voxel farthest from the part's
 border in mm; of several the one with the lowest index. Parts touch by faces. A place that holds a seed already gets
 none again: the next largest part is taken.
+
+A contour's anchors lie at equal lengths along the longest outline of the slice with most of the reference.
 """
 
 import numpy as np
@@ -13,8 +15,9 @@ from numpy.typing import NDArray
 from medseg.domain import Grid, Prompts
 from medseg.domain.prompts import Point
 from medseg.masks.components import label_parts
+from medseg.masks.contours import outlines, slice_axis
 
-__all__ = ["next_seed"]
+__all__ = ["anchors", "next_seed"]
 
 #: Parts looked at until one is found whose centre holds no seed.
 TRIES = 5
@@ -37,6 +40,22 @@ def next_seed(
         if position not in taken:
             return Point(position, positive=not negative)
     return None
+
+
+def anchors(reference: NDArray[np.bool_], grid: Grid, count: int) -> Prompts:
+    """So many points around the object, in order along its outline, in world coordinates."""
+    axis = slice_axis(grid)
+    sizes = reference.sum(axis=tuple(other for other in range(3) if other != axis))
+    slot = int(np.argmax(sizes))
+    slab = np.zeros_like(reference)
+    np.moveaxis(slab, axis, 0)[slot] = np.moveaxis(reference, axis, 0)[slot]
+    rings = [grid.to_position(np.vstack([line.points, line.points[:1]])) for line in outlines(slab, axis)]
+    along = [np.append(0, np.cumsum(np.linalg.norm(np.diff(ring, axis=0), axis=1))) for ring in rings]
+    longest = int(np.argmax([lengths[-1] for lengths in along]))
+    ring, lengths = rings[longest], along[longest]
+    wanted = np.arange(count) * lengths[-1] / count
+    places = np.stack([np.interp(wanted, lengths, ring[:, side]) for side in range(3)], axis=1)
+    return Prompts(points=tuple(Point((x, y, z)) for x, y, z in places.tolist()))
 
 
 def _centre(part: NDArray[np.bool_], grid: Grid) -> tuple[float, float, float]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.robot import next_seed
+from benchmarks.robot import anchors, next_seed
 from medseg.domain import Grid, Prompts
 from medseg.domain.prompts import Point
 
@@ -46,3 +46,12 @@ def test_a_slice_has_no_depth() -> None:
     part = np.zeros(grid.shape, np.bool_)
     part[2:7, 1:6] = True
     assert next_seed(np.zeros_like(part), part, grid, Prompts()) == Point((4.0, 3.0, 0.0))
+
+
+def test_anchors_lie_evenly_around_the_object() -> None:
+    grid = Grid((9, 9, 1), np.eye(4), unit="px")
+    part = np.zeros(grid.shape, np.bool_)
+    part[2:6, 3:7] = True
+    found = {point.position for point in anchors(part, grid, 4).points}
+    corners = {(1.5, 2.5), (5.5, 2.5), (5.5, 6.5), (1.5, 6.5)}
+    assert found == {(*corner, 0.0) for corner in corners}
