@@ -204,7 +204,7 @@ def load_predictor(card: ModelCard, folder: Path, mirror_axes: tuple[int, ...]) 
 
     networks = []
     for state in load_weights(card, folder):
-        network = build(card.network)
+        network = build(card.network, drawn=False)
         load_state(network, state)
         networks.append(network.eval())
     return NetworkPredictor(networks, mirror_axes, card.classes)

@@ -112,12 +112,12 @@ def _load(folder: Path, item: WeightsFile, shapes: dict[str, tuple[int, ...]]) -
 def _shapes(card: ModelCard) -> dict[str, tuple[int, ...]]:
     import torch
 
-    from medseg.networks import build, state_for
+    from medseg.networks import build, tensors_of
 
     try:
         # The meta device has shapes and no memory: a hostile card can't ask for more than it brings.
         with torch.device("meta"):
-            state = state_for(card.network, build(card.network))
+            state = tensors_of(build(card.network, drawn=False))
     except (ConfigError, RuntimeError) as error:
         raise ModelError(
             f"the network of model {card.name!r} is none: {str(error).splitlines()[0]}"

@@ -1,6 +1,7 @@
 """Build a U-Net from its specification, and move weights in and out by name."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from medseg.domain.network import NetworkSpec
@@ -9,11 +10,13 @@ from medseg.errors import ConfigError, ModelError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["build", "load_state", "state_for"]
+__all__ = ["build", "load_state", "state_for", "tensors_of"]
 
 
-def build(spec: NetworkSpec) -> "nn.Module":
+def build(spec: NetworkSpec, *, drawn: bool = True) -> "nn.Module":
     """Network with random weights: (N, C, *window) float → (N, L, *window) logits.
+
+    With `drawn=False` weights are left as they are: for those that are read, or only looked at.
 
     In training mode a network with deep supervision gives (N, 1 + levels, L, *window), finest first; in
     evaluation mode the finest output alone.
@@ -25,7 +28,8 @@ def build(spec: NetworkSpec) -> "nn.Module":
     """
     builders: dict[str, Callable[[NetworkSpec], Any]] = {"unet": _unet, "dynunet": _dynunet}
     try:
-        network: nn.Module = builders[spec.architecture](spec)
+        with nullcontext() if drawn else _undrawn():
+            network: nn.Module = builders[spec.architecture](spec)
     except (ValueError, TypeError, RuntimeError, AssertionError, NotImplementedError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"a {spec.architecture} can't be built from this specification: {what}") from error
@@ -38,7 +42,7 @@ def state_for(spec: NetworkSpec, network: "nn.Module") -> "dict[str, Tensor]":
     MONAI's DynUNet registers its blocks twice; each weight is listed once.
     """
     have = network.state_dict()
-    return {name: have[name].detach() for name in _tensors(build(spec))}
+    return {name: have[name].detach() for name in tensors_of(build(spec, drawn=False))}
 
 
 def load_state(network: "nn.Module", state: "Mapping[str, Tensor]") -> None:
@@ -51,7 +55,7 @@ def load_state(network: "nn.Module", state: "Mapping[str, Tensor]") -> None:
     """
     import torch
 
-    wanted = _tensors(network)
+    wanted = tensors_of(network)
     if missing := sorted(set(wanted) ^ set(state)):
         raise ModelError(
             f"the weights do not fit the network of the card: {len(missing)} names differ ({missing[0]}, …)"
@@ -67,8 +71,23 @@ def load_state(network: "nn.Module", state: "Mapping[str, Tensor]") -> None:
             target.copy_(state[name])
 
 
-def _tensors(network: "nn.Module") -> "dict[str, Tensor]":
+def tensors_of(network: "nn.Module") -> "dict[str, Tensor]":
+    """Parameters and buffers by name, each once."""
     return {**dict(network.named_parameters()), **dict(network.named_buffers())}
+
+
+def _undrawn() -> AbstractContextManager[object]:
+    """Inside it nothing random is drawn into tensors; on the meta device that would import torch's compiler."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    class Undrawn(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
+                return args[0]
+            return func(*args, **(kwargs or {}))
+
+    return Undrawn()
 
 
 def _unet(spec: NetworkSpec) -> Any:

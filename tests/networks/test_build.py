@@ -1,5 +1,7 @@
 """Networks from a specification."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -64,10 +66,21 @@ def test_a_specification_that_makes_no_sense_is_refused() -> None:
 
 
 def test_the_room_loads_torch_only_when_it_builds() -> None:
-    import subprocess
-    import sys
-
     rooms = "medseg.networks, medseg.models, medseg.inference"
     code = f"import {rooms}, sys; print('torch' in sys.modules, 'monai' in sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["False", "False"]
+    assert printed(code) == ["False", "False"]
+
+
+def test_looking_at_a_network_does_not_load_torchs_compiler() -> None:
+    code = (
+        "import sys, torch; from medseg.networks import build, tensors_of\n"
+        "from tests.networks.test_build import DYN_3D\n"
+        "with torch.device('meta'): found = tensors_of(build(DYN_3D, drawn=False))\n"
+        "print(len(found) > 0, 'torch._dynamo' in sys.modules)"
+    )
+    assert printed(code) == ["True", "False"]
+
+
+def printed(code: str) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
