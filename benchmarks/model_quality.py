@@ -11,37 +11,48 @@ from medseg.models import read_card
 AIMS = {"hippocampus": 0.88, "sarcoma": 0.72}
 HEAD = """# Models
 
-Written by `python -m benchmarks.model_quality` from the cards in `medseg/shipped/models`. Every figure is measured by
+Written by `python -m benchmarks.model_quality` from the cards in `medseg/shipped/models`. Dice is measured by
 cross-validation on the native grid: each subject is judged by the one network that did not train on it. Intervals are 95 %
-bootstrap intervals over subjects. The Dice of every subject stands in `quality.csv` of the bundle.
+bootstrap intervals over subjects. The figures of every case stand in `quality.csv` of the bundle.
 """
 
 
 def page(card: ModelCard) -> str:
-    labels = {label.name for label in card.table.labels}
-    means = [item.mean for item in card.quality if item.label in labels]
+    on_phantoms = "folds" not in dict(card.trained)
     rows = "\n".join(
         f"| {item.label} | {item.mean:.3f} | {item.low:.3f} to {item.high:.3f} | {item.cases} |"
         for item in card.quality
     )
-    facts = dict(card.trained)
     limits = "\n".join(f"- {limit}" for limit in card.limits)
     return f"""
 ## {card.name}: {card.title}
 
 {card.summary} Channels: {", ".join(channel.name for channel in card.channels)}.
 
-| structure | mean Dice | interval | subjects |
+| structure | {"F1 of objects | interval | phantoms" if on_phantoms else "mean Dice | interval | subjects"} |
 |---|---|---|---|
 {rows}
 
-Mean over the labels: **{sum(means) / len(means):.3f}** (aim {AIMS.get(card.name, 0):.2f}). Trained in {facts["folds"]} folds of
-{facts["steps_per_fold"]} steps by `{card.quality[0].command}`; {len(card.weights)} networks, whose probabilities are averaged.
+{_on_phantoms(card) if on_phantoms else _cross_validated(card)}
 
 {limits}
 
 Licence {card.licence}. {card.attribution}
 """
+
+
+def _cross_validated(card: ModelCard) -> str:
+    facts = dict(card.trained)
+    labels = {label.name for label in card.table.labels}
+    means = [item.mean for item in card.quality if item.label in labels]
+    return f"""Mean over the labels: **{sum(means) / len(means):.3f}** (aim {AIMS[card.name]:.2f}). Trained in {facts["folds"]} folds of
+{facts["steps_per_fold"]} steps by `{card.quality[0].command}`; {len(card.weights)} networks, whose probabilities are averaged."""
+
+
+def _on_phantoms(card: ModelCard) -> str:
+    quality = card.quality[0]
+    return f"""F1 of {quality.note}. Trained in {dict(card.trained)["steps"]} steps by
+`{quality.command}`. On shapes of patients: [Touching objects](touching-objects.md)."""
 
 
 def main() -> None:

@@ -15,7 +15,15 @@ from medseg.domain import Grid, Image, Prompts
 from medseg.domain.prompts import Point
 from medseg.workflows import segment
 
-LIMITS = {"level_set": 1.0, "geodesic_contour": 1.0, "graph_cut": 1.0, "random_walker": 2.0, "chan_vese": 1.0}
+LIMITS = {
+    "graph_cut": 1.0,
+    "grow_cut": 1.0,
+    "level_set": 1.0,
+    "geodesic_contour": 1.0,
+    "chan_vese": 1.0,
+    "watershed": 1.0,
+    "random_walker": 2.0,
+}
 REPEATS = 20
 SIDE = 96
 

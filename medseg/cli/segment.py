@@ -1,13 +1,16 @@
 """`medseg segment`: images to a mask."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medseg.cli import options as opt
 from medseg.cli import plan as ask
 from medseg.errors import InputError, PartialFailure
+
+if TYPE_CHECKING:
+    from medseg.domain import Segmentation
 
 
 def command(
@@ -34,6 +37,13 @@ def command(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write class probabilities beside the mask.")
     ] = False,
+    objects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Also write the objects, each a label with its number; a folder for many cases.",
+        ),
+    ] = None,
     values: ask.Values = None,
     device: opt.Device = "auto",
     same_space: opt.SameSpace = False,
@@ -52,7 +62,8 @@ def command(
     The mask lies on the grid of the image, voxel for voxel; a .seg.json beside it says how it was made.
 
     Examples: medseg segment otsu scan.nii.gz --out mask.nii.gz · medseg segment sarcoma --channel mr=mr.nii.gz
-    --channel pet=pet.nii.gz --same-space --out tumour.nii.gz
+    --channel pet=pet.nii.gz --same-space --out tumour.nii.gz · medseg segment split-objects pet.nii.gz
+    --out mask.nii.gz --objects objects.nii.gz
     """
     from medseg.cli.progress import running
     from medseg.workflows.cases import find_cases, segment_cases
@@ -63,6 +74,7 @@ def command(
         within=within,
         prompts=prompts,
         probabilities=probabilities,
+        objects=objects,
         same_space=same_space,
         values=ask.value_kinds(values),
         read=opt.read_options(
@@ -119,29 +131,34 @@ def print_results(results: "tuple[object, ...]", *, as_json: bool, command: str)
         raise typer.Exit(PartialFailure.exit_code)
 
 
-def _print_one(result: "object", out: Path, *, as_json: bool) -> None:
+def _print_one(result: "Segmentation", out: Path, *, as_json: bool) -> None:
     from medseg.cli.output import emit, print_findings, print_table
-    from medseg.domain import Segmentation
 
-    assert isinstance(result, Segmentation)  # noqa: S101 - for the type checker
-    import numpy as np
-
-    counts = np.bincount(result.labels.ravel(order="K"), minlength=256)
-    unit = "ml" if result.grid.unit == "mm" and result.grid.shape[2] > 1 else None
-    rows = []
-    for label in result.table.labels:
-        voxels = int(counts[label.value]) if label.value < counts.size else 0
-        rows.append(
-            (
-                label.value,
-                label.name,
-                voxels,
-                None if unit is None else f"{voxels * result.grid.voxel_volume / 1000:.4g}",
-            )
-        )
+    labels = _label_rows(result)
     if as_json:
-        labels = [{"value": row[0], "name": row[1], "voxels": row[2]} for row in rows]
         emit("segment", {"mask": str(out), "digest": result.digest, "labels": labels}, result.findings)
         return
     print_findings(result.findings)
-    print_table(("label", "name", "voxels", "ml"), rows, title=str(out))
+    in_ml = result.grid.unit == "mm" and result.grid.shape[2] > 1
+    columns = ["label", "name", "voxels", "ml"] + ["objects"] * (result.instances is not None)
+    rows = []
+    for row in labels:
+        volume = f"{row['voxels'] * result.grid.voxel_volume / 1000:.4g}" if in_ml else None
+        rows.append((row["value"], row["name"], row["voxels"], volume, row.get("objects"))[: len(columns)])
+    print_table(columns, rows, title=str(out))
+
+
+def _label_rows(result: "Segmentation") -> "list[dict[str, Any]]":
+    """Value, name and voxels of each label, and how many objects where they have numbers."""
+    import numpy as np
+
+    counts = np.bincount(result.labels.ravel(order="K"), minlength=max(result.table.values, default=0) + 1)
+    rows: list[dict[str, Any]] = [
+        {"value": label.value, "name": label.name, "voxels": int(counts[label.value])}
+        for label in result.table.labels
+    ]
+    if result.instances is not None:
+        for row in rows:
+            ids = np.unique(result.instances[result.mask(row["value"])])
+            row["objects"] = int((ids > 0).sum())
+    return rows

@@ -12,7 +12,7 @@ def command(
     config: Annotated[
         str,
         typer.Argument(
-            help="A shipped configuration (hippocampus_3d, sarcoma_3d, glioma_2d) or a YAML file."
+            help="A shipped configuration (hippocampus_3d, sarcoma_3d, glioma_2d, touching_objects) or a YAML file."
         ),
     ],
     overrides: Annotated[

@@ -13,6 +13,7 @@ from medseg.domain.image import Image
 from medseg.domain.prompts import Prompts
 from medseg.domain.run import Run
 from medseg.domain.segmentation import Segmentation
+from medseg.errors import ConfigError
 
 __all__ = ["ChannelNeed", "Params", "Segmenter", "SegmenterSpec"]
 
@@ -56,6 +57,11 @@ class SegmenterSpec:
         Whether it works without seeds, and on `px` images.
     dimensions
         2, 3 or both.
+
+    Raises
+    ------
+    ConfigError
+        If there is no channel, two have one name, or the reference is none of them.
     """
 
     name: str
@@ -68,6 +74,15 @@ class SegmenterSpec:
     needs_prompts: bool = False
     needs_mm: bool = False
     dimensions: tuple[int, ...] = (2, 3)
+
+    def __post_init__(self) -> None:
+        names = [need.name for need in self.channels]
+        if not names or len(set(names)) < len(names):
+            raise ConfigError(f"{self.name}: channels {names} must be one or more, each with its own name")
+        if self.reference is not None and self.reference not in names:
+            raise ConfigError(
+                f"{self.name}: the reference {self.reference!r} is none of the channels {names}"
+            )
 
 
 @runtime_checkable

@@ -34,7 +34,7 @@ def find_reader(path: str | Path) -> Reader:
     path = Path(path)
     head = _head(path)
     for reader in _readers():
-        if reader.sniff(path, head):
+        if _claims(reader, path, head):
             return reader
     if path.is_dir():
         raise UnsupportedFormatError(f"folder {path} holds no DICOM files; give an image file")
@@ -147,6 +147,13 @@ def _renamed(found: Segmentation, table: LabelTable) -> Segmentation:
     kept = tuple(item for item in found.table.labels if item.value not in table.values)
     regions = table.regions or found.table.regions
     return replace(found, table=LabelTable((*table.labels, *kept), regions))
+
+
+def _claims(reader: Reader, path: Path, head: bytes) -> bool:
+    try:
+        return reader.sniff(path, head)
+    except Exception:  # noqa: BLE001 - a plugin that fails on a file does not read it, and stops no other reader
+        return False
 
 
 @cache

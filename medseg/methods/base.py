@@ -1,19 +1,35 @@
 """What every method has in common: the voxels it may use, and the Segmentation it answers with."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Finding, Image, Label, LabelTable, Params, Provenance, Segmentation
+from medseg.domain import Finding, Grid, Image, Label, LabelTable, Params, Provenance, Segmentation
 from medseg.domain.values import Scalar, as_details
-from medseg.errors import InputError
+from medseg.errors import ConfigError, InputError
 
-__all__ = ["FOREGROUND", "answer", "only_image", "require_unit", "usable"]
+__all__ = [
+    "FOREGROUND",
+    "answer",
+    "class_table",
+    "only_image",
+    "require_contrast",
+    "require_order",
+    "require_right_angles",
+    "require_unit",
+    "require_values",
+    "usable",
+]
 
 #: Table of a method that finds one thing and does not know what it is.
 FOREGROUND = LabelTable((Label(1, "foreground"),))
+
+
+def class_table(classes: int) -> LabelTable:
+    """Labels of numbered classes, darkest first."""
+    return LabelTable(tuple(Label(n, f"class {n} of {classes}") for n in range(1, classes + 1)))
 
 
 def only_image(images: Mapping[str, Image]) -> Image:
@@ -55,6 +71,59 @@ def require_unit(image: Image, unit: str, method: str) -> None:
         )
 
 
+def require_contrast(values: NDArray[Any], method: str, where: str = "image or region") -> None:
+    """Refuse values (of usable voxels) that are all the same, or none at all.
+
+    Raises
+    ------
+    InputError
+        Naming the method, and what is constant.
+    """
+    if values.size == 0 or values.min() == values.max():
+        raise InputError(f"{method} needs different values; this {where} is constant")
+
+
+def require_values(different: int, classes: int, method: str) -> None:
+    """Refuse fewer different values than classes.
+
+    Raises
+    ------
+    InputError
+        Naming the method, and how many classes it has.
+    """
+    if different < classes:
+        raise InputError(
+            f"{method} needs at least {classes} different values for {classes} classes; this image or region "
+            "is constant or has fewer"
+        )
+
+
+def require_order(low: float | None, high: float | None, method: str) -> None:
+    """Refuse limits in the wrong order; None is no limit.
+
+    Raises
+    ------
+    ConfigError
+        Naming both.
+    """
+    if low is not None and high is not None and low > high:
+        raise ConfigError(f"{method}: low = {low:g} lies above high = {high:g}; swap them")
+
+
+def require_right_angles(grid: Grid, method: str) -> None:
+    """Refuse a sheared grid, where distances along the axes are not those of the world.
+
+    Raises
+    ------
+    InputError
+        Saying what helps.
+    """
+    if grid.is_sheared:
+        raise InputError(
+            f"{method} needs axes at right angles; resample this image on a regular grid with --resample"
+        )
+
+
 def answer(
     name: str,
     image: Image,
@@ -74,14 +143,24 @@ def answer(
     dumped = {key: _plain(value) for key, value in params.model_dump().items()}
     made_by = Provenance(name, as_details(**(dumped | facts)))
     kind = np.uint8 if labels.dtype == np.bool_ else labels.dtype
-    return Segmentation(
-        labels.astype(kind, copy=False),
-        image.grid,
-        table,
-        made_by,
-        (*image.findings, *findings),
-        instances=instances,
-    )
+    labels = labels.astype(kind, copy=False)
+    said = (*image.findings, *findings, *_what_is_missing(labels, table, numbered=instances is not None))
+    return Segmentation(labels, image.grid, table, made_by, said, instances=instances)
+
+
+def _what_is_missing(labels: NDArray[Any], table: LabelTable, *, numbered: bool) -> Iterator[Finding]:
+    """An answer that says nothing is said to do so: nobody looks at every mask of many."""
+    counts = np.bincount(labels.ravel(order="K"), minlength=max(table.values) + 1)
+    absent = [label.name for label in table.labels if not counts[label.value]]
+    if len(absent) == len(table.labels):
+        text = "Nothing was found: no voxel is labelled. Look at the parameters, and at what the values are."
+        yield Finding("method.nothing_found", "warning", text)
+    elif absent:
+        text = f"No voxel is labelled {', '.join(absent[:3])}{' and others' if len(absent) > 3 else ''}."
+        yield Finding("method.label_absent", "info", text)
+    elif len(table.labels) == 1 and not counts[0] and not numbered:
+        text = f"Every voxel is labelled {table.labels[0].name}: nothing was told apart."
+        yield Finding("method.all_labelled", "warning", text)
 
 
 def _plain(value: Any) -> Scalar:

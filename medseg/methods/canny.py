@@ -8,18 +8,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import InputError
+from medseg.domain.run import Progress
 from medseg.masks.components import keep_largest, label_parts
 from medseg.masks.contours import slice_axis
-from medseg.methods.base import answer, only_image, usable
-from medseg.methods.child import in_child
+from medseg.methods.base import answer, only_image, require_contrast, require_right_angles, usable
+from medseg.methods.child import here_or_in_child
 from medseg.methods.edges import Peaks, gradient, magnitude_of, peaks_of, smoothed
 from medseg.methods.otsu import otsu_threshold
+from medseg.methods.seeded import distance_from
 
 __all__ = ["CANNY", "Canny", "CannyParams"]
-
-#: Images with more voxels are worked on in another process, so that a cancel is heard.
-_QUICK = 500_000
 
 
 class CannyParams(Params):
@@ -84,19 +82,14 @@ class Canny:
             If the grid is sheared, or all values are the same.
         """
         image = only_image(images)
-        if image.grid.is_sheared:
-            raise InputError("canny needs axes at right angles; resample this image with --resample")
+        require_right_angles(image.grid, self.spec.name)
+        measured = usable(image)
         considered = usable(image, within)
-        axis = _axis_to_fill(image.grid, params)
-        work = (image.array, considered, image.grid.spacing, axis, params)
+        require_contrast(image.array[considered], self.spec.name)
         run.check()
-        run.progress(0, 1, "edges")
-        found, high = (
-            enclosed_by_edges(*work)
-            if image.array.size <= _QUICK
-            else in_child(run, enclosed_by_edges, *work)
-        )
-        run.progress(1, 1, "edges")
+        work = (image.array, measured, considered, image.grid, params)
+        found, high = here_or_in_child(run, image.array.size, enclosed_by_edges, *work)
+        run.progress(4, 4, "filled edges")
         return answer(self.spec.name, image, found, params, high_used=high, unit=image.value_unit)
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: CannyParams) -> int:  # noqa: ARG002
@@ -113,39 +106,44 @@ def _axis_to_fill(grid: Grid, params: CannyParams) -> int | None:
 
 def enclosed_by_edges(
     values: NDArray[np.number],
+    measured: NDArray[np.bool_],
     usable: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
-    axis: int | None,
+    grid: Grid,
     params: CannyParams,
+    *,
+    progress: Progress,
 ) -> tuple[NDArray[np.bool_], float]:
     """(mask (I, J, K) of what edges enclose, the high threshold used).
 
     Parameters
     ----------
-    values, usable
-        (I, J, K); edges are sought in usable voxels only.
-    spacing
-        Length per step along each axis.
-    axis
-        Fill slices along this axis, or the volume (None).
+    values, measured, usable
+        (I, J, K); edges are sought in usable voxels only, and no way leads through what was not measured.
+    grid
+        Of all three.
     params
         As of the method.
+    progress
+        Told of each of four steps but the last.
     """
+    spacing = grid.spacing
     smooth = smoothed(values, usable, spacing, params.sigma_mm)
     slopes = gradient(smooth, spacing)
     del smooth
     magnitude = magnitude_of(slopes)
-    if not magnitude[usable].any():
-        raise InputError("canny needs different values; this image or region is constant")
+    progress(1, 4, "gradient")
     peaks = peaks_of(magnitude, slopes, usable, spacing)
     del slopes
     heights = magnitude[tuple(peaks.places.T)]
+    progress(2, 4, "peaks of the gradient")
     high = params.high or _high_of(heights)
     peaks = _linked(peaks, heights, high, params.low_share, values.shape)
     del magnitude, heights
     edges = np.zeros(values.shape, np.bool_)
     edges[tuple(peaks.places.T)] = True
-    filled = _filled(_closed(edges, spacing, params.closing_mm), axis) & usable
+    progress(3, 4, "linked edges")
+    walls = _closed(edges, spacing, params.closing_mm)
+    filled = _filled(walls, measured, _axis_to_fill(grid, params)) & usable
     _trim(filled, peaks)
     return (keep_largest(filled) if params.keep == "largest" else filled), high
 
@@ -165,43 +163,48 @@ def _linked(
 
 
 def _high_of(heights: NDArray[np.float32]) -> float:
+    if not heights.size:
+        return 0.0
     lowest, highest = float(heights.min()), float(heights.max())
     # Equal peaks (one clean step) have nothing to be split.
-    return lowest if highest - lowest <= 1e-3 * highest else otsu_threshold(heights)
+    return lowest if highest - lowest <= 1e-3 * highest else otsu_threshold(heights, CANNY.spec.name)
 
 
-def _closed(mask: NDArray[np.bool_], spacing: tuple[float, ...], radius: float) -> NDArray[np.bool_]:
+def _closed(mask: NDArray[np.bool_], spacing: tuple[float, float, float], radius: float) -> NDArray[np.bool_]:
     """Closing with a ball: grown and shrunk by distances between voxel centres."""
-    if not mask.any():
-        return mask
-    grown = _distance(~mask, spacing) <= radius
-    return grown if grown.all() else mask | (_distance(grown, spacing) > radius)
+    grown = distance_from(mask, spacing) <= radius
+    return mask | (distance_from(~grown, spacing) > radius) if mask.any() else mask
 
 
-def _distance(mask: NDArray[np.bool_], spacing: tuple[float, ...]) -> NDArray[np.float32]:
-    import edt
-
-    distance: NDArray[np.float32] = edt.edt(np.ascontiguousarray(mask), anisotropy=spacing, parallel=1)
-    return distance
-
-
-def _filled(walls: NDArray[np.bool_], axis: int | None) -> NDArray[np.bool_]:
-    """Walls, and what no way over faces leads out of to the rim; an axis of one voxel has no rim."""
+def _filled(walls: NDArray[np.bool_], measured: NDArray[np.bool_], axis: int | None) -> NDArray[np.bool_]:
+    """Walls, and what no way over faces leads out of to the rim of what was measured."""
     if axis is not None and walls.shape[axis] > 1:
         filled = np.empty_like(walls)
         for number in range(walls.shape[axis]):
             cut = tuple(slice(number, number + 1) if other == axis else slice(None) for other in range(3))
-            filled[cut] = _filled(walls[cut], None)
+            filled[cut] = _filled(walls[cut], measured[cut], None)
         return filled
-    parts, count = label_parts(~walls, 6)
+    parts, count = label_parts(~walls & measured, 6)
     outer = np.zeros(count + 1, np.bool_)
-    for side, extent in enumerate(walls.shape):
-        if extent > 1:
-            faces = np.moveaxis(parts, side, 0)[[0, -1]]
-            outer[np.unique(faces)] = True
+    outer[np.unique(parts[_rim(measured)])] = True
     outer[0] = False
     enclosed: NDArray[np.bool_] = ~outer[parts]
     return enclosed
+
+
+def _rim(measured: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The first and last measured voxel on every line along the axes; an axis of one voxel has no rim.
+
+    So what borders on a gap amid the image, such as a slab without measurements, does not lead out.
+    """
+    rim = np.zeros_like(measured)
+    for axis, extent in enumerate(measured.shape):
+        if extent > 1:
+            first = measured.argmax(axis=axis, keepdims=True)
+            last = extent - 1 - np.flip(measured, axis).argmax(axis=axis, keepdims=True)
+            np.put_along_axis(rim, first, True, axis)  # noqa: FBT003 - NumPy takes it by place only
+            np.put_along_axis(rim, last, True, axis)  # noqa: FBT003
+    return rim & measured
 
 
 def _trim(filled: NDArray[np.bool_], edges: Peaks) -> None:

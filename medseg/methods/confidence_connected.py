@@ -10,8 +10,10 @@ from pydantic import Field
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import InputError
 from medseg.methods.base import answer, only_image, usable
-from medseg.methods.objects import object_table, parts_of_seeds
-from medseg.methods.seeds import Seeds, place_seeds
+from medseg.methods.objects import ended_by_box, halfway, object_table, parts_of_seeds
+from medseg.methods.seeded import MOST_GROWN, distance_from, near_seeds, parts_with
+from medseg.methods.seeds import Field as SeedField
+from medseg.methods.seeds import field_of, place_seeds
 
 __all__ = ["CONFIDENCE_CONNECTED", "ConfidenceConnected", "ConfidenceConnectedParams"]
 
@@ -20,7 +22,7 @@ class ConfidenceConnectedParams(Params):
     """What may be chosen."""
 
     multiplier: float = Field(
-        2.5,
+        3.5,
         gt=0,
         le=100,
         description="Half the width of the accepted range, in standard deviations of the region's values.",
@@ -34,6 +36,13 @@ class ConfidenceConnectedParams(Params):
         le=100,
         description="Radius around each seed of the values that the first mean and deviation come from; "
         "its neighbours are always among them.",
+        json_schema_extra={"unit": "mm"},
+    )
+    margin_mm: float = Field(
+        50.0,
+        ge=0,
+        le=10_000,
+        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
         json_schema_extra={"unit": "mm"},
     )
 
@@ -63,6 +72,9 @@ class ConfidenceConnected:
     ) -> Segmentation:
         """Grow each object by itself; where two overlap, the lower label keeps what it has.
 
+        The range never reaches beyond half the way to the median of the box, else a region that leaked takes
+        the background's spread for its own and leaks on (own).
+
         Raises
         ------
         InputError
@@ -70,77 +82,58 @@ class ConfidenceConnected:
         """
         image = only_image(images)
         seeds = place_seeds(prompts, image.grid, self.spec.name)
-        considered = usable(image, within)
-        if seeds.allowed is not None:
-            considered &= seeds.allowed
-        labels = np.zeros(image.grid.shape, np.uint16)
+        field = field_of(image, seeds, usable(image, within), params.margin_mm, MOST_GROWN)
+        labels = np.zeros(field.values.shape, np.uint16)
         facts: dict[str, Any] = {"unit": image.value_unit}
+        run.progress(0, len(seeds.labels), "objects")
         for done, label in enumerate(seeds.labels):
-            region, low, high = _grown(image, considered, seeds, label, params, run=run)
+            region, low, high = _grown(field, label, params, run)
             labels[region & (labels == 0)] = label
             facts |= {f"low_used_{label}": low, f"high_used_{label}": high}
             run.progress(done + 1, len(seeds.labels), "objects")
-        return answer(self.spec.name, image, labels, params, table=object_table(seeds.labels), **facts)
+        found, table = field.restored(labels), object_table(seeds.labels)
+        said = (*field.findings, *ended_by_box(labels, field))
+        return answer(self.spec.name, image, found, params, table=table, findings=said, **facts)
 
     def memory_bytes(
         self,
         grids: Mapping[str, Grid],
         params: ConfidenceConnectedParams,  # noqa: ARG002 - the protocol's signature
     ) -> int:
-        """Markers, numbered parts, labels (4 bytes each), the masks, and the answer."""
-        return sum(20 * int(np.prod(grid.shape)) for grid in grids.values())
+        """Markers, masks and the answer of the image; values, numbered parts and labels of the box."""
+        voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
+        return 8 * voxels + 18 * min(voxels, MOST_GROWN)
 
 
 def _grown(
-    image: Image,
-    considered: NDArray[np.bool_],
-    seeds: Seeds,
-    label: int,
-    params: ConfidenceConnectedParams,
-    *,
-    run: Run,
+    field: SeedField, label: int, params: ConfidenceConnectedParams, run: Run
 ) -> tuple[NDArray[np.bool_], float, float]:
     """Region of one object, and the range of values that it was found with."""
-    own = (seeds.markers == label) & considered
+    own = (field.markers == label) & field.usable
     if not own.any():
         raise InputError(
             f"confidence-connected: the seeds of object {label} lie outside --within or the boxes"
         )
-    at_seeds = image.array[own]
-    region = _around(own, image.grid, params.initial_radius_mm) & considered
-    low = high = 0.0
+    at_seeds = field.values[own]
+    region = near_seeds(field, own, params.initial_radius_mm)
+    least, most = halfway(field, region)
+    others = (field.markers != 0) & ~own
+    nearer = distance_from(own, field.grid.spacing) <= distance_from(others, field.grid.spacing)
     for _ in range(params.iterations + 1):
         run.check()
-        values = image.array[region]
+        values = field.values[region]
         mean = float(values.mean(dtype=np.float64))
         half = params.multiplier * float(values.std(dtype=np.float64))
         # As in ITK, the range always holds the seeds, else a noisy one would find nothing.
-        low, high = min(mean - half, float(at_seeds.min())), max(mean + half, float(at_seeds.max()))
-        mask = considered & (image.array >= low) & (image.array <= high)
-        found = parts_of_seeds(mask, seeds.markers, image.grid, 6, run) == label
+        low = min(max(mean - half, least), float(at_seeds.min()))
+        high = max(min(mean + half, most), float(at_seeds.max()))
+        mask = field.usable & (field.values >= low) & (field.values <= high)
+        # What lies nearer to another seed tells nothing of this object; cutting at necks can wait for the end.
+        found = parts_with(mask, own) & nearer
         if np.array_equal(found, region):
             break
         region = found
-    return region, low, high
-
-
-def _around(seeds: NDArray[np.bool_], grid: Grid, radius: float) -> NDArray[np.bool_]:
-    """Voxels whose centres lie within `radius` of a seed's centre, in the grid's unit; neighbours at the least."""
-    import edt
-    from scipy.ndimage import binary_dilation
-
-    reach = [int(radius / spacing) + 1 for spacing in grid.spacing]
-    index = np.argwhere(seeds)
-    box = tuple(
-        slice(max(0, int(low) - more), int(high) + more + 1)
-        for low, high, more in zip(index.min(axis=0), index.max(axis=0), reach, strict=True)
-    )
-    near = seeds.copy()
-    if not seeds[box].all():
-        away = edt.edt(np.ascontiguousarray(~seeds[box]), anisotropy=grid.spacing, parallel=1)
-        # Distances are float32. Of coarse voxels a ball holds one only, which has no deviation.
-        near[box] = (away <= radius * (1 + 1e-6)) | binary_dilation(seeds[box], np.ones((3, 3, 3)))
-    return near
+    return parts_of_seeds(mask, field.markers, field.grid, 6, run) == label, low, high
 
 
 CONFIDENCE_CONNECTED = ConfidenceConnected()

@@ -10,11 +10,16 @@ from pydantic import Field
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import ConfigError, InputError
 from medseg.methods.base import answer, only_image, usable
-from medseg.methods.objects import object_table, parts_of_seeds
+from medseg.methods.objects import ended_by_box, halfway, object_table, parts_of_seeds
 from medseg.methods.otsu import otsu_threshold
-from medseg.methods.seeds import Seeds, place_seeds
+from medseg.methods.seeded import MOST_GROWN, near_seeds
+from medseg.methods.seeds import Field as SeedField
+from medseg.methods.seeds import Seeds, field_of, place_seeds
 
 __all__ = ["CONNECTED_THRESHOLD", "ConnectedThreshold", "ConnectedThresholdParams"]
+
+#: Radius around each seed of the values that stand for the object, against noise.
+_AT_SEEDS_MM = 3.0
 
 
 class ConnectedThresholdParams(Params):
@@ -22,8 +27,9 @@ class ConnectedThresholdParams(Params):
 
     low: float | None = Field(
         None,
-        description="Smallest value of an object; none means no bound. Without low and high, Otsu's threshold "
-        "of the image bounds the side that the first seed lies on.",
+        description="Smallest value of an object; none means no bound. Without low and high, the bound lies "
+        "halfway between the mean at the seeds and the median of the box, or where those hardly differ at Otsu's "
+        "threshold of the box.",
         json_schema_extra={"unit": "unit of the image"},
     )
     high: float | None = Field(
@@ -33,6 +39,13 @@ class ConnectedThresholdParams(Params):
     )
     connectivity: Literal[6, 18, 26] = Field(
         6, description="Neighbours that hang together: across faces (6), edges (18) or corners (26)."
+    )
+    margin_mm: float = Field(
+        50.0,
+        ge=0,
+        le=10_000,
+        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
+        json_schema_extra={"unit": "mm"},
     )
 
 
@@ -69,23 +82,22 @@ class ConnectedThreshold:
         """
         image = only_image(images)
         seeds = place_seeds(prompts, image.grid, self.spec.name)
-        considered = usable(image, within)
-        low, high = _bounds(image, considered, prompts, params)
-        if seeds.allowed is not None:
-            considered &= seeds.allowed
+        field = field_of(image, seeds, usable(image, within), params.margin_mm, MOST_GROWN)
         run.check()
+        low, high = _bounds(field, params)
         run.progress(1, 2, "bounds")
-        considered &= (image.array >= low) & (image.array <= high)
-        if not (considered & (seeds.markers > 0)).any():
+        mask = field.usable & (field.values >= low) & (field.values <= high)
+        if not (mask & (field.markers > 0)).any():
             raise InputError(_missed(image, seeds, low, high))
-        labels = parts_of_seeds(considered, seeds.markers, image.grid, params.connectivity, run)
+        labels = parts_of_seeds(mask, field.markers, field.grid, params.connectivity, run)
         run.progress(2, 2, "connected parts")
         return answer(
             self.spec.name,
             image,
-            labels.astype(np.uint16),
+            field.restored(labels.astype(np.uint16)),
             params,
             table=object_table(seeds.labels),
+            findings=(*field.findings, *ended_by_box(labels, field)),
             low_used=_finite(low),
             high_used=_finite(high),
             unit=image.value_unit,
@@ -96,34 +108,29 @@ class ConnectedThreshold:
         grids: Mapping[str, Grid],
         params: ConnectedThresholdParams,  # noqa: ARG002 - the protocol's signature
     ) -> int:
-        """Markers, numbered parts, labels (4 bytes each), the masks, and the answer."""
-        return sum(21 * int(np.prod(grid.shape)) for grid in grids.values())
+        """Markers, masks and the answer of the image; values, numbered parts and labels of the box."""
+        voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
+        return 8 * voxels + 18 * min(voxels, MOST_GROWN)
 
 
-def _bounds(
-    image: Image, considered: NDArray[np.bool_], prompts: Prompts | None, params: ConnectedThresholdParams
-) -> tuple[float, float]:
-    low = -np.inf if params.low is None else params.low
-    high = np.inf if params.high is None else params.high
-    if low > high:
-        raise ConfigError(f"connected-threshold: low = {low:g} lies above high = {high:g}; swap them")
-    if params.low is None and params.high is None:
-        threshold = otsu_threshold(image.array[considered])
-        if _first_value(image, prompts) > threshold:
+def _bounds(field: SeedField, params: ConnectedThresholdParams) -> tuple[float, float]:
+    if params.low is not None or params.high is not None:
+        low = -np.inf if params.low is None else params.low
+        high = np.inf if params.high is None else params.high
+        if low > high:
+            raise ConfigError(f"connected-threshold: low = {low:g} lies above high = {high:g}; swap them")
+        return low, high
+    at = near_seeds(field, field.markers > 0, _AT_SEEDS_MM)
+    if not at.any():
+        return -np.inf, np.inf
+    low, high = halfway(field, at)
+    if low == -np.inf and high == np.inf:
+        threshold = otsu_threshold(field.values[field.usable])
+        if field.values[at].mean() > threshold:
             # Otsu's upper class begins above the threshold, not at it.
-            return float(np.nextafter(threshold, np.inf)), np.inf
+            return float(np.nextafter(np.float32(threshold), np.float32(np.inf))), np.inf
         return -np.inf, threshold
     return low, high
-
-
-def _first_value(image: Image, prompts: Prompts | None) -> float:
-    """Value at the first point, stroke or box in an object."""
-    given = prompts or Prompts()
-    places = [point.position for point in given.points if point.positive]
-    places += [stroke.positions[0] for stroke in given.strokes if stroke.positive]
-    places += [tuple((np.array(box.low) + np.array(box.high)) / 2) for box in given.boxes]
-    index = np.rint(image.grid.to_index(np.array(places[0]))).astype(int)
-    return float(image.array[tuple(index)])
 
 
 def _missed(image: Image, seeds: Seeds, low: float, high: float) -> str:

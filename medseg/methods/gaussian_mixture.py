@@ -1,14 +1,15 @@
 """Gaussian mixture with a Markov random field: classes by value, smoothed by what the neighbours are."""
 
 from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.methods.base import answer, only_image, usable
-from medseg.methods.k_means import class_table, grouped, k_means_centres
+from medseg.methods.base import answer, class_table, only_image, usable
+from medseg.methods.k_means import grouped, k_means_centres
 from medseg.methods.mean_field import heard, neighbour_weights, shares
 
 __all__ = ["GAUSSIAN_MIXTURE", "GaussianMixture", "GaussianMixtureParams"]
@@ -21,6 +22,8 @@ ROUNDS_ALONE = 200
 SETTLED = 1e-7
 #: A class is no narrower than this share of the range of values: EM would shrink onto equal values.
 NARROWEST = 1e-3
+#: Share of the values at each end that classes are not fitted to: a vessel or two would claim a class of their own.
+TAIL = 2e-3
 #: Rounds end when no probability moves by more.
 STILL = 1e-2
 #: Voxels worked on between two looks at cancel.
@@ -36,6 +39,10 @@ class GaussianMixtureParams(Params):
         ge=0,
         le=50,
         description="Log-odds that a voxel gains for a class when all its neighbours are of it; 0 hears no one.",
+    )
+    deviations: Literal["equal", "own"] = Field(
+        "equal",
+        description="One standard deviation for all classes, as the noise of a scanner has; or one for each class.",
     )
     rounds: int = Field(
         10, ge=1, le=100, description="Rounds in which neighbours are heard and the classes estimated again."
@@ -78,12 +85,16 @@ class GaussianMixture:
         considered = usable(image, within)
         box = _box(considered)
         values, inside = image.array[box].astype(np.float32), considered[box]
+        values[~inside] = 0  # no number there (NaN) would spread to the neighbours
         run.check()
-        means, weights = grouped(values[inside])
-        classes = _fit_values(means, weights, params.classes)
+        means, weights = _without_tails(*grouped(values[inside]), params.classes)
+        np.clip(values, means[0], means[-1], out=values)
+        widths = _Widths(NARROWEST * float(np.ptp(means)), params.deviations == "equal")
+        classes = _fit_values(means, weights, params.classes, widths)
         run.progress(1, params.rounds + 1, "classes by value")
         if params.smoothness > 0:
-            found, classes = _fit_field(values, inside, classes, image.grid.spacing, params=params, run=run)
+            start = (classes, widths)
+            found, classes = _fit_field(values, inside, start, image.grid.spacing, params=params, run=run)
         else:
             found = _likeliest(values, inside, classes, run)
         labels = np.zeros(image.grid.shape, np.uint8)
@@ -103,6 +114,22 @@ class GaussianMixture:
         return (8 * params.classes + 9 if params.smoothness > 0 else 15) * voxels + slab
 
 
+class _Widths(NamedTuple):
+    """How wide classes may be."""
+
+    narrowest: float
+    equal: bool
+
+    def of(self, variances: _Floats, mass: _Floats) -> _Floats:
+        """Standard deviations of classes with these variances and masses.
+
+        Free ones may end with a narrow class in the peak of one tissue and a wide one that takes its neighbours.
+        """
+        if self.equal:
+            variances = np.full_like(variances, mass @ variances / mass.sum())
+        return np.sqrt(np.maximum(variances, self.narrowest**2))
+
+
 class _Classes:
     """Means, standard deviations and shares of normal distributions."""
 
@@ -116,56 +143,65 @@ class _Classes:
             yield scaled * scaled * values.dtype.type(-0.5) + values.dtype.type(np.log(share / deviation))
 
 
-def _fit_values(values: _Floats, weights: _Floats, count: int) -> _Classes:
+def _without_tails(values: _Floats, weights: _Floats, count: int) -> tuple[_Floats, _Floats]:
+    """Grouped values (rising) without those that lie wholly in a tail; all where too few would be left."""
+    shares = weights / weights.sum()
+    upto = np.cumsum(shares)
+    kept = (upto > TAIL) & (upto - shares < 1 - TAIL)
+    return (values[kept], weights[kept]) if np.count_nonzero(kept) >= count else (values, weights)
+
+
+def _fit_values(values: _Floats, weights: _Floats, count: int, widths: _Widths) -> _Classes:
     """EM on grouped values (rising) from two starts, k-means and equal steps; the likelier end is kept.
 
     EM ends in the nearest of several optima: where one class is most of the image, k-means splits that one.
     """
     low, high = np.interp((0.01, 0.99), np.cumsum(weights) / weights.sum(), values)
-    starts = (k_means_centres(values, weights, count), np.linspace(low, high, count))
-    narrowest = NARROWEST * float(np.ptp(values))
-    found = [_climbed(values, weights, start, narrowest) for start in starts]
+    starts = (
+        k_means_centres(values, weights, count, GAUSSIAN_MIXTURE.spec.name),
+        np.linspace(low, high, count),
+    )
+    found = [_climbed(values, weights, start, widths) for start in starts]
     return max(found, key=lambda item: item[0])[1]
 
 
-def _climbed(values: _Floats, weights: _Floats, centres: _Floats, narrowest: float) -> tuple[float, _Classes]:
+def _climbed(values: _Floats, weights: _Floats, centres: _Floats, widths: _Widths) -> tuple[float, _Classes]:
     """Log-likelihood and classes where EM from these means ends."""
     nearest = np.searchsorted((centres[1:] + centres[:-1]) / 2, values)
     posterior = (nearest == np.arange(len(centres))[:, None]).astype(np.float64)
-    classes, likelihood = _estimated(posterior * weights, values, narrowest), -np.inf
+    classes, likelihood = _estimated(posterior * weights, values, widths), -np.inf
     for _ in range(ROUNDS_ALONE):
         logs = np.stack(list(classes.log_weights(values)))
         highest = logs.max(axis=0)
         posterior = np.exp(logs - highest)
         sums = posterior.sum(axis=0)
         before, likelihood = likelihood, float(weights @ (highest + np.log(sums)))
-        classes = _estimated(posterior / sums * weights, values, narrowest)
+        classes = _estimated(posterior / sums * weights, values, widths)
         if likelihood - before < SETTLED * weights.sum():
             break
     return likelihood, classes
 
 
-def _estimated(mass: _Floats, values: _Floats, narrowest: float) -> _Classes:
+def _estimated(mass: _Floats, values: _Floats, widths: _Widths) -> _Classes:
     """Classes from the mass (classes, N) that each has of each value."""
     total = np.maximum(mass.sum(axis=1), np.finfo(np.float64).tiny)
     means = mass @ values / total
     squares = np.array([m @ (values - mean) ** 2 for m, mean in zip(mass, means, strict=True)]) / total
-    deviations = np.maximum(np.sqrt(squares), narrowest)
-    return _Classes(means, deviations, np.maximum(total / total.sum(), 1e-6))
+    return _Classes(means, widths.of(squares, total), np.maximum(total / total.sum(), 1e-6))
 
 
 def _fit_field(
     values: _Field,
     inside: NDArray[np.bool_],
-    classes: _Classes,
+    start: tuple[_Classes, _Widths],
     spacing: tuple[float, float, float],
     *,
     params: GaussianMixtureParams,
     run: Run,
 ) -> tuple[NDArray[np.uint8], _Classes]:
     """Mean-field rounds; the index of the most probable class per voxel, and the classes at the end."""
+    classes, widths = start
     weights = neighbour_weights(spacing, values.shape)
-    narrowest = NARROWEST * float(np.ptp(values[inside]))
     posterior = np.zeros((params.classes, *values.shape), np.float32)
     for rows in _slabs(values.shape):
         run.check()
@@ -180,14 +216,14 @@ def _fit_field(
             update[:, rows] = shares(logs, inside[rows])
         moved = float(np.abs(update - posterior).max())
         posterior = update
-        classes = _from_posterior(values, posterior, narrowest, run)
+        classes = _from_posterior(values, posterior, widths, run)
         run.progress(done + 2, params.rounds + 1, "neighbours heard")
         if moved < STILL:
             break
     return np.argmax(posterior, axis=0).astype(np.uint8), classes
 
 
-def _from_posterior(values: _Field, posterior: _Field, narrowest: float, run: Run) -> _Classes:
+def _from_posterior(values: _Field, posterior: _Field, widths: _Widths, run: Run) -> _Classes:
     sums = np.zeros((3, len(posterior)))
     middle = float(values.mean(dtype=np.float64))
     for rows in _slabs(values.shape):
@@ -197,7 +233,7 @@ def _from_posterior(values: _Field, posterior: _Field, narrowest: float, run: Ru
             sums[:, number] += one.sum(), one @ part, one @ (part * part)
     total = np.maximum(sums[0], np.finfo(np.float64).tiny)
     means = sums[1] / total
-    deviations = np.sqrt(np.maximum(sums[2] / total - means**2, narrowest**2))
+    deviations = widths.of(sums[2] / total - means**2, total)
     return _Classes(means + middle, deviations, np.maximum(total / total.sum(), 1e-6))
 
 

@@ -7,23 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
+from medseg.domain import Grid, Image, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import InputError
 from medseg.methods.base import answer, only_image, usable
 from medseg.methods.edges import gradient, magnitude_of, smoothed
-from medseg.methods.fronts import NODES, Forces, Layer, Start, grown_fronts
+from medseg.methods.front_layers import Layer, other_seeds
+from medseg.methods.front_steps import Forces
+from medseg.methods.fronts import Front, FrontParams, front_bytes, grown_fronts
 from medseg.methods.objects import object_table
-from medseg.methods.seeded import expected_voxels
+from medseg.methods.paths import cheapest_seed, neighbours
 from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["GEODESIC_CONTOUR", "GeodesicContour", "GeodesicContourParams"]
 
-
 #: Edges are looked for under at least this share of a voxel: between larger ones there is nothing finer.
 _VOXEL = 0.5
+#: A front that is compared with another's is never slower than this.
+_SLOWEST = 1e-3
 
 
-class GeodesicContourParams(Params):
+class GeodesicContourParams(FrontParams):
     """What may be chosen."""
 
     sigma_mm: float = Field(
@@ -40,35 +43,8 @@ class GeodesicContourParams(Params):
         description="Gradient that halves the front's speed; the root mean square of the box without it.",
         json_schema_extra={"unit": "unit of the image per mm"},
     )
-    propagation: float = Field(
-        1.0, ge=0, le=100, description="Weight of the push outwards, which edges slow down."
-    )
-    smoothness_mm: float = Field(
-        0.5,
-        ge=0,
-        le=100,
-        description="Weight of curvature: bumps and necks of less than about twice this radius are evened.",
-        json_schema_extra={"unit": "mm"},
-    )
     advection: float = Field(
         5.0, ge=0, le=100, description="Weight of the pull towards the nearest edge, from both sides."
-    )
-    start_mm: float = Field(
-        3.0,
-        gt=0,
-        le=100,
-        description="Radius of the ball around each seed that the front starts from.",
-        json_schema_extra={"unit": "mm"},
-    )
-    margin_mm: float = Field(
-        45.0,
-        ge=0,
-        le=500,
-        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
-        json_schema_extra={"unit": "mm"},
-    )
-    steps: int = Field(
-        200, ge=1, le=10000, description="Steps of the front at most, on the coarsest grid of the box."
     )
 
 
@@ -103,10 +79,9 @@ class GeodesicContour:
             grid is sheared.
         """
         image = only_image(images)
-        start = Start(self.spec.name, params.margin_mm, params.start_mm, params.steps)
         forces = Forces("edges", params.propagation, params.smoothness_mm, params.advection)
-        feature = partial(_feature, params=params)
-        found = grown_fronts(image, prompts, usable(image, within), feature, forces, start=start, run=run)
+        front = Front(self.spec.name, partial(_feature, params=params, run=run), forces)
+        found = grown_fronts(image, prompts, usable(image, within), front, params, run=run)
         return answer(
             self.spec.name,
             image,
@@ -118,17 +93,12 @@ class GeodesicContour:
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: GeodesicContourParams) -> int:  # noqa: ARG002
-        """Markers and masks of the image, and the box's fronts, gradients and what ITK keeps of them."""
-        voxels, box = expected_voxels(grids.values())
-        return 9 * voxels + 10 * box + 100 * min(box, NODES[-1])
+        """That of every front."""
+        return front_bytes(grids.values())
 
 
 def _feature(
-    layer: Layer,
-    field: SeedField,
-    label: int,  # noqa: ARG001 - the same edges hold every object
-    *,
-    params: GeodesicContourParams,
+    layer: Layer, field: SeedField, label: int, *, params: GeodesicContourParams, run: Run
 ) -> NDArray[np.float32]:
     """1 / (1 + (gradient / edge)²), the paper's g with p = 2; 0 where the front may not go."""
     spacing = layer.grid.spacing
@@ -138,8 +108,26 @@ def _feature(
     if edge == 0:
         raise InputError("geodesic-contour needs edges; the box around these seeds holds a single value")
     speed: NDArray[np.float32] = 1 / (1 + np.square(slope / np.float32(edge)))
+    speed[~layer.usable] = 0
+    if other_seeds(field, label).any():
+        speed[_reached_first(layer, speed, field, label, run)] = 0
     speed[layer.closed] = 0
     return speed
+
+
+def _reached_first(
+    layer: Layer, speed: NDArray[np.float32], field: SeedField, label: int, run: Run
+) -> NDArray[np.bool_]:
+    """Voxels that a front from other seeds, slowed by the same edges, would reach before the object's own."""
+    markers = np.zeros(speed.shape, np.int32)
+    markers[layer.places(other_seeds(field, label), field)] = 2
+    markers[layer.places(field.markers == label, field)] = 1
+    first, second, third = (
+        np.float32(length) / np.maximum(np.minimum(speed[here], speed[there]), np.float32(_SLOWEST))
+        for length, (here, there) in zip(layer.grid.spacing, map(neighbours, range(3)), strict=True)
+    )
+    found: NDArray[np.bool_] = cheapest_seed(markers, (first, second, third), run) == 2
+    return found
 
 
 GEODESIC_CONTOUR = GeodesicContour()

@@ -11,10 +11,11 @@ from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, Segme
 from medseg.errors import InputError
 from medseg.methods.base import answer, only_image, usable
 from medseg.methods.child import in_child
+from medseg.methods.likeness import NODES, Likeness, likeness_of
 from medseg.methods.links import links, typical_difference
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.paths import Edges, neighbours
-from medseg.methods.seeded import distance_from, expected_voxels, parts_with, reach
+from medseg.methods.seeded import expected_voxels, parts_with
 from medseg.methods.seeds import BACKGROUND, field_of, place_seeds
 from medseg.methods.seeds import Field as SeedField
 
@@ -22,11 +23,8 @@ __all__ = ["GRAPH_CUT", "GraphCut", "GraphCutParams", "least_cut", "region_costs
 
 #: Cost of giving a seed away, beyond any sum of others around a voxel.
 _NEVER = 1e6
-_BINS = 64
-#: Share of every histogram that is spread over all values, so that none costs infinitely much.
-_SPREAD = 0.01
-#: What it costs more, at most, to belong to the farther of two objects: less than what any likeness tells.
-_NEARER = 0.2
+#: Nobody is farther from a side's seeds than this share of nearness says, so that nothing costs infinitely much.
+_LEAST_NEAR = np.float32(1e-4)
 #: Rounds over all objects at most; two objects or more seldom need a third.
 _ROUNDS = 3
 
@@ -52,13 +50,6 @@ class GraphCutParams(Params):
     box_is_background: bool = Field(
         default=True, description="Whether the faces of the box around the seeds are background."
     )
-    sample_mm: float = Field(
-        3.0,
-        ge=0,
-        le=100,
-        description="Radius around each seed whose values tell what its side looks like.",
-        json_schema_extra={"unit": "mm"},
-    )
     margin_mm: float = Field(
         45.0,
         ge=0,
@@ -74,9 +65,9 @@ class GraphCut:
     spec = SegmenterSpec(
         name="graph-cut",
         title="Graph cut",
-        summary="Objects and background part at the least cost of unlikely values and of boundary in mm².",
-        source="Boykov, Jolly 2001, Interactive graph cuts, ICCV; several objects: Boykov, Veksler, Zabih 2001, "
-        "Fast approximate energy minimization via graph cuts, IEEE Trans PAMI 23(11)",
+        summary="Objects and background part at the least cost of far seeds, unlikely values and boundary in mm².",
+        source="Price, Morse, Cohen 2010, Geodesic graph cut for interactive image segmentation, CVPR; Boykov, "
+        "Jolly 2001, Interactive graph cuts, ICCV; several objects: Boykov, Veksler, Zabih 2001, IEEE Trans PAMI 23",
         kind="prompted",
         needs_prompts=True,
     )
@@ -100,27 +91,32 @@ class GraphCut:
         """
         image = only_image(images)
         seeds = place_seeds(prompts, image.grid, self.spec.name)
-        field = field_of(image, seeds, usable(image, within), params.margin_mm)
-        markers = background_markers(field, box_is_background=params.box_is_background)
-        markers = np.where(field.usable, markers, BACKGROUND).astype(np.int32)
+        labels = seeds.labels
+        considered = usable(image, within)
+        field = field_of(image, seeds, considered, params.margin_mm)
+        coarse = field_of(image, seeds, considered, params.margin_mm, NODES)
         sigma = params.sigma or typical_difference(field.values, field.usable)
         if sigma == 0:
             raise InputError(
                 "graph-cut needs different values; the box around these seeds holds a single one"
             )
-        run.check()
-        costs = region_costs(field, markers, seeds.labels, params.sample_mm, sigma)
+        markers, far = (
+            background_markers(part, box_is_background=params.box_is_background) for part in (field, coarse)
+        )
+        likeness = likeness_of((field, coarse), far, labels, sigma, run)
+        markers = np.where(field.usable, markers, BACKGROUND).astype(np.int32)
+        costs = region_costs(likeness, field.values, markers, labels)
         boundary = _boundary(field, params.smoothness_mm, sigma)
         run.progress(1, 2, "costs")
-        labels = _kept(in_child(run, least_cut, costs, boundary), markers, seeds.labels)
+        found = _kept(in_child(run, least_cut, costs, boundary), markers, labels)
         run.progress(2, 2, "cut")
-        said = cut_by_box(labels) if params.box_is_background else ()
+        said = cut_by_box(found) if params.box_is_background else ()
         return answer(
             self.spec.name,
             image,
-            field.restored(labels),
+            field.restored(found),
             params,
-            table=object_table(seeds.labels),
+            table=object_table(labels),
             findings=(*field.findings, *said),
             sigma_used=sigma,
             unit=image.value_unit,
@@ -133,71 +129,40 @@ class GraphCut:
 
 
 def region_costs(
-    field: SeedField, markers: NDArray[np.int32], labels: tuple[int, ...], radius: float, sigma: float
+    likeness: Likeness,
+    values: NDArray[np.float32],
+    markers: NDArray[np.int32],
+    labels: tuple[int, ...],
 ) -> NDArray[np.float32]:
     """What it costs to give each voxel to background (0) or to an object (1, 2, … in the order of `labels`).
 
     Parameters
     ----------
-    field
-        Box around the seeds.
+    likeness
+        Of places and values with background and objects.
+    values
+        (I, J, K) float32 of the image.
     markers
         (I, J, K) int32 with the background filled in.
     labels
         Objects.
-    radius
-        Of the samples around seeds, in the grid's unit.
-    sigma
-        Noise of a value; histograms are smoothed by it.
 
     Returns
     -------
-    (1 + objects, I, J, K) float32: −log of the value's share among those sampled; seeds can't be given away.
-
-    Raises
-    ------
-    InputError
-        If an object's seeds may not be used.
+    (1 + objects, I, J, K) float32: −log of the side's nearness, and −log of the value's share on that side as
+    far as values separate; seeds can't be given away.
 
     Notes
     -----
-    Boykov, Jolly 2001, equations 3 to 6. Own: values are sampled around seeds too, else one point would be a
-    histogram of one voxel; half of the background's histogram is that of the whole box, so that tissue where
-    nobody put a seed is no object; objects that look alike are parted about midway, since the least cut alone
-    would leave one of them nothing but its seed.
+    Price, Morse, Cohen 2010, with Boykov and Jolly's histograms and sums in place of the paper's weights.
+    Objects that look alike are parted where the ways to their seeds are equally long.
     """
-    bins, count = _binned(field.values, field.usable)
-    width = max(sigma * (_BINS / count if count else 0), 1.0)
-    costs = np.empty((1 + len(labels), *markers.shape), np.float32)
+    costs = np.empty_like(likeness.near)
     for place, label in enumerate((BACKGROUND, *labels)):
-        own = (markers == label) & (field.usable | (label == BACKGROUND))
-        if label != BACKGROUND and not own.any():
-            raise InputError(f"graph-cut: the seeds of object {label} lie outside --within or the boxes")
-        near = (
-            (distance_from(own, field.grid.spacing) <= reach(radius, field.grid.spacing))
-            & field.usable
-            & ((markers == 0) | own)
-        )
-        shares = _shares(bins[near], width)
-        if label == BACKGROUND:
-            shares = (shares + _shares(bins[field.usable], width)) / 2
-        costs[place] = -np.log(shares)[bins]
-        costs[place] += _farther(markers, label, labels, field.grid.spacing)
-        costs[place][(markers != 0) & ~own] = _NEVER
+        costs[place] = np.float32(likeness.separation) * likeness.unlikely(place, values)
+        costs[place] -= np.log(np.maximum(likeness.near[place], _LEAST_NEAR))
+        costs[place][(markers != 0) & (markers != label)] = _NEVER
     return costs
-
-
-def _farther(
-    markers: NDArray[np.int32], label: int, labels: tuple[int, ...], spacing: tuple[float, float, float]
-) -> NDArray[np.float32]:
-    """Small cost that grows from an object's own seeds to those of others."""
-    others = [other for other in labels if other != label]
-    if label == BACKGROUND or not others:
-        return np.zeros(markers.shape, np.float32)
-    own = distance_from(markers == label, spacing)
-    away = distance_from(np.isin(markers, others), spacing)
-    cost: NDArray[np.float32] = np.float32(_NEARER) * own / np.maximum(own + away, np.float32(1e-6))
-    return cost
 
 
 def least_cut(costs: NDArray[np.float32], boundary: Edges) -> NDArray[np.uint16]:
@@ -277,25 +242,6 @@ def _boundary(field: SeedField, smoothness: float, sigma: float) -> Edges:
         for weight, length in zip(links(field.values, field.usable, sigma), field.grid.spacing, strict=True)
     )
     return first, second, third
-
-
-def _binned(values: NDArray[np.float32], usable: NDArray[np.bool_]) -> tuple[NDArray[np.intp], float]:
-    """Bin of every value between the box's 0.5th and 99.5th percentile, and the width of that range."""
-    low, high = np.percentile(values[usable], (0.5, 99.5))
-    if high <= low:
-        low, high = float(values[usable].min()), float(values[usable].max())
-    scaled = (values - np.float32(low)) * np.float32(_BINS / (high - low))
-    return np.clip(scaled, 0, _BINS - 1).astype(np.intp), float(high - low)
-
-
-def _shares(bins: NDArray[np.intp], width: float) -> NDArray[np.float64]:
-    """Histogram under a Gaussian of `width` bins, as shares that sum to 1."""
-    from scipy.ndimage import gaussian_filter1d
-
-    counts = np.bincount(bins, minlength=_BINS).astype(np.float64)
-    smooth = gaussian_filter1d(counts, min(width, _BINS / 4), mode="nearest")
-    shares: NDArray[np.float64] = (1 - _SPREAD) * smooth / max(float(smooth.sum()), 1e-12) + _SPREAD / _BINS
-    return shares
 
 
 def _kept(

@@ -105,7 +105,7 @@ class GrowCut:
     def memory_bytes(self, grids: Mapping[str, Grid], params: GrowCutParams) -> int:  # noqa: ARG002
         """Markers and masks of the image, and the box's costs."""
         voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 11 * voxels + 46 * min(voxels, MOST_VOXELS)
+        return 11 * voxels + 50 * min(voxels, MOST_VOXELS)
 
 
 def _resistance(field: SeedField, params: GrowCutParams) -> Edges:

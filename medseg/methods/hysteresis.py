@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import ConfigError
 from medseg.masks.components import label_parts
-from medseg.methods.base import answer, only_image, usable
+from medseg.methods.base import answer, only_image, require_order, usable
 from medseg.methods.otsu import otsu_threshold
 
 __all__ = ["HYSTERESIS", "Hysteresis", "HysteresisParams"]
@@ -21,13 +20,13 @@ class HysteresisParams(Params):
 
     low: float | None = Field(
         None,
-        description="Value that every voxel of the object reaches; halfway from the mean below Otsu's "
-        "threshold up to it where none is given.",
+        description="Value that every voxel of the object reaches; Otsu's threshold where none is given.",
         json_schema_extra={"unit": "unit of the image"},
     )
     high: float | None = Field(
         None,
-        description="Value that some voxel of each part reaches; Otsu's threshold where none is given.",
+        description="Value that some voxel of each part reaches; halfway from Otsu's threshold up to the mean "
+        "above it where none is given.",
         json_schema_extra={"unit": "unit of the image"},
     )
     connectivity: Literal[6, 18, 26] = Field(
@@ -98,13 +97,14 @@ def _limits(
     low, high = params.low, params.high
     if low is None or high is None:
         used = values[considered]
-        middle = otsu_threshold(used)
-        high = middle if high is None else high
+        middle = otsu_threshold(used, HYSTERESIS.spec.name)
+        if high is None:
+            bright = float(used[used > middle].mean(dtype=np.float64))
+            high = max((middle + bright) / 2, middle if low is None else low)
         if low is None:
-            below = used[used <= middle]
-            low = min(high, (float(below.mean(dtype=np.float64)) + middle) / 2)
-    if low > high:
-        raise ConfigError(f"hysteresis: low = {low:g} lies above high = {high:g}; swap them")
+            # Half-way between dark and bright: voxels that an edge crosses count by their larger part.
+            low = min(high, middle)
+    require_order(low, high, HYSTERESIS.spec.name)
     return low, high
 
 

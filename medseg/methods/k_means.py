@@ -6,18 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from medseg.domain import Grid, Image, Label, LabelTable, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import InputError
-from medseg.methods.base import answer, only_image, usable
+from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
+from medseg.methods.base import answer, class_table, only_image, require_values, usable
 
-__all__ = ["K_MEANS", "KMeans", "KMeansParams", "class_table", "grouped", "k_means_centres"]
+__all__ = ["K_MEANS", "KMeans", "KMeansParams", "grouped", "k_means_centres"]
 
 #: Values are put into at most this many groups of equal size first: what is clustered does not grow with the image.
-GROUPS = 4096
+_GROUPS = 4096
 #: Of more values every second, third, … is taken: sorting them all would take longer than a user's patience.
-MOST_SORTED = 1 << 22
+_MOST_SORTED = 1 << 22
 #: Lloyd's rounds; on so few groups it settles long before.
-ROUNDS = 300
+_ROUNDS = 300
 
 
 class KMeansParams(Params):
@@ -78,27 +77,22 @@ class KMeans:
     def memory_bytes(self, grids: Mapping[str, Grid], params: KMeansParams) -> int:  # noqa: ARG002
         """Values considered and two masks (6 bytes per voxel), and at most so many sorted with copies."""
         voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 6 * voxels + 10 * min(voxels, MOST_SORTED)
-
-
-def class_table(classes: int) -> LabelTable:
-    """Labels of numbered classes, darkest first."""
-    return LabelTable(tuple(Label(n, f"class {n} of {classes}") for n in range(1, classes + 1)))
+        return 6 * voxels + 10 * min(voxels, _MOST_SORTED)
 
 
 def grouped(values: NDArray[np.number]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means (rising) and sizes of at most `GROUPS` groups of neighbouring values, of about equal size.
+    """Means (rising) and sizes of at most `_GROUPS` groups of neighbouring values, of about equal size.
 
     Equal values are never torn apart, so an image with few values (8 bits) is grouped without loss. A long tail
-    does not coarsen the rest, as bins of equal width would. Of more than `MOST_SORTED` values an even sample is
+    does not coarsen the rest, as bins of equal width would. Of more than `_MOST_SORTED` values an even sample is
     taken, the same every time. An empty array gives two empty ones.
     """
-    sample = values.ravel()[:: max(1, -(-values.size // MOST_SORTED))]
+    sample = values.ravel()[:: max(1, -(-values.size // _MOST_SORTED))]
     ordered = np.sort(sample.astype(np.float32))
     if ordered.size == 0:
         return np.zeros(0), np.zeros(0)
     starts = np.unique(
-        np.linspace(0, ordered.size, min(GROUPS, ordered.size), endpoint=False).astype(np.int64)
+        np.linspace(0, ordered.size, min(_GROUPS, ordered.size), endpoint=False).astype(np.int64)
     )
     starts = np.unique(np.searchsorted(ordered, ordered[starts], side="left"))
     counts = np.diff(np.append(starts, ordered.size)).astype(np.float64)
@@ -106,12 +100,13 @@ def grouped(values: NDArray[np.number]) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def k_means_centres(
-    means: NDArray[np.float64], weights: NDArray[np.float64], classes: int
+    means: NDArray[np.float64], weights: NDArray[np.float64], classes: int, method: str = "k-means"
 ) -> NDArray[np.float64]:
     """(classes,) means of the classes, rising; the best of two starts, so the same values give the same answer.
 
     Lloyd's rounds end in the nearest of several optima. They start once from the quantiles (classes of equal
-    size) and once from equal steps between the lowest and highest value, and the tighter result is kept.
+    size) and once from equal steps between the lowest and highest value, and the tighter result is kept. `method`
+    is named where there are too few values.
 
     Raises
     ------
@@ -125,18 +120,14 @@ def k_means_centres(
     """
     from sklearn.cluster import KMeans as Lloyd
 
-    if np.unique(means).size < classes:
-        raise InputError(
-            f"{classes} classes need at least {classes} different values; this image or region is constant or "
-            "has fewer"
-        )
+    require_values(np.unique(means).size, classes, method)
     scale = float(np.ptp(means))
     points = ((means - means[0]) / scale)[:, None]
     shares = (np.arange(classes) + 0.5) / classes
     quantiles = np.interp(shares, (np.cumsum(weights) - weights / 2) / weights.sum(), points[:, 0])
     found = []
     for start in (quantiles, shares):
-        fitted = Lloyd(classes, init=start[:, None], n_init=1, max_iter=ROUNDS, tol=0).fit(
+        fitted = Lloyd(classes, init=start[:, None], n_init=1, max_iter=_ROUNDS, tol=0).fit(
             points, sample_weight=weights
         )
         found.append((fitted.inertia_, np.sort(fitted.cluster_centers_[:, 0])))

@@ -9,24 +9,33 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
+from medseg.domain import Grid, Image, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import ConfigError
 from medseg.methods.base import answer, only_image, usable
-from medseg.methods.fronts import NODES, Forces, Layer, Start, grown_fronts
+from medseg.methods.edges import gradient, magnitude_of
+from medseg.methods.front_layers import Layer, other_seeds
+from medseg.methods.front_steps import Forces
+from medseg.methods.fronts import Front, FrontParams, front_bytes, grown_fronts
 from medseg.methods.objects import object_table
-from medseg.methods.seeded import distance_from, expected_voxels, reach
+from medseg.methods.seeded import distance_from, near_seeds
 from medseg.methods.seeds import Field as SeedField
 
-__all__ = ["LEVEL_SET", "LevelSet", "LevelSetParams", "Range", "accepted_range"]
+__all__ = ["LEVEL_SET", "LevelSet", "LevelSetParams", "Range", "accepted_range", "likeness"]
 
 #: A range is at least this share of the box's values (1st to 99th percentile) wide: seeds in even tissue.
 _NARROWEST = 0.05
-#: Features beyond this push back as hard as they may.
+#: Percentiles of a normal distribution one standard deviation from its mean.
+_ONE_SD = (15.9, 84.1)
+#: From the range's most usual value, in half ranges, to what is surely no object.
 _MOST = 2.0
+#: Distances from the nearest seed (its own is one) that weigh as much as half a range of values.
+_APART = 2.0
+#: A seed's value speaks for this share of the range's width.
+_ALIKE = 0.5
 
 
-class LevelSetParams(Params):
-    """What may be chosen."""
+class LevelSetParams(FrontParams):
+    """What may be chosen; values are learnt in the balls that the front starts from."""
 
     low: float | None = Field(
         None,
@@ -43,33 +52,6 @@ class LevelSetParams(Params):
         gt=0,
         le=100,
         description="Half the range around the seeds' mean, in standard deviations, where no limit is given.",
-    )
-    propagation: float = Field(
-        1.0, gt=0, le=100, description="Weight of the range's push: out inside the range, back outside it."
-    )
-    smoothness_mm: float = Field(
-        0.5,
-        ge=0,
-        le=100,
-        description="Weight of curvature: bumps and necks of less than about twice this radius are evened.",
-        json_schema_extra={"unit": "mm"},
-    )
-    start_mm: float = Field(
-        3.0,
-        gt=0,
-        le=100,
-        description="Radius of the ball around each seed that the front starts from and learns values in.",
-        json_schema_extra={"unit": "mm"},
-    )
-    margin_mm: float = Field(
-        45.0,
-        ge=0,
-        le=500,
-        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
-        json_schema_extra={"unit": "mm"},
-    )
-    steps: int = Field(
-        200, ge=1, le=10000, description="Steps of the front at most, on the coarsest grid of the box."
     )
 
 
@@ -110,11 +92,10 @@ class LevelSet:
                 f"level-set: low = {params.low:g} is not below high = {params.high:g}, so nothing is between"
             )
         image = only_image(images)
-        start = Start(self.spec.name, params.margin_mm, params.start_mm, params.steps)
-        forces = Forces("range", params.propagation, params.smoothness_mm)
         ranges: dict[int, Range] = {}
-        feature = partial(_feature, params=params, ranges=ranges)
-        found = grown_fronts(image, prompts, usable(image, within), feature, forces, start=start, run=run)
+        forces = Forces("range", params.propagation, params.smoothness_mm)
+        front = Front(self.spec.name, partial(_feature, params=params, ranges=ranges), forces)
+        found = grown_fronts(image, prompts, usable(image, within), front, params, run=run)
         facts: dict[str, Any] = {f"low_used_{label}": span.low for label, span in ranges.items()}
         facts |= {f"high_used_{label}": span.high for label, span in ranges.items()}
         return answer(
@@ -129,9 +110,8 @@ class LevelSet:
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: LevelSetParams) -> int:  # noqa: ARG002
-        """Markers and masks of the image, and the box's fronts, features and what ITK keeps of both."""
-        voxels, box = expected_voxels(grids.values())
-        return 9 * voxels + 10 * box + 100 * min(box, NODES[-1])
+        """That of every front."""
+        return front_bytes(grids.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,67 +123,106 @@ class Range:
     high: float
 
 
-def accepted_range(field: SeedField, label: int, params: LevelSetParams) -> Range:
-    """Values that an object may have: as given, else mean ± multiplier × SD near its seeds.
+def accepted_range(field: SeedField, layer: Layer, label: int, params: LevelSetParams) -> Range:
+    """Values that an object may have: as given, else those near its seeds, but no farther than half way to the rest.
 
     Raises
     ------
     ConfigError
-        If one limit is given and the seeds' mean lies beyond it.
+        If one limit is given and the seeds' usual value lies beyond it.
     """
-    spacing = field.grid.spacing
-    near = distance_from((field.markers == label) & field.usable, spacing) <= reach(params.start_mm, spacing)
-    near &= field.usable & ((field.markers == label) | (field.markers == 0))
+    mine = field.markers == label
+    near = near_seeds(field, mine, params.start_mm) & (mine | (field.markers == 0))
     values = field.values[near]
-    mean, spread = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
-    first, last = np.percentile(field.values[field.usable], (1, 99))
-    least = max(_NARROWEST / 2 * float(last - first), 1e-6 * max(1.0, abs(mean)))
+    middle, spread = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+    below, above = (float(value) for value in np.percentile(values, _ONE_SD))
+    first, usual, last = (float(value) for value in np.percentile(layer.values[layer.usable], (1, 50, 99)))
+    least = max(_NARROWEST / 2 * (last - first), 1e-6 * max(1.0, abs(middle)))
     half = max(params.multiplier * spread, least)
-    low, high = _before(field.values[field.usable & ~near], mean, (spread, least, half))
+    low, high = middle - half, middle + half
+    if usual < min(below, middle - least):
+        low = max(low, min((middle + usual) / 2, below))
+    elif usual > max(above, middle + least):
+        high = min(high, max((middle + usual) / 2, above))
     low = low if params.low is None else params.low
     high = high if params.high is None else params.high
     if params.low is not None and params.high is not None:
-        mean = (low + high) / 2
-    if not low < mean < high:
+        middle = (low + high) / 2
+    if not low < middle < high:
         raise ConfigError(
-            f"level-set: values around the seeds of object {label} are about {mean:g}, beyond the limit given; "
+            f"level-set: values around the seeds of object {label} are about {middle:g}, beyond the limit given; "
             "give both low and high"
         )
-    return Range(low, mean, high)
-
-
-def _before(
-    others: NDArray[np.float32], mean: float, widths: tuple[float, float, float]
-) -> tuple[float, float]:
-    """Mean ± the last width, but no farther than half way to the median of the rest of the box.
-
-    Where that lies among the seeds' own values (within the first width), it says nothing.
-    """
-    spread, least, half = widths
-    low, high = mean - half, mean + half
-    usual = float(np.median(others)) if others.size else mean
-    if usual < mean - spread:
-        low = max(low, min((mean + usual) / 2, mean - spread, mean - least))
-    elif usual > mean + spread:
-        high = min(high, max((mean + usual) / 2, mean + spread, mean + least))
-    return low, high
+    return Range(low, middle, high)
 
 
 def _feature(
     layer: Layer, field: SeedField, label: int, *, params: LevelSetParams, ranges: dict[int, Range]
 ) -> NDArray[np.float32]:
     """0 at the most usual value, −1 and 1 at the limits; ITK's speed is 1 minus the size of that."""
-    if label not in ranges:
-        ranges[label] = accepted_range(field, label, params)
-    if layer.inside is not None:
+    if layer.inside is None:
+        ranges[label] = accepted_range(field, layer, label, params)
+    else:
         ranges[label] = _half_way(layer, layer.inside, ranges[label], params)
-    span = ranges[label]
+    speed = np.clip(likeness(layer, field, label, ranges[label]), -1, 1)
+    if params.advection:
+        pull = np.float32(params.advection / params.propagation) * _pull(speed, layer)
+        speed = np.clip(speed + pull, -1, 1)
+    feature: NDArray[np.float32] = (1 - speed).astype(np.float32, copy=False)
+    feature[layer.closed] = _MOST
+    return feature
+
+
+def likeness(layer: Layer, field: SeedField, label: int, span: Range) -> NDArray[np.float32]:
+    """(I, J, K) float32: 1 at the range's most usual value, 0 at its limits, below 0 beyond, but for what seeds say.
+
+    Notes
+    -----
+    It is the difference of two squared distances, over 4: from what is no object and from what is, each the
+    least of those from the range and from the nearest seed, in value (half ranges) and in space. As Nieuwenhuis
+    and Cremers 2013 (Spatially varying color distributions for interactive multilabel segmentation, IEEE Trans
+    Pattern Anal Mach Intell 35(5)) a distance in space counts as a multiple of that to the nearest seed of any
+    kind: close to a seed what it says goes for all values, and far from all only values count.
+    """
     scaled = layer.values - np.float32(span.middle)
     scaled /= np.where(scaled > 0, span.high - span.middle, span.middle - span.low).astype(np.float32)
-    scaled[layer.closed] = _MOST
-    # A far value must not outrun curvature.
-    feature: NDArray[np.float32] = np.clip(scaled, -_MOST, _MOST).astype(np.float32, copy=False)
-    return feature
+    np.clip(scaled, -_MOST, _MOST, out=scaled)
+    near, own = _nearest(layer, field, (field.markers == label) & field.usable, scaled)
+    inside = np.minimum(np.square(scaled), np.square((scaled - own) / _ALIKE))
+    outside = np.square(_MOST - np.abs(scaled))
+    others = other_seeds(field, label)
+    if others.any():
+        far, other = _nearest(layer, field, others, scaled)
+        apart = (np.square(far) - np.square(near)) / np.square(_APART * np.minimum(near, far))
+        outside = np.minimum(outside, np.square((scaled - other) / _ALIKE) + apart)
+    like: NDArray[np.float32] = (outside - inside) / 4
+    return like
+
+
+def _pull(like: NDArray[np.float32], layer: Layer) -> NDArray[np.float32]:
+    """Speed outwards of a front that faces the way likeness falls, towards where it falls fastest.
+
+    That is −∇g · n of the geodesic contour: g = 1 / (1 + (gradient / its root mean square)²), n = −∇like / |∇like|.
+    """
+    slopes = gradient(like, layer.grid.spacing)
+    size = magnitude_of(slopes)
+    usual = max(float(np.sqrt(np.square(size[layer.usable], dtype=np.float64).mean())), 1e-6)
+    stop = 1 / (1 + np.square(size / np.float32(usual)))
+    along = np.einsum("d...,d...->...", gradient(stop, layer.grid.spacing), slopes)
+    pull: NDArray[np.float32] = along / np.maximum(size, np.float32(1e-6))
+    return pull
+
+
+def _nearest(
+    layer: Layer, field: SeedField, seeds: NDArray[np.bool_], values: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Distance of each voxel of a layer from the nearest of the field's seeds, half a voxel at least; its value."""
+    from scipy.ndimage import distance_transform_edt
+
+    spacing, free = layer.grid.spacing, np.ones(layer.grid.shape, np.bool_)
+    free[layer.places(seeds, field)] = False
+    away, index = distance_transform_edt(free, sampling=spacing, return_indices=True)
+    return np.maximum(away, min(spacing) / 2).astype(np.float32), values[tuple(index)]
 
 
 def _half_way(layer: Layer, inside: NDArray[np.bool_], span: Range, params: LevelSetParams) -> Range:
@@ -215,11 +234,9 @@ def _half_way(layer: Layer, inside: NDArray[np.bool_], span: Range, params: Leve
     edge = max(layer.grid.spacing)
     away = distance_from(inside, layer.grid.spacing)
     around = layer.usable & (away > 2 * edge) & (away <= 5 * edge)
-    own = inside & layer.usable
-    if not around.any() or not own.any():
+    if not around.any():
         return span
-    usual = float(layer.values[own].mean(dtype=np.float64))
-    middle = (usual + float(layer.values[around].mean(dtype=np.float64))) / 2
+    middle = (span.middle + float(layer.values[around].mean(dtype=np.float64))) / 2
     low = min(span.low, middle) if params.low is None else span.low
     high = max(span.high, middle) if params.high is None else span.high
     return Range(low, span.middle, high)

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from medseg.domain import Grid, Image, Label, LabelTable, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import InputError
-from medseg.methods.base import answer, only_image, usable
+from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
+from medseg.methods.base import answer, class_table, only_image, require_values, usable
 from medseg.methods.otsu import between_values, histogram_of
 
 __all__ = ["MULTI_OTSU", "MultiOtsu", "MultiOtsuParams", "multi_otsu_thresholds"]
@@ -57,11 +56,15 @@ class MultiOtsu:
             run.check()
             labels += considered & (image.array > threshold)
             run.progress(done + 1, len(thresholds), "threshold")
-        named = [f"class {number} of {params.classes}" for number in range(1, params.classes + 1)]
-        table = LabelTable(tuple(Label(number, name) for number, name in enumerate(named, 1)))
         shown = ", ".join(f"{item:g}" for item in thresholds)
         return answer(
-            self.spec.name, image, labels, params, table=table, thresholds=shown, unit=image.value_unit
+            self.spec.name,
+            image,
+            labels,
+            params,
+            table=class_table(params.classes),
+            thresholds=shown,
+            unit=image.value_unit,
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: MultiOtsuParams) -> int:  # noqa: ARG002
@@ -89,12 +92,7 @@ def multi_otsu_thresholds(values: NDArray[np.number], classes: int, bins: int = 
     from skimage.filters import threshold_multiotsu
 
     counts, edges = histogram_of(values, bins) if values.size else (np.zeros(1), np.zeros(2))
-    different = np.count_nonzero(counts)
-    if different < classes or edges[0] == edges[-1]:
-        raise InputError(
-            f"multi-otsu needs at least {classes} different values for {classes} classes; this image or region "
-            "is constant or has fewer"
-        )
+    require_values(np.count_nonzero(counts) if edges[0] < edges[-1] else 1, classes, MULTI_OTSU.spec.name)
     centres = (edges[:-1] + edges[1:]) / 2
     found = threshold_multiotsu(classes=classes, hist=(counts, centres))
     last = np.searchsorted(centres, found)

@@ -8,11 +8,19 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Grid, Label, LabelTable, Run
 from medseg.errors import InputError
 from medseg.masks.components import Connectivity, label_parts
+from medseg.masks.distances import depth_of
 from medseg.methods.base import FOREGROUND
 from medseg.methods.paths import CLOSED, cheapest_seed, neighbours
 from medseg.methods.seeds import BACKGROUND, Field
 
-__all__ = ["background_markers", "cut_by_box", "object_table", "parts_of_seeds"]
+__all__ = [
+    "background_markers",
+    "cut_by_box",
+    "ended_by_box",
+    "halfway",
+    "object_table",
+    "parts_of_seeds",
+]
 
 #: Said where the box ends an object.
 _CUT = Finding(
@@ -20,6 +28,14 @@ _CUT = Finding(
     "warning",
     "An object reaches the faces of the box around its seeds, which count as background, and may be cut there; "
     "raise margin_mm, or mark the background and set box_is_background to false.",
+)
+
+#: Said where the box ends an object, and its faces are no background.
+_ENDED = Finding(
+    "method.cut_by_box",
+    "warning",
+    "An object reaches the faces of the box around its seeds and is cut there; raise margin_mm, or mark "
+    "the background between the object and what it leaked into.",
 )
 
 
@@ -65,6 +81,46 @@ def cut_by_box(labels: NDArray[Any]) -> tuple[Finding, ...]:
     return ()
 
 
+def ended_by_box(labels: NDArray[Any], field: Field) -> tuple[Finding, ...]:
+    """Finding that an object reaches a face of the box that is not the image's own."""
+    for axis, (part, extent) in enumerate(zip(field.box, field.shape, strict=True)):
+        faces = np.moveaxis(labels, axis, 0)
+        if (part.start > 0 and (faces[0] > 0).any()) or (part.stop < extent and (faces[-1] > 0).any()):
+            return (_ENDED,)
+    return ()
+
+
+def halfway(field: Field, at: NDArray[np.bool_]) -> tuple[float, float]:
+    """Lowest and highest value on the seeds' side of half the way from the box to the seeds.
+
+    Parameters
+    ----------
+    field
+        The box; the median of its usable values stands for the background.
+    at
+        (I, J, K) bool: usable voxels at the seeds, at least one; their mean stands for the object.
+
+    Returns
+    -------
+    Where an edge blurred on its way into the image lies: at half its height, as of contrast-oriented thresholds
+    in PET (Schaefer et al. 2008, Eur J Nucl Med Mol Imaging 35). One end is infinite; both are where the two
+    differ by no more than two standard deviations around each seed: halfway would be amid the object's own values.
+    """
+    values = field.values[at]
+    mean, middle = float(values.mean(dtype=np.float64)), float(np.median(field.values[field.usable]))
+    bound = (mean + middle) / 2
+    if abs(mean - middle) <= 2 * _noise(values, label_parts(at, 26)[0][at]):
+        return -np.inf, np.inf
+    return (bound, np.inf) if mean > middle else (-np.inf, bound)
+
+
+def _noise(values: NDArray[np.float32], parts: NDArray[Any]) -> float:
+    """Standard deviation of values from the mean of their own part."""
+    sizes = np.maximum(np.bincount(parts), 1)
+    apart = values - (np.bincount(parts, weights=values) / sizes)[parts]
+    return float(np.sqrt(np.mean(apart**2)))
+
+
 def parts_of_seeds(
     mask: NDArray[np.bool_], markers: NDArray[np.int32], grid: Grid, connectivity: Connectivity, run: Run
 ) -> NDArray[np.int32]:
@@ -108,9 +164,7 @@ def parts_of_seeds(
 def _cut(
     mask: NDArray[np.bool_], markers: NDArray[np.int32], spacing: tuple[float, float, float], run: Run
 ) -> NDArray[np.int32]:
-    import edt
-
-    thickness = edt.edt(np.ascontiguousarray(mask), anisotropy=spacing, parallel=1)
+    thickness = depth_of(mask, spacing)
     run.check()
     # A mask without any background has no thickness; then a path's length alone counts.
     thickness = np.where(np.isfinite(thickness), thickness, np.float32(1))

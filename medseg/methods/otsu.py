@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Label, LabelTable, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import InputError
-from medseg.methods.base import FOREGROUND, answer, only_image, usable
+from medseg.methods.base import FOREGROUND, answer, only_image, require_contrast, usable
 
 __all__ = ["OTSU", "Otsu", "OtsuParams", "between_values", "histogram_of", "otsu_threshold"]
 
@@ -57,7 +56,7 @@ class Otsu:
         image = only_image(images)
         considered = usable(image, within)
         run.check()
-        threshold = otsu_threshold(image.array[considered], params.bins)
+        threshold = otsu_threshold(image.array[considered], self.spec.name, params.bins)
         run.check()
         considered &= image.array > threshold if params.side == "above" else image.array <= threshold
         run.progress(1, 1, "threshold")
@@ -77,10 +76,11 @@ class Otsu:
         return sum(11 * int(np.prod(grid.shape)) for grid in grids.values())
 
 
-def otsu_threshold(values: NDArray[np.number], bins: int = 256) -> float:
+def otsu_threshold(values: NDArray[np.number], method: str = "otsu", bins: int = 256) -> float:
     """Threshold (in the values' unit) that maximises the variance between two classes.
 
     The classes are *at or below* and *above*; the result lies half-way between the values on both sides.
+    `method` is named where there is nothing to split.
 
     Raises
     ------
@@ -92,10 +92,7 @@ def otsu_threshold(values: NDArray[np.number], bins: int = 256) -> float:
     >>> 0 < otsu_threshold(np.array([0, 0, 0, 10, 10]), bins=10) < 10
     True
     """
-    if values.size == 0 or values.min() == values.max():
-        raise InputError(
-            "otsu needs at least two different values to split; this image or region is constant or empty"
-        )
+    require_contrast(values, method)
     counts, edges = histogram_of(values, bins)
     centres = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)[:-1]

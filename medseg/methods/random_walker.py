@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +13,20 @@ from medseg.errors import InputError
 from medseg.geometry.resample import resample
 from medseg.methods.base import answer, only_image, usable
 from medseg.methods.edges import smoothed
+from medseg.methods.harmonic import harmonic
+from medseg.methods.likeness import NODES, Likeness, likeness_of
 from medseg.methods.links import links, typical_difference
 from medseg.methods.objects import background_markers, cut_by_box, object_table
-from medseg.methods.paths import Edges, neighbours
-from medseg.methods.seeded import distance_from, expected_voxels, reach
+from medseg.methods.paths import Edges
+from medseg.methods.seeded import distance_from, expected_voxels, parts_with, reach
 from medseg.methods.seeds import BACKGROUND, field_of, place_seeds
 from medseg.methods.seeds import Field as SeedField
 
-__all__ = ["NODES", "RANDOM_WALKER", "RandomWalker", "RandomWalkerParams", "harmonic"]
+__all__ = ["RANDOM_WALKER", "RandomWalker", "RandomWalkerParams"]
 
-#: A walk is solved on at most so many nodes; the box is refined from there.
-NODES = 40**3
 #: A link is never weaker than this share of the strongest, so that every walk ends.
 _LEAST = 1e-5
 _COARSE_ROUNDS, _FINE_ROUNDS = 600, 12
-_ENOUGH = 1e-4
 
 
 class RandomWalkerParams(Params):
@@ -60,6 +60,14 @@ class RandomWalkerParams(Params):
         description="How far beyond the seeds the object may reach: size of the box that is worked in.",
         json_schema_extra={"unit": "mm"},
     )
+    prior_mm: float = Field(
+        15.0,
+        gt=0,
+        le=1e6,
+        description="Length of a walk between equal values after which, if it met no seed, it ends by what its "
+        "value is like; times the number of seeds. Larger trusts seeds alone.",
+        json_schema_extra={"unit": "mm"},
+    )
     box_is_background: bool = Field(
         default=True, description="Whether the faces of the box around the seeds are background."
     )
@@ -72,7 +80,8 @@ class RandomWalker:
         name="random-walker",
         title="Random walker",
         summary="Each voxel goes to the seed that a random walk, shy of edges, most likely meets first.",
-        source="Grady 2006, Random walks for image segmentation, IEEE Trans PAMI 28(11)",
+        source="Grady 2006, Random walks for image segmentation, IEEE Trans PAMI 28(11); what values say without a "
+        "seed near: Grady 2005, Multilabel random walker image segmentation using prior models, CVPR",
         kind="prompted",
         needs_prompts=True,
     )
@@ -97,31 +106,34 @@ class RandomWalker:
         """
         image = only_image(images)
         seeds = place_seeds(prompts, image.grid, self.spec.name)
+        objects = seeds.labels
         considered = usable(image, within)
         fine = field_of(image, seeds, considered, params.margin_mm)
         coarse = field_of(image, seeds, considered, params.margin_mm, NODES)
         run.check()
         walks = [_Walk.on(field, params) for field in (coarse, fine)]
-        run.progress(1, 2 + len(seeds.labels), "links")
+        prior = _Prior.on((fine, coarse), walks[0].markers, objects, params.prior_mm * _given(prompts), run)
+        run.progress(1, 2 + len(objects), "links")
         # The background's chance is what the objects leave; it stands first and wins ties.
         best = np.full(fine.values.shape, 0.0, np.float32)
         left = np.ones_like(best)
         labels = np.zeros(best.shape, np.uint16)
-        for done, label in enumerate(seeds.labels):
-            chance = _chance(walks, (coarse, fine), label, run)
+        for done, label in enumerate(objects):
+            chance = _chance(walks, (coarse, fine), label, prior, run)
             left -= chance
             labels[chance > best] = label
             np.maximum(best, chance, out=best)
-            run.progress(2 + done, 2 + len(seeds.labels), "walks")
+            run.progress(2 + done, 2 + len(objects), "walks")
         labels[(left >= best) | ~fine.usable] = 0
+        labels = _kept(labels, fine.markers, objects)
         said = cut_by_box(labels) if params.box_is_background else ()
-        run.progress(2 + len(seeds.labels), 2 + len(seeds.labels), "walks")
+        run.progress(2 + len(objects), 2 + len(objects), "walks")
         return answer(
             self.spec.name,
             image,
             fine.restored(labels),
             params,
-            table=object_table(seeds.labels),
+            table=object_table(objects),
             findings=(*fine.findings, *said),
             sigma_used=walks[1].sigma,
             unit=image.value_unit,
@@ -131,85 +143,6 @@ class RandomWalker:
         """Markers and masks of the image; the box's links, chances and what the solver keeps."""
         voxels, box = expected_voxels(grids.values())
         return 9 * voxels + 70 * box
-
-
-def harmonic(
-    weights: Edges,
-    fixed: NDArray[np.bool_],
-    start: NDArray[np.float32],
-    *,
-    rounds: int,
-    run: Run,
-) -> NDArray[np.float32]:
-    """Values that are the weighted mean of their neighbours' wherever they are not fixed.
-
-    Parameters
-    ----------
-    weights
-        Of the links along each axis, at least 0; a voxel without links keeps its start.
-    fixed
-        (I, J, K) bool: where `start` holds.
-    start
-        (I, J, K) float32: values where fixed, a guess elsewhere.
-    rounds
-        At most; it ends before when the residual is 1e-4 of the first.
-    run
-        Polled each round.
-
-    Returns
-    -------
-    (I, J, K) float32. Memory: seven arrays of that kind.
-
-    Notes
-    -----
-    Conjugate gradients with the diagonal as preconditioner (Hestenes, Stiefel 1952), without a matrix.
-
-    Examples
-    --------
-    >>> line = np.array([0, 0, 0, 0, 8], np.float32)[:, None, None]
-    >>> ends = np.array([1, 0, 0, 0, 1], np.bool_)[:, None, None]
-    >>> links = np.ones((4, 1, 1), np.float32), np.ones((5, 0, 1), np.float32), np.ones((5, 1, 0), np.float32)
-    >>> harmonic(links, ends, line, rounds=9, run=Run()).ravel().round(3).tolist()
-    [0.0, 2.0, 4.0, 6.0, 8.0]
-    """
-    free = ~fixed
-    total = np.zeros_like(start)
-    for axis, weight in enumerate(weights):
-        here, there = neighbours(axis)
-        total[here] += weight
-        total[there] += weight
-    free &= total > 0
-    scale = np.where(free, 1 / np.where(free, total, np.float32(1)), np.float32(0))
-    values = start.copy()
-    residual = -_flow(weights, values)
-    residual *= free
-    step = scale * residual
-    energy = first = float(np.vdot(residual, step))
-    for _ in range(rounds):
-        if energy <= _ENOUGH**2 * first or energy == 0:
-            break
-        run.check()
-        flow = _flow(weights, step)
-        flow *= free
-        length = energy / max(float(np.vdot(step, flow)), 1e-30)
-        values += np.float32(length) * step
-        residual -= np.float32(length) * flow
-        preferred = scale * residual
-        before, energy = energy, float(np.vdot(residual, preferred))
-        step *= np.float32(energy / before)
-        step += preferred
-    return values
-
-
-def _flow(weights: Edges, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What flows out of each voxel: the graph's Laplacian times the values."""
-    out = np.zeros_like(values)
-    for axis, weight in enumerate(weights):
-        here, there = neighbours(axis)
-        part = (values[here] - values[there]) * weight
-        out[here] += part
-        out[there] -= part
-    return out
 
 
 class _Walk:
@@ -253,21 +186,66 @@ def _widened(field: SeedField, radius: float) -> NDArray[np.int32]:
     return wide
 
 
+def _given(prompts: Prompts | None) -> int:
+    """Seeds that the user has placed: the more, the less is left for values to say."""
+    return max(1, len(prompts.points) + len(prompts.strokes)) if prompts else 1
+
+
+def _kept(
+    labels: NDArray[np.uint16], markers: NDArray[np.int32], objects: tuple[int, ...]
+) -> NDArray[np.uint16]:
+    """Parts that hold a seed of their object: values alone may speak for places that no walk connects."""
+    found = np.zeros_like(labels)
+    for label in objects:
+        found[parts_with(labels == label, markers == label)] = label
+    return found
+
+
+class _Prior(NamedTuple):
+    """What values say where a walk meets no seed for `length`.
+
+    Grady 2005, Multilabel random walker image segmentation using prior models, CVPR: every voxel is linked to
+    seeds of all sides besides, by how likely its value is there. Own: the weight is that of a length, and of
+    how far values tell object and background apart.
+    """
+
+    likeness: Likeness
+    labels: tuple[int, ...]
+    length: float
+
+    @classmethod
+    def on(
+        cls,
+        fields: tuple[SeedField, SeedField],
+        markers: NDArray[np.int32],
+        labels: tuple[int, ...],
+        length: float,
+        run: Run,
+    ) -> "_Prior":
+        sigma = typical_difference(fields[0].values, fields[0].usable)
+        return cls(likeness_of(fields, markers, labels, sigma, run), labels, length)
+
+    def pull(self, field: SeedField, label: int) -> tuple[NDArray[np.float32], float]:
+        """Chance of an object by value, and the weight of its link where the shortest link between equals has 1."""
+        chance = self.likeness.chance(1 + self.labels.index(label), field.values)
+        return chance, self.likeness.separation * (min(field.grid.spacing) / self.length) ** 2
+
+
 def _chance(
-    walks: list[_Walk], fields: tuple[SeedField, SeedField], label: int, run: Run
+    walks: list[_Walk], fields: tuple[SeedField, SeedField], label: int, prior: _Prior, run: Run
 ) -> NDArray[np.float32]:
     """(I, J, K) chance 0…1 on the fine field that a walk meets a seed of `label` first."""
     coarse, fine = walks
-    if not (coarse.markers == label).any():
-        raise InputError(f"random-walker: the seeds of object {label} lie outside --within or the boxes")
     start = (coarse.markers == label).astype(np.float32)
-    chance = harmonic(coarse.weights, coarse.markers != 0, start, rounds=_COARSE_ROUNDS, run=run)
+    pull = prior.pull(fields[0], label)
+    chance = harmonic(coarse.weights, coarse.markers != 0, start, rounds=_COARSE_ROUNDS, run=run, pull=pull)
     if fields[0].step == fields[1].step:
         return chance
     guess = resample(chance, fields[0].grid, fields[1].grid).astype(np.float32)
     fixed = fine.markers != 0
     guess[fixed] = (fine.markers == label)[fixed]
-    return harmonic(fine.weights, fixed, guess, rounds=_FINE_ROUNDS, run=run)
+    pull = prior.pull(fields[1], label)
+    return harmonic(fine.weights, fixed, guess, rounds=_FINE_ROUNDS, run=run, pull=pull)
 
 
 RANDOM_WALKER = RandomWalker()

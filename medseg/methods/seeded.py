@@ -7,9 +7,13 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid
 from medseg.masks.components import label_parts
-from medseg.methods.seeds import MOST_VOXELS
+from medseg.masks.distances import depth_of
+from medseg.methods.seeds import MOST_VOXELS, Field
 
-__all__ = ["distance_from", "expected_voxels", "parts_with", "reach"]
+__all__ = ["MOST_GROWN", "distance_from", "expected_voxels", "near_seeds", "parts_with", "reach"]
+
+#: As many voxels may a box have, before it is coarsened, in which a region grows by its values alone.
+MOST_GROWN = 8 * MOST_VOXELS
 
 
 def distance_from(seeds: NDArray[np.bool_], spacing: tuple[float, float, float]) -> NDArray[np.float32]:
@@ -17,14 +21,16 @@ def distance_from(seeds: NDArray[np.bool_], spacing: tuple[float, float, float])
 
     Infinite where there is no seed.
     """
-    import edt
+    return depth_of(~seeds, spacing)
 
-    if not seeds.any():
-        return np.full(seeds.shape, np.inf, np.float32)
-    if seeds.all():
-        return np.zeros(seeds.shape, np.float32)
-    away: NDArray[np.float32] = edt.edt(np.ascontiguousarray(~seeds), anisotropy=spacing, parallel=1)
-    return away
+
+def near_seeds(field: Field, seeds: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    """(I, J, K) bool: usable voxels of a box within a radius of seeds, their neighbours (see `reach`) among them."""
+    spacing = field.grid.spacing
+    # Distances are float32, and a neighbour just at the radius belongs.
+    return (
+        distance_from(seeds & field.usable, spacing) <= reach(radius, spacing) * (1 + 1e-6)
+    ) & field.usable
 
 
 def parts_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field as Choice
 
 from medseg.domain import Finding, Grid, Image, Prompts
 from medseg.domain.prompts import Stroke
@@ -13,13 +14,49 @@ from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.masks.rasterise import rasterise
 
-__all__ = ["BACKGROUND", "MOST_VOXELS", "Field", "Seeds", "field_of", "place_seeds"]
+__all__ = [
+    "BACKGROUND",
+    "MOST_VOXELS",
+    "Field",
+    "Seeds",
+    "box_is_background_field",
+    "field_of",
+    "margin_field",
+    "place_seeds",
+    "require_usable",
+    "sample_field",
+]
 
 #: Marker of a voxel that is no object.
 BACKGROUND = -1
 #: A box with more voxels than this is worked on in coarser steps.
 MOST_VOXELS = 96**3
 Box = tuple[slice, slice, slice]
+
+
+def margin_field(when: str = "") -> Any:
+    """Parameter `margin_mm` of a method that works in a box around seeds.
+
+    A box of 91³ voxels of 1 mm, around one point, is still worked on at full resolution (`MOST_VOXELS`).
+    """
+    text = "how far beyond the seeds the object may reach: size of the box that is worked in."
+    return Choice(45.0, ge=0, le=10_000, description=_sentence(when, text), json_schema_extra={"unit": "mm"})
+
+
+def box_is_background_field(when: str = "") -> Any:
+    """Parameter `box_is_background` of such a method."""
+    text = "whether the faces of the box around the seeds are background."
+    return Choice(default=True, description=_sentence(when, text))
+
+
+def sample_field(when: str = "") -> Any:
+    """Parameter `sample_mm` of a method that learns from the values around seeds."""
+    text = "radius around each seed of the values that stand for the object; its neighbours are always among them."
+    return Choice(3.0, ge=0, le=100, description=_sentence(when, text), json_schema_extra={"unit": "mm"})
+
+
+def _sentence(when: str, text: str) -> str:
+    return f"{when}: {text}" if when else text[0].upper() + text[1:]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +128,8 @@ class Field:
         Slices of the whole grid, and voxels per step along each axis (1 is full resolution).
     shape
         Of the whole grid.
+    allowed
+        Usable voxels of the box at full resolution.
     """
 
     values: NDArray[np.float32]
@@ -100,6 +139,7 @@ class Field:
     box: Box
     step: tuple[int, int, int]
     shape: tuple[int, int, int]
+    allowed: NDArray[np.bool_]
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -113,13 +153,13 @@ class Field:
         return (Finding("method.coarsened", "warning", text, as_details(step=str(self.step))),)
 
     def restored(self, labels: NDArray[Any]) -> NDArray[Any]:
-        """Labels of the box on the whole grid; outside the box is background."""
+        """Labels of the box on the whole grid; outside the box, and where a voxel may not be used, is background."""
         whole = np.zeros(self.shape, labels.dtype)
         extents = [part.stop - part.start for part in self.box]
         fine = labels
         for axis, (step, extent) in enumerate(zip(self.step, extents, strict=True)):
             fine = np.repeat(fine, step, axis=axis).take(np.arange(extent), axis=axis)
-        whole[self.box] = fine
+        np.copyto(whole[self.box], fine, where=self.allowed)
         return whole
 
 
@@ -141,15 +181,28 @@ def field_of(
     allowed = usable[box] if seeds.allowed is None else usable[box] & seeds.allowed[box]
     values = np.nan_to_num(image.array[box].astype(np.float32, copy=False))
     markers = seeds.markers[box]
+    used = allowed
     if step != (1, 1, 1):
         values = _cells(values, step).mean(axis=(1, 3, 5))
-        allowed = np.asarray(_cells(allowed, step).any(axis=(1, 3, 5)))
+        used = np.asarray(_cells(allowed, step).any(axis=(1, 3, 5)))
         cells = _cells(markers, step)
         highest, lowest = cells.max(axis=(1, 3, 5)), cells.min(axis=(1, 3, 5))
         markers = np.where(highest > 0, highest, lowest)
     grid = replace(image.grid, shape=values.shape, affine=affine)
     whole = image.grid.shape
-    return Field(np.ascontiguousarray(values, np.float32), markers, allowed, grid, box, step, whole)
+    return Field(np.ascontiguousarray(values, np.float32), markers, used, grid, box, step, whole, allowed)
+
+
+def require_usable(own: NDArray[np.bool_], label: int, method: str) -> None:
+    """Refuse an object none of whose seeds lies on a usable voxel.
+
+    Raises
+    ------
+    InputError
+        Naming the object.
+    """
+    if not own.any():
+        raise InputError(f"{method}: the seeds of object {label} lie outside --within or the boxes")
 
 
 def _around(seeds: Seeds, grid: Grid, margin_mm: float) -> Box:

@@ -10,18 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Run
-from medseg.methods.child import in_child
+from medseg.methods.child import here_or_in_child
 
 __all__ = ["PER", "Pieces", "cut_into_pieces", "pieces_of", "spread_of"]
 
 #: Rounds in which pieces move to where their voxels are; more change few voxels.
-ROUNDS = 8
+_ROUNDS = 8
 #: Length in mm (pixels on `px`) that compactness is given for.
 PER = 10.0
 #: Values that their spread is taken from; of more an even sample.
-MOST_SAMPLED = 1 << 22
-#: With more voxels than this, ITK may take over a second, and works in another process that can be stopped.
-AT_ONCE = 1 << 17
+_MOST_SAMPLED = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +50,7 @@ def spread_of(values: NDArray[np.floating]) -> float:
 
     It is the unit of differences here: a few very bright voxels must not make all others alike.
     """
-    sample = values.ravel()[:: max(1, -(-values.size // MOST_SAMPLED))]
+    sample = values.ravel()[:: max(1, -(-values.size // _MOST_SAMPLED))]
     low, high = np.percentile(sample, (1, 99))
     return float(np.clip(sample, low, high).std(dtype=np.float64)) or 1.0
 
@@ -94,11 +92,7 @@ def cut_into_pieces(
         max(1, min(extent, round(size / part))) for extent, part in zip(values.shape, spacing, strict=True)
     ]
     weight = compactness * size / PER
-    if values.size > AT_ONCE:
-        ids = in_child(run, _slic, scaled, step, weight)
-    else:
-        run.check()
-        ids = _slic(scaled, step, weight)
+    ids = here_or_in_child(run, values.size, _slic, scaled, step, weight)
     run.check()
     return pieces_of(np.where(considered, ids + 1, 0), values, spacing)
 
@@ -117,7 +111,7 @@ def _slic(scaled: NDArray[np.float32], step: list[int], weight: float) -> NDArra
     cutter = sitk.SLICImageFilter()
     cutter.SetSuperGridSize([step[axis] for axis in kept])
     cutter.SetSpatialProximityWeight(weight)
-    cutter.SetMaximumNumberOfIterations(ROUNDS)
+    cutter.SetMaximumNumberOfIterations(_ROUNDS)
     cutter.EnforceConnectivityOn()
     cutter.InitializationPerturbationOff()
     cutter.SetNumberOfThreads(1)

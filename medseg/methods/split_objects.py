@@ -9,14 +9,11 @@ from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.masks.split import split_touching
-from medseg.methods.base import answer, only_image, usable
-from medseg.methods.child import in_child
+from medseg.methods.base import answer, only_image, require_right_angles, usable
+from medseg.methods.child import here_or_in_child
 from medseg.methods.otsu import otsu_threshold
 
 __all__ = ["SPLIT_OBJECTS", "SplitObjects", "SplitObjectsParams"]
-
-#: Images with more voxels are worked on in another process, so that a cancel is heard.
-_QUICK = 500_000
 
 
 class SplitObjectsParams(Params):
@@ -37,7 +34,7 @@ class SplitObjectsParams(Params):
         description="Split where the inscribed radius on both sides exceeds that of the neck by this much.",
         json_schema_extra={"unit": "mm"},
     )
-    smallest_mm: float = Field(
+    smallest_diameter_mm: float = Field(
         0.0,
         ge=0,
         le=1000,
@@ -75,14 +72,18 @@ class SplitObjects:
             If there is nothing to threshold, or the grid is sheared.
         """
         image = only_image(images)
+        require_right_angles(image.grid, self.spec.name)
         mask = usable(image, within)
-        threshold = otsu_threshold(image.array[mask]) if params.threshold is None else params.threshold
+        threshold = (
+            otsu_threshold(image.array[mask], self.spec.name)
+            if params.threshold is None
+            else params.threshold
+        )
         mask &= image.array > threshold if params.side == "above" else image.array <= threshold
         run.check()
         run.progress(1, 2, "threshold")
-        work = (mask, image.grid, params.depth_mm)
-        ids = split_touching(*work) if mask.size <= _QUICK else in_child(run, split_touching, *work)
-        ids = _without_small(ids, _fewest(image.grid, params.smallest_mm))
+        ids = here_or_in_child(run, mask.size, split_touching, mask, image.grid, params.depth_mm)
+        ids = _without_small(ids, _fewest(image.grid, params.smallest_diameter_mm))
         run.progress(2, 2, "split")
         return answer(
             self.spec.name,

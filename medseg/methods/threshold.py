@@ -8,7 +8,7 @@ from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import ConfigError
-from medseg.methods.base import answer, only_image, usable
+from medseg.methods.base import answer, only_image, require_order, usable
 
 __all__ = ["THRESHOLD", "Threshold", "ThresholdParams"]
 
@@ -57,9 +57,8 @@ class Threshold:
         """
         low, high = params.low, params.high
         if low is None and high is None:
-            raise ConfigError("threshold needs a limit: give low, high or both, such as -p low=100")
-        if low is not None and high is not None and low > high:
-            raise ConfigError(f"threshold: low = {low:g} lies above high = {high:g}, so nothing is between")
+            raise ConfigError(f"{self.spec.name} needs a limit: give low, high or both, such as -p low=100")
+        require_order(low, high, self.spec.name)
         image = only_image(images)
         found = usable(image, within)
         run.check()

@@ -37,12 +37,16 @@ __all__ = ["PROMISES", "Promise"]
 
 Promise: TypeAlias = Callable[[Segmenter, Trial], None]
 _ENOUGH = 0.95
+#: Radius in mm of balls, and how far below its ceiling an answer may stay.
+_BALLS = ((25.0, 0.0), (17.0, 0.025))
 _CANCEL_S = 1.0
 _FACTOR = 1.5
 #: Noise of a process's memory (allocator, caches) that no prediction can know.
 _SLACK_BYTES = 6 << 20
 #: Small, anisotropic, all extents different: what is compared in all orders.
 _SMALL: Mapping[str, Any] = {"shape": (27, 25, 12), "spacing": (2.0, 2.1, 4.5), "radius": 16.0}
+#: The field of `_SMALL` in other voxels.
+_SMALL_OTHERWISE: Mapping[str, Any] = {"shape": (18, 21, 27), "spacing": (3.0, 2.5, 2.0), "radius": 16.0}
 _LARGE: Mapping[str, Any] = {"shape": (144, 136, 128), "radius": 30.0}
 #: As large as the box around seeds may be before it is coarsened: what memory is predicted for, seeds unknown.
 _BOX: Mapping[str, Any] = {"shape": (96, 96, 96), "radius": 24.0}
@@ -50,39 +54,47 @@ _BOX: Mapping[str, Any] = {"shape": (96, 96, 96), "radius": 24.0}
 
 def describes_itself(segmenter: Segmenter, trial: Trial) -> None:  # noqa: ARG001 - all promises are called alike
     """Name, title, summary and source are given; every parameter has a default, a sentence and its unit."""
+    lacking = [part for part in ("spec", "Params", "segment", "memory_bytes") if not hasattr(segmenter, part)]
+    assert not lacking, f"it has no {', '.join(lacking)}, which medseg.domain.Segmenter asks for"
     spec = segmenter.spec
-    assert isinstance(segmenter, Segmenter)
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", spec.name), (
         f"name {spec.name!r}: small letters and hyphens"
     )
     assert spec.title, "no title"
-    assert spec.summary.endswith("."), "the summary is a sentence"
-    assert re.search(r"\d{4}", spec.source) or len(spec.source) > 20, "the source names a paper or a book"
+    assert spec.summary.endswith("."), f"the summary is no sentence with a full stop: {spec.summary!r}"
+    assert re.search(r"\d{4}", spec.source) or len(spec.source) > 20, (
+        f"the source is a paper or book with its year, or says in some words whose idea it is; not {spec.source!r}"
+    )
     fields = segmenter.Params.model_json_schema().get("properties", {})
     for name, told in fields.items():
         assert not segmenter.Params.model_fields[name].is_required(), f"{name} has no default"
-        assert told.get("description", "").endswith("."), f"{name} is described by no sentence"
+        assert told.get("description", "").endswith("."), (
+            f"{name} is described by no sentence with a full stop"
+        )
         assert told.get("unit") == "mm" or not name.endswith("_mm"), f"{name} does not say that it is in mm"
     segmenter.Params()
 
 
 def finds_the_ball(segmenter: Segmenter, trial: Trial) -> None:
-    """A ball 50 mm wide on 1 mm and on 5 mm slices gives the same object, compared on the 1 mm grid.
+    """A ball 50 mm wide, and one of 34 mm, is the same object on 1 mm and on 5 mm slices.
 
-    Dice is at least 0.95, or what the truth reaches when it is put on the thick slices.
+    Compared on the 1 mm grid. Dice is at least 0.95, or what the truth reaches when it is put on the thick slices;
+    of the smaller ball it may stay a little below, since noise decides about the many voxels that its edge crosses.
     """
-    fine = ball_image(segmenter.spec, trial, shape=(80, 80, 75), radius=25.0)
-    thick = ball_image(segmenter.spec, trial, shape=(80, 80, 15), spacing=(1.0, 1.0, 5.0), radius=25.0)
-    one, other = (ball.found(_answer(segmenter, ball, trial)) for ball in (fine, thick))
-    alone = dice(one, fine.truth)
-    assert alone >= 0.9, (
-        f"Dice with the ball is {alone:.3f} on 1 mm slices; are the trial's parameters right?"
-    )
-    ceiling = min(_ENOUGH, dice(np.repeat(thick.truth, 5, axis=2), fine.truth))
-    both = dice(np.repeat(other, 5, axis=2), one)
-    assert both >= ceiling, (
-        f"slices of 5 mm and of 1 mm agree to Dice {both:.3f} only; {ceiling:.3f} is expected"
-    )
+    for radius, spared in _BALLS:
+        fine = ball_image(segmenter.spec, trial, shape=(80, 80, 75), radius=radius)
+        thick = ball_image(segmenter.spec, trial, shape=(80, 80, 15), spacing=(1.0, 1.0, 5.0), radius=radius)
+        one, other = (ball.found(_answer(segmenter, ball, trial)) for ball in (fine, thick))
+        alone = dice(one, fine.truth)
+        assert alone >= 0.9, (
+            f"Dice with the ball of {2 * radius:g} mm is {alone:.3f} on 1 mm slices; are the trial's parameters right?"
+        )
+        least = min(_ENOUGH, dice(np.repeat(thick.truth, 5, axis=2), fine.truth)) - spared
+        both = dice(np.repeat(other, 5, axis=2), one)
+        assert both >= least, (
+            f"slices of 5 mm and of 1 mm agree to Dice {both:.3f} only on a ball of {2 * radius:g} mm; "
+            f"{least:.3f} is expected"
+        )
 
 
 def is_blind_to_storage(segmenter: Segmenter, trial: Trial) -> None:
@@ -109,16 +121,24 @@ def answers_on_the_native_grid(segmenter: Segmenter, trial: Trial) -> None:
     turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     order = AxisOrder((2, 0, 1), (True, False, True))
     centre = (turn @ np.append(ball.centre, 1))[:3]
+    # Channels of one scan often lie on different grids: here those beside the reference, over the same field.
+    others = ball_image(segmenter.spec, trial, **_SMALL_OTHERWISE)
+    reference = segmenter.spec.reference or segmenter.spec.channels[0].name
     images = {}
-    for name, image in ball.images.items():
+    for name in ball.images:
+        image = (ball if name == reference else others).images[name]
         grid = order.grid(replace(image.grid, affine=turn @ image.grid.affine))
         images[name] = replace(image, array=np.array(order.apply(image.array)), grid=grid)
-    turned = replace(ball, images=images, truth=np.array(order.apply(ball.truth)), centre=centre)
-    answer = segment(segmenter, images, params=trial.params, prompts=_turned(trial, segmenter, ball, turn))
+    turned = replace(
+        ball, images={reference: images[reference]}, truth=np.array(order.apply(ball.truth)), centre=centre
+    )
+    prompts = _turned(trial, segmenter, ball, turn)
+    answer = segment(segmenter, images, params=trial.params, prompts=prompts, same_space=True)
     assert same_grid(answer.grid, turned.grid), "the answer lies on another grid than the image"
-    assert answer.labels.shape == turned.grid.shape
     if not segmenter.spec.needs_prompts or trial.prompts is None:
-        assert dice(turned.found(answer), turned.truth) > 0.7, "the ball is not where it was"
+        found = turned.found(answer)
+        reached = dice(found, turned.truth)
+        assert reached > 0.7, f"on an oblique image: {_missed(reached, found, turned)}"
 
 
 def stays_inside_within(segmenter: Segmenter, trial: Trial) -> None:
@@ -136,10 +156,13 @@ def records_how(segmenter: Segmenter, trial: Trial) -> None:
     """The answer says which segmenter made it, with every parameter, from which image."""
     ball = ball_image(segmenter.spec, trial, **_SMALL)
     made_by = _answer(segmenter, ball, trial).made_by
-    assert made_by.segmenter == segmenter.spec.name
+    assert made_by.segmenter == segmenter.spec.name, f"the answer says that {made_by.segmenter!r} made it"
     missing = set(segmenter.Params.model_fields) - set(dict(made_by.parameters))
     assert not missing, f"parameters {sorted(missing)} are not in the provenance"
-    assert {item.digest for item in made_by.images} == {image.digest for image in ball.images.values()}
+    digests = {image.digest for image in ball.images.values()}
+    assert {item.digest for item in made_by.images} == digests, (
+        "the answer names other images than it was made of"
+    )
 
 
 def can_be_replayed(segmenter: Segmenter, trial: Trial) -> None:
@@ -227,7 +250,16 @@ def predicts_its_memory(segmenter: Segmenter, trial: Trial) -> None:
     high, low = (predicted + _SLACK_BYTES) * _FACTOR, predicted / _FACTOR - _SLACK_BYTES
     voxels = int(np.prod(ball.grid.shape))
     assert low <= measured <= high, (
-        f"predicted {predicted / voxels:.1f} bytes per voxel, measured {measured / voxels:.1f} ({voxels} voxels)"
+        f"predicted {predicted / voxels:.1f} bytes per voxel, measured {measured / voxels:.1f} "
+        f"({voxels} voxels); within a factor of {_FACTOR} is asked for"
+    )
+
+
+def _missed(reached: float, found: NDArray[np.bool_], ball: BallImage) -> str:
+    """Where to look when the ball is not found."""
+    return (
+        f"Dice with the ball is {reached:.3f}: the object at its centre has {int(found.sum())} voxels and the ball "
+        f"{int(ball.truth.sum())} of {found.size}; are the trial's parameters right for it?"
     )
 
 
@@ -275,6 +307,8 @@ def _refused(
         segment(segmenter, images, params=params, prompts=prompts)
     except InputError as error:
         said = str(error)
+    except Exception as error:
+        raise AssertionError(f"{what} gives {type(error).__name__} ({error}), no InputError") from error
     else:
         raise AssertionError(f"{what} was not refused")
     assert "\n" not in said, f"{what} is refused in several lines: {said}"

@@ -16,7 +16,7 @@ from medseg.models import load_weights, read_card, write_bundle
 from medseg.training.curve import draw_quality
 from medseg.training.validate import SubjectDice, bootstrap_interval
 
-__all__ = ["assemble_bundle", "read_rows", "summarise", "write_rows"]
+__all__ = ["assemble_bundle", "licence_text", "read_rows", "summarise", "write_rows"]
 
 _ROWS: TypeAdapter[tuple[SubjectDice, ...]] = TypeAdapter(tuple[SubjectDice, ...])
 _DICE = "dice.json"
@@ -60,7 +60,7 @@ def assemble_bundle(
     note = f"{len(finished)} of {folds} folds; each subject judged by the one fold that did not train on it"
     extras = {
         "plan.yaml": _shared_plan(run / "plan.yaml"),
-        "LICENSE": _licence(first),
+        "LICENSE": licence_text(first),
         "quality.csv": _table(rows),
         "quality.png": draw_quality(rows, f"{first.title}: cross-validation"),
     }
@@ -115,5 +115,6 @@ def _table(rows: Sequence[SubjectDice]) -> bytes:
     return stream.getvalue().encode()
 
 
-def _licence(card: ModelCard) -> bytes:
+def licence_text(card: ModelCard) -> bytes:
+    """What stands in a bundle's `LICENSE`."""
     return f"{card.title}: weights and card\n\nLicence: {card.licence}\n\n{card.attribution}\n".encode()

@@ -17,6 +17,7 @@ from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
 from medseg.domain.values import STRICT
 from medseg.errors import ConfigError
+from medseg.training.phantoms import InstanceTraining
 
 __all__ = [
     "Augmentation",
@@ -26,6 +27,7 @@ __all__ = [
     "LossConfig",
     "ModelText",
     "OptimiserConfig",
+    "PhantomConfig",
     "TrainConfig",
     "dump_config",
     "load_config",
@@ -203,8 +205,8 @@ class TrainConfig:
             )
         if any(isinstance(step, Instances) for step in self.postprocessing):
             raise ConfigError(
-                "postprocessing: a network with distances is trained by medseg.training.instances, "
-                "not from a configuration"
+                "postprocessing: a network with distances is trained on phantoms; "
+                "see the configuration touching_objects"
             )
         if len(self.patch) != self.network.dimensions:
             raise ConfigError(
@@ -233,14 +235,23 @@ class TrainConfig:
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class PhantomConfig:
+    """All that decides what a network will be that is trained on phantoms and needs no data."""
+
+    phantoms: InstanceTraining
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
 _ADAPTER: TypeAdapter[TrainConfig] = TypeAdapter(TrainConfig)
+_PHANTOMS: TypeAdapter[PhantomConfig] = TypeAdapter(PhantomConfig)
 
 
-def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfig | PhantomConfig:
     """Configuration from a YAML file, or by the name of one that comes with medseg, with `key=value` overrides.
 
     Values are YAML (`optimiser.lr=0.001`, `loop.patch=[32,32,32]`). Relative `data.cases` and `data.split` are resolved
-    against the file's folder, and against the working folder in an override.
+    against the file's folder, and against the working folder in an override. One with the key `phantoms` needs no data.
 
     Raises
     ------
@@ -252,9 +263,10 @@ def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfi
     _resolve_files(values, path.parent)
     for override in overrides:
         _set(values, override)
-    _refuse_unknown(values, TrainConfig, "")
+    on_phantoms = "phantoms" in values
+    _refuse_unknown(values, PhantomConfig if on_phantoms else TrainConfig, "")
     try:
-        return _ADAPTER.validate_python(values)
+        return (_PHANTOMS if on_phantoms else _ADAPTER).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -264,9 +276,10 @@ def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfi
         raise ConfigError(f"{path.name}: {what}") from error
 
 
-def dump_config(config: TrainConfig) -> bytes:
+def dump_config(config: TrainConfig | PhantomConfig) -> bytes:
     """The configuration as YAML with every default written out."""
-    text: str = yaml.safe_dump(_ADAPTER.dump_python(config, mode="json"), sort_keys=False, allow_unicode=True)
+    adapter: TypeAdapter[Any] = _PHANTOMS if isinstance(config, PhantomConfig) else _ADAPTER
+    text: str = yaml.safe_dump(adapter.dump_python(config, mode="json"), sort_keys=False, allow_unicode=True)
     return text.encode()
 
 

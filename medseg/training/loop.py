@@ -48,7 +48,7 @@ def fit_fold(
     seed = config.loop.seed + run.seed + 1000 * fold
     per_epoch = min(config.loop.checkpoint_every, config.loop.steps) * config.loop.batch
     device = choose_device(run.device)
-    with _quiet(), _threads(run):
+    with _quiet(), limited_threads(run):
         pl.seed_everything(seed, workers=True, verbose=False)
         module = SegmentationModule(config)
         watch = _Watch(run, config.loop.steps, f"fold {fold}")
@@ -186,7 +186,8 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def _threads(run: Run) -> Iterator[None]:
+def limited_threads(run: Run) -> Iterator[None]:
+    """As many threads as the run asks for, and the caller's afterwards."""
     before = torch.get_num_threads()
     if run.threads:
         torch.set_num_threads(run.threads)

@@ -23,9 +23,9 @@ _WITHIN, _TRIES = 0.38, 6
 #: Share by which an object may be brighter or darker than the others.
 _UNEVEN = 0.15
 #: Blur along each axis, and how much more of it along one of them, as slices that are thick have it (voxels).
-_BLUR, _THICK = (0.3, 0.9), (1.0, 2.0)
-#: Most noise, as a share of an object's brightness, and how far it may be smooth (voxels).
-_NOISE, _GRAIN = 0.35, 0.8
+_BLUR, _THICK = (0.0, 0.9), (1.0, 2.0)
+#: Noise as a share of an object's brightness (below 0: none, as of a mask), and how far it may be smooth (voxels).
+_NOISE, _GRAIN = (-0.1, 0.35), 0.8
 #: Size of lumps on a surface (voxels).
 _LUMP = 3.0
 
@@ -123,7 +123,7 @@ def _scan(rng: np.random.Generator, ids: NDArray[np.uint32]) -> NDArray[np.float
     brightness[0] = 0
     blur = rng.uniform(*_BLUR, size=3)
     blur[rng.integers(3)] *= rng.uniform(*_THICK)
-    noise = rng.uniform(0, _NOISE) * _grain(rng, ids.shape, rng.uniform(0, _GRAIN))
+    noise = max(0.0, rng.uniform(*_NOISE)) * _grain(rng, ids.shape, rng.uniform(0, _GRAIN))
     image: NDArray[np.float32] = (gaussian_filter(brightness[ids], blur) + noise).astype(np.float32)
     return image
 
@@ -133,7 +133,8 @@ def _grain(rng: np.random.Generator, shape: tuple[int, ...], size: float) -> NDA
     from scipy.ndimage import gaussian_filter
 
     smooth: NDArray[np.float64] = gaussian_filter(rng.normal(size=shape), size)
-    return (smooth - smooth.mean()) / smooth.std()
+    smooth -= smooth.mean()
+    return smooth / float(smooth.std())
 
 
 def _ellipsoids(

@@ -57,18 +57,22 @@ def segment_cases(
 ) -> tuple[CaseResult, ...]:
     """Segment every case into `out/<id>.nii.gz` (`.png` for `px` images); the model is loaded once.
 
-    A mask that this segmenter wrote before is kept, so an interrupted run goes on where it stopped.
+    A mask that this segmenter wrote before is kept, so an interrupted run goes on where it stopped. Where objects are
+    asked for, `options.objects` is a folder too, and they get the names of the masks.
     """
     options, run = options or SegmentOptions(), run or Run()
     find_segmenter(name)
-    _make_folder(out)
+    for folder in (out, options.objects):
+        if folder is not None:
+            _make_folder(folder)
 
     def one(case: Case) -> CaseResult:
         target = out / f"{case.id}{_suffix(case)}"
+        objects = None if options.objects is None else options.objects / target.name
         if target.exists() and not options.force:
-            return _kept(case, target, name)
+            return _kept(case, target, name, objects)
         inputs = {image.channel: image for image in case.images}
-        own = replace(options, same_space=options.same_space or case.same_space)
+        own = replace(options, objects=objects, same_space=options.same_space or case.same_space)
         segment_files(name, inputs, target, options=own, run=run)
         return CaseResult(case.id, "done", 0.0, str(target))
 
@@ -134,11 +138,13 @@ def _each(
     return tuple(results)
 
 
-def _kept(case: Case, target: Path, name: str) -> CaseResult:
+def _kept(case: Case, target: Path, name: str, objects: Path | None) -> CaseResult:
     from medseg.io import read_segmentation
 
     if read_segmentation(target).made_by.segmenter != name:
         raise OutputError(f"{target} exists and was not made by {name}; use --force to replace it")
+    if objects is not None and not objects.exists():
+        raise OutputError(f"{target} exists without its objects; use --force to segment again")
     return CaseResult(case.id, "kept", 0.0, str(target))
 
 

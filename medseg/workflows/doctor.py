@@ -80,12 +80,17 @@ def _models() -> list[Check]:
     from medseg.models import read_card
 
     checks = []
+    methods = plugins.names(plugins.SEGMENTERS)
     for folder in settings.model_folders():
         for card in sorted(folder.glob("*/card.yaml")):
+            name = card.parent.name
             try:
-                checks.append(Check(f"model {card.parent.name}", read_card(card.parent).title))
+                checks.append(Check(f"model {name}", read_card(card.parent).title))
             except MedsegError as error:
-                checks.append(Check(f"model {card.parent.name}", str(error), ok=False))
+                checks.append(Check(f"model {name}", str(error), ok=False))
+            if name in methods:
+                told = f"a method has this name too, so {card.parent} is found by its path only; rename one"
+                checks.append(Check(f"model {name}", told, ok=False))
     return checks
 
 

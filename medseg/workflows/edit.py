@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Params, ReadOptions, Segmentation
 from medseg.domain.segmentation import Edit
 from medseg.domain.values import Scalar, as_details
-from medseg.errors import ConfigError, InputError, LabelError
-from medseg.geometry import require_same_grid
+from medseg.errors import ConfigError, GridMismatchError, InputError, LabelError
+from medseg.geometry import Agreement, compare_grids
 from medseg.masks.operations import OPERATIONS, Operation
 from medseg.workflows.relabel import apply_parts, find_target
 from medseg.workflows.requests import Request, operation_named, params_of, parse_request
@@ -206,7 +206,7 @@ def _other(
         return None, (), {}
     if params.other in others:
         found = others[params.other]
-        require_same_grid(segmentation.grid, found.grid, f"mask {params.other}")
+        _require_one_grid(segmentation, found, operation.name, params.other)
         values = found.present if params.of is None else find_target(found.table, params.of).values
         inside = found.mask(*values) if values else np.zeros(found.grid.shape, np.bool_)
         return inside, (), {"other": Path(params.other).name, "other_digest": found.digest}
@@ -219,6 +219,15 @@ def _other(
     except LabelError as error:
         raise InputError(f"{operation.name}: {params.other!r} is no file, and {error}") from error
     return segmentation.mask(*own.values), own.values, {}
+
+
+def _require_one_grid(mask: Segmentation, other: Segmentation, operation: str, name: str) -> None:
+    compared = compare_grids(mask.grid, other.grid)
+    if compared.agreement is Agreement.OTHER:
+        raise GridMismatchError(
+            f"{operation}: {name} lies on another grid than the mask to edit: {compared.fault}; "
+            "give a mask that was made on the same image"
+        )
 
 
 def _require_known(segmentation: Segmentation, name: str, operations: Sequence[str]) -> None:

@@ -71,7 +71,7 @@ def operation_named(name: str) -> Operation:
     if name in OPERATIONS:
         return OPERATIONS[name]
     near = get_close_matches(name, OPERATIONS, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(OPERATIONS)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(OPERATIONS)}."
     raise ConfigError(f"no operation is called {name!r}; {hint} See 'medseg edit --list'")
 
 

@@ -22,6 +22,7 @@ from medseg.workflows.channels import (
     require_common_space,
 )
 from medseg.workflows.declare import declare_values
+from medseg.workflows.relabel import objects_as_labels
 from medseg.workflows.segmenters import find_segmenter, make_params
 
 __all__ = ["SegmentOptions", "segment", "segment_files"]
@@ -41,6 +42,8 @@ class SegmentOptions:
         A JSON file of prompts.
     probabilities
         Whether to keep and write class probabilities (models only).
+    objects
+        Where to write the objects, each a label with its number; only of a segmenter that numbers them.
     same_space
         Declares that channels on different grids share one world space.
     values
@@ -55,6 +58,7 @@ class SegmentOptions:
     within: Path | None = None
     prompts: Path | None = None
     probabilities: bool = False
+    objects: Path | None = None
     same_space: bool = False
     values: Mapping[str, str] = field(default_factory=dict)
     read: ReadOptions = ReadOptions()
@@ -136,21 +140,20 @@ def segment_files(
 
     Raises
     ------
+    InputError
+        As `segment`, and if objects are asked for and the segmenter numbers none; then nothing is written.
     OutputError
-        If `out` exists and may not be replaced; checked before any work.
+        If `out` or the file for objects exists and may not be replaced; checked before any work.
     """
     from medseg.io import read_segmentation, write_segmentation
     from medseg.io.atomic import require_absent
 
     options = options or SegmentOptions()
-    require_absent(out, force=options.force)
+    for path in (out, options.objects):
+        if path is not None:
+            require_absent(path, force=options.force)
     engine = find_segmenter(name)
-    parameters = dict(options.parameters)
-    if options.probabilities:
-        if "keep_probabilities" not in engine.Params.model_fields:
-            raise InputError(f"{engine.spec.name} gives no probabilities; only models do")
-        parameters["keep_probabilities"] = True
-    params = make_params(engine, parameters)
+    params = _params_of(engine, options)
     images = declare_values(read_channels(inputs, options.read), options.values)
     matched = match_channels(engine.spec, images)
     reference = matched[engine.spec.reference or engine.spec.channels[0].name]
@@ -168,12 +171,33 @@ def segment_files(
         same_space=options.same_space,
         run=run,
     )
+    if options.objects is not None:
+        # First, so that a mask that is there has its objects.
+        write_segmentation(_objects_of(result, engine), options.objects, force=options.force)
     write_segmentation(result, out, force=options.force)
     if options.probabilities:
         from medseg.io import write_probabilities
 
         write_probabilities(result, out, force=options.force)
     return result
+
+
+def _params_of(engine: Segmenter, options: SegmentOptions) -> Params:
+    parameters = dict(options.parameters)
+    if options.probabilities:
+        if "keep_probabilities" not in engine.Params.model_fields:
+            raise InputError(f"{engine.spec.name} gives no probabilities; only models do")
+        parameters["keep_probabilities"] = True
+    return make_params(engine, parameters)
+
+
+def _objects_of(result: Segmentation, engine: Segmenter) -> Segmentation:
+    if result.instances is None:
+        raise InputError(
+            f"{engine.spec.name} numbered no objects (from seeds, each is a label already); split-objects, "
+            "supervoxels, watershed and the model touching-objects do, and 'medseg edit MASK --op split' parts a mask"
+        )
+    return objects_as_labels(result)
 
 
 def _reordered(image: Image, order: AxisOrder) -> Image:

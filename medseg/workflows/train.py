@@ -1,9 +1,10 @@
-"""Train: a configuration and a dataset become a bundle."""
+"""Train: a configuration and a dataset, or phantoms, become a bundle."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from medseg.domain import Run
+from medseg.errors import ConfigError
 
 __all__ = ["train"]
 
@@ -22,7 +23,8 @@ def train(
     Parameters
     ----------
     config
-        A YAML file, or the name of a shipped configuration such as `hippocampus_3d`.
+        A YAML file, or the name of a shipped configuration such as `hippocampus_3d`; `touching_objects` is trained on
+        phantoms and needs no data.
     overrides
         `key=value` with dotted keys; an unknown key is refused and the nearest is named.
     out
@@ -37,12 +39,21 @@ def train(
     Raises
     ------
     ConfigError
-        If the configuration or an override is wrong.
+        If the configuration or an override is wrong, or a fold is asked for where there are no cases.
+    OutputError
+        If phantoms left a bundle there already and `restart` does not replace it.
     """
-    from medseg.training import load_config, open_data
+    from medseg.training import PhantomConfig, load_config, open_data
     from medseg.training import train as train_folds
 
     plan = load_config(config, tuple(overrides))
+    if isinstance(plan, PhantomConfig):
+        from medseg.training.instances import train_instances
+
+        if fold is not None:
+            raise ConfigError("training on phantoms has no folds; leave out --fold")
+        command = f"medseg train {Path(config).stem} --out RUN"
+        return train_instances(Path(out) / "bundle", plan.phantoms, run, force=restart, command=command)
     dataset = open_data(plan)
     command = f"medseg train {Path(config).stem} data.root={dataset.name} --out RUN"
     return train_folds(plan, dataset, Path(out), run, fold=fold, restart=restart, command=command)

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from medseg.domain import Grid, Image, LabelTable, Segmentation
 from medseg.errors import InputError
 from medseg.geometry import flip_affine
+from medseg.workflows.relabel import objects_as_labels
 
-__all__ = ["LayerData", "image_layer", "image_of", "labels_layer", "segmentation_of"]
+__all__ = ["LayerData", "image_layer", "image_of", "labels_layer", "result_layers", "segmentation_of"]
 
 LayerData: TypeAlias = tuple[NDArray[Any], dict[str, Any], str]
 
 KEY = "medseg"
+#: More than a person tells apart by eye, and than a table of names should hold.
+_MOST_OBJECTS = 10_000
 _REVERSE = np.array([[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]])
 
 
@@ -59,6 +62,16 @@ def labels_layer(segmentation: Segmentation, name: str) -> LayerData:
         "opacity": 0.5,
     }
     return np.array(segmentation.labels.transpose(2, 1, 0)), meta, "labels"
+
+
+def result_layers(segmentation: Segmentation) -> list[LayerData]:
+    """The mask, and its objects by number where it has more than one."""
+    made_by = segmentation.made_by.segmenter
+    layers = [labels_layer(segmentation, f"{made_by} mask")]
+    ids = segmentation.instances
+    if ids is not None and 1 < int(ids.max()) <= _MOST_OBJECTS:
+        layers.append(labels_layer(objects_as_labels(segmentation), f"{made_by} objects"))
+    return layers
 
 
 def image_of(data: NDArray[Any], meta: Mapping[str, Any]) -> Image:

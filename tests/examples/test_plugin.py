@@ -1,16 +1,23 @@
 """A package by someone else: installed, seen, run, held to the contract, removed; a broken one stops nothing."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from medseg.domain import Segmenter
+from medseg.testing.contract import PROMISES, Promise, answers_on_the_native_grid
+from medseg.testing.segmenters import Trial
+
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "examples" / "plugin"
+PAGE = (ROOT / "docs" / "how-to" / "add-a-method.md").read_text(encoding="utf-8")
 BROKEN = 'broken = "medseg_outliers:NOT_THERE"'
 
 pytestmark = pytest.mark.slow
@@ -94,10 +101,36 @@ def test_a_broken_one_is_named_and_stops_nothing(tmp_path: Path) -> None:
 
 
 def test_the_how_to_shows_the_example_as_it_is() -> None:
-    page = (ROOT / "docs" / "how-to" / "add-a-method.md").read_text(encoding="utf-8")
-    for name in ("medseg_outliers.py", "tests/test_outliers.py"):
+    for name in ("medseg_outliers.py", "pyproject.toml", "tests/test_outliers.py"):
         code = (PLUGIN / name).read_text(encoding="utf-8").strip()
-        assert code.removeprefix('"""The promises of every segmenter, on this one."""').strip() in page, name
+        assert code.removeprefix('"""The promises of every segmenter, on this one."""').strip() in PAGE, name
+
+
+def shown(name: str) -> Segmenter:
+    """A method of the how-to that is no file of the example: from seeds, from several channels."""
+    (code,) = [part for part in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if f"\n{name} = " in part]
+    assert sum(bool(line.strip()) for line in code.splitlines()) < 40
+    names: dict[str, Any] = {}
+    exec(code, names)
+    found: Segmenter = names[name]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "trial"),
+    [("NEAREST_MEAN", Trial()), ("HOT_AND_BRIGHT", Trial({"uptake": 60, "brightness": 60}))],
+    ids=["seeds", "channels"],
+)
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_the_other_methods_of_the_how_to_keep_the_promises(name: str, trial: Trial, promise: Promise) -> None:
+    promise(shown(name), trial)
+
+
+def test_a_method_that_takes_all_channels_to_be_on_one_grid_is_found_out() -> None:
+    method = shown("HOT_AND_BRIGHT")
+    type(method).segment.__globals__["resample"] = lambda array, source, target, fill: array
+    with pytest.raises(ValueError, match="broadcast"):
+        answers_on_the_native_grid(method, Trial({"uptake": 60, "brightness": 60}))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import edt
 import numpy as np
 import pytest
 
-from medseg.domain import Grid, Run
+from medseg.domain import Run
 from medseg.domain.card import Instances
 from medseg.errors import ConfigError
 from medseg.geometry import affine_orientation
@@ -15,7 +15,7 @@ from medseg.inference.instances import decode_instances
 from medseg.masks.components import components
 from medseg.models import write_bundle
 from medseg.networks import build, state_for
-from medseg.training.instances import InstanceTraining, draw_phantom
+from medseg.training.phantoms import InstanceTraining, draw_phantom
 from medseg.workflows.segment import segment
 from tests.inference.conftest import make_card, make_image, segmenter
 
@@ -151,19 +151,10 @@ class TestRefusals:
     def test_senseless_numbers(self) -> None:
         with pytest.raises(ConfigError, match="positive"):
             replace(STEP, depth_mm=0)
-        with pytest.raises(ConfigError, match="multiples of 4"):
-            InstanceTraining(patch=(30, 30, 30))
 
     def test_a_training_configuration_sends_elsewhere(self) -> None:
         from medseg.training import load_config
 
         step = "{step: instances, label: 1, channel: 2, scale_mm: 16, depth_mm: 1}"
-        with pytest.raises(ConfigError, match=r"medseg\.training\.instances"):
+        with pytest.raises(ConfigError, match="configuration touching_objects"):
             load_config("sarcoma_3d", [f"postprocessing=[{step}]"])
-
-
-def test_phantoms_touch_and_the_same_number_is_the_same_phantom() -> None:
-    one, again, other = (draw_phantom(number, SETTINGS) for number in (4, 4, 5))
-    assert (one.image == again.image).all()
-    assert not (one.ids == other.ids).all()
-    assert Grid(one.ids.shape, np.eye(4)).shape == SETTINGS.patch

@@ -8,7 +8,7 @@ import pytest
 
 from medseg.domain import Grid, Image, Run
 from medseg.errors import Cancelled, ConfigError, InputError
-from medseg.methods import canny
+from medseg.methods import child
 from medseg.methods.canny import CANNY
 from medseg.methods.edges import gradient, magnitude_of, peaks_of, smoothed
 from medseg.workflows import segment
@@ -116,7 +116,7 @@ def test_nothing_lies_outside_within_and_pixels_will_do() -> None:
 
 def test_another_process_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     here = segment(CANNY, dumbbell()).labels
-    monkeypatch.setattr(canny, "_QUICK", 0)
+    monkeypatch.setattr(child, "_QUICK", 0)
     np.testing.assert_array_equal(segment(CANNY, dumbbell()).labels, here)
     with pytest.raises(Cancelled):
         segment(CANNY, dumbbell(), run=Run(cancel=lambda: True))

@@ -14,6 +14,7 @@ from medseg.domain import Run
 from medseg.errors import Cancelled, InputError, ResourceError
 from medseg.methods.child import in_child
 from medseg.methods.otsu import otsu_threshold
+from medseg.methods.watershed import WatershedParams, basins_of_minima
 
 
 def alarm(seconds: float) -> Callable[[], bool]:
@@ -35,6 +36,34 @@ def test_arrays_go_there_and_come_back() -> None:
 
 def test_one_process_serves_many_calls() -> None:
     assert in_child(Run(), os.getpid) == in_child(Run(), os.getpid) != os.getpid()
+
+
+def flood(run: Run) -> np.ndarray:
+    values = np.random.default_rng(1).normal(size=(20, 20, 20)).astype(np.float32)
+    everywhere = np.ones(values.shape, np.bool_)
+    return in_child(run, basins_of_minima, values, everywhere, (1.0, 1.0, 1.0), 0.0, WatershedParams())
+
+
+def test_progress_is_told_in_order_in_the_caller_s_own_thread() -> None:
+    told: list[tuple[int, int | None, str]] = []
+    threads = set()
+
+    def hear(done: int, total: int | None, what: str) -> None:
+        threads.add(threading.get_ident())
+        told.append((done, total, what))
+
+    assert flood(Run(progress=hear)).any()
+    assert told == [(2, 4, "gradient"), (3, 4, "minima")]
+    assert threads == {threading.get_ident()}
+
+
+def test_who_hears_of_progress_may_stop_the_work() -> None:
+    def stop(done: int, total: int | None, what: str) -> None:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled, match="enough"):
+        flood(Run(progress=stop))
+    assert flood(Run()).any(), "the next call gets a process of its own"
 
 
 def test_calls_from_several_threads_do_not_mix() -> None:

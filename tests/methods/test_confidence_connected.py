@@ -25,8 +25,8 @@ def test_the_range_is_that_of_the_region() -> None:
     scan = ball(noise=5)
     answer = segment(CONFIDENCE_CONNECTED, scan.image, prompts=MIDDLE)
     low, high = (dict(answer.made_by.parameters)[f"{end}_used_1"] for end in ("low", "high"))
-    assert low == pytest.approx(100 - 2.5 * 5, abs=1.5)
-    assert high == pytest.approx(100 + 2.5 * 5, abs=1.5)
+    assert low == pytest.approx(100 - 3.5 * 5, abs=2)
+    assert high == pytest.approx(100 + 3.5 * 5, abs=2)
 
 
 def test_it_follows_itk_where_a_millimetre_is_a_voxel() -> None:
@@ -36,7 +36,9 @@ def test_it_follows_itk_where_a_millimetre_is_a_voxel() -> None:
 
     scan = ball(noise=8)
     # A radius of 1.8 mm takes in the neighbours at edges and corners: ITK's cube of radius 1.
-    ours = segment(CONFIDENCE_CONNECTED, scan.image, prompts=MIDDLE, params={"initial_radius_mm": 1.8})
+    ours = segment(
+        CONFIDENCE_CONNECTED, scan.image, prompts=MIDDLE, params={"multiplier": 2.5, "initial_radius_mm": 1.8}
+    )
     theirs = from_sitk(sitk.ConfidenceConnected(to_sitk(scan.image.array), [(31, 29, 30)], 4, 2.5, 1, 1))
     assert (ours.labels > 0)[theirs > 0].mean() > 0.99
     assert (theirs > 0)[ours.labels > 0].mean() > 0.99
@@ -58,6 +60,12 @@ def test_the_first_radius_is_in_mm() -> None:
         for radius in (6, 11)
     ]
     assert 100 < used[0] < 110 <= used[1] < 120
+
+
+def test_the_range_ends_halfway_to_the_box() -> None:
+    # Ten deviations of 5 would reach 50, and layers half full with it; halfway from 100 to 20 is 60.
+    answer = segment(CONFIDENCE_CONNECTED, ball(noise=5).image, prompts=MIDDLE, params={"multiplier": 10})
+    assert dict(answer.made_by.parameters)["low_used_1"] == pytest.approx(60, abs=2)
 
 
 def test_constant_values_around_a_seed_are_enough() -> None:

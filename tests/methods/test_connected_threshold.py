@@ -25,12 +25,29 @@ def test_a_ball_is_found_on_even_and_on_thick_slices(thickness: int) -> None:
     assert scan.dice(run(scan.image, MIDDLE, {"low": 60}) > 0) >= min(0.95, scan.ceiling - 0.005)
 
 
-def test_without_bounds_otsu_decides_by_the_first_seed() -> None:
-    scan = ball()
-    inside = run(scan.image, MIDDLE) > 0
-    assert scan.dice(inside) > 0.99
-    outside = run(scan.image, points((2.0, 2.0, 2.0))) > 0
-    np.testing.assert_array_equal(outside, ~inside)
+def test_without_bounds_the_edge_lies_halfway_between_seeds_and_the_box() -> None:
+    scan = ball(noise=5)
+    answer = segment(CONNECTED_THRESHOLD, scan.image, prompts=MIDDLE)
+    assert scan.dice(answer.labels > 0) > 0.99
+    assert dict(answer.made_by.parameters)["low_used"] == pytest.approx((100 + 20) / 2, abs=2)
+
+
+def test_where_seeds_do_not_stand_out_otsu_decides() -> None:
+    # A seed in what fills most of the box has the box's own median: halfway would be within the noise.
+    scan = ball(noise=5)
+    outside = run(scan.image, points((2.0, 2.0, 2.0)), {"margin_mm": 100}) > 0
+    assert scan.dice(~outside) > 0.99
+
+
+def test_what_reaches_the_end_of_the_box_is_said_to_be_cut() -> None:
+    answers = [
+        segment(CONNECTED_THRESHOLD, ball().image, prompts=MIDDLE, params={"low": 60, "margin_mm": margin})
+        for margin in (10, 100)
+    ]
+    assert [[finding.code for finding in answer.findings] for answer in answers] == [
+        ["method.cut_by_box"],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(

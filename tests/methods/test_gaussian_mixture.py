@@ -86,3 +86,35 @@ def test_a_picture_in_pixels_works() -> None:
     flat = Image(image.array[..., 32:33].copy(), Grid((64, 64, 1), np.eye(4), unit="px"))
     labels = segment(GAUSSIAN_MIXTURE, flat, within=truth[..., 32:33] > 0).labels
     assert (labels == truth[..., 32:33])[truth[..., 32:33] > 0].mean() > 0.95
+
+
+def test_a_voxel_without_a_number_is_not_heard_by_its_neighbours() -> None:
+    image, truth = brain()
+    array = image.array.copy()
+    array[20:24, 30, 30] = np.nan
+    holed = Image(array, image.grid)
+    labels = segment(GAUSSIAN_MIXTURE, holed, within=truth > 0).labels
+    assert not labels[20:24, 30, 30].any()
+    assert (labels == truth)[truth > 0].mean() > 0.97
+
+
+def test_a_few_far_values_get_no_class_of_their_own() -> None:
+    image, truth = brain()
+    array = image.array.copy()
+    array[30:33, 30:33, 30:33] = 3000
+    vessel = Image(array, image.grid)
+    labels = segment(GAUSSIAN_MIXTURE, vessel, within=truth > 0).labels
+    assert (labels == truth)[truth > 0].mean() > 0.97
+
+
+def test_deviations_may_differ_where_the_classes_do() -> None:
+    image, truth = brain(noise=0.0)
+    noise = np.random.default_rng(1).normal(0, 1, truth.shape) * np.array([0, 3, 6, 20])[truth]
+    uneven = Image((image.array + noise).astype(np.float32), image.grid)
+    told = dict(
+        segment(GAUSSIAN_MIXTURE, uneven, params={"deviations": "own"}, within=truth > 0).made_by.parameters
+    )
+    widths = [float(part.split(" ± ")[1]) for part in str(told["found"]).split(", ")]
+    np.testing.assert_allclose(widths, [3, 6, 20], rtol=0.15)
+    told = dict(segment(GAUSSIAN_MIXTURE, uneven, within=truth > 0).made_by.parameters)
+    assert len({part.split(" ± ")[1] for part in str(told["found"]).split(", ")}) == 1

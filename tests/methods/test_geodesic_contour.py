@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medseg.domain import Prompts, Run
+from medseg.domain import Image, Prompts, Run
 from medseg.errors import Cancelled, ConfigError, InputError
 from medseg.methods.geodesic_contour import GEODESIC_CONTOUR
 from medseg.workflows import segment
@@ -75,6 +75,24 @@ def test_two_objects_share_a_dumbbell_and_keep_their_labels() -> None:
     counts = np.bincount(answer.labels.ravel(), minlength=6)
     assert counts[2] == pytest.approx(counts[5], rel=0.1)
     assert dice(answer.labels > 0, dumbbell().array > 0) > 0.8
+
+
+def test_a_seed_in_the_background_gives_away_what_looks_alike_and_is_nearer_to_it() -> None:
+    seeds = points((18.0, 20.0, 20.0), outside=((52.0, 20.0, 20.0),))
+    found = segment(GEODESIC_CONTOUR, dumbbell(), prompts=seeds, params={"smoothness_mm": 0}).labels > 0
+    left = dumbbell().array > 0
+    left[35:] = False
+    assert dice(found, left) > 0.9
+    assert not found[42:].any()
+
+
+def test_a_seed_always_belongs_to_its_object() -> None:
+    # A lone bright voxel is no object that a front can hold.
+    spot = ball(noise=0).image.array.copy()
+    spot[5, 5, 5] = 300
+    seeds = points((31.0, 29.0, 30.0), (5.0, 5.0, 5.0))
+    found = segment(GEODESIC_CONTOUR, Image(spot, ball().image.grid), prompts=seeds).labels
+    assert found[5, 5, 5] == found[31, 29, 30] == 1
 
 
 def test_a_sheared_grid_is_refused() -> None:

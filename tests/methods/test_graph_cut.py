@@ -24,6 +24,16 @@ def test_a_ball_is_found_on_even_and_on_thick_slices(thickness: int, noise: floa
     assert scan.dice(found) >= min(0.95, scan.ceiling - 0.02)
 
 
+@pytest.mark.parametrize("outside", [(), ((49.0, 29.0, 30.0), (31.0, 47.0, 30.0), (31.0, 29.0, 49.0))])
+def test_seeds_beside_the_border_do_not_mix_the_sides(outside: tuple[tuple[float, ...], ...]) -> None:
+    # Within 3 mm of each of these lie values of both sides.
+    scan = ball(noise=12)
+    inner = ((46.0, 29.0, 30.0), (31.0, 44.0, 30.0), (31.0, 29.0, 45.0))
+    prompts = points((31.0, 29.0, 30.0), *inner, outside=outside)
+    found = segment(GRAPH_CUT, scan.image, prompts=prompts).labels > 0
+    assert scan.dice(found) > 0.97
+
+
 def test_nothing_lies_outside_within() -> None:
     scan = ball()
     within = np.zeros(scan.image.grid.shape, np.bool_)

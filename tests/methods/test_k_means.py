@@ -5,7 +5,7 @@ import pytest
 
 from medseg.domain import Grid, Image
 from medseg.errors import InputError
-from medseg.methods.k_means import GROUPS, K_MEANS, grouped, k_means_centres
+from medseg.methods.k_means import _GROUPS, K_MEANS, grouped, k_means_centres
 from medseg.workflows.segment import segment
 
 
@@ -51,7 +51,7 @@ def test_grouping_keeps_few_values_apart_and_all_mass() -> None:
     np.testing.assert_array_equal(sizes, [2, 1, 3])
     many = np.random.default_rng(0).normal(size=50_000)
     means, sizes = grouped(many)
-    assert means.size <= GROUPS
+    assert means.size <= _GROUPS
     assert sizes.sum() == many.size
     assert (means * sizes).sum() == pytest.approx(many.sum(), abs=1e-2)
 

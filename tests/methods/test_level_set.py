@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medseg.domain import Prompts, Run
+from medseg.domain import Grid, Image, Prompts, Run
 from medseg.errors import Cancelled, ConfigError, InputError
-from medseg.methods.level_set import LEVEL_SET
+from medseg.methods.edges import smoothed
+from medseg.methods.front_layers import layer_of
+from medseg.methods.level_set import LEVEL_SET, Range, likeness
+from medseg.methods.seeds import field_of, place_seeds
 from medseg.workflows import segment
 from tests.methods.balls import (
     BOTH_BALLS,
@@ -77,6 +80,24 @@ def test_two_objects_share_a_dumbbell_and_keep_their_labels() -> None:
     assert dice(answer.labels > 0, dumbbell().array > 0) > 0.85
 
 
+def test_a_seed_in_the_background_gives_away_what_looks_alike_and_is_nearer_to_it() -> None:
+    seeds = points((18.0, 20.0, 20.0), outside=((52.0, 20.0, 20.0),))
+    found = segment(LEVEL_SET, dumbbell(), prompts=seeds, params={"smoothness_mm": 0}).labels > 0
+    left = dumbbell().array > 0
+    left[35:] = False
+    assert dice(found, left) > 0.9
+    assert not found[42:].any()
+
+
+def test_a_seed_always_belongs_to_its_object() -> None:
+    # A lone bright voxel is no object that a front can hold.
+    spot = ball(noise=0).image.array.copy()
+    spot[5, 5, 5] = 300
+    seeds = points((31.0, 29.0, 30.0), (5.0, 5.0, 5.0))
+    found = segment(LEVEL_SET, Image(spot, ball().image.grid), prompts=seeds).labels
+    assert found[5, 5, 5] == found[31, 29, 30] == 1
+
+
 def test_a_sheared_grid_is_refused() -> None:
     with pytest.raises(InputError, match="right angles"):
         segment(LEVEL_SET, sheared(), prompts=MIDDLE)
@@ -109,6 +130,35 @@ def test_curvature_closes_what_is_thinner_than_its_radius() -> None:
     assert open_[52, 20, 20] == 1
     assert closed[18, 20, 20] == 1
     assert closed[52, 20, 20] == 0
+
+
+def test_edges_pull_the_front_that_a_range_would_let_go_on() -> None:
+    # Blurred by 4 mm, values of 40 lie 3 mm beyond the edge of the ball, whose half height is 60.
+    scan = ball(noise=0)
+    image = Image(smoothed(scan.image.array, None, (1.0, 1.0, 1.0), 4.0), scan.image.grid)
+    without, drawn = (
+        segment(LEVEL_SET, image, prompts=MIDDLE, params={"low": 40, "high": 160, "advection": weight}).labels
+        for weight in (0, 5)
+    )
+    assert scan.dice(drawn > 0) > scan.dice(without > 0) + 0.03
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [((6.0, 5.0, 0.0), 1), ((34.0, 5.0, 0.0), -1), ((20.0, 5.0, 0.0), 0)],
+    ids=["near the object's seed", "near the other", "midway"],
+)
+def test_where_values_are_alike_the_nearer_seed_is_believed(
+    place: tuple[float, float, float], expected: int
+) -> None:
+    image = Image(np.full((41, 11, 1), 50, np.float32), Grid((41, 11, 1), np.eye(4)))
+    seeds = place_seeds(points((5.0, 5.0, 0.0), outside=((35.0, 5.0, 0.0),)), image.grid, "level-set")
+    field = field_of(image, seeds, np.ones(image.grid.shape, np.bool_), 45)
+    layer = layer_of(field, ~field.usable, 64**3)
+    # Of a value at the end of the range, where values alone say nothing.
+    like = likeness(layer, field, 1, Range(20, 35, 50))
+    index = tuple(np.rint(layer.grid.to_index(np.array(place))).astype(int))
+    assert np.sign(np.round(like[index], 3)) == expected
 
 
 @pytest.mark.parametrize(

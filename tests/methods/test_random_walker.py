@@ -10,7 +10,8 @@ import pytest
 from medseg.domain import Grid, Image, Prompts, Run
 from medseg.domain.prompts import Point, Stroke
 from medseg.errors import Cancelled, ConfigError, InputError
-from medseg.methods.random_walker import RANDOM_WALKER, harmonic
+from medseg.methods.harmonic import harmonic
+from medseg.methods.random_walker import RANDOM_WALKER
 from medseg.workflows import segment
 from tests.methods.balls import MIDDLE, ball, dice, dumbbell, points
 
@@ -100,6 +101,26 @@ def test_a_resistor_line_has_the_closed_form() -> None:
         np.ones((3, 1, 0), np.float32),
     )
     assert harmonic(links, ends, line, rounds=5, run=Run())[1, 0, 0] == pytest.approx(2)
+
+
+def test_a_pull_holds_where_no_seed_is_near() -> None:
+    # One free node between 0 and 8 by links of 1, pulled to 5 by a link of 2: (0 + 8 + 2 × 5) / 4.
+    line = np.array([0, 0, 8], np.float32)[:, None, None]
+    ends = np.array([1, 0, 1], np.bool_)[:, None, None]
+    links = np.ones((2, 1, 1), np.float32), np.ones((3, 0, 1), np.float32), np.ones((3, 1, 0), np.float32)
+    found = harmonic(links, ends, line, rounds=5, run=Run(), pull=(np.full_like(line, 5), 2.0))
+    assert found.ravel() == pytest.approx([0, 4.5, 8])
+
+
+@pytest.mark.parametrize("margin", [30, 60, 90])
+def test_one_seed_finds_a_large_ball_whatever_the_box(margin: int) -> None:
+    at = np.stack(np.indices((96, 96, 96)), axis=-1)
+    truth = np.linalg.norm(at - 48.0, axis=-1) <= 28
+    values = np.where(truth, 100.0, 20.0) + np.random.default_rng(4).normal(0, 12, truth.shape)
+    image = Image(values.astype(np.float32), Grid(truth.shape, np.eye(4)))
+    prompts = points((48.0, 48.0, 48.0))
+    found = segment(RANDOM_WALKER, image, prompts=prompts, params={"margin_mm": margin}).labels > 0
+    assert dice(found, truth) > 0.95
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from medseg.domain import Grid, Image, Run
 from medseg.errors import Cancelled, ConfigError, InputError
-from medseg.methods import split_objects
+from medseg.methods import child
 from medseg.methods.split_objects import SPLIT_OBJECTS
 from medseg.workflows import segment
 from tests.methods.balls import ball, dumbbell
@@ -47,10 +47,10 @@ def test_small_objects_are_left_out_by_the_diameter_of_a_ball_or_disc() -> None:
     array[20:23, 20:23, 20:23] = 9
     image = Image(array, Grid(array.shape, np.eye(4)))
     # 27 mm³ is a ball of 3.72 mm.
-    assert [int(ids(image, smallest_mm=size).max()) for size in (0, 3.6, 3.8)] == [2, 2, 1]
+    assert [int(ids(image, smallest_diameter_mm=size).max()) for size in (0, 3.6, 3.8)] == [2, 2, 1]
     slice_ = Image(array[:, :, 21:22], Grid((40, 40, 1), np.eye(4), unit="px"))
     # 9 px² is a disc of 3.39 px.
-    assert [int(ids(slice_, smallest_mm=size).max()) for size in (3.3, 3.5)] == [1, 0]
+    assert [int(ids(slice_, smallest_diameter_mm=size).max()) for size in (3.3, 3.5)] == [1, 0]
 
 
 def test_dark_objects_and_a_given_threshold() -> None:
@@ -70,7 +70,7 @@ def test_nothing_lies_outside_within() -> None:
 
 def test_another_process_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     here = ids(dumbbell())
-    monkeypatch.setattr(split_objects, "_QUICK", 0)
+    monkeypatch.setattr(child, "_QUICK", 0)
     np.testing.assert_array_equal(ids(dumbbell()), here)
     with pytest.raises(Cancelled):
         segment(SPLIT_OBJECTS, dumbbell(), run=Run(cancel=lambda: True))
@@ -79,7 +79,7 @@ def test_another_process_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("affine", "params", "error", "words"),
     [
-        (np.eye(4), {}, InputError, "two different values"),
+        (np.eye(4), {}, InputError, "split-objects needs different values"),
         (np.eye(4) + np.eye(4, k=1) * 0.3 * np.eye(4)[0][:, None], {"threshold": 0}, InputError, "sheared"),
         (np.eye(4), {"depth_mm": 0}, ConfigError, "depth_mm"),
     ],

@@ -42,7 +42,7 @@ def test_both_limits_of_a_threshold_belong_to_it(limits: dict[str, float], expec
 
 
 @pytest.mark.parametrize(
-    ("limits", "said"), [({}, "give low, high or both"), ({"low": 3, "high": 2}, "nothing is between")]
+    ("limits", "said"), [({}, "give low, high or both"), ({"low": 3, "high": 2}, "lies above high")]
 )
 def test_limits_that_make_no_sense(limits: dict[str, float], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -217,3 +217,33 @@ def test_pixels_will_do() -> None:
         (LOCAL_THRESHOLD, {"window_mm": 10}),
     ):
         np.testing.assert_array_equal(segment(method, image, params=params).labels, array > 100)
+
+
+def test_hysteresis_without_limits_ends_where_otsu_does_and_drops_what_stays_faint() -> None:
+    values = np.zeros(80, np.float32)
+    values[10:20], values[40:43] = 100, 60
+    found = row(segment(HYSTERESIS, line(*values)))
+    assert list(np.flatnonzero(found)) == list(range(10, 20))
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        (THRESHOLD, {"low": 9}, "method.nothing_found"),
+        (THRESHOLD, {"low": 0}, "method.all_labelled"),
+        (THRESHOLD, {"low": 2}, None),
+        (LOCAL_THRESHOLD, {"offset": 99}, "method.nothing_found"),
+    ],
+)
+def test_an_answer_that_says_nothing_is_said_to(
+    method: Any, params: dict[str, float], code: str | None
+) -> None:
+    findings = segment(method, line(1, 2, 3, 4), params=params).findings
+    assert [finding.code for finding in findings] == [code] * (code is not None)
+
+
+def test_a_tissue_that_is_not_there_is_named() -> None:
+    scan = line(-1000, 40, 40, modality="CT", value_unit="[hnsf'U]")
+    (finding,) = segment(TISSUE_PRESET, scan, params={"tissues": ("muscle-range", "fat-range")}).findings
+    assert finding.code == "method.label_absent"
+    assert "fat" in finding.message.lower()

@@ -8,7 +8,7 @@ import pytest
 from medseg.domain import Grid, Image, Prompts, Run
 from medseg.domain.prompts import Point
 from medseg.errors import Cancelled, ConfigError, InputError
-from medseg.methods import watershed
+from medseg.methods import child
 from medseg.methods.watershed import WATERSHED
 from medseg.workflows import segment
 from tests.methods.balls import MIDDLE, ball, dumbbell, points
@@ -53,7 +53,7 @@ def test_compact_basins_are_compact_in_mm() -> None:
     spacing = np.diag([1.0, 1.0, 4.0, 1.0])
     array = np.add.outer(np.arange(41.0) * 4, np.zeros((3, 11))) + np.arange(11) * 16.0
     image = Image(array.astype(np.float32), Grid(array.shape, spacing))
-    params = {"compactness": 10, "box_is_background": False, "sigma_mm": 0, "margin_mm": 100}
+    params = {"seed_pull": 10, "box_is_background": False, "sigma_mm": 0, "margin_mm": 100}
     for low, high, axis in (((4, 1, 5), (36, 1, 5), 0), ((20, 1, 1), (20, 1, 9), 2)):
         places = [image.grid.to_position(np.array(place)) for place in (low, high)]
         first, second = ((float(p[0]), float(p[1]), float(p[2])) for p in places)
@@ -62,12 +62,12 @@ def test_compact_basins_are_compact_in_mm() -> None:
         assert line.sum() == pytest.approx(len(line) / 2, abs=1)
 
 
-def test_compactness_keeps_a_basin_from_leaking() -> None:
+def test_seed_pull_keeps_a_basin_from_leaking() -> None:
     # Without edges the plain watershed gives all to whoever comes first; a compact basin ends midway.
     rng = np.random.default_rng(1)
     image = Image(rng.normal(0, 1, (50, 50, 1)).astype(np.float32), Grid((50, 50, 1), np.eye(4)))
     plain, compact = (
-        segment(WATERSHED, image, prompts=points((25.0, 25.0, 0.0)), params={"compactness": c}).labels > 0
+        segment(WATERSHED, image, prompts=points((25.0, 25.0, 0.0)), params={"seed_pull": c}).labels > 0
         for c in (0, 0.1)
     )
     away = np.hypot(*(np.indices((50, 50)) - 25))[..., None]
@@ -97,7 +97,7 @@ def test_a_slice_in_pixels_will_do() -> None:
 def test_another_process_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     scan = ball().image
     here = [segment(WATERSHED, scan, prompts=prompts).labels for prompts in (MIDDLE, None)]
-    monkeypatch.setattr(watershed, "_QUICK", 0)
+    monkeypatch.setattr(child, "_QUICK", 0)
     for prompts, expected in zip((MIDDLE, None), here, strict=True):
         np.testing.assert_array_equal(segment(WATERSHED, scan, prompts=prompts).labels, expected)
     with pytest.raises(Cancelled):
@@ -107,7 +107,7 @@ def test_another_process_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("prompts", "params", "error", "words"),
     [
-        (None, {}, InputError, "two different values"),
+        (None, {}, InputError, "watershed needs different values"),
         (points((4.0, 4.0, 4.0)), {}, InputError, "constant"),
         (points(outside=((4.0, 4.0, 4.0),)), {}, InputError, "inside the object"),
         (None, {"depth": 2}, ConfigError, "depth"),

@@ -9,9 +9,16 @@ import pytest
 
 pytest.importorskip("napari")
 
-from medseg.domain import Grid, Image, Label, LabelTable, Segmentation
+from medseg.domain import Grid, Image, Label, LabelTable, Provenance, Segmentation
 from medseg.geometry import affine_orientation, same_grid
-from napari_medseg.layers import image_layer, image_of, labels_layer, segmentation_of, viewer_affine
+from napari_medseg.layers import (
+    image_layer,
+    image_of,
+    labels_layer,
+    result_layers,
+    segmentation_of,
+    viewer_affine,
+)
 
 
 def scan(orientation: str = "RAS") -> Image:
@@ -45,6 +52,26 @@ def test_columns_of_an_axial_slice_grow_to_the_patients_left() -> None:
     assert affine[2, 2] == -1
     assert affine[1, 1] == -1
     assert affine[0, 0] == 1
+
+
+@pytest.mark.parametrize(
+    ("ids", "names"), [(None, ["m mask"]), ([1, 1], ["m mask"]), ([1, 2], ["m mask", "m objects"])]
+)
+def test_objects_are_a_second_layer_where_there_are_several(ids: list[int] | None, names: list[str]) -> None:
+    labels = np.zeros((4, 3, 2), np.uint8)
+    labels[[0, 3]] = 1
+    numbers = None
+    if ids is not None:
+        numbers = np.zeros(labels.shape, np.uint32)
+        numbers[0], numbers[3] = ids
+    table = LabelTable((Label(1, "lesion"),))
+    mask = Segmentation(labels, Grid(labels.shape, np.eye(4)), table, Provenance("m"), instances=numbers)
+    layers = result_layers(mask)
+    assert [meta["name"] for _, meta, _ in layers] == names
+    if len(layers) > 1:
+        data, meta, _ = layers[1]
+        assert (data[..., 3] == 2).all()
+        assert meta["features"]["name"] == ["background", "lesion 1", "lesion 2"]
 
 
 @pytest.mark.parametrize("orientation", ["RAS", "LPS", "PSR", "ILA"])

@@ -1,121 +1,175 @@
-"""A network trained on phantoms tells touching objects apart that it has not seen, real shapes among them."""
+"""A network that tells touching objects apart: its phantoms, its training, and how it is judged."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-import medseg
 from medseg.domain import Run
-from medseg.errors import Cancelled, OutputError
+from medseg.errors import Cancelled, ConfigError, OutputError
 from medseg.masks.components import components
-from medseg.training.instances import InstanceTraining, draw_phantom, train_instances
+from medseg.models import read_card
+from medseg.training import PhantomConfig, load_config
+from medseg.training.instances import train_instances
+from medseg.training.phantom_quality import WAYS, ObjectCount, count_objects, f1_of, quality_of, quality_table
+from medseg.training.phantoms import InstanceTraining, draw_phantom
+from medseg.workflows.train import train
 
-SETTINGS = InstanceTraining(steps=300)
-GRID = medseg.Grid(SETTINGS.patch, np.diag([2.0, 2.0, 2.0, 1.0]))
-#: Room for two real shapes.
-FIELD = (48, 28, 28)
-TWO = medseg.Grid(FIELD, GRID.affine)
-UNSEEN = range(10_000_000, 10_000_008)
-
-
-def objects_found(found: NDArray[np.uint32], truth: NDArray[np.uint32]) -> tuple[int, int, int]:
-    """(true objects found at an IoU above 0.5, true objects, found objects)."""
-    hits = 0
-    for one in np.unique(truth[truth > 0]):
-        inside = truth == one
-        counts = np.bincount(found[inside])
-        counts[0] = 0
-        best = found == counts.argmax()
-        hits += bool(counts.any()) and bool((inside & best).sum() / (inside | best).sum() > 0.5)
-    return hits, len(np.unique(truth[truth > 0])), len(np.unique(found[found > 0]))
+SETTINGS = InstanceTraining(objects=(4, 4))
+TINY = InstanceTraining(steps=2, batch=1, patch=(16, 16, 16), radius_mm=(4.0, 6.0), unseen=2)
+TINY_KEYS = ["phantoms.steps=1", "phantoms.batch=1", "phantoms.patch=[16,16,16]", "phantoms.unseen=1"]
 
 
-def f1(rows: list[tuple[int, int, int]]) -> float:
-    hits, there, found = np.sum(rows, axis=0)
-    return float(2 * hits / (there + found))
+class TestPhantoms:
+    """What the network sees."""
+
+    def test_the_same_number_is_the_same_phantom(self) -> None:
+        one, again, other = (draw_phantom(number, SETTINGS) for number in (4, 4, 5))
+        assert (one.image == again.image).all()
+        assert not (one.ids == other.ids).all()
+        assert one.ids.shape == SETTINGS.patch
+
+    def test_objects_touch(self) -> None:
+        drawn = [draw_phantom(number, SETTINGS).ids for number in range(8)]
+        objects = sum(len(np.unique(ids)) - 1 for ids in drawn)
+        assert sum(int(components(ids > 0).max()) for ids in drawn) < objects / 2
+
+    def test_no_object_is_smaller_than_the_card_keeps(self) -> None:
+        small = replace(SETTINGS, radius_mm=(3.0, 13.0), minimum_mm3=400.0)
+        for number in range(8):
+            sizes = np.bincount(draw_phantom(number, small).ids.ravel())[1:] * 8
+            assert (sizes[sizes > 0] >= 400).all()
+
+    def test_some_may_be_empty(self) -> None:
+        empty = replace(SETTINGS, objects=(0, 1))
+        counts = {int(draw_phantom(number, empty).ids.max()) for number in range(12)}
+        assert counts == {0, 1}
+
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"steps": 0}, "start at 1"),
+            ({"objects": (3, 2)}, "fewest"),
+            ({"objects": (0, 0)}, "at least 1"),
+            ({"radius_mm": (5.0, 4.0)}, "smallest to largest"),
+            ({"spacing_mm": 0.0}, "positive"),
+            ({"stretch": 0.5}, "stretch"),
+            ({"patch": (30, 30, 30)}, "multiples of 8"),
+        ],
+    )
+    def test_senseless_numbers_are_refused(self, wrong: dict, said: str) -> None:
+        with pytest.raises(ConfigError, match=said):
+            replace(SETTINGS, **wrong)
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("touching") / "bundle"
-    return train_instances(out, SETTINGS, Run(device="cpu", threads=2))
+class TestCounting:
+    """Objects fit by an IoU above one half."""
+
+    TRUTH = np.repeat(np.array([1, 1, 1, 1, 2, 2, 2, 2, 0, 0], np.uint32), 4).reshape(10, 2, 2)
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ([1, 1, 1, 1, 2, 2, 2, 2, 0, 0], (2, 2, 2)),
+            ([7, 7, 7, 7, 3, 3, 3, 3, 0, 0], (2, 2, 2)),  # numbers are names
+            ([1, 1, 1, 1, 1, 1, 1, 1, 0, 0], (2, 1, 0)),  # one over both: IoU of exactly a half
+            ([1, 1, 1, 2, 2, 2, 2, 2, 0, 0], (2, 2, 2)),
+            ([1, 1, 3, 3, 2, 2, 2, 2, 0, 0], (2, 3, 1)),  # a half of one is not enough
+            ([0, 0, 0, 0, 0, 0, 0, 0, 1, 1], (2, 1, 0)),
+            ([0] * 10, (2, 0, 0)),
+        ],
+    )
+    def test_table(self, given: list[int], expected: tuple[int, int, int]) -> None:
+        ids = np.repeat(np.array(given, np.uint32), 4).reshape(10, 2, 2)
+        row = count_objects("case", "way", ids, self.TRUTH)
+        assert (row.objects, row.given, row.fitting) == expected
+
+    def test_f1_is_of_all_cases_together(self) -> None:
+        rows = [ObjectCount("a", "w", 4, 2, 2), ObjectCount("b", "w", 1, 1, 0)]
+        assert f1_of(rows) == 2 * 2 / (5 + 3)
+        assert f1_of([ObjectCount("empty", "w", 0, 0, 0)]) == 1.0
+
+    def test_the_card_has_the_network_and_beside_it_the_others(self) -> None:
+        rows = [
+            ObjectCount("1", way, 2, 2, hits) for way, hits in zip(WAYS, (2, 1, 0), strict=True) for _ in "ab"
+        ]
+        quality = quality_of(rows, "medseg train X")
+        assert (quality.mean, quality.low, quality.high, quality.cases) == (1.0, 1.0, 1.0, 2)
+        assert "0.50 by split at necks and 0.00 by connected components" in quality.note
+        assert quality_table(rows).decode().splitlines()[:2] == [
+            "case,way,objects,given,fitting",
+            "1,network,2,2,2",
+        ]
 
 
-@pytest.mark.slow
-def test_touching_ellipsoids_are_split_better_than_by_components(bundle: Path) -> None:
-    by_network, by_components = [], []
-    for number in UNSEEN:
-        phantom = draw_phantom(number, SETTINGS)
-        found = medseg.segment(str(bundle), medseg.Image(phantom.image, GRID), run=Run(device="cpu"))
-        by_network.append(objects_found(found.instances, phantom.ids))
-        by_components.append(objects_found(components(found.labels > 0), phantom.ids))
-    assert f1(by_network) > f1(by_components) + 0.3
-    assert f1(by_network) > 0.6
+class TestTraining:
+    """From settings to a bundle."""
+
+    def test_it_leaves_a_whole_bundle(self, tmp_path: Path) -> None:
+        told: list[str] = []
+        run = Run(device="cpu", threads=1, progress=lambda done, total, what: told.append(what))
+        bundle = train_instances(tmp_path / "new" / "bundle", TINY, run, command="medseg train X")
+        assert {path.name for path in bundle.iterdir()} == {
+            "LICENSE",
+            "card.yaml",
+            "plan.yaml",
+            "quality.csv",
+            "weights",
+        }
+        card = read_card(bundle)
+        assert card.quality[0].command == "medseg train X"
+        assert card.quality[0].cases == TINY.unseen
+        assert "phantoms" in card.limits[0]
+        assert load_config(bundle / "plan.yaml") == PhantomConfig(TINY)
+        assert told[-1] == "unseen phantoms"
+
+    def test_the_same_settings_give_the_same_weights_and_what_exists_stays(self, tmp_path: Path) -> None:
+        run = Run(device="cpu", threads=1)
+        one, two = (train_instances(tmp_path / name, TINY, run) for name in ("one", "two"))
+        weights = "weights/0.safetensors"
+        assert (one / weights).read_bytes() == (two / weights).read_bytes()
+        with pytest.raises(OutputError, match="exists"):
+            train_instances(one, TINY, run)
+
+    def test_it_stops_when_asked_and_leaves_nothing(self, tmp_path: Path) -> None:
+        with pytest.raises(Cancelled):
+            train_instances(tmp_path / "out", SETTINGS, Run(device="cpu", cancel=lambda: True))
+        assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
-def test_real_tumours_put_side_by_side_are_two(bundle: Path, data: Callable[[str], Path]) -> None:
-    shapes = [
-        shape(data(f"sarcoma/{name}/MR_T1_mask.nii.gz"))
-        for name in ("STS_002", "STS_005", "STS_010", "STS_012")
-    ]
-    rng = np.random.default_rng(0)
-    by_network, by_components = [], []
-    for first, second in zip(shapes, shapes[1:] + shapes[:1], strict=True):
-        ids = touching(first, second)
-        image = medseg.Image((ids > 0) * 1.0 + rng.normal(0, 0.2, ids.shape), TWO)
-        found = medseg.segment(str(bundle), image, run=Run(device="cpu"))
-        by_network.append(objects_found(found.instances, ids))
-        by_components.append(objects_found(components(found.labels > 0), ids))
-    assert f1(by_components) < 0.35
-    assert f1(by_network) > f1(by_components) + 0.3
+class TestConfiguration:
+    """`medseg train touching_objects --out RUN`: as others, without data."""
 
+    def test_the_shipped_one_made_the_shipped_model(self) -> None:
+        from medseg import settings
 
-def shape(path: Path) -> NDArray[np.bool_]:
-    """A tumour's shape, made 22 mm across (by volume) on 2 mm."""
-    from scipy.ndimage import zoom
+        plan = settings.shipped_folder() / "models" / "touching-objects" / "plan.yaml"
+        assert load_config("touching_objects") == load_config(plan)
 
-    mask = medseg.read_segmentation(path)
-    inside = mask.labels > 0
-    across = (inside.sum() * mask.grid.voxel_volume * 6 / np.pi) ** (1 / 3)
-    factors = np.array(mask.grid.spacing) / 2 * 22 / across
-    small = zoom(inside.astype(np.float32), factors, order=1) > 0.5
-    places = np.argwhere(small)
-    return small[
-        tuple(slice(low, high + 1) for low, high in zip(places.min(axis=0), places.max(axis=0), strict=True))
-    ]
+    def test_it_is_trained_and_a_second_time_only_by_restart(self, tmp_path: Path) -> None:
+        run = Run(device="cpu", threads=1)
+        bundle = train("touching_objects", TINY_KEYS, out=tmp_path, run=run)
+        assert bundle == tmp_path / "bundle"
+        assert read_card(bundle).quality[0].command == "medseg train touching_objects --out RUN"
+        with pytest.raises(OutputError, match="exists"):
+            train("touching_objects", TINY_KEYS, out=tmp_path, run=run)
+        train("touching_objects", TINY_KEYS, out=tmp_path, restart=True, run=run)
 
+    @pytest.mark.parametrize(
+        ("overrides", "said"),
+        [
+            (["phantoms.step=3"], r"did you mean 'phantoms\.steps'"),
+            (["data.root=x"], "unknown key 'data'"),
+            (["phantoms.steps=many"], "not 'many'"),
+            (["phantoms.patch=[30,30,30]"], "multiples of 8"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, overrides: list[str], said: str) -> None:
+        with pytest.raises(ConfigError, match=said):
+            load_config("touching_objects", overrides)
 
-def touching(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> NDArray[np.uint32]:
-    """Ids of two shapes in one field: the second is pushed along the first axis until it touches the first."""
-    ids = np.zeros(FIELD, np.uint32)
-    for one, (part, centre) in enumerate(((first, 12), (second, 36)), start=1):
-        low = [middle - extent // 2 for middle, extent in zip((centre, 14, 14), part.shape, strict=True)]
-        box = tuple(
-            slice(max(0, a), min(size, a + n)) for a, n, size in zip(low, part.shape, FIELD, strict=True)
-        )
-        cut = tuple(slice(b.start - a, b.stop - a) for a, b in zip(low, box, strict=True))
-        ids[box][part[cut] & (ids[box] == 0)] = one
-    while components(ids > 0).max() > 1:
-        moved = np.roll(np.where(ids == 2, 2, 0), -1, axis=0)
-        ids = np.where(ids == 1, 1, moved).astype(np.uint32)
-    return ids
-
-
-def test_the_same_settings_give_the_same_weights_and_what_exists_stays(tmp_path: Path) -> None:
-    tiny = InstanceTraining(steps=2, batch=1, patch=(16, 16, 16), radius_mm=(4.0, 6.0))
-    run = Run(device="cpu", threads=1)
-    one, two = (train_instances(tmp_path / name, tiny, run) for name in ("one", "two"))
-    weights = "weights/0.safetensors"
-    assert (one / weights).read_bytes() == (two / weights).read_bytes()
-    with pytest.raises(OutputError, match="exists"):
-        train_instances(one, tiny, run)
-
-
-def test_it_stops_when_asked_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Cancelled):
-        train_instances(tmp_path / "out", SETTINGS, Run(device="cpu", cancel=lambda: True))
-    assert not (tmp_path / "out").exists()
+    def test_there_are_no_folds(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="no folds"):
+            train("touching_objects", out=tmp_path, fold=0)
+        assert not list(tmp_path.iterdir())

@@ -187,7 +187,9 @@ class TestSets:
 
     def test_it_must_lie_on_the_same_grid_and_have_the_label(self) -> None:
         shifted = Grid(GRID.shape, GRID.affine + np.array([[0, 0, 0, 1.0]] + [[0.0] * 4] * 3))
-        with pytest.raises(GridMismatchError):
+        with pytest.raises(
+            GridMismatchError, match="union: other lies on another grid than the mask to edit"
+        ):
             edit(two(), ["union=other"], others={"other": self.other(shifted)})
         with pytest.raises(LabelError, match="'hot'"):
             edit(two(), ["union=other,of=hott"], others={"other": self.other()})

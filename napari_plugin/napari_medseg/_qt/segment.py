@@ -23,7 +23,7 @@ from medseg.errors import Cancelled, MedsegError
 from medseg.workflows import measure, segment
 from medseg.workflows.segmenters import find_segmenter, list_segmenters
 from napari_medseg._qt.form import ParameterForm
-from napari_medseg.layers import image_of, labels_layer
+from napari_medseg.layers import image_of, result_layers
 from napari_medseg.seeds import PROMPT_KINDS, prompts_of
 
 if TYPE_CHECKING:
@@ -198,8 +198,8 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
     def _show_result(self, mask: Segmentation, record: Record) -> None:
         self._set_running(running=False)
         self.record = record
-        data, meta, _ = labels_layer(mask, f"{mask.made_by.segmenter} mask")
-        self.viewer.add_labels(data, **meta)
+        for data, meta, _ in result_layers(mask):
+            self.viewer.add_labels(data, **meta)
         self.message.setText("\n".join(finding.message for finding in record.findings))
         self.table.setRowCount(len(record.measurements))
         for row, item in enumerate(record.measurements):
