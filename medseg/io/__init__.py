@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from medseg.io.read import inspect, read, read_files, read_segmentation
-from medseg.io.write import write_image, write_probabilities, write_segmentation
+from medseg.io.write import require_writable, write_image, write_probabilities, write_segmentation
 
 if TYPE_CHECKING:
     from medseg.io.datasets import is_dataset, make_split, open_dataset, read_split, write_split
@@ -18,6 +18,7 @@ __all__ = [
     "read_files",
     "read_segmentation",
     "read_split",
+    "require_writable",
     "write_image",
     "write_probabilities",
     "write_segmentation",

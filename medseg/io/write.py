@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
@@ -21,7 +22,7 @@ from medseg.io.protocols import Writer
 from medseg.io.read import read
 from medseg.io.sidecar import dump_sidecar, sidecar_path
 
-__all__ = ["find_writer", "write_image", "write_probabilities", "write_segmentation"]
+__all__ = ["find_writer", "require_writable", "write_image", "write_probabilities", "write_segmentation"]
 
 
 def find_writer(path: str | Path) -> Writer:
@@ -38,6 +39,28 @@ def find_writer(path: str | Path) -> Writer:
             return writer
     known = ", ".join(sorted({item for writer in _writers() for item in writer.suffixes}))
     raise UnsupportedFormatError(f"{path} can't be written: {suffix or 'no suffix'} is none of {known}")
+
+
+def require_writable(path: str | Path, grid: Grid, *, force: bool = False) -> None:
+    """Refuse before any work what could not be written after it: tries the format on a corner of the grid.
+
+    Raises
+    ------
+    UnsupportedFormatError, InputError
+        If no writer has the suffix, or its format can't hold labels on such a grid.
+    OutputError
+        If the file exists and may not be replaced.
+    """
+    path = Path(path)
+    writer = find_writer(path)
+    require_absent(path, force=force)
+    corner = replace(grid, shape=tuple(min(extent, 2) for extent in grid.shape))
+    with TemporaryDirectory() as folder:
+        trial = Path(folder) / path.name
+        try:
+            writer.write(np.zeros(corner.shape, np.uint8), corner, trial)
+        except MedsegError as error:
+            raise type(error)(str(error).replace(str(trial), str(path))) from error
 
 
 def write_image(image: Image, path: str | Path, *, force: bool = False) -> Path:

@@ -145,7 +145,7 @@ def segment_files(
     OutputError
         If `out` or the file for objects exists and may not be replaced; checked before any work.
     """
-    from medseg.io import read_segmentation, write_segmentation
+    from medseg.io import read_segmentation, require_writable, write_segmentation
     from medseg.io.atomic import require_absent
 
     options = options or SegmentOptions()
@@ -157,6 +157,9 @@ def segment_files(
     images = declare_values(read_channels(inputs, options.read), options.values)
     matched = match_channels(engine.spec, images)
     reference = matched[engine.spec.reference or engine.spec.channels[0].name]
+    for path in (out, options.objects):
+        if path is not None:
+            require_writable(path, reference.grid, force=options.force)
     within = None
     if options.within is not None:
         limits = read_segmentation(options.within)
