@@ -54,7 +54,8 @@ def require_writable(path: str | Path, grid: Grid, *, force: bool = False) -> No
     path = Path(path)
     writer = find_writer(path)
     require_absent(path, force=force)
-    corner = replace(grid, shape=tuple(min(extent, 2) for extent in grid.shape))
+    rows, columns, slices = (min(extent, 2) for extent in grid.shape)
+    corner = replace(grid, shape=(rows, columns, slices))
     with TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
         try:

@@ -85,12 +85,22 @@ def _boxes(ids: NDArray[np.uint32]) -> list[tuple[slice, ...]]:
 
 def _parts(mask: NDArray[np.bool_], spacing: tuple[float, ...], depth: float) -> NDArray[np.uint32]:
     """Parts of one object from 1."""
-    distance = depth_of(mask, spacing)
-    inside = distance[mask]
-    # The pass between two parts is a voxel of the object too: nothing rises by more than this.
-    if mask.all() or inside.max() - inside.min() < depth * (1 - _SAME_DEPTH):
+    # The pass between two parts is a voxel of the object too, at least this deep.
+    least = min(spacing) + depth * (1 - _SAME_DEPTH)
+    if mask.all() or _deepest(mask, spacing) < least:
         return mask.astype(np.uint32)
-    return flood_basins(mask, distance, depth)
+    distance = depth_of(mask, spacing)
+    return flood_basins(mask, distance, depth) if distance.max() >= least else mask.astype(np.uint32)
+
+
+def _deepest(mask: NDArray[np.bool_], spacing: tuple[float, ...]) -> float:
+    """No voxel lies deeper: half of the thinnest side that has an outside on both ends."""
+    thickness = (
+        (extent - 1) * step
+        for axis, (extent, step) in enumerate(zip(mask.shape, spacing, strict=True))
+        if not np.moveaxis(mask, axis, 0)[[0, -1]].any()
+    )
+    return min(thickness, default=np.inf) / 2
 
 
 def flood_basins(mask: NDArray[np.bool_], height: NDArray[np.float32], depth: float) -> NDArray[np.uint32]:

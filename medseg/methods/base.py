@@ -13,6 +13,7 @@ from medseg.errors import ConfigError, InputError
 __all__ = [
     "FOREGROUND",
     "answer",
+    "box_of",
     "class_table",
     "only_image",
     "require_contrast",
@@ -54,6 +55,15 @@ def usable(image: Image, within: NDArray[np.bool_] | None = None) -> NDArray[np.
     if not found.any():
         raise InputError("no voxel is left to segment: the image holds no measurement inside --within")
     return found
+
+
+def box_of(mask: NDArray[np.bool_], pad: int = 0) -> tuple[slice, slice, slice]:
+    """Bounds of a mask that is not empty, with `pad` voxels around as far as the array goes."""
+    bounds = []
+    for axis, extent in enumerate(mask.shape):
+        used = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+        bounds.append(slice(max(0, int(used[0]) - pad), min(extent, int(used[-1]) + 1 + pad)))
+    return bounds[0], bounds[1], bounds[2]
 
 
 def require_unit(image: Image, unit: str, method: str) -> None:
@@ -98,16 +108,20 @@ def require_values(different: int, classes: int, method: str) -> None:
         )
 
 
-def require_order(low: float | None, high: float | None, method: str) -> None:
-    """Refuse limits in the wrong order; None is no limit.
+def require_order(low: float | None, high: float | None, method: str, *, apart: bool = False) -> None:
+    """Refuse limits in the wrong order, and equal ones where they must be apart; None is no limit.
 
     Raises
     ------
     ConfigError
         Naming both.
     """
-    if low is not None and high is not None and low > high:
+    if low is None or high is None:
+        return
+    if low > high:
         raise ConfigError(f"{method}: low = {low:g} lies above high = {high:g}; swap them")
+    if apart and low == high:
+        raise ConfigError(f"{method}: low and high are both {low:g}, so nothing is between")
 
 
 def require_right_angles(grid: Grid, method: str) -> None:

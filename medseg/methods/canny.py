@@ -90,7 +90,9 @@ class Canny:
         work = (image.array, measured, considered, image.grid, params)
         found, high = here_or_in_child(run, image.array.size, enclosed_by_edges, *work)
         run.progress(4, 4, "filled edges")
-        return answer(self.spec.name, image, found, params, high_used=high, unit=image.value_unit)
+        return answer(
+            self.spec.name, image, found, params, high_used=high, unit=f"{image.value_unit}/{image.grid.unit}"
+        )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: CannyParams) -> int:  # noqa: ARG002
         """The image once more, its gradient and length, distances, parts, and masks."""

@@ -13,8 +13,17 @@ from medseg.methods.base import answer, only_image, usable
 from medseg.methods.objects import object_table
 from medseg.methods.otsu import otsu_threshold
 from medseg.methods.paths import neighbours
-from medseg.methods.seeded import distance_from, parts_with, reach
-from medseg.methods.seeds import BACKGROUND, MOST_VOXELS, Seeds, field_of, place_seeds
+from medseg.methods.seeded import near_seeds, parts_with
+from medseg.methods.seeds import (
+    BACKGROUND,
+    MOST_VOXELS,
+    Seeds,
+    field_of,
+    margin_field,
+    place_seeds,
+    require_usable,
+    sample_field,
+)
 from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["CHAN_VESE", "ChanVese", "ChanVeseParams", "two_regions"]
@@ -39,23 +48,11 @@ class ChanVeseParams(Params):
         json_schema_extra={"unit": "mm"},
     )
     side: Literal["above", "below"] = Field(
-        "above", description="Without prompts: whether the object is the brighter or the darker region."
-    )
-    start_mm: float = Field(
-        3.0,
-        ge=0,
-        le=100,
-        description="Radius around each seed whose values the object's first mean comes from.",
-        json_schema_extra={"unit": "mm"},
-    )
-    margin_mm: float = Field(
-        45.0,
-        ge=0,
-        le=500,
-        description="With prompts: how far beyond the seeds the object may reach.",
-        json_schema_extra={"unit": "mm"},
+        "above", description="Without seeds: whether the object is the brighter or the darker region."
     )
     rounds: int = Field(15, ge=1, le=1000, description="How often the two means are taken anew, at most.")
+    sample_mm: float = sample_field("With seeds, at first")
+    margin_mm: float = margin_field("With seeds")
 
 
 class ChanVese:
@@ -171,6 +168,7 @@ def two_regions(
         if not new or moved <= _SETTLED * abs(means[0] - means[1]):
             break
         means = new
+    run.progress(rounds, rounds, "means")
     return share > 0.5, means
 
 
@@ -222,7 +220,9 @@ def _pull(field: SeedField, seeds: NDArray[np.int32], means: tuple[float, float]
     """Energy of a voxel inside minus outside, over (c₁ − c₂)²; −1 at c₁, 1 at c₂, and far beyond for seeds."""
     inside, outside = means
     if inside == outside:
-        raise InputError("chan-vese needs two different regions; the values inside and outside have one mean")
+        raise InputError(
+            f"{CHAN_VESE.spec.name} needs two different regions; the values inside and outside have one mean"
+        )
     middle, half = (inside + outside) / 2, (inside - outside) / 2
     pull = (np.float32(middle) - field.values) / np.float32(half)
     pull[seeds > 0], pull[seeds < 0] = -1e3, 1e3
@@ -238,21 +238,17 @@ def _means(field: SeedField, found: NDArray[np.bool_]) -> tuple[float, float] | 
 
 def _first_means(field: SeedField, params: ChanVeseParams, *, seeded: bool) -> tuple[float, float]:
     if not seeded:
-        threshold = otsu_threshold(field.values[field.usable])
+        threshold = otsu_threshold(field.values[field.usable], CHAN_VESE.spec.name)
         above = field.values > threshold
         means = _means(field, above if params.side == "above" else ~above)
         if means is None:
-            raise InputError("chan-vese needs two different regions; this image or region is constant")
+            raise InputError(
+                f"{CHAN_VESE.spec.name} needs two different regions; these values are all on one side"
+            )
         return means
-    radius = reach(params.start_mm, field.grid.spacing)
-    near = distance_from(field.markers > 0, field.grid.spacing) <= radius
-    away = field.markers == BACKGROUND
-    near = (near | (field.markers > 0)) & ~away & field.usable
-    if not near.any():
-        raise InputError("chan-vese: the seeds lie outside --within or the boxes")
-    if away.any():
-        away = distance_from(away, field.grid.spacing) <= radius
-    rest = away & field.usable & ~near if away.any() else field.usable & ~near
+    # The other region is all the rest: seeds in it often mark what looks like the object.
+    near = near_seeds(field, field.markers > 0, params.sample_mm) & (field.markers != BACKGROUND)
+    rest = field.usable & ~near
     inside = float(field.values[near].mean(dtype=np.float64))
     outside = float(field.values[rest].mean(dtype=np.float64)) if rest.any() else inside
     return inside, outside
@@ -263,8 +259,10 @@ def _box(
 ) -> SeedField:
     seeds = place_seeds(prompts, image.grid, method)
     if len(seeds.labels) > 1:
-        raise InputError("chan-vese parts an image in two; segment one object at a time, or use graph-cut")
-    return field_of(image, seeds, considered, params.margin_mm)
+        raise InputError(f"{method} parts an image in two; segment one object at a time, or use graph-cut")
+    field = field_of(image, seeds, considered, params.margin_mm)
+    require_usable(field, seeds.labels, method)
+    return field
 
 
 def _all(image: Image, considered: NDArray[np.bool_]) -> SeedField:

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import InputError
 from medseg.methods.base import answer, only_image, usable
 from medseg.methods.objects import ended_by_box, halfway, object_table, parts_of_seeds
-from medseg.methods.seeded import MOST_GROWN, distance_from, near_seeds, parts_with
+from medseg.methods.seeded import MOST_GROWN, distance_from, expected_voxels, near_seeds, parts_with
 from medseg.methods.seeds import Field as SeedField
-from medseg.methods.seeds import field_of, place_seeds
+from medseg.methods.seeds import field_of, margin_field, place_seeds, require_usable, sample_field
 
 __all__ = ["CONFIDENCE_CONNECTED", "ConfidenceConnected", "ConfidenceConnectedParams"]
 
@@ -27,24 +26,11 @@ class ConfidenceConnectedParams(Params):
         le=100,
         description="Half the width of the accepted range, in standard deviations of the region's values.",
     )
-    iterations: int = Field(
+    rounds: int = Field(
         4, ge=0, le=100, description="How often mean and deviation are taken anew from the region found."
     )
-    initial_radius_mm: float = Field(
-        3.0,
-        ge=0,
-        le=100,
-        description="Radius around each seed of the values that the first mean and deviation come from; "
-        "its neighbours are always among them.",
-        json_schema_extra={"unit": "mm"},
-    )
-    margin_mm: float = Field(
-        50.0,
-        ge=0,
-        le=10_000,
-        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
-        json_schema_extra={"unit": "mm"},
-    )
+    sample_mm: float = sample_field("At first")
+    margin_mm: float = margin_field()
 
 
 class ConfidenceConnected:
@@ -83,9 +69,9 @@ class ConfidenceConnected:
         image = only_image(images)
         seeds = place_seeds(prompts, image.grid, self.spec.name)
         field = field_of(image, seeds, usable(image, within), params.margin_mm, MOST_GROWN)
+        require_usable(field, seeds.labels, self.spec.name)
         labels = np.zeros(field.values.shape, np.uint16)
         facts: dict[str, Any] = {"unit": image.value_unit}
-        run.progress(0, len(seeds.labels), "objects")
         for done, label in enumerate(seeds.labels):
             region, low, high = _grown(field, label, params, run)
             labels[region & (labels == 0)] = label
@@ -101,8 +87,8 @@ class ConfidenceConnected:
         params: ConfidenceConnectedParams,  # noqa: ARG002 - the protocol's signature
     ) -> int:
         """Markers, masks and the answer of the image; values, numbered parts and labels of the box."""
-        voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 8 * voxels + 18 * min(voxels, MOST_GROWN)
+        voxels, box = expected_voxels(grids.values(), MOST_GROWN)
+        return 8 * voxels + 18 * box
 
 
 def _grown(
@@ -110,16 +96,12 @@ def _grown(
 ) -> tuple[NDArray[np.bool_], float, float]:
     """Region of one object, and the range of values that it was found with."""
     own = (field.markers == label) & field.usable
-    if not own.any():
-        raise InputError(
-            f"confidence-connected: the seeds of object {label} lie outside --within or the boxes"
-        )
     at_seeds = field.values[own]
-    region = near_seeds(field, own, params.initial_radius_mm)
+    region = near_seeds(field, own, params.sample_mm)
     least, most = halfway(field, region)
     others = (field.markers != 0) & ~own
     nearer = distance_from(own, field.grid.spacing) <= distance_from(others, field.grid.spacing)
-    for _ in range(params.iterations + 1):
+    for _ in range(params.rounds + 1):
         run.check()
         values = field.values[region]
         mean = float(values.mean(dtype=np.float64))

@@ -8,18 +8,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import ConfigError, InputError
-from medseg.methods.base import answer, only_image, usable
+from medseg.errors import InputError
+from medseg.methods.base import answer, only_image, require_order, usable
 from medseg.methods.objects import ended_by_box, halfway, object_table, parts_of_seeds
 from medseg.methods.otsu import otsu_threshold
-from medseg.methods.seeded import MOST_GROWN, near_seeds
+from medseg.methods.seeded import MOST_GROWN, expected_voxels, near_seeds
 from medseg.methods.seeds import Field as SeedField
-from medseg.methods.seeds import Seeds, field_of, place_seeds
+from medseg.methods.seeds import Seeds, field_of, margin_field, place_seeds, sample_field
 
 __all__ = ["CONNECTED_THRESHOLD", "ConnectedThreshold", "ConnectedThresholdParams"]
-
-#: Radius around each seed of the values that stand for the object, against noise.
-_AT_SEEDS_MM = 3.0
 
 
 class ConnectedThresholdParams(Params):
@@ -27,26 +24,21 @@ class ConnectedThresholdParams(Params):
 
     low: float | None = Field(
         None,
-        description="Smallest value of an object; none means no bound. Without low and high, the bound lies "
+        description="Lowest value of an object; no bound where none is given. Without low and high, the bound lies "
         "halfway between the mean at the seeds and the median of the box, or where those hardly differ at Otsu's "
         "threshold of the box.",
         json_schema_extra={"unit": "unit of the image"},
     )
     high: float | None = Field(
         None,
-        description="Largest value of an object; none means no bound.",
+        description="Highest value of an object; no bound where none is given.",
         json_schema_extra={"unit": "unit of the image"},
     )
     connectivity: Literal[6, 18, 26] = Field(
         6, description="Neighbours that hang together: across faces (6), edges (18) or corners (26)."
     )
-    margin_mm: float = Field(
-        50.0,
-        ge=0,
-        le=10_000,
-        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
-        json_schema_extra={"unit": "mm"},
-    )
+    sample_mm: float = sample_field("Without low and high")
+    margin_mm: float = margin_field()
 
 
 class ConnectedThreshold:
@@ -109,23 +101,21 @@ class ConnectedThreshold:
         params: ConnectedThresholdParams,  # noqa: ARG002 - the protocol's signature
     ) -> int:
         """Markers, masks and the answer of the image; values, numbered parts and labels of the box."""
-        voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 8 * voxels + 18 * min(voxels, MOST_GROWN)
+        voxels, box = expected_voxels(grids.values(), MOST_GROWN)
+        return 8 * voxels + 18 * box
 
 
 def _bounds(field: SeedField, params: ConnectedThresholdParams) -> tuple[float, float]:
     if params.low is not None or params.high is not None:
+        require_order(params.low, params.high, CONNECTED_THRESHOLD.spec.name)
         low = -np.inf if params.low is None else params.low
-        high = np.inf if params.high is None else params.high
-        if low > high:
-            raise ConfigError(f"connected-threshold: low = {low:g} lies above high = {high:g}; swap them")
-        return low, high
-    at = near_seeds(field, field.markers > 0, _AT_SEEDS_MM)
+        return low, np.inf if params.high is None else params.high
+    at = near_seeds(field, field.markers > 0, params.sample_mm)
     if not at.any():
         return -np.inf, np.inf
     low, high = halfway(field, at)
     if low == -np.inf and high == np.inf:
-        threshold = otsu_threshold(field.values[field.usable])
+        threshold = otsu_threshold(field.values[field.usable], CONNECTED_THRESHOLD.spec.name)
         if field.values[at].mean() > threshold:
             # Otsu's upper class begins above the threshold, not at it.
             return float(np.nextafter(np.float32(threshold), np.float32(np.inf))), np.inf
@@ -136,8 +126,8 @@ def _bounds(field: SeedField, params: ConnectedThresholdParams) -> tuple[float, 
 def _missed(image: Image, seeds: Seeds, low: float, high: float) -> str:
     values = image.array[seeds.markers > 0]
     return (
-        f"connected-threshold: no seed lies on a usable voxel between {low:g} and {high:g}; the seeds' values are "
-        f"{values.min():g} to {values.max():g} {image.value_unit}"
+        f"{CONNECTED_THRESHOLD.spec.name}: no seed lies on a usable voxel between {low:g} and {high:g}; the seeds' "
+        f"values are {values.min():g} to {values.max():g} {image.value_unit}"
     )
 
 

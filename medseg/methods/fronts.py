@@ -9,12 +9,12 @@ from pydantic import Field as Choice
 
 from medseg.domain import Finding, Grid, Image, Params, Prompts, Run
 from medseg.domain.values import as_details
-from medseg.errors import InputError
+from medseg.methods.base import require_right_angles
 from medseg.methods.child import in_child
 from medseg.methods.front_layers import Layer, edge_of, layer_of, on_grid, other_seeds
 from medseg.methods.front_steps import Forces, moved
 from medseg.methods.seeded import distance_from, expected_voxels, parts_with
-from medseg.methods.seeds import Field, Seeds, field_of, place_seeds
+from medseg.methods.seeds import Field, field_of, margin_field, place_seeds, require_usable
 
 __all__ = ["Found", "Front", "FrontParams", "front_bytes", "grown_fronts"]
 
@@ -53,16 +53,10 @@ class FrontParams(Params):
         description="Radius of the ball around each seed that the front starts from, and that others keep off.",
         json_schema_extra={"unit": "mm"},
     )
-    margin_mm: float = Choice(
-        45.0,
-        ge=0,
-        le=500,
-        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
-        json_schema_extra={"unit": "mm"},
-    )
     steps: int = Choice(
         200, ge=1, le=10000, description="Steps of the front at most, on the coarsest grid of the box."
     )
+    margin_mm: float = margin_field()
 
 
 #: (I, J, K) float32 feature of an object with a label, from a layer and the box it was made from.
@@ -77,14 +71,14 @@ class Found:
     ----------
     labels
         (I, J, K) uint16 on the image's grid.
-    seeds
-        What they grew from.
+    objects
+        Labels that have a seed.
     findings
         What a reader must know: coarser steps, an object cut by the box.
     """
 
     labels: NDArray[np.uint16]
-    seeds: Seeds
+    objects: tuple[int, ...]
     findings: tuple[Finding, ...]
 
 
@@ -125,27 +119,26 @@ def grown_fronts(
     InputError
         If there is no seed in an object, an object's seeds may not be used, or the grid is sheared.
     """
-    if image.grid.is_sheared:
-        raise InputError(
-            f"{front.method} needs axes at right angles; resample this image on a regular grid with --resample"
-        )
+    require_right_angles(image.grid, front.method)
     seeds = place_seeds(prompts, image.grid, front.method)
+    objects = seeds.labels
     field = field_of(image, seeds, considered, params.margin_mm)
+    require_usable(field, seeds.labels, front.method)
     run.check()
     depth = np.zeros(field.values.shape, np.float32)
     labels = np.zeros(depth.shape, np.uint16)
-    for done, label in enumerate(seeds.labels):
+    for done, label in enumerate(objects):
         phi = _moved_to_rest(field, label, front, params, run=run)
         own = (phi < depth) & field.usable
         labels[own], depth[own] = label, phi[own]
-        run.progress(done + 1, len(seeds.labels), "fronts")
-    for label in seeds.labels:
+        run.progress(done + 1, len(objects), "fronts")
+    for label in objects:
         mine = labels == label
         labels[mine & ~parts_with(mine, field.markers == label)] = 0
-    findings = (*field.findings, *_cut(field, labels), *_vanished(seeds, labels))
+    findings = (*field.findings, *_cut(field, labels), *_vanished(objects, labels))
     seeded = (field.markers > 0) & field.usable
     labels[seeded] = field.markers[seeded]
-    return Found(field.restored(labels), seeds, findings)
+    return Found(field.restored(labels), objects, findings)
 
 
 def _moved_to_rest(
@@ -153,8 +146,6 @@ def _moved_to_rest(
 ) -> NDArray[np.float32]:
     """(I, J, K) of the field: below 0 inside one object's front."""
     own = (field.markers == label) & field.usable
-    if not own.any():
-        raise InputError(f"{front.method}: the seeds of object {label} lie outside --within or the boxes")
     distance = distance_from(own, field.grid.spacing)
     other = distance_from(other_seeds(field, label), field.grid.spacing)
     closed = ~field.usable | (other < np.minimum(np.float32(params.start_mm), distance))
@@ -176,8 +167,8 @@ def _moved_to_rest(
     return on_grid(phi, grid, field.grid)
 
 
-def _vanished(seeds: Seeds, labels: NDArray[np.uint16]) -> tuple[Finding, ...]:
-    lost = [str(label) for label in seeds.labels if not (labels == label).any()]
+def _vanished(objects: tuple[int, ...], labels: NDArray[np.uint16]) -> tuple[Finding, ...]:
+    lost = [str(label) for label in objects if not (labels == label).any()]
     if not lost:
         return ()
     text = (

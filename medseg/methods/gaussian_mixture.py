@@ -1,14 +1,15 @@
 """Gaussian mixture with a Markov random field: classes by value, smoothed by what the neighbours are."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.methods.base import answer, class_table, only_image, usable
+from medseg.methods.base import answer, box_of, class_table, only_image, usable
 from medseg.methods.k_means import grouped, k_means_centres
 from medseg.methods.mean_field import heard, neighbour_weights, shares
 
@@ -17,17 +18,17 @@ __all__ = ["GAUSSIAN_MIXTURE", "GaussianMixture", "GaussianMixtureParams"]
 _Floats = NDArray[np.float64]
 _Field = NDArray[np.float32]
 #: Rounds of EM on the values alone, before neighbours are heard.
-ROUNDS_ALONE = 200
+_ROUNDS_ALONE = 200
 #: EM has settled when the log-likelihood per voxel grows by less.
-SETTLED = 1e-7
+_SETTLED = 1e-7
 #: A class is no narrower than this share of the range of values: EM would shrink onto equal values.
-NARROWEST = 1e-3
+_NARROWEST = 1e-3
 #: Share of the values at each end that classes are not fitted to: a vessel or two would claim a class of their own.
-TAIL = 2e-3
+_TAIL = 2e-3
 #: Rounds end when no probability moves by more.
-STILL = 1e-2
+_STILL = 1e-2
 #: Voxels worked on between two looks at cancel.
-SLAB = 1 << 18
+_SLAB = 1 << 18
 
 
 class GaussianMixtureParams(Params):
@@ -83,13 +84,13 @@ class GaussianMixture:
         """
         image = only_image(images)
         considered = usable(image, within)
-        box = _box(considered)
+        box = box_of(considered)
         values, inside = image.array[box].astype(np.float32), considered[box]
         values[~inside] = 0  # no number there (NaN) would spread to the neighbours
         run.check()
         means, weights = _without_tails(*grouped(values[inside]), params.classes)
         np.clip(values, means[0], means[-1], out=values)
-        widths = _Widths(NARROWEST * float(np.ptp(means)), params.deviations == "equal")
+        widths = _Widths(_NARROWEST * float(np.ptp(means)), params.deviations == "equal")
         classes = _fit_values(means, weights, params.classes, widths)
         run.progress(1, params.rounds + 1, "classes by value")
         if params.smoothness > 0:
@@ -97,24 +98,30 @@ class GaussianMixture:
             found, classes = _fit_field(values, inside, start, image.grid.spacing, params=params, run=run)
         else:
             found = _likeliest(values, inside, classes, run)
+        run.progress(params.rounds + 1, params.rounds + 1, "classes")
+        order = np.argsort(classes.means, kind="stable")
         labels = np.zeros(image.grid.shape, np.uint8)
-        rank = np.empty(params.classes, np.uint8)
-        rank[np.argsort(classes.means, kind="stable")] = np.arange(1, params.classes + 1)
-        labels[box][inside] = rank[found[inside]]
-        shown = ", ".join(
-            f"{m:g} ± {d:g}" for m, d in sorted(zip(classes.means, classes.deviations, strict=True))
+        labels[box][inside] = np.argsort(order)[found[inside]] + 1
+        return answer(
+            self.spec.name,
+            image,
+            labels,
+            params,
+            table=class_table(params.classes),
+            means=_told(classes.means[order]),
+            standard_deviations=_told(classes.deviations[order]),
+            unit=image.value_unit,
         )
-        table = class_table(params.classes)
-        return answer(self.spec.name, image, labels, params, table=table, found=shown, unit=image.value_unit)
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: GaussianMixtureParams) -> int:
         """Probabilities of two rounds (4 bytes per class), a few copies of the values, and work on a slab."""
         voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        slab = 12 * params.classes * min(voxels, SLAB)
+        slab = 12 * params.classes * min(voxels, _SLAB)
         return (8 * params.classes + 9 if params.smoothness > 0 else 15) * voxels + slab
 
 
-class _Widths(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Widths:
     """How wide classes may be."""
 
     narrowest: float
@@ -130,11 +137,13 @@ class _Widths(NamedTuple):
         return np.sqrt(np.maximum(variances, self.narrowest**2))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Classes:
     """Means, standard deviations and shares of normal distributions."""
 
-    def __init__(self, means: _Floats, deviations: _Floats, shares: _Floats) -> None:
-        self.means, self.deviations, self.shares = means, deviations, shares
+    means: _Floats
+    deviations: _Floats
+    shares: _Floats
 
     def log_weights(self, values: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
         """Per class with its share, up to a constant that all classes have."""
@@ -143,11 +152,15 @@ class _Classes:
             yield scaled * scaled * values.dtype.type(-0.5) + values.dtype.type(np.log(share / deviation))
 
 
+def _told(numbers: _Floats) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)
+
+
 def _without_tails(values: _Floats, weights: _Floats, count: int) -> tuple[_Floats, _Floats]:
     """Grouped values (rising) without those that lie wholly in a tail; all where too few would be left."""
     shares = weights / weights.sum()
     upto = np.cumsum(shares)
-    kept = (upto > TAIL) & (upto - shares < 1 - TAIL)
+    kept = (upto > _TAIL) & (upto - shares < 1 - _TAIL)
     return (values[kept], weights[kept]) if np.count_nonzero(kept) >= count else (values, weights)
 
 
@@ -170,14 +183,14 @@ def _climbed(values: _Floats, weights: _Floats, centres: _Floats, widths: _Width
     nearest = np.searchsorted((centres[1:] + centres[:-1]) / 2, values)
     posterior = (nearest == np.arange(len(centres))[:, None]).astype(np.float64)
     classes, likelihood = _estimated(posterior * weights, values, widths), -np.inf
-    for _ in range(ROUNDS_ALONE):
+    for _ in range(_ROUNDS_ALONE):
         logs = np.stack(list(classes.log_weights(values)))
         highest = logs.max(axis=0)
         posterior = np.exp(logs - highest)
         sums = posterior.sum(axis=0)
         before, likelihood = likelihood, float(weights @ (highest + np.log(sums)))
         classes = _estimated(posterior / sums * weights, values, widths)
-        if likelihood - before < SETTLED * weights.sum():
+        if likelihood - before < _SETTLED * weights.sum():
             break
     return likelihood, classes
 
@@ -218,7 +231,7 @@ def _fit_field(
         posterior = update
         classes = _from_posterior(values, posterior, widths, run)
         run.progress(done + 2, params.rounds + 1, "neighbours heard")
-        if moved < STILL:
+        if moved < _STILL:
             break
     return np.argmax(posterior, axis=0).astype(np.uint8), classes
 
@@ -246,15 +259,9 @@ def _likeliest(values: _Field, inside: NDArray[np.bool_], classes: _Classes, run
     return found
 
 
-def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    used = [np.flatnonzero(mask.any(axis=tuple(o for o in range(3) if o != axis))) for axis in range(3)]
-    first, second, third = (slice(int(places[0]), int(places[-1]) + 1) for places in used)
-    return first, second, third
-
-
 def _slabs(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Rows of the first axis, about `SLAB` voxels at a time."""
-    step = max(1, SLAB // max(1, shape[1] * shape[2]))
+    """Rows of the first axis, about `_SLAB` voxels at a time."""
+    step = max(1, _SLAB // max(1, shape[1] * shape[2]))
     for start in range(0, shape[0], step):
         yield slice(start, min(start + step, shape[0]))
 

@@ -40,7 +40,7 @@ class GeodesicContourParams(FrontParams):
     edge: float | None = Field(
         None,
         gt=0,
-        description="Gradient that halves the front's speed; the root mean square of the box without it.",
+        description="Gradient that halves the front's speed; the root mean square of the box where none is given.",
         json_schema_extra={"unit": "unit of the image per mm"},
     )
     advection: float = Field(
@@ -87,7 +87,7 @@ class GeodesicContour:
             image,
             found.labels,
             params,
-            table=object_table(found.seeds.labels),
+            table=object_table(found.objects),
             findings=found.findings,
             unit=image.value_unit,
         )
@@ -106,28 +106,38 @@ def _feature(
     slope = magnitude_of(gradient(smoothed(layer.values, layer.usable, spacing, sigma), spacing))
     edge = params.edge or float(np.sqrt(np.square(slope[layer.usable], dtype=np.float64).mean()))
     if edge == 0:
-        raise InputError("geodesic-contour needs edges; the box around these seeds holds a single value")
+        raise InputError(
+            f"{GEODESIC_CONTOUR.spec.name} needs edges; the box around these seeds holds a single value"
+        )
     speed: NDArray[np.float32] = 1 / (1 + np.square(slope / np.float32(edge)))
     speed[~layer.usable] = 0
     if other_seeds(field, label).any():
-        speed[_reached_first(layer, speed, field, label, run)] = 0
+        speed[_meeting_place(layer, speed, field, label, run)] = 0
     speed[layer.closed] = 0
     return speed
 
 
-def _reached_first(
+def _meeting_place(
     layer: Layer, speed: NDArray[np.float32], field: SeedField, label: int, run: Run
 ) -> NDArray[np.bool_]:
-    """Voxels that a front from other seeds, slowed by the same edges, would reach before the object's own."""
+    """Voxels on both sides of where fronts from the object's seeds and from others, slowed by the same edges, meet.
+
+    Only there, since all that is closed draws a front: it would be pulled into what lies beyond.
+    """
     markers = np.zeros(speed.shape, np.int32)
     markers[layer.places(other_seeds(field, label), field)] = 2
     markers[layer.places(field.markers == label, field)] = 1
+    ends = [neighbours(axis) for axis in range(3)]
     first, second, third = (
         np.float32(length) / np.maximum(np.minimum(speed[here], speed[there]), np.float32(_SLOWEST))
-        for length, (here, there) in zip(layer.grid.spacing, map(neighbours, range(3)), strict=True)
+        for length, (here, there) in zip(layer.grid.spacing, ends, strict=True)
     )
-    found: NDArray[np.bool_] = cheapest_seed(markers, (first, second, third), run) == 2
-    return found
+    nearest, met = cheapest_seed(markers, (first, second, third), run), np.zeros(speed.shape, np.bool_)
+    for here, there in ends:
+        differ = nearest[here] != nearest[there]
+        met[here] |= differ
+        met[there] |= differ
+    return met
 
 
 GEODESIC_CONTOUR = GeodesicContour()

@@ -8,15 +8,21 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import InputError
-from medseg.methods.base import answer, only_image, usable
+from medseg.methods.base import answer, only_image, require_contrast, usable
 from medseg.methods.child import in_child
 from medseg.methods.likeness import NODES, Likeness, likeness_of
 from medseg.methods.links import links, typical_difference
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.paths import Edges, neighbours
 from medseg.methods.seeded import expected_voxels, parts_with
-from medseg.methods.seeds import BACKGROUND, field_of, place_seeds
+from medseg.methods.seeds import (
+    BACKGROUND,
+    box_is_background_field,
+    field_of,
+    margin_field,
+    place_seeds,
+    require_usable,
+)
 from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["GRAPH_CUT", "GraphCut", "GraphCutParams", "least_cut", "region_costs"]
@@ -44,19 +50,11 @@ class GraphCutParams(Params):
         None,
         gt=0,
         description="Difference between neighbours that still counts as noise; the root mean square of the "
-        "box without it.",
+        "box where none is given.",
         json_schema_extra={"unit": "unit of the image"},
     )
-    box_is_background: bool = Field(
-        default=True, description="Whether the faces of the box around the seeds are background."
-    )
-    margin_mm: float = Field(
-        45.0,
-        ge=0,
-        le=500,
-        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
-        json_schema_extra={"unit": "mm"},
-    )
+    margin_mm: float = margin_field()
+    box_is_background: bool = box_is_background_field()
 
 
 class GraphCut:
@@ -95,13 +93,13 @@ class GraphCut:
         considered = usable(image, within)
         field = field_of(image, seeds, considered, params.margin_mm)
         coarse = field_of(image, seeds, considered, params.margin_mm, NODES)
-        sigma = params.sigma or typical_difference(field.values, field.usable)
-        if sigma == 0:
-            raise InputError(
-                "graph-cut needs different values; the box around these seeds holds a single one"
-            )
+        require_usable(field, labels, self.spec.name)
+        require_contrast(field.values[field.usable], self.spec.name, "box around the seeds")
+        # Parts that do not touch may be even, each in itself.
+        sigma = params.sigma or typical_difference(field.values, field.usable) or 1.0
         markers, far = (
-            background_markers(part, box_is_background=params.box_is_background) for part in (field, coarse)
+            background_markers(part, self.spec.name, box_is_background=params.box_is_background)
+            for part in (field, coarse)
         )
         likeness = likeness_of((field, coarse), far, labels, sigma, run)
         markers = np.where(field.usable, markers, BACKGROUND).astype(np.int32)

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import InputError
-from medseg.methods.base import answer, only_image, usable
+from medseg.methods.base import answer, only_image, require_contrast, usable
 from medseg.methods.edges import smoothed
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.paths import CLOSED, Edges, cheapest_seed, neighbours
-from medseg.methods.seeds import MOST_VOXELS, field_of, place_seeds
+from medseg.methods.seeded import expected_voxels
 from medseg.methods.seeds import Field as SeedField
+from medseg.methods.seeds import box_is_background_field, field_of, margin_field, place_seeds
 
 __all__ = ["GROW_CUT", "GrowCut", "GrowCutParams"]
 
@@ -31,16 +31,6 @@ class GrowCutParams(Params):
         description="Standard deviation of the Gaussian that smooths before differences are taken.",
         json_schema_extra={"unit": "mm"},
     )
-    margin_mm: float = Field(
-        50.0,
-        ge=0,
-        le=500,
-        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
-        json_schema_extra={"unit": "mm"},
-    )
-    box_is_background: bool = Field(
-        default=True, description="Whether the faces of the box around the seeds are background."
-    )
     reach_mm: float = Field(
         100.0,
         gt=0,
@@ -49,6 +39,8 @@ class GrowCutParams(Params):
         "smaller gives compacter objects.",
         json_schema_extra={"unit": "mm"},
     )
+    margin_mm: float = margin_field()
+    box_is_background: bool = box_is_background_field()
 
 
 class GrowCut:
@@ -85,7 +77,7 @@ class GrowCut:
         seeds = place_seeds(prompts, image.grid, self.spec.name)
         field = field_of(image, seeds, usable(image, within), params.margin_mm)
         run.check()
-        markers = background_markers(field, box_is_background=params.box_is_background)
+        markers = background_markers(field, self.spec.name, box_is_background=params.box_is_background)
         run.progress(1, 3, "box around the seeds")
         edges = _resistance(field, params)
         run.check()
@@ -104,8 +96,8 @@ class GrowCut:
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: GrowCutParams) -> int:  # noqa: ARG002
         """Markers and masks of the image, and the box's costs."""
-        voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 11 * voxels + 50 * min(voxels, MOST_VOXELS)
+        voxels, box = expected_voxels(grids.values())
+        return 11 * voxels + 50 * box
 
 
 def _resistance(field: SeedField, params: GrowCutParams) -> Edges:
@@ -118,9 +110,8 @@ def _resistance(field: SeedField, params: GrowCutParams) -> Edges:
     """
     values = smoothed(field.values, field.usable, field.grid.spacing, params.sigma_mm)
     used = values[field.usable]
-    spread = float(used.max() - used.min()) if used.size else 0.0
-    if spread == 0:
-        raise InputError("grow-cut needs different values; the box around these seeds holds a single one")
+    require_contrast(used, GROW_CUT.spec.name, "box around the seeds")
+    spread = float(used.max() - used.min())
     edges = []
     for axis in range(3):
         here, there = neighbours(axis)

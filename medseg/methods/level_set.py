@@ -11,7 +11,7 @@ from pydantic import Field
 
 from medseg.domain import Grid, Image, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import ConfigError
-from medseg.methods.base import answer, only_image, usable
+from medseg.methods.base import answer, only_image, require_order, usable
 from medseg.methods.edges import gradient, magnitude_of
 from medseg.methods.front_layers import Layer, other_seeds
 from medseg.methods.front_steps import Forces
@@ -39,12 +39,12 @@ class LevelSetParams(FrontParams):
 
     low: float | None = Field(
         None,
-        description="Lowest value that the front grows through; from the values around the seeds without it.",
+        description="Lowest value that the front grows through; from the values around the seeds where none is given.",
         json_schema_extra={"unit": "unit of the image"},
     )
     high: float | None = Field(
         None,
-        description="Highest value that the front grows through; from the values around the seeds without it.",
+        description="Highest value that the front grows through; from the values around the seeds where none is given.",
         json_schema_extra={"unit": "unit of the image"},
     )
     multiplier: float = Field(
@@ -87,10 +87,7 @@ class LevelSet:
         InputError
             If there is no seed in an object, its seeds may not be used, or the grid is sheared.
         """
-        if params.low is not None and params.high is not None and params.low >= params.high:
-            raise ConfigError(
-                f"level-set: low = {params.low:g} is not below high = {params.high:g}, so nothing is between"
-            )
+        require_order(params.low, params.high, self.spec.name, apart=True)
         image = only_image(images)
         ranges: dict[int, Range] = {}
         forces = Forces("range", params.propagation, params.smoothness_mm)
@@ -103,7 +100,7 @@ class LevelSet:
             image,
             found.labels,
             params,
-            table=object_table(found.seeds.labels),
+            table=object_table(found.objects),
             findings=found.findings,
             **facts,
             unit=image.value_unit,
@@ -150,8 +147,8 @@ def accepted_range(field: SeedField, layer: Layer, label: int, params: LevelSetP
         middle = (low + high) / 2
     if not low < middle < high:
         raise ConfigError(
-            f"level-set: values around the seeds of object {label} are about {middle:g}, beyond the limit given; "
-            "give both low and high"
+            f"{LEVEL_SET.spec.name}: values around the seeds of object {label} are about {middle:g}, beyond the limit "
+            "given; give both low and high"
         )
     return Range(low, middle, high)
 

@@ -1,12 +1,11 @@
 """Which side a voxel is like: by the way from its seeds, and by what its values are."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Run
-from medseg.errors import InputError
 from medseg.geometry.resample import resample
 from medseg.methods.edges import smoothed
 from medseg.methods.links import links, typical_difference
@@ -30,7 +29,8 @@ _SHORTEST = 1e-4
 _PARTS = 1 << 16
 
 
-class Likeness(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
     """How places and values speak for each side; background first, then the objects in order.
 
     Parameters
@@ -80,11 +80,6 @@ def likeness_of(
     run
         Polled between sides.
 
-    Raises
-    ------
-    InputError
-        If an object's seeds may not be used.
-
     Notes
     -----
     After Price, Morse, Cohen 2010, Geodesic graph cut for interactive image segmentation, CVPR: a term of
@@ -121,8 +116,6 @@ def nearness(
     inverse = []
     for label in (BACKGROUND, *labels):
         own = (markers == label) & field.usable
-        if label != BACKGROUND and not own.any():
-            raise InputError(f"the seeds of object {label} lie outside --within or the boxes")
         run.check()
         inverse.append(1 / np.maximum(ways(own, edges, field.grid.spacing), _SHORTEST))
     total = np.maximum(sum(inverse), 1e-9)

@@ -121,9 +121,11 @@ class Livewire:
 def _contours(prompts: Prompts, grid: Grid, axis: int) -> list[_Contour]:
     """Contours of strokes in their order, then of points."""
     if prompts.boxes:
-        raise InputError("livewire takes strokes and points as anchors of a contour, no boxes")
+        raise InputError(f"{LIVEWIRE.spec.name} takes strokes and points as anchors of a contour, no boxes")
     if any(not point.positive for point in prompts.points):
-        raise InputError("livewire: a point is an anchor of a contour; take away with a negative stroke")
+        raise InputError(
+            f"{LIVEWIRE.spec.name}: a point is an anchor of a contour; take away with a negative stroke"
+        )
     found = []
     for number, stroke in enumerate(prompts.strokes, start=1):
         index = grid.to_index(np.array(stroke.positions))
@@ -135,19 +137,20 @@ def _contours(prompts: Prompts, grid: Grid, axis: int) -> list[_Contour]:
     for (label, _), places in groups.items():
         found.append(_contour(np.array(places), grid, axis, label, f"the points of object {label}"))
     if not any(contour.label for contour in found):
-        raise InputError("livewire needs at least one stroke or three points around an object")
+        raise InputError(f"{LIVEWIRE.spec.name} needs at least one stroke or three points around an object")
     return found
 
 
 def _contour(index: NDArray[np.float64], grid: Grid, axis: int, label: int, who: str) -> _Contour:
     near = np.rint(index).astype(int)
     if (near < 0).any() or (near >= grid.shape).any():
-        raise InputError(f"livewire: {who} leaves the image")
+        raise InputError(f"{LIVEWIRE.spec.name}: {who} leaves the image")
     first, last = int(near[:, axis].min()), int(near[:, axis].max())
     if first != last:
         raise InputError(
-            f"livewire: the anchors of {who} lie on slices {first} to {last} (from 0, axis {axis} of the image in "
-            "its order nearest to RAS), not on one; give each slice its own stroke, in the plane of acquisition"
+            f"{LIVEWIRE.spec.name}: the anchors of {who} lie on slices {first} to {last} (from 0, axis {axis} of the "
+            "image in its order nearest to RAS), not on one; give each slice its own stroke, in the plane of "
+            "acquisition"
         )
     anchors = np.delete(near, axis, axis=1)
     kept = np.concatenate([[True], (np.diff(anchors, axis=0) != 0).any(axis=1)])
@@ -156,7 +159,7 @@ def _contour(index: NDArray[np.float64], grid: Grid, axis: int, label: int, who:
     anchors = anchors[kept].astype(np.float64)
     if len(anchors) < 3:
         raise InputError(
-            f"livewire: {who} on slice {first} has {len(anchors)} anchors; a contour needs three"
+            f"{LIVEWIRE.spec.name}: a contour needs three anchors, not {len(anchors)} ({who} on slice {first})"
         )
     return _Contour(anchors, first, label)
 
@@ -207,7 +210,9 @@ def _wire(
     magnitude = magnitude_of(slopes)
     top = float(magnitude.max())
     if top == 0:
-        raise InputError("livewire needs edges to run along; the slice around these anchors is constant")
+        raise InputError(
+            f"{LIVEWIRE.spec.name} needs edges to run along; the slice around these anchors is constant"
+        )
     peaks = peaks_of(magnitude, slopes, np.ones(magnitude.shape, np.bool_), spacing)
     ridge = np.zeros(smooth.shape, np.bool_)
     ridge[tuple(peaks.places.T)] = True

@@ -92,7 +92,9 @@ def multi_otsu_thresholds(values: NDArray[np.number], classes: int, bins: int = 
     from skimage.filters import threshold_multiotsu
 
     counts, edges = histogram_of(values, bins) if values.size else (np.zeros(1), np.zeros(2))
-    require_values(np.count_nonzero(counts) if edges[0] < edges[-1] else 1, classes, MULTI_OTSU.spec.name)
+    require_values(
+        int(np.count_nonzero(counts)) if edges[0] < edges[-1] else 1, classes, MULTI_OTSU.spec.name
+    )
     centres = (edges[:-1] + edges[1:]) / 2
     found = threshold_multiotsu(classes=classes, hist=(counts, centres))
     last = np.searchsorted(centres, found)

@@ -9,7 +9,7 @@ from medseg.domain import Finding, Grid, Label, LabelTable, Run
 from medseg.errors import InputError
 from medseg.masks.components import Connectivity, label_parts
 from medseg.masks.distances import depth_of
-from medseg.methods.base import FOREGROUND
+from medseg.methods.base import FOREGROUND, box_of
 from medseg.methods.paths import CLOSED, cheapest_seed, neighbours
 from medseg.methods.seeds import BACKGROUND, Field
 
@@ -50,7 +50,7 @@ def object_table(labels: tuple[int, ...]) -> LabelTable:
     return LabelTable(tuple(Label(value, f"object {value}") for value in labels))
 
 
-def background_markers(field: Field, *, box_is_background: bool) -> NDArray[np.int32]:
+def background_markers(field: Field, method: str, *, box_is_background: bool) -> NDArray[np.int32]:
     """Markers of a box; of its faces as background too where that is wished.
 
     An axis of fewer than three voxels has no faces: on a slice the rim of the slice is meant.
@@ -68,7 +68,9 @@ def background_markers(field: Field, *, box_is_background: bool) -> NDArray[np.i
                 np.moveaxis(shell, axis, 0)[[0, -1]] = True
         markers[shell & (markers == 0)] = BACKGROUND
     if not (markers == BACKGROUND).any():
-        raise InputError("without a seed in the background everything is object; mark some background")
+        raise InputError(
+            f"{method}: without a seed in the background everything is object; mark some background"
+        )
     return markers
 
 
@@ -155,7 +157,7 @@ def parts_of_seeds(
     labels: NDArray[np.int32] = kind[parts]
     if (owners > 1).any():
         contested = (owners > 1)[parts]
-        box = _box_of(contested)
+        box = box_of(contested, pad=1)  # distances see the background
         cut = _cut(contested[box], markers[box], grid.spacing, run)
         labels[box] = np.where(contested[box], np.maximum(cut, 0), labels[box])
     return labels
@@ -180,13 +182,3 @@ def _thin(
     narrow = np.minimum(thickness[here], thickness[there])
     inside = mask[here] & mask[there]
     return np.where(inside, np.float32(length) / np.where(inside, narrow, np.float32(1)), CLOSED)
-
-
-def _box_of(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """Bounds of a mask with one voxel around, so that distances see the background."""
-    bounds = []
-    for axis, extent in enumerate(mask.shape):
-        others = tuple(other for other in range(3) if other != axis)
-        used = np.flatnonzero(mask.any(axis=others))
-        bounds.append(slice(max(0, int(used[0]) - 1), min(extent, int(used[-1]) + 2)))
-    return tuple(bounds)

@@ -20,10 +20,10 @@ from medseg.domain import (
 )
 from medseg.domain.segmenter import ChannelNeed
 from medseg.errors import ConfigError
-from medseg.masks.components import label_parts
 from medseg.masks.delineate import PercistThreshold, Rule, ShareOfMaximum, delineate, rule_named
 from medseg.methods.base import answer, only_image, require_unit, usable
-from medseg.methods.seeds import BACKGROUND, Seeds, place_seeds
+from medseg.methods.seeded import parts_with
+from medseg.methods.seeds import BACKGROUND, place_seeds
 
 __all__ = ["PET_THRESHOLD", "PetThreshold", "PetThresholdParams"]
 
@@ -94,7 +94,7 @@ class PetThreshold:
             require_unit(image, _SUV, self.spec.name)
         considered = usable(image, within)
         seeds = (
-            None if prompts is None or prompts.is_empty else place_seeds(prompts, image.grid, "pet-threshold")
+            None if prompts is None or prompts.is_empty else place_seeds(prompts, image.grid, self.spec.name)
         )
         if seeds is not None and seeds.allowed is not None:
             considered &= seeds.allowed
@@ -105,7 +105,8 @@ class PetThreshold:
         run.check()
         mask = found.mask
         if seeds is not None and prompts is not None and (prompts.points or prompts.strokes):
-            mask = _parts_with(mask, seeds)
+            others = parts_with(mask, seeds.markers == BACKGROUND, 26)
+            mask = parts_with(mask, seeds.markers > 0, 26) & ~others
         run.progress(3, 3, "parts")
         return answer(
             self.spec.name,
@@ -127,19 +128,10 @@ def _rule(params: PetThresholdParams) -> Rule:
         return rule_named(params.rule)
     if params.reference_mean is None or params.reference_sd is None:
         raise ConfigError(
-            "pet-threshold: percist needs reference_mean and reference_sd, measured in a normal liver or aorta"
+            f"{PET_THRESHOLD.spec.name}: percist needs reference_mean and reference_sd, measured in a normal "
+            "liver or aorta"
         )
     return PercistThreshold(params.reference_mean, params.reference_sd, params.reference)
-
-
-def _parts_with(mask: NDArray[np.bool_], seeds: Seeds) -> NDArray[np.bool_]:
-    parts, count = label_parts(mask)
-    kept = np.zeros(count + 1, np.bool_)
-    kept[np.unique(parts[seeds.markers > 0])] = True
-    kept[np.unique(parts[seeds.markers == BACKGROUND])] = False
-    kept[0] = False
-    chosen: NDArray[np.bool_] = kept[parts]
-    return chosen
 
 
 PET_THRESHOLD = PetThreshold()

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import InputError
-from medseg.methods.base import answer, only_image, usable
+from medseg.methods.base import answer, only_image, require_contrast, usable
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.region_merge import spread_seeds
-from medseg.methods.seeds import MOST_VOXELS, field_of, place_seeds
+from medseg.methods.seeded import expected_voxels
 from medseg.methods.seeds import Field as SeedField
+from medseg.methods.seeds import box_is_background_field, field_of, margin_field, place_seeds
 from medseg.methods.slic import PER, Pieces, cut_into_pieces, spread_of
 
 __all__ = ["PICK_SUPERVOXELS", "PickSupervoxels", "PickSupervoxelsParams"]
@@ -36,14 +36,14 @@ class PickSupervoxelsParams(Params):
         "more gives rounder pieces.",
         json_schema_extra={"unit": "SD per 10 mm"},
     )
-    distance: float = Field(
+    distance_weight: float = Field(
         1.0,
         ge=0,
         le=100,
         description="How much 10 mm of way count, beside the steps in value along it; keeps a seed from running far.",
         json_schema_extra={"unit": "SD per 10 mm"},
     )
-    reach: float = Field(
+    reach_sd: float = Field(
         50.0,
         ge=0,
         le=1000,
@@ -51,16 +51,8 @@ class PickSupervoxelsParams(Params):
         "a seed.",
         json_schema_extra={"unit": "SD"},
     )
-    box_is_background: bool = Field(
-        default=True, description="Whether the faces of the box around the seeds are background."
-    )
-    margin_mm: float = Field(
-        30.0,
-        ge=0,
-        le=500,
-        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
-        json_schema_extra={"unit": "mm"},
-    )
+    margin_mm: float = margin_field()
+    box_is_background: bool = box_is_background_field()
 
 
 class PickSupervoxels:
@@ -97,11 +89,8 @@ class PickSupervoxels:
         """
         image = only_image(images)
         seeds = place_seeds(prompts, image.grid, self.spec.name)
-        considered = usable(image, within)
-        field = field_of(image, seeds, considered, params.margin_mm)
-        inside = field.values[field.usable]
-        if inside.size == 0 or inside.min() == inside.max():
-            raise InputError(f"{self.spec.name} needs different values around the seeds; they are constant")
+        field = field_of(image, seeds, usable(image, within), params.margin_mm)
+        require_contrast(field.values[field.usable], self.spec.name, "box around the seeds")
         pieces = cut_into_pieces(
             field.values,
             field.usable,
@@ -113,12 +102,10 @@ class PickSupervoxels:
         run.progress(1, 2, "pieces")
         found = self._found(pieces, field, params, run)
         run.progress(2, 2, "spreading")
-        labels = field.restored(found)
-        labels[~considered] = 0  # cells of a coarser box reach over the border
         return answer(
             self.spec.name,
             image,
-            labels,
+            field.restored(found),
             params,
             table=object_table(seeds.labels),
             findings=(*field.findings, *(cut_by_box(found) if params.box_is_background else ())),
@@ -128,26 +115,28 @@ class PickSupervoxels:
     @staticmethod
     def _found(
         pieces: Pieces, field: SeedField, params: PickSupervoxelsParams, run: Run
-    ) -> NDArray[np.uint32]:
+    ) -> NDArray[np.uint16]:
         """Labels of the box; a marked voxel keeps its mark whatever its piece gets."""
-        surrounded = params.box_is_background and params.reach > 0
-        markers = background_markers(field, box_is_background=True) if surrounded else field.markers
+        surrounded = params.box_is_background and params.reach_sd > 0
+        markers = field.markers
+        if surrounded:
+            markers = background_markers(field, PICK_SUPERVOXELS.spec.name, box_is_background=True)
         unit = spread_of(field.values[field.usable])
         found = spread_seeds(
             pieces,
             _picked(pieces, markers),
-            params.reach * unit,
+            params.reach_sd * unit,
             run,
-            per_length=params.distance * unit / PER,
+            per_length=params.distance_weight * unit / PER,
         )[pieces.ids]
         marked = field.usable & (field.markers != 0)
         found[marked] = field.markers[marked]
-        return np.maximum(found, 0).astype(np.uint32)
+        return np.maximum(found, 0).astype(np.uint16)
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: PickSupervoxelsParams) -> int:  # noqa: ARG002
         """Markers, labels and voxels considered of the image, and 35 bytes per voxel of the box at most."""
-        whole = sum(int(np.prod(grid.shape)) for grid in grids.values())
-        return 12 * whole + 35 * min(whole, MOST_VOXELS)
+        voxels, box = expected_voxels(grids.values())
+        return 12 * voxels + 35 * box
 
 
 def _picked(pieces: Pieces, markers: NDArray[np.int32]) -> dict[int, int]:

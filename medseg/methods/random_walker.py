@@ -1,17 +1,15 @@
 """Random walker: each voxel goes to the seed that a walk from it, shy of edges, most likely meets first."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import InputError
 from medseg.geometry.resample import resample
-from medseg.methods.base import answer, only_image, usable
+from medseg.methods.base import answer, only_image, require_contrast, usable
 from medseg.methods.edges import smoothed
 from medseg.methods.harmonic import harmonic
 from medseg.methods.likeness import NODES, Likeness, likeness_of
@@ -19,7 +17,14 @@ from medseg.methods.links import links, typical_difference
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.paths import Edges
 from medseg.methods.seeded import distance_from, expected_voxels, parts_with, reach
-from medseg.methods.seeds import BACKGROUND, field_of, place_seeds
+from medseg.methods.seeds import (
+    BACKGROUND,
+    box_is_background_field,
+    field_of,
+    margin_field,
+    place_seeds,
+    require_usable,
+)
 from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["RANDOM_WALKER", "RandomWalker", "RandomWalkerParams"]
@@ -36,7 +41,7 @@ class RandomWalkerParams(Params):
         None,
         gt=0,
         description="Difference between neighbours that still counts as noise; half the root mean square of "
-        "the box without it. The paper's beta is 1 / (2 sigma²).",
+        "the box where none is given. The paper's beta is 1 / (2 sigma²).",
         json_schema_extra={"unit": "unit of the image"},
     )
     sigma_mm: float = Field(
@@ -53,13 +58,6 @@ class RandomWalkerParams(Params):
         description="Radius that seeds are widened to, at least by a voxel: walks hardly ever meet a single one.",
         json_schema_extra={"unit": "mm"},
     )
-    margin_mm: float = Field(
-        45.0,
-        ge=0,
-        le=500,
-        description="How far beyond the seeds the object may reach: size of the box that is worked in.",
-        json_schema_extra={"unit": "mm"},
-    )
     prior_mm: float = Field(
         15.0,
         gt=0,
@@ -68,9 +66,8 @@ class RandomWalkerParams(Params):
         "value is like; times the number of seeds. Larger trusts seeds alone.",
         json_schema_extra={"unit": "mm"},
     )
-    box_is_background: bool = Field(
-        default=True, description="Whether the faces of the box around the seeds are background."
-    )
+    margin_mm: float = margin_field()
+    box_is_background: bool = box_is_background_field()
 
 
 class RandomWalker:
@@ -110,6 +107,8 @@ class RandomWalker:
         considered = usable(image, within)
         fine = field_of(image, seeds, considered, params.margin_mm)
         coarse = field_of(image, seeds, considered, params.margin_mm, NODES)
+        require_usable(coarse, seeds.labels, self.spec.name)
+        require_contrast(fine.values[fine.usable], self.spec.name, "box around the seeds")
         run.check()
         walks = [_Walk.on(field, params) for field in (coarse, fine)]
         prior = _Prior.on((fine, coarse), walks[0].markers, objects, params.prior_mm * _given(prompts), run)
@@ -145,21 +144,20 @@ class RandomWalker:
         return 9 * voxels + 70 * box
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Walk:
     """Links and markers of one field."""
 
-    def __init__(self, weights: Edges, markers: NDArray[np.int32], sigma: float) -> None:
-        self.weights, self.markers, self.sigma = weights, markers, sigma
+    weights: Edges
+    markers: NDArray[np.int32]
+    sigma: float
 
     @classmethod
     def on(cls, field: SeedField, params: RandomWalkerParams) -> "_Walk":
         """Weights fall with the square of a link's length, so that a walk spreads alike along all axes."""
         values = smoothed(field.values, field.usable, field.grid.spacing, params.sigma_mm)
-        sigma = params.sigma or typical_difference(values, field.usable) / 2
-        if sigma == 0:
-            raise InputError(
-                "random-walker needs different values; the box around these seeds holds a single one"
-            )
+        # Parts that do not touch may be even, each in itself.
+        sigma = params.sigma or typical_difference(values, field.usable) / 2 or 1.0
         shortest = min(field.grid.spacing)
         first, second, third = (
             np.where(weight > 0, np.maximum(weight, np.float32(_LEAST)), np.float32(0))
@@ -168,6 +166,7 @@ class _Walk:
         )
         markers = background_markers(
             replace(field, markers=_widened(field, params.seed_mm)),
+            RANDOM_WALKER.spec.name,
             box_is_background=params.box_is_background,
         )
         return cls((first, second, third), np.where(field.usable, markers, BACKGROUND), sigma)
@@ -201,7 +200,8 @@ def _kept(
     return found
 
 
-class _Prior(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prior:
     """What values say where a walk meets no seed for `length`.
 
     Grady 2005, Multilabel random walker image segmentation using prior models, CVPR: every voxel is linked to

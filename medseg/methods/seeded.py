@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid
-from medseg.masks.components import label_parts
+from medseg.masks.components import Connectivity, label_parts
 from medseg.masks.distances import depth_of
 from medseg.methods.seeds import MOST_VOXELS, Field
 
@@ -33,9 +33,11 @@ def near_seeds(field: Field, seeds: NDArray[np.bool_], radius: float) -> NDArray
     ) & field.usable
 
 
-def parts_with(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The parts of a mask (neighbours share a face) that hold a seed; empty where none does."""
-    parts, count = label_parts(mask, 6)
+def parts_with(
+    mask: NDArray[np.bool_], seeds: NDArray[np.bool_], connectivity: Connectivity = 6
+) -> NDArray[np.bool_]:
+    """The parts of a mask that hold a seed; empty where none does."""
+    parts, count = label_parts(mask, connectivity)
     kept = np.zeros(count + 1, np.bool_)
     kept[np.unique(parts[seeds & mask])] = True
     kept[0] = False
@@ -52,10 +54,10 @@ def reach(radius: float, spacing: tuple[float, float, float]) -> float:
     return max(radius, 1.2 * sorted(spacing)[1])
 
 
-def expected_voxels(grids: Iterable[Grid]) -> tuple[int, int]:
+def expected_voxels(grids: Iterable[Grid], most: int = MOST_VOXELS) -> tuple[int, int]:
     """Voxels of the images, and of the box around seeds as far as that can be known without them.
 
     A box that is coarsened keeps between half and all of the voxels allowed.
     """
     voxels = sum(int(np.prod(grid.shape)) for grid in grids)
-    return voxels, min(voxels, 3 * MOST_VOXELS // 4)
+    return voxels, min(voxels, 3 * most // 4)

@@ -13,6 +13,7 @@ from medseg.domain.prompts import Stroke
 from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.masks.rasterise import rasterise
+from medseg.methods.base import box_of
 
 __all__ = [
     "BACKGROUND",
@@ -193,7 +194,7 @@ def field_of(
     return Field(np.ascontiguousarray(values, np.float32), markers, used, grid, box, step, whole, allowed)
 
 
-def require_usable(own: NDArray[np.bool_], label: int, method: str) -> None:
+def require_usable(field: Field, labels: tuple[int, ...], method: str) -> None:
     """Refuse an object none of whose seeds lies on a usable voxel.
 
     Raises
@@ -201,23 +202,20 @@ def require_usable(own: NDArray[np.bool_], label: int, method: str) -> None:
     InputError
         Naming the object.
     """
-    if not own.any():
-        raise InputError(f"{method}: the seeds of object {label} lie outside --within or the boxes")
+    for label in labels:
+        if not (field.usable & (field.markers == label)).any():
+            raise InputError(f"{method}: the seeds of object {label} lie outside --within or the boxes")
 
 
 def _around(seeds: Seeds, grid: Grid, margin_mm: float) -> Box:
+    limits = None if seeds.allowed is None else box_of(seeds.allowed)
     found = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        used = np.flatnonzero((seeds.markers != 0).any(axis=others))
+    for axis, used in enumerate(box_of(seeds.markers != 0)):
         margin = int(np.ceil(margin_mm / grid.spacing[axis]))
-        low, high = max(0, int(used[0]) - margin), min(grid.shape[axis], int(used[-1]) + 1 + margin)
-        if seeds.allowed is not None:
-            limits = np.flatnonzero(seeds.allowed.any(axis=others))
-            low, high = (
-                min(max(low, int(limits[0])), int(used[0])),
-                max(min(high, int(limits[-1]) + 1), int(used[-1]) + 1),
-            )
+        low, high = max(0, used.start - margin), min(grid.shape[axis], used.stop + margin)
+        if limits is not None:
+            low = min(max(low, limits[axis].start), used.start)
+            high = max(min(high, limits[axis].stop), used.stop)
         found.append(slice(low, high))
     return found[0], found[1], found[2]
 

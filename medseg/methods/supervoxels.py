@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Label, LabelTable, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.errors import InputError
-from medseg.methods.base import answer, only_image, usable
+from medseg.methods.base import answer, only_image, require_contrast, usable
 from medseg.methods.region_merge import merge_alike
 from medseg.methods.slic import cut_into_pieces, spread_of
 
@@ -35,7 +34,7 @@ class SupervoxelsParams(Params):
         "more gives rounder pieces.",
         json_schema_extra={"unit": "SD per 10 mm"},
     )
-    merge: float = Field(
+    merge_sd: float = Field(
         0.5,
         ge=0,
         le=20,
@@ -76,8 +75,7 @@ class Supervoxels:
         considered = usable(image, within)
         values = np.nan_to_num(image.array.astype(np.float32))
         inside = values[considered]
-        if inside.min() == inside.max():
-            raise InputError("supervoxels needs different values; this image or region is constant")
+        require_contrast(inside, self.spec.name)
         pieces = cut_into_pieces(
             values,
             considered,
@@ -87,7 +85,9 @@ class Supervoxels:
             run=run,
         )
         run.progress(1, 2, "pieces")
-        merged = merge_alike(pieces, params.merge * spread_of(inside), run) if params.merge > 0 else None
+        merged = (
+            merge_alike(pieces, params.merge_sd * spread_of(inside), run) if params.merge_sd > 0 else None
+        )
         numbers = pieces.ids if merged is None else merged[pieces.ids]
         run.progress(2, 2, "merging")
         return answer(

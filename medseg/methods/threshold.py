@@ -18,12 +18,12 @@ class ThresholdParams(Params):
 
     low: float | None = Field(
         None,
-        description="Lowest value that belongs to the object, itself included; none without it.",
+        description="Lowest value that belongs to the object, itself included; no bound where none is given.",
         json_schema_extra={"unit": "unit of the image"},
     )
     high: float | None = Field(
         None,
-        description="Highest value that belongs to the object, itself included; none without it.",
+        description="Highest value that belongs to the object, itself included; no bound where none is given.",
         json_schema_extra={"unit": "unit of the image"},
     )
 

@@ -80,7 +80,14 @@ class TissuePreset:
         named = LabelTable(tuple(Label(item.value, _name(item), item.color) for item in tissues))
         ranges = "; ".join(item.range_text for item in tissues)
         return answer(
-            self.spec.name, image, labels, params, table=named, definitions=table.version, ranges=ranges
+            self.spec.name,
+            image,
+            labels,
+            params,
+            table=named,
+            definitions=table.version,
+            ranges=ranges,
+            unit=image.value_unit,
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: TissuePresetParams) -> int:  # noqa: ARG002
@@ -101,8 +108,8 @@ def _require_apart(tissues: tuple[Tissue, ...]) -> None:
         high = min(np.inf if item.range_hu[1] is None else item.range_hu[1] for item in (one, other))
         if low <= high:
             raise ConfigError(
-                f"tissue-preset: {one.name} ({one.range_text}) and {other.name} ({other.range_text}) overlap, "
-                "and a voxel has one label; ask for them one at a time"
+                f"{TISSUE_PRESET.spec.name}: {one.name} ({one.range_text}) and {other.name} ({other.range_text}) "
+                "overlap, and a voxel has one label; ask for them one at a time"
             )
 
 

@@ -101,7 +101,7 @@ class Watershed:
     ) -> Segmentation:
         seeds = place_seeds(prompts, image.grid, self.spec.name)
         field = field_of(image, seeds, considered, params.margin_mm)
-        markers = background_markers(field, box_is_background=params.box_is_background)
+        markers = background_markers(field, self.spec.name, box_is_background=params.box_is_background)
         require_contrast(field.values[field.usable], self.spec.name, "box around the seeds")
         work = (field.values, field.usable, field.grid.spacing, markers, params)
         run.progress(1, 3, "box around the seeds")
@@ -126,24 +126,24 @@ class Watershed:
             params,
             instances=ids,
             findings=_many(ids),
-            threshold_used=threshold,
+            threshold=threshold,
             unit=image.value_unit,
             objects=int(ids.max()),
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: WatershedParams) -> int:  # noqa: ARG002
-        """Of the way without seeds: gradient, its reconstruction in float64, markers, and basins.
+        """Of the way without seeds: gradient, its reconstruction, markers, levels, and basins.
 
         In a box around seeds it is two thirds of that for the box's voxels; the protocol can't tell seeds.
         """
-        return sum(95 * int(np.prod(grid.shape)) for grid in grids.values())
+        return sum(60 * int(np.prod(grid.shape)) for grid in grids.values())
 
 
 def _many(ids: NDArray[Any]) -> tuple[Finding, ...]:
     count = int(ids.max())
     if count <= 1:
         return ()
-    text = f"Basins of the gradient part the objects into {count} pieces; raise depth for fewer."
+    text = f"Basins of the gradient part the objects into {count} pieces; raise sigma_mm or depth for fewer."
     return (Finding("method.many_basins", "info", text),)
 
 

@@ -25,7 +25,7 @@ TRIALS = {
     "livewire": Trial(prompts=traced),
     "local-threshold": Trial({"weight": 0.1, "offset": 25}),
     "multi-otsu": Trial({"classes": 2}),
-    "supervoxels": Trial({"merge": 2}),
+    "supervoxels": Trial({"merge_sd": 2}),
     "threshold": Trial({"low": 60}),
     "tissue-preset": Trial(inside=60.0, outside=-118.0),
     "pet-threshold": Trial({"rule": "fixed-60"}),

@@ -12,7 +12,7 @@ from medseg.methods import child
 from medseg.methods.canny import CANNY
 from medseg.methods.edges import gradient, magnitude_of, peaks_of, smoothed
 from medseg.workflows import segment
-from tests.methods.balls import ball, dumbbell
+from tests.methods.balls import ball, dice, dumbbell
 
 
 @pytest.mark.parametrize("thickness", [1, 5])
@@ -112,6 +112,26 @@ def test_nothing_lies_outside_within_and_pixels_will_do() -> None:
     found = segment(CANNY, scan.image, within=within).labels > 0
     assert scan.dice(found) > 0.98
     assert not found[:5].any()
+
+
+@pytest.mark.parametrize("gap", [slice(0, 4), slice(18, 20), slice(30, 31)], ids=["rim", "side", "middle"])
+def test_a_slab_without_measurements_hides_nothing_else(gap: slice) -> None:
+    scan = ball()
+    array = scan.image.array.copy()
+    array[gap] = np.nan
+    found = segment(CANNY, Image(array, scan.image.grid)).labels > 0
+    left = np.isfinite(array)
+    assert dice(found & left, scan.truth & left) > 0.95
+    assert not found[gap].any()
+
+
+def test_a_body_in_a_round_field_of_view_is_not_the_whole_field() -> None:
+    # Corners of a reconstruction hold no number; the rim of what was measured leads out, as that of the array does.
+    scan = ball()
+    array = scan.image.array.copy()
+    across = np.indices(array.shape[:2]) - 29.5
+    array[np.hypot(*across) > 29] = np.nan
+    assert scan.dice(segment(CANNY, Image(array, scan.image.grid)).labels > 0) > 0.97
 
 
 def test_another_process_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

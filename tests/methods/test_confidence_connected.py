@@ -37,7 +37,7 @@ def test_it_follows_itk_where_a_millimetre_is_a_voxel() -> None:
     scan = ball(noise=8)
     # A radius of 1.8 mm takes in the neighbours at edges and corners: ITK's cube of radius 1.
     ours = segment(
-        CONFIDENCE_CONNECTED, scan.image, prompts=MIDDLE, params={"multiplier": 2.5, "initial_radius_mm": 1.8}
+        CONFIDENCE_CONNECTED, scan.image, prompts=MIDDLE, params={"multiplier": 2.5, "sample_mm": 1.8}
     )
     theirs = from_sitk(sitk.ConfidenceConnected(to_sitk(scan.image.array), [(31, 29, 30)], 4, 2.5, 1, 1))
     assert (ours.labels > 0)[theirs > 0].mean() > 0.99
@@ -53,7 +53,7 @@ def test_the_first_radius_is_in_mm() -> None:
             segment(
                 CONFIDENCE_CONNECTED,
                 image,
-                params={"initial_radius_mm": radius, "iterations": 0, "multiplier": 1},
+                params={"sample_mm": radius, "rounds": 0, "multiplier": 1},
                 prompts=points((10.0, 10.0, 50.0)),
             ).made_by.parameters
         )["high_used_1"]
@@ -69,7 +69,9 @@ def test_the_range_ends_halfway_to_the_box() -> None:
 
 
 def test_constant_values_around_a_seed_are_enough() -> None:
-    answer = segment(CONFIDENCE_CONNECTED, dumbbell(), prompts=points((18.0, 20.0, 20.0)))
+    answer = segment(
+        CONFIDENCE_CONNECTED, dumbbell(), prompts=points((18.0, 20.0, 20.0)), params={"margin_mm": 60}
+    )
     np.testing.assert_array_equal(answer.labels > 0, dumbbell().array == 100)
 
 

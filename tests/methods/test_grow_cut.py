@@ -102,7 +102,7 @@ def test_what_does_not_fit_gets_one_line(
 
 def test_a_constant_image_is_refused_and_a_cancel_heard() -> None:
     flat = Image(np.ones((60, 60, 60), np.float32), Grid((60, 60, 60), np.eye(4)))
-    with pytest.raises(InputError, match="single one"):
+    with pytest.raises(InputError, match="box around the seeds is constant"):
         segment(GROW_CUT, flat, prompts=MIDDLE)
     with pytest.raises(Cancelled):
         segment(GROW_CUT, ball().image, prompts=MIDDLE, run=Run(cancel=lambda: True))

@@ -122,7 +122,7 @@ LINE = ((20.0, 20.0, 10.0), (50.0, 20.0, 10.0))
     ("prompts", "words"),
     [
         (Prompts(), "needs seeds"),
-        (Prompts(strokes=(Stroke(LINE, 1.0),)), "2 anchors; a contour needs three"),
+        (Prompts(strokes=(Stroke(LINE, 1.0),)), "a contour needs three anchors, not 2"),
         (Prompts(strokes=(Stroke((*LINE, (40.0, 50.0, 15.0)), 1.0),)), "slices 2 to 3"),
         (Prompts(strokes=(Stroke((*LINE, (40.0, 500.0, 10.0)), 1.0),)), "leaves the image"),
         (Prompts(strokes=(stroke(6, positive=False),)), "around an object"),

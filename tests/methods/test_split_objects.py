@@ -80,7 +80,12 @@ def test_another_process_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     ("affine", "params", "error", "words"),
     [
         (np.eye(4), {}, InputError, "split-objects needs different values"),
-        (np.eye(4) + np.eye(4, k=1) * 0.3 * np.eye(4)[0][:, None], {"threshold": 0}, InputError, "sheared"),
+        (
+            np.eye(4) + np.eye(4, k=1) * 0.3 * np.eye(4)[0][:, None],
+            {"threshold": 0},
+            InputError,
+            "right angles",
+        ),
         (np.eye(4), {"depth_mm": 0}, ConfigError, "depth_mm"),
     ],
 )

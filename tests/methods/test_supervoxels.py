@@ -116,7 +116,7 @@ def test_the_unit_of_differences_is_not_moved_by_a_bright_spot() -> None:
 
 def test_supervoxels_merge_into_the_object_and_the_rest() -> None:
     image, truth = ball()
-    answer = segment(SUPERVOXELS, image, params={"size_mm": 8, "merge": 1.0})
+    answer = segment(SUPERVOXELS, image, params={"size_mm": 8, "merge_sd": 1.0})
     assert answer.instances is not None
     assert answer.present == (1,)
     ids = np.asarray(answer.instances)
@@ -131,7 +131,7 @@ def test_one_click_in_and_one_out_pick_a_ball(spacing: tuple[float, float, float
 
 def test_without_reach_a_seed_takes_its_piece_only() -> None:
     image, _ = ball()
-    labels = segment(PICK_SUPERVOXELS, image, params={"reach": 0}, prompts=MIDDLE).labels
+    labels = segment(PICK_SUPERVOXELS, image, params={"reach_sd": 0}, prompts=MIDDLE).labels
     assert labels[31, 31, 31] == 1 or labels[32, 32, 32] == 1
     assert 100 < labels.sum() < 3000
 

@@ -9,9 +9,9 @@ from medseg.domain import Grid, Image, Prompts, Run
 from medseg.domain.prompts import Point
 from medseg.errors import Cancelled, ConfigError, InputError
 from medseg.methods import child
-from medseg.methods.watershed import WATERSHED
+from medseg.methods.watershed import WATERSHED, WatershedParams, basins_of_seeds
 from medseg.workflows import segment
-from tests.methods.balls import MIDDLE, ball, dumbbell, points
+from tests.methods.balls import MIDDLE, ball, dice, dumbbell, points
 
 
 @pytest.mark.parametrize("thickness", [1, 5])
@@ -94,6 +94,30 @@ def test_a_slice_in_pixels_will_do() -> None:
         assert (found == (array > 0)).mean() > 0.95
 
 
+def test_sharp_lettering_does_not_hide_soft_edges() -> None:
+    # As on a radiograph: the letter's edges are twenty times as steep as those of the disc.
+    from scipy.ndimage import gaussian_filter
+
+    y, x = np.mgrid[:120, :120]
+    disc = np.hypot(y - 60, x - 60) < 35
+    array = gaussian_filter(60.0 * disc, 6) + gaussian_filter(
+        np.random.default_rng(1).normal(0, 4, disc.shape), 1
+    )
+    array[5:15, 5:8] = array[5:8, 5:15] = 255
+    image = Image(array.astype(np.float32)[:, :, None], Grid((120, 120, 1), np.eye(4), unit="px"))
+    found = segment(WATERSHED, image).labels[:, :, 0] > 0
+    assert dice(found, disc | (array == 255)) > 0.95
+
+
+def test_what_is_not_usable_hands_no_flood_on() -> None:
+    values = np.random.default_rng(2).normal(size=(12, 6, 6)).astype(np.float32)
+    usable, markers = np.ones(values.shape, np.bool_), np.zeros(values.shape, np.int32)
+    usable[7], markers[2, 3, 3] = False, 4
+    flooded = basins_of_seeds(values, usable, (1, 1, 1), markers, WatershedParams(), progress=Run().progress)
+    assert (flooded[:7] == 4).all()
+    assert not flooded[7:].any()
+
+
 def test_another_process_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     scan = ball().image
     here = [segment(WATERSHED, scan, prompts=prompts).labels for prompts in (MIDDLE, None)]
@@ -130,4 +154,9 @@ def test_a_sheared_grid_is_refused() -> None:
 
 
 def test_dumbbell_halves_are_one_basin() -> None:
-    assert segment(WATERSHED, dumbbell(), prompts=points((18.0, 20.0, 20.0))).labels[52, 20, 20] == 1
+    assert (
+        segment(WATERSHED, dumbbell(), prompts=points((18.0, 20.0, 20.0)), params={"margin_mm": 60}).labels[
+            52, 20, 20
+        ]
+        == 1
+    )
