@@ -30,8 +30,9 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "gaussian-mixture": {"classes": [3, 4]},
     "pet-threshold": {"rule": ["30%", "41%", "fixed-2.5"]},
     "canny": {"sigma_mm": [1.5, 4.0]},
-    "connected-threshold": {"low": ["seed*0.4", "seed*0.6"], "high": [None, "seed*1.6"]},
-    "confidence-connected": {"multiplier": [1.5, 2.5]},
+    "connected-threshold": {"low": [None, "seed*0.5"]},
+    "confidence-connected": {"multiplier": [2.0, 3.5]},
+    "graph-cut": {"smoothness_mm": [1.0, 2.0]},
     "grow-cut": {"sigma_mm": [0.5, 2.0]},
     "watershed": {"sigma_mm": [1.0, 3.0]},
     "level-set": {"multiplier": [1.5, 2.5]},
@@ -40,7 +41,7 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
 }
 
 #: How far beyond the seeds the box reaches (mm, or pixels), of methods that work in one; the same for all lists.
-MARGINS = [10.0, 20.0, 40.0, 80.0]
+MARGINS = [15.0, 45.0, 80.0]
 
 
 @cache

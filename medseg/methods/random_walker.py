@@ -63,7 +63,7 @@ class RandomWalkerParams(Params):
         gt=0,
         le=1e6,
         description="Length of a walk between equal values after which, if it met no seed, it ends by what its "
-        "value is like; times the number of seeds. Larger trusts seeds alone.",
+        "value is like; twice that where there are seeds of object and background. Larger trusts seeds alone.",
         json_schema_extra={"unit": "mm"},
     )
     margin_mm: float = margin_field()
@@ -111,7 +111,7 @@ class RandomWalker:
         require_contrast(fine.values[fine.usable], self.spec.name, "box around the seeds")
         run.check()
         walks = [_Walk.on(field, params) for field in (coarse, fine)]
-        prior = _Prior.on((fine, coarse), walks[0].markers, objects, params.prior_mm * _given(prompts), run)
+        prior = _Prior.on((fine, coarse), walks[0].markers, objects, _trusted(params, prompts), run)
         run.progress(1, 2 + len(objects), "links")
         # The background's chance is what the objects leave; it stands first and wins ties.
         best = np.full(fine.values.shape, 0.0, np.float32)
@@ -185,9 +185,10 @@ def _widened(field: SeedField, radius: float) -> NDArray[np.int32]:
     return wide
 
 
-def _given(prompts: Prompts | None) -> int:
-    """Seeds that the user has placed: the more, the less is left for values to say."""
-    return max(1, len(prompts.points) + len(prompts.strokes)) if prompts else 1
+def _trusted(params: RandomWalkerParams, prompts: Prompts | None) -> float:
+    """Length after which values decide: twice as long where seeds of both kinds say what a walk may meet."""
+    given = {seed.positive for seed in (*prompts.points, *prompts.strokes)} if prompts else set()
+    return params.prior_mm * max(1, len(given))
 
 
 def _kept(
