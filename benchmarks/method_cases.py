@@ -13,7 +13,16 @@ from medseg import settings
 from medseg.domain import Grid, Image
 from medseg.workflows.declare import declare_values
 
-__all__ = ["DATASETS", "Scan", "Task", "network_dice", "read_task", "tasks", "threshold_ceiling"]
+__all__ = [
+    "DATASETS",
+    "DEVELOPED_ON",
+    "Scan",
+    "Task",
+    "network_dice",
+    "read_task",
+    "tasks",
+    "threshold_ceiling",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,8 @@ class Task:
 #: Every 17th subject of the shared 200, from the first.
 _HIPPOCAMPUS = tuple(f"hippocampus_{n:03d}" for n in (1, 37, 65, 99, 143, 169, 215, 244, 279, 309, 336, 370))
 _SARCOMA = tuple(f"STS_{n:03d}" for n in (2, 4, 5, 8, 10, 12, 15, 17, 18, 23, 28, 33, 34, 35, 36))
+#: Cases that methods were developed on: what they reach there is optimistic.
+DEVELOPED_ON = ("STS_002", "STS_004", "STS_005", "STS_008", "STS_010", "STS_012")
 DATASETS = {
     "hippocampus": Scan(
         "Hippocampus (T1 MR)", 1.0, _HIPPOCAMPUS, network="hippocampus", structure="hippocampus"

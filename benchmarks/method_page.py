@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.method_cases import DATASETS, network_dice, read_task, tasks, threshold_ceiling
+from benchmarks.method_cases import DATASETS, DEVELOPED_ON, network_dice, read_task, tasks, threshold_ceiling
 from benchmarks.method_pictures import curves, picture
 from benchmarks.method_runs import AFTER, PIECES
 from medseg.metrics.summarise import bootstrap_interval
@@ -50,6 +50,8 @@ def write_outputs(
         count = f"{len(cases[name])} of {len(tasks(root, name))} cases"
         parts.append(f"\n## {DATASETS[name].title}: {count}\n\n{_ceilings_text(name, ceilings[name])}")
         parts.append(_tables(name, _of(name, summary)))
+        if name == "sarcoma":
+            parts.append(_unseen([row for row in rows if row["dataset"] == name]))
         parts += [f"\n![{name}](comparison-{key}.png)\n" for key in figures if key.startswith(f"{name}-")]
     text = "".join(parts)
     (out / "index.html").write_text(_page(text, figures), encoding="utf-8")
@@ -179,6 +181,21 @@ def _aims(seeded: dict[str, dict[int, Row]]) -> str:
         reached = sorted((name for name in medians if medians[name] >= aim), key=lambda name: -medians[name])
         said.append(f"{aim:g} after {_counted(count)}: {', '.join(reached) or 'none'}")
     return f"\nThe aim, a median Dice of {'; of '.join(said)}.\n"
+
+
+def _unseen(rows: list[Row]) -> str:
+    """Medians after the seeds of the aims on cases that nothing was developed on."""
+    fresh = [row for row in rows if row["case"] not in DEVELOPED_ON and row["seeds"] in AIMS]
+    found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in fresh:
+        found[row["method"]][row["seeds"]].append(row["dice"])
+    if not found:
+        return ""
+    medians = {name: [float(np.median(by[count])) for count in AIMS] for name, by in found.items()}
+    best = sorted(medians, key=lambda name: -medians[name][-1])
+    told = "; ".join(f"{name} {', '.join(f'{value:.2f}' for value in medians[name])}" for name in best)
+    count, seeds = len({row["case"] for row in fresh}), " and ".join(map(str, AIMS))
+    return f"\nOn the {count} cases that nothing was developed on, median Dice after {seeds} seeds: {told}.\n"
 
 
 def _page(text: str, figures: dict[str, "Figure"]) -> str:
