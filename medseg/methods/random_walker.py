@@ -187,8 +187,10 @@ def _widened(field: SeedField, radius: float) -> NDArray[np.int32]:
 
 def _trusted(params: RandomWalkerParams, prompts: Prompts | None) -> float:
     """Length after which values decide: twice as long where seeds of both kinds say what a walk may meet."""
-    given = {seed.positive for seed in (*prompts.points, *prompts.strokes)} if prompts else set()
-    return params.prior_mm * max(1, len(given))
+    kinds: set[bool] = set()
+    if prompts is not None:
+        kinds = {point.positive for point in prompts.points} | {stroke.positive for stroke in prompts.strokes}
+    return params.prior_mm * max(1, len(kinds))
 
 
 def _kept(
