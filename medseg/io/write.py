@@ -41,27 +41,22 @@ def find_writer(path: str | Path) -> Writer:
     raise UnsupportedFormatError(f"{path} can't be written: {suffix or 'no suffix'} is none of {known}")
 
 
-def require_writable(path: str | Path, grid: Grid, *, force: bool = False) -> None:
+def require_writable(path: str | Path, grid: Grid) -> None:
     """Refuse before any work what could not be written after it: tries the format on a corner of the grid.
 
     Raises
     ------
     UnsupportedFormatError, InputError
         If no writer has the suffix, or its format can't hold labels on such a grid.
-    OutputError
-        If the file exists and may not be replaced.
     """
     path = Path(path)
     writer = find_writer(path)
-    require_absent(path, force=force)
     rows, columns, slices = (min(extent, 2) for extent in grid.shape)
     corner = replace(grid, shape=(rows, columns, slices))
     with TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
-        try:
+        with _told_as(trial, path):
             writer.write(np.zeros(corner.shape, np.uint8), corner, trial)
-        except MedsegError as error:
-            raise type(error)(str(error).replace(str(trial), str(path))) from error
 
 
 def write_image(image: Image, path: str | Path, *, force: bool = False) -> Path:
@@ -146,10 +141,8 @@ def _write_segments(segmentation: Segmentation, staged: Path, path: Path) -> Seg
     """The mask as the file holds it: parts of overlapping structures may be numbered otherwise."""
     from medseg.io.seg_nrrd_write import write_seg_nrrd
 
-    try:
+    with _told_as(staged, path):
         again = write_seg_nrrd(segmentation, staged)
-    except MedsegError as error:
-        raise type(error)(str(error).replace(str(staged), str(path))) from error
     if again.digest == segmentation.digest:
         return segmentation
     return replace(segmentation, labels=again.labels, table=again.table, instances=None, probabilities=None)
@@ -159,16 +152,22 @@ def _write_checked(writer: Writer, array: NDArray[Any], grid: Grid, staged: Path
     values = array.astype(
         np.float32 if array.dtype == np.float16 else array.dtype.newbyteorder("="), copy=False
     )
-    try:
+    with _told_as(staged, path):
         writer.write(values, grid, staged)
         again = read(staged)
-    except MedsegError as error:
-        # Messages name the staged file, which the user never sees.
-        raise type(error)(str(error).replace(str(staged), str(path))) from error
     same_place = compare_grids(again.grid, grid).agreement in (Agreement.SAME, Agreement.SNAPPED)
     if not same_place or not np.array_equal(again.array, array):
         what = "other values" if same_place else "another placement"
         raise OutputError(f"{path} was not written: reading it again gave {what}; this format can't hold it")
+
+
+@contextmanager
+def _told_as(staged: Path, path: Path) -> Iterator[None]:
+    """Errors inside name the file that the user asked for, who never sees the staged one."""
+    try:
+        yield
+    except MedsegError as error:
+        raise type(error)(str(error).replace(str(staged), str(path))) from error
 
 
 @contextmanager

@@ -159,7 +159,7 @@ def segment_files(
     reference = matched[engine.spec.reference or engine.spec.channels[0].name]
     for path in (out, options.objects):
         if path is not None:
-            require_writable(path, reference.grid, force=options.force)
+            require_writable(path, reference.grid)
     within = None
     if options.within is not None:
         limits = read_segmentation(options.within)
