@@ -62,6 +62,57 @@ def test_voxels_without_a_measurement_take_the_fill_and_stay_out_of_the_statisti
     assert array[1, 0, 0] == array[1, 1, 1] == pytest.approx(-np.nanmean(measured) / np.nanstd(measured))
 
 
+def ramp(shape: tuple[int, int, int]) -> np.ndarray:
+    """Values from 0 to 300, one of them 0, that differ along every axis."""
+    return np.random.default_rng(0).permutation(np.linspace(0, 300, int(np.prod(shape)))).reshape(shape)
+
+
+def beside_the_reference() -> dict[str, Image]:
+    pet = make_image(ramp((8, 4, 4)), channel="pet")
+    return {"mr": make_image(np.ones((10, 4, 4)), channel="mr"), "pet": pet}
+
+
+def without_a_measurement(missing: float) -> dict[str, Image]:
+    values, outside = ramp((10, 4, 4)), np.zeros((10, 4, 4), bool)
+    outside[8:] = True
+    values[8:] = missing
+    # What is no number needs no mask to be left out.
+    masks = {"outside": outside} if np.isfinite(missing) else {}
+    return {
+        "mr": make_image(np.ones((10, 4, 4)), channel="mr"),
+        "pet": make_image(values, channel="pet", **masks),
+    }
+
+
+UNSEEN = {
+    "beyond the field of view": beside_the_reference(),
+    "masked as outside": without_a_measurement(9999.0),
+    "NaN": without_a_measurement(np.nan),
+    "infinite": without_a_measurement(np.inf),
+}
+
+
+@pytest.mark.parametrize("images", UNSEEN.values(), ids=UNSEEN)
+@pytest.mark.parametrize("fill", [-1000.0, 0.0, 40.0])
+@pytest.mark.parametrize("over", ["all", "nonzero"])
+@pytest.mark.parametrize("clip", [None, (0.0, 100.0), (10.0, 90.0)])
+def test_statistics_are_of_measured_voxels_alone(
+    images: dict[str, Image], fill: float, over: str, clip: tuple[float, float] | None
+) -> None:
+    step = ZScore("pet", over=over, clip_percentiles=clip)  # type: ignore[arg-type]
+    card = make_card(channels=(ChannelSpec("mr"), ChannelSpec("pet", fill=fill)), preprocessing=(step,))
+    array = prepare(images, card).array[1]
+    measured = images["pet"].array[:8]
+    counted = measured != 0 if over == "nonzero" else np.ones(measured.shape, bool)
+    low, high = np.percentile(measured[counted], clip or (0, 100))
+    limits = (-np.inf, np.inf) if clip is None else (low, high)
+    sample = np.clip(measured[counted], *limits)
+    expected = (np.clip(fill, *limits) - sample.mean()) / sample.std()
+    assert array[:8][counted].mean() == pytest.approx(0, abs=1e-5)
+    assert array[:8][counted].std() == pytest.approx(1, abs=1e-5)
+    assert np.allclose(array[8:], expected, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("spacing", "shape"),
     [
@@ -124,6 +175,27 @@ def test_preprocessing(steps: tuple, values: list[float], expected: list[float])
     result = preprocess(array, np.ones((3, 1, 1), bool), "image", steps)
     assert np.allclose(result.ravel(), expected, atol=1e-5)
     assert result.dtype == np.float32
+
+
+#: Only the first three were measured.
+MEASURED = [
+    (ZScore("image"), [1, 3, 5, 100], [-1.224745, 0, 1.224745, 59.400126]),
+    (ZScore("image", over="nonzero"), [0, 1, 3, 100], [-2, -1, 1, 98]),
+    (ZScore("image", over="nonzero"), [0, 1, 3, -1000], [-2, -1, 1, -1002]),
+    (ZScore("image", clip_percentiles=(0, 100)), [1, 3, 5, 100], [-1.224745, 0, 1.224745, 1.224745]),
+    (ZScore("image", "nonzero", (0, 100)), [0, 1, 3, 100], [-1, -1, 1, 1]),
+    (ZScore("image"), [4, 4, 4, 9], [0, 0, 0, 5]),  # constant where it was measured
+    (ZScore("image", over="nonzero"), [0, 0, 0, 9], [0, 0, 0, 0]),  # nothing to take a mean of
+]
+
+
+@pytest.mark.parametrize(("step", "values", "expected"), MEASURED)
+def test_what_was_not_measured_is_scaled_and_not_counted(
+    step: ZScore, values: list[float], expected: list[float]
+) -> None:
+    inside = np.array([True, True, True, False]).reshape(4, 1, 1)
+    result = preprocess(np.array(values, np.float32).reshape(4, 1, 1), inside, "image", (step,))
+    assert np.allclose(result.ravel(), expected, atol=1e-4)
 
 
 def test_postprocessing_keeps_the_largest_component_and_drops_small_ones() -> None:

@@ -39,6 +39,30 @@ def test_count_is_what_the_inferer_runs(
     assert np.array_equal(shares.argmax(axis=0), array[0])
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+def test_where_windows_overlap_the_nearer_middle_counts_more(batch: int) -> None:
+    """Windows at 0 to 7 and 4 to 11 that say 1 and 0: between them the mean moves from the one to the other."""
+    import torch
+
+    class InOrder(OneHot):
+        """The first window is all of class 1, the second of class 0."""
+
+        def __call__(self, windows: torch.Tensor) -> torch.Tensor:
+            second = windows.amax(dim=(1, 2, 3, 4), keepdim=True) > 1
+            share = torch.where(second, 0.0, 1.0).expand(windows.shape)
+            return torch.cat([1 - share, share], dim=1)
+
+    array = np.ones((1, 12, 8, 8), np.float32)
+    array[:, 11] = 2  # marks the second window
+    engine = WindowEngine(InOrder(2), (8, 8, 8), 0.5, torch.device("cpu"), batch=batch)
+    (shares,) = engine.run([array], Run())
+    # A Gaussian of an eighth of the window: with σ = 1 the share is 1 / (1 + exp((a² − b²) / 2)) at a and b
+    # voxels from the two middles, 0.5 and 3.5 for the first voxel that both cover.
+    between = 1 / (1 + np.exp([-6.0, -2.0, 2.0, 6.0]))
+    assert np.allclose(shares[1, :, 3, 4], [1, 1, 1, 1, *between, 0, 0, 0, 0], atol=1e-4)
+    assert np.allclose(shares.sum(axis=0), 1, atol=1e-5)
+
+
 def test_mirrored_copies_are_turned_back_and_averaged() -> None:
     import torch
 

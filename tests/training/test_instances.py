@@ -12,7 +12,15 @@ from medseg.masks.components import components
 from medseg.models import read_card
 from medseg.training import PhantomConfig, load_config
 from medseg.training.instances import train_instances
-from medseg.training.phantom_quality import WAYS, ObjectCount, count_objects, f1_of, quality_of, quality_table
+from medseg.training.phantom_quality import (
+    WAYS,
+    ObjectCount,
+    _large,
+    count_objects,
+    f1_of,
+    quality_of,
+    quality_table,
+)
 from medseg.training.phantoms import InstanceTraining, draw_phantom
 from medseg.workflows.train import train
 
@@ -40,6 +48,19 @@ class TestPhantoms:
         for number in range(8):
             sizes = np.bincount(draw_phantom(number, small).ids.ravel())[1:] * 8
             assert (sizes[sizes > 0] >= 400).all()
+
+    def test_an_object_of_exactly_the_least_size_counts(self) -> None:
+        every = replace(SETTINGS, minimum_mm3=0.0)
+        ids = draw_phantom(2, every).ids
+        sizes = np.bincount(ids.ravel())[1:] * 8.0
+        least = float(sizes.min())
+        assert len(set(sizes)) == len(sizes) == 4
+        for minimum, objects in ((least, 4), (least + 1, 3)):
+            settings = replace(every, minimum_mm3=minimum)
+            left = draw_phantom(2, settings).ids
+            assert len(np.unique(left[left > 0])) == objects
+            # Whichever way an answer came, it is judged by the same rule.
+            assert np.array_equal(_large(ids, settings), left)
 
     def test_some_may_be_empty(self) -> None:
         empty = replace(SETTINGS, objects=(0, 1))

@@ -23,26 +23,55 @@ from medseg.io.datasets import (
 Data = Callable[[str], Path]
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 
+
+def parent(mask: Path) -> str:
+    return mask.parent.name
+
+
+def own_name(mask: Path) -> str:
+    return mask.name.partition(".")[0]
+
+
+def first_part(mask: Path) -> str:
+    return mask.name.partition("_")[0]
+
+
+#: Folder, layout, channels, where its masks lie, and whose a mask is. How many there are is for the data to say.
 REAL = [
-    ("hippocampus", "msd", 200, 200, ("MRI",)),
-    ("lgg", "pairs", 243, 10, ("R", "G", "B")),
-    ("misc/bids_stroke", "bids", 1, 1, ("adc", "dwi", "flair")),
+    ("hippocampus", "msd", ("MRI",), "labelsTr/*.nii.gz", own_name),
+    ("lgg", "pairs", ("R", "G", "B"), "*/*_mask.png", parent),
+    ("misc/bids_stroke", "bids", ("adc", "dwi", "flair"), "derivatives/**/*_msk.nii.gz", first_part),
 ]
 
 
-@pytest.mark.parametrize(("name", "kind", "cases", "subjects", "channels"), REAL)
-def test_real_layouts(name: str, kind: str, cases: int, subjects: int, channels: Any, data: Data) -> None:
+@pytest.mark.parametrize(("name", "kind", "channels", "masks", "subject"), REAL)
+def test_real_layouts(
+    name: str, kind: str, channels: tuple[str, ...], masks: str, subject: Callable[[Path], str], data: Data
+) -> None:
     path = data(name)
     assert is_dataset(path)
     found = open_dataset(path)
-    assert (found.kind, len(found.cases), len(found.subjects), found.channels) == (
-        kind,
-        cases,
-        subjects,
-        channels,
+    assert (found.kind, found.channels) == (kind, channels)
+    there = list(path.glob(masks))
+    assert there
+    # Every mask is the reference of one case, of its subject, and there is no other case.
+    assert sorted((str(case.reference), case.subject) for case in found.cases) == sorted(
+        (str(mask), subject(mask)) for mask in there
     )
-    assert all(case.reference and Path(case.reference).is_file() for case in found.cases)
-    assert all(Path(file.path).is_file() for case in found.cases for file in case.images)
+    assert len({case.id for case in found.cases}) == len(there)
+    assert found.subjects == tuple(sorted({subject(mask) for mask in there}))
+    for case in found.cases:
+        assert tuple(file.channel for file in case.images) == channels
+        assert all(Path(file.path).is_file() for file in case.images)
+
+
+def test_every_folder_of_slices_is_a_patient(data: Data) -> None:
+    path = data("lgg")
+    found = open_dataset(path)
+    assert set(found.subjects) == {folder.name for folder in path.iterdir() if folder.is_dir()}
+    for case in found.cases:
+        mask = Path(str(case.reference))
+        assert {Path(file.path) for file in case.images} == {mask.with_name(f"{case.id}.png")}
 
 
 def test_the_sarcoma_case_list_declares_one_space(data: Data) -> None:
@@ -55,8 +84,7 @@ def test_the_sarcoma_case_list_declares_one_space(data: Data) -> None:
 
 def test_a_stroke_case_is_checked(data: Data) -> None:
     found = check_dataset(open_dataset(data("misc/bids_stroke")))
-    ((case, findings),) = found.items()
-    assert case == "sub-strokecase0009_ses-0001"
+    findings = found["sub-strokecase0009_ses-0001"]
     assert "case.space_unknown" in {item.code for item in findings}
 
 

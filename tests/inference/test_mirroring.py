@@ -1,0 +1,108 @@
+"""Mirrored copies: the mean over every subset of the allowed axes, each turned back, for a network that sees sides."""
+
+from dataclasses import dataclass
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from medseg.domain import Run
+from medseg.inference import ModelSegmenter
+from medseg.inference.engine import NetworkPredictor
+from tests.inference.conftest import make_card
+
+#: Dimensions of a network, and axes that may be mirrored.
+ALLOWED = [
+    (dimensions, axes)
+    for dimensions in (2, 3)
+    for count in range(dimensions + 1)
+    for axes in combinations(range(dimensions), count)
+]
+
+
+@dataclass
+class Shifted:
+    """Share of a voxel: the value of its neighbour towards the first voxel, along every axis, on a ring.
+
+    A mirrored copy that is turned back has the neighbour on the other side.
+    """
+
+    step: int = 1
+    distance: bool = False
+    calls: int = 0
+
+    def __call__(self, windows: Any) -> Any:
+        import torch
+
+        self.calls += 1
+        axes = tuple(range(2, windows.ndim))
+        share = torch.roll(windows, (self.step,) * len(axes), axes)
+        outputs = [torch.log(1 - share), torch.log(share)]  # softmax gives the share back
+        if self.distance:
+            outputs.append(torch.logit(share))  # and so does a sigmoid
+        return torch.cat(outputs, dim=1)
+
+
+def windows_of(dimensions: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.uniform(0.05, 0.95, (2, 1, 3, 4, 5)[: 2 + dimensions]).astype(np.float32)
+
+
+def mean_of_sides(windows: np.ndarray, axes: tuple[int, ...], step: int = 1) -> np.ndarray:
+    """The neighbour towards the first voxel, and along mirrored axes the mean of those on both sides."""
+    dimensions = windows.ndim - 2
+    sides = [(step, -step) if axis in axes else (step,) for axis in range(dimensions)]
+    every = [np.roll(windows, shifts, tuple(range(2, windows.ndim))) for shifts in product(*sides)]
+    return np.mean(every, axis=0)
+
+
+@pytest.mark.parametrize(("dimensions", "axes"), ALLOWED)
+def test_every_copy_is_turned_turned_back_and_counted_once(dimensions: int, axes: tuple[int, ...]) -> None:
+    import torch
+
+    windows, network = windows_of(dimensions), Shifted()
+    shares = NetworkPredictor([network], mirror_axes=axes)(torch.from_numpy(windows)).numpy()  # type: ignore[list-item]
+    assert network.calls == 2 ** len(axes)
+    assert np.allclose(shares[:, 1:], mean_of_sides(windows, axes), atol=1e-6)
+    assert np.allclose(shares.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(("dimensions", "axes"), ALLOWED)
+def test_a_network_that_sees_no_sides_answers_as_without_mirroring(
+    dimensions: int, axes: tuple[int, ...]
+) -> None:
+    import torch
+
+    windows = torch.from_numpy(windows_of(dimensions))
+    plain = NetworkPredictor([Shifted(step=0)])(windows)  # type: ignore[list-item]
+    mirrored = NetworkPredictor([Shifted(step=0)], mirror_axes=axes)(windows)  # type: ignore[list-item]
+    assert torch.allclose(plain, mirrored, atol=1e-6)
+    assert torch.allclose(plain[:, 1:], windows, atol=1e-6)
+
+
+@pytest.mark.parametrize("axes", [(), (1,), (0, 2), (0, 1, 2)])
+def test_distances_and_folds_are_mirrored_alike(axes: tuple[int, ...]) -> None:
+    import torch
+
+    windows = windows_of(3)
+    networks: Any = [Shifted(1, distance=True), Shifted(2, distance=True)]
+    shares = NetworkPredictor(networks, axes, classes=2)(torch.from_numpy(windows)).numpy()
+    expected = (mean_of_sides(windows, axes, 1) + mean_of_sides(windows, axes, 2)) / 2
+    assert np.allclose(shares[:, 1:2], expected, atol=1e-6)
+    assert np.allclose(shares[:, 2:], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("mirror", "expected"), [(True, (0, 2)), (False, ())])
+def test_the_axes_are_the_cards_and_can_be_left_out(
+    mirror: bool, expected: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, ...]] = []
+    monkeypatch.setattr(
+        "medseg.inference.segmenter.load_predictor", lambda card, folder, axes: asked.append(axes)
+    )
+    model = ModelSegmenter(make_card(mirror_axes=(0, 2)), Path())
+    assert model.Params().mirror
+    model._engine(model.Params(mirror=mirror), Run(device="cpu"))
+    assert asked == [expected]
