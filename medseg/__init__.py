@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         Run,
         Segmentation,
     )
-    from medseg.measuring import LesionPlan, MeasurePlan, PetPlan, TissuePlan
+    from medseg.domain.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
     from medseg.workflows.convert import convert
     from medseg.workflows.edit import edit
     from medseg.workflows.evaluate import evaluate, evaluate_lesions
@@ -55,7 +55,7 @@ _ROOMS = {
         "Run",
         "Segmentation",
     ),
-    "medseg.measuring": ("LesionPlan", "MeasurePlan", "PetPlan", "TissuePlan"),
+    "medseg.domain.plan": ("LesionPlan", "MeasurePlan", "PetPlan", "TissuePlan"),
     "medseg.workflows": (
         "convert",
         "edit",

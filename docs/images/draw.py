@@ -27,15 +27,10 @@ def draw_viewer() -> None:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_medseg._qt.segment import SegmentWidget
-    from napari_medseg.samples import sarcoma
-
     viewer = napari.Viewer(show=True)
-    for data, meta, _ in sarcoma():
-        viewer.add_image(data, **meta)
+    viewer.open_sample("medseg", "sarcoma")
     viewer.layers["pet"].opacity = 0.4
-    widget = SegmentWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="medseg: segment and measure", area="right")
+    _, widget = viewer.window.add_plugin_dock_widget("medseg", "Segment and measure")
     viewer.window.resize(1500, 950)
     widget.choice.setCurrentIndex(widget.choice.findData("sarcoma"))
     widget.same_space.setChecked(True)
@@ -44,7 +39,7 @@ def draw_viewer() -> None:
     while widget.record is None and time.monotonic() < end:
         QApplication.processEvents()
         time.sleep(0.02)
-    viewer.dims.set_current_step(0, 28)
+    viewer.dims.set_current_step(0, int(viewer.dims.nsteps[0]) - 1 - 28)
     for _ in range(50):
         QApplication.processEvents()
         time.sleep(0.02)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -49,6 +49,12 @@ def command(
         bool,
         typer.Option("--smooth", help="STL, PLY: without the steps of voxels, for looking; volumes change."),
     ] = False,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="SUFFIX", help="IN is a folder: convert every file in it into the folder OUT."
+        ),
+    ] = None,
     series: opt.Series = None,
     volume: opt.Volume = None,
     resample: opt.Resample = False,
@@ -80,6 +86,16 @@ def command(
         slice_thickness=slice_thickness,
         spacing=spacing,
     )
+    if to is not None:
+        _convert_folder(
+            source,
+            target,
+            to,
+            {"mask": mask, "options": options, "labels": labels, "keep_parts": parts},
+            force=force,
+            json=json,
+        )
+        return
     _refuse_odd(target, surface_only=label is not None or smooth)
     if is_surface(target):
         segmentation, surfaces = convert_to_surfaces(
@@ -139,6 +155,22 @@ def _say_written(written: "Image | Segmentation", target: Path, *, json: bool) -
 def _changed(findings: "Iterable[Finding]") -> list[dict[str, object]]:
     """Voxels that changed owner, per pair of structures."""
     return [dict(item.details) for item in findings if item.code == "overlap.flattened"]
+
+
+def _convert_folder(
+    source: Path, target: Path, suffix: str, asked: dict[str, Any], *, force: bool, json: bool
+) -> None:
+    from medseg.cli.progress import running
+    from medseg.cli.segment import print_results
+    from medseg.errors import InputError
+    from medseg.workflows.cases import masks_by_stem
+    from medseg.workflows.convert import convert_cases
+
+    if not source.is_dir():
+        raise InputError(f"--to converts a folder of files; {source} is none")
+    with running("cpu", quiet=json) as run:
+        results = convert_cases(masks_by_stem(source), target, suffix, **asked, force=force, run=run)
+    print_results(results, as_json=json, command="convert")
 
 
 def _convert_set(source: Path, target: Path, *, force: bool, json: bool) -> None:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def command(
-    mask: Annotated[Path | None, typer.Argument(help="The mask to edit; it is left as it is.")] = None,
+    mask: Annotated[
+        Path | None, typer.Argument(help="The mask to edit, or a folder of masks; they are left as they are.")
+    ] = None,
     op: Annotated[
         list[str] | None,
         typer.Option(
@@ -23,7 +25,9 @@ def command(
             help="An operation, such as close=2 or margin=5,superior=10; repeat it, they are done in order.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The mask to write, with its sidecar.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The mask to write, with its sidecar; a folder for many masks.")
+    ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option(help="A label or region to edit; repeat for several. Default: each label for itself."),
@@ -47,7 +51,8 @@ def command(
     Examples: medseg edit mask.nii.gz --op close=2 --op keep-largest --out clean.nii.gz · medseg edit mask.nii.gz
     --op margin=5,superior=10 --label tumour --out target.nii.gz
     """
-    from medseg.workflows.edit import edit_files
+    from medseg.workflows.cases import holds_masks, masks_by_stem
+    from medseg.workflows.edit import edit_cases, edit_files
 
     if show:
         _print_operations(as_json=json)
@@ -57,6 +62,23 @@ def command(
     options = opt.read_options(
         affine=affine, orientation=orientation, slice_thickness=slice_thickness, spacing=spacing
     )
+    if holds_masks(mask):
+        from medseg.cli.progress import running
+        from medseg.cli.segment import print_results
+
+        with running(quiet=json) as run:
+            results = edit_cases(
+                masks_by_stem(mask),
+                op or [],
+                out,
+                labels=label or (),
+                table=labels,
+                options=options,
+                force=force,
+                run=run,
+            )
+        print_results(results, as_json=json, command="edit")
+        return
     steps = edit_files(mask, op or [], out, labels=label or (), table=labels, options=options, force=force)
     _print_steps(steps, out, as_json=json)
 

@@ -57,27 +57,27 @@ def command(
     """Compare masks: Dice, surface Dice, HD95, ASSD and volume error, in true mm.
 
     When both masks are empty Dice is 1; when one is, Dice is 0 and distances are not computed. Beside a
-    mean stand the cases, the misses and the false positives.
+    mean stand the cases, the misses and the false positives. Of two folders, what was compared before and has not
+    changed since is not compared again, where --out or --html keeps the results.
     """
-    from medseg.io.atomic import require_absent
-    from medseg.workflows.evaluate import evaluate_files, read_patients, summary_rows, write_rows
+    from medseg.cli.progress import running
+    from medseg.workflows.evaluate import evaluate_files, read_patients, summary_rows
+    from medseg.workflows.evaluated import EvaluationFiles, memory_of, require_free, write_evaluation
 
     rule = _rule(lesions, connectivity, min_lesion_mm3, iou)
-    for path in (out, html):
-        if path is not None:
-            require_absent(path, force=force)
+    files = EvaluationFiles(out, html)
+    memory = memory_of(files) if prediction.is_dir() else None
+    require_free(files, memory, force=force)
     if image is not None and (html is None or prediction.is_dir()):
         raise ConfigError("--image is the picture of a single pair's page: it needs --html and two files")
     whose = None if patients is None else read_patients(patients)
-    results = evaluate_files(prediction, reference, tolerance_mm=tolerance_mm, lesions=rule)
+    with running("cpu", quiet=json or not prediction.is_dir()) as run:
+        results = evaluate_files(
+            prediction, reference, tolerance_mm=tolerance_mm, lesions=rule, memory=memory, run=run
+        )
     rows = _rows(results)
-    if out is not None:
-        write_rows(rows, out, force=force)
-    if html is not None:
-        from medseg.workflows.comparison import write_comparison
-
-        masks = None if prediction.is_dir() else (prediction, reference)
-        write_comparison(results, html, masks=masks, image=image, patients=whose, force=force)
+    masks = None if prediction.is_dir() else (prediction, reference)
+    write_evaluation(results, files, memory, masks=masks, image=image, patients=whose, force=force)
     _show(results, rows, summary_rows(results, patients=whose), json=json)
 
 

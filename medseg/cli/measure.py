@@ -56,7 +56,8 @@ def command(
         Path | None, typer.Option(help="Names for a mask without them: {value: name} in YAML or JSON.")
     ] = None,
     contours: Annotated[
-        Path | None, typer.Option(help="Also write every label's outline in mm to this JSON.")
+        Path | None,
+        typer.Option(help="Also write every label's outline in mm to this JSON; a folder for many masks."),
     ] = None,
     contour_planes: Annotated[
         str, typer.Option(help="acquisition (slices as taken) or three (across each axis).")
@@ -68,7 +69,10 @@ def command(
     split_mm: ask.Split = None,
     lesion_mask: Annotated[
         Path | None,
-        typer.Option(help="Also write the mask of numbered lesions here.", rich_help_panel="Lesions"),
+        typer.Option(
+            help="Also write the mask of numbered lesions here; a folder for many masks.",
+            rich_help_panel="Lesions",
+        ),
     ] = None,
     pet: ask.Delineations = None,
     pet_channel: ask.PetChannel = None,
@@ -202,9 +206,10 @@ def _many(mask: Path, image: Path | None, out: Path, settings: "object", *, as_j
     assert isinstance(settings, MeasureOptions)  # noqa: S101 - for the type checker
     from medseg.io import is_dataset
 
+    masks: dict[str, tuple[Path, ...]]
     if is_dataset(mask):
         cases = find_cases(mask) or ()
-        masks = {case.id: Path(case.reference) for case in cases if case.reference}
+        masks = {case.id: (Path(case.reference),) for case in cases if case.reference}
     else:
         cases = (find_cases(image) or ()) if image else ()
         masks = masks_by_stem(mask)

@@ -7,7 +7,7 @@ import typer
 from medseg.errors import ConfigError
 
 if TYPE_CHECKING:
-    from medseg.measuring.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
+    from medseg.domain.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
 
 _LESIONS, _PET, _TISSUE = "Lesions", "PET", "CT tissue"
 
@@ -120,7 +120,7 @@ def lesion_plan(
     """Plan of lesions, or None when none were asked for."""
     from typing import get_args
 
-    from medseg.measuring.plan import LesionPlan, RuleSet
+    from medseg.domain.plan import LesionPlan, RuleSet
 
     if not names:
         if rule is not None or split is not None or minimum:
@@ -141,7 +141,7 @@ def pet_plan(
     lean_mass: str,
 ) -> "PetPlan | None":
     """Plan of the PET channel; `references` are liver and aorta, `body` is sex, height, weight."""
-    from medseg.measuring.plan import PetPlan
+    from medseg.domain.plan import PetPlan
 
     if not delineations:
         return None
@@ -171,7 +171,7 @@ def tissue_plan(
     body: tuple[float | None, float | None],
 ) -> "TissuePlan | None":
     """Plan of CT tissue; `body` is height and weight."""
-    from medseg.measuring.plan import TissuePlan
+    from medseg.domain.plan import TissuePlan
 
     if not compartments:
         if presets or levels:
@@ -188,6 +188,6 @@ def make_plan(
     lesions: "LesionPlan | None", pet: "PetPlan | None", tissue: "TissuePlan | None"
 ) -> "MeasurePlan":
     """The three parts as one value."""
-    from medseg.measuring.plan import MeasurePlan
+    from medseg.domain.plan import MeasurePlan
 
     return MeasurePlan(lesions, pet, tissue)

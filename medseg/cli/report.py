@@ -9,9 +9,15 @@ from medseg.cli import options as opt
 
 
 def command(
-    record: Annotated[Path, typer.Argument(help="The JSON that 'medseg measure' wrote.")],
-    html: Annotated[Path | None, typer.Option(help="One self-contained page.")] = None,
-    pdf: Annotated[Path | None, typer.Option(help="The same page as PDF (A4).")] = None,
+    record: Annotated[
+        Path, typer.Argument(help="The JSON that 'medseg measure' wrote; or a folder of them.")
+    ],
+    html: Annotated[
+        Path | None, typer.Option(help="One self-contained page; a folder for many records.")
+    ] = None,
+    pdf: Annotated[
+        Path | None, typer.Option(help="The same page as PDF (A4); a folder for many records.")
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="One row per measurement, exact values.")] = None,
     xlsx: Annotated[
         Path | None, typer.Option(help="The same rows with findings, inputs and a data dictionary.")
@@ -31,8 +37,23 @@ def command(
     Example: medseg report record.json --html report.html --pdf report.pdf
     """
     from medseg.cli.output import emit, say
-    from medseg.workflows.report import ReportFiles, report_files
+    from medseg.workflows.report import ReportFiles, records_by_stem, report_cases, report_files
 
+    if record.is_dir():
+        from medseg.cli.progress import running
+        from medseg.cli.segment import print_results
+        from medseg.errors import InputError
+
+        if image or channel or mask:
+            raise InputError(
+                "many records find their inputs by the paths in them; leave out --image and --mask"
+            )
+        with running("cpu", quiet=json) as run:
+            results = report_cases(
+                records_by_stem(record), ReportFiles(html, pdf, csv, xlsx), force=force, run=run
+            )
+        print_results(results, as_json=json, command="report")
+        return
     images = opt.channel_paths(channel) or ({"image": image} if image else {})
     written = report_files(record, ReportFiles(html, pdf, csv, xlsx), images=images, mask=mask, force=force)
     if json:

@@ -13,7 +13,7 @@ def command(
     record: Annotated[Path, typer.Argument(help="The JSON that 'medseg measure' wrote.")],
     json: opt.Json = False,
 ) -> None:
-    """Recompute every digest of a record: signature, mask, images, pictures, model.
+    """Recompute every digest of a record: signature, mask, images, pictures.
 
     Ends with exit code 2 and the first difference in words when something no longer matches.
 

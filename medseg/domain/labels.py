@@ -124,6 +124,13 @@ class LabelTable:
         """Name of a label value; `label N` where the table has none."""
         return next((label.name for label in self.labels if label.value == value), f"label {value}")
 
+    def completed(self, values: tuple[int, ...]) -> "LabelTable":
+        """The table with `label N` for each of these values that it lacks; itself if it has them all."""
+        missing = tuple(value for value in values if value not in self.values)
+        if not missing:
+            return self
+        return LabelTable((*self.labels, *LabelTable.from_values(missing).labels), self.regions)
+
     @classmethod
     def from_values(cls, values: tuple[int, ...]) -> "LabelTable":
         """Table for bare values: `label 1`, `label 2` and so on."""

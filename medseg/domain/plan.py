@@ -1,8 +1,11 @@
 """What to measure beside every label and region: lesions by a rule set, PET delineations, tissue."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
+from pydantic import ConfigDict
+
+from medseg.domain.values import STRICT
 from medseg.errors import ConfigError
 
 __all__ = ["LesionPlan", "MeasurePlan", "PetPlan", "RuleSet", "TissuePlan"]
@@ -34,6 +37,7 @@ class LesionPlan:
     minimum_mm3: float = 0.0
     split_mm: float | None = None
     rule: RuleSet | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:
         if self.connectivity not in (6, 18, 26):
@@ -70,6 +74,7 @@ class PetPlan:
     height_m: float | None = None
     weight_kg: float | None = None
     lean_mass: Literal["janmahasatian", "james"] = "janmahasatian"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ class TissuePlan:
     levels: tuple[str, ...] = ()
     height_m: float | None = None
     weight_kg: float | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +112,4 @@ class MeasurePlan:
     lesions: LesionPlan | None = None
     pet: PetPlan | None = None
     tissue: TissuePlan | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT

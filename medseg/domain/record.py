@@ -9,13 +9,15 @@ from medseg.domain.finding import Finding
 from medseg.domain.grid import Grid
 from medseg.domain.labels import LabelTable
 from medseg.domain.measurement import Measurement
-from medseg.domain.segmentation import Provenance
+from medseg.domain.plan import MeasurePlan
+from medseg.domain.provenance import Provenance
+from medseg.domain.source import ReadOptions
 from medseg.domain.values import STRICT, Details
 
 __all__ = ["RECORD_SCHEMA", "InputRef", "Panel", "Record", "Review"]
 
 #: Name and version of the JSON; readers accept every version with the same major number.
-RECORD_SCHEMA = "medseg.record/1.1"
+RECORD_SCHEMA = "medseg.record/1.2"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,13 +100,20 @@ class Record:
     table, measurements, findings, panels
         The content; all numbers of every view come from `measurements`.
     made_by
-        How the mask came about, edits included.
+        How the mask came about: the model that made it and every change since are in it.
     review
         Not reviewed until signed.
-    settings, versions
-        Options that changed the numbers; versions of medseg and its libraries.
-    model
-        For a mask made by a model: name, training data in a line, limits, as the card says.
+    plan, read
+        What was measured beside labels and regions, and how the inputs were read; `series` and `volume` stand with
+        each input instead, as they differ from channel to channel.
+    versions
+        Of medseg and its libraries.
+    request_digest
+        SHA-256 over all that was asked: mask, images, names, plan, ways of reading, versions. Equal requests give
+        equal numbers; None where it is not known.
+    settings, model
+        Only of records before version 1.2, which kept plan and ways of reading as text, and the model's facts by
+        its name: see `reporting.older`.
     """
 
     subject: str
@@ -118,6 +127,9 @@ class Record:
     settings: Details = ()
     versions: Details = ()
     model: Details = ()
+    plan: MeasurePlan = MeasurePlan()
+    read: ReadOptions = ReadOptions()
+    request_digest: str | None = None
     schema: str = RECORD_SCHEMA
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 

@@ -2,68 +2,20 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict
 
 from medseg.domain.finding import Finding
 from medseg.domain.grid import Grid
 from medseg.domain.image import digest_of
 from medseg.domain.labels import LabelTable
-from medseg.domain.values import STRICT, Details, owned
+from medseg.domain.provenance import Provenance
+from medseg.domain.values import owned
 from medseg.errors import LabelError
 
-__all__ = ["Edit", "ImageDigest", "Provenance", "Segmentation", "smallest_unsigned"]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageDigest:
-    """Which image a segmentation was made from."""
-
-    channel: str
-    digest: str
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One change made after segmenting; `volume_change_ml` is None on `px` grids."""
-
-    operation: str
-    parameters: Details = ()
-    volume_change_ml: float | None = None
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """How a mask was made: enough to make it again.
-
-    Parameters
-    ----------
-    segmenter
-        Name; `given mask` for one read from a file without a history.
-    parameters
-        Every parameter that changed the answer, defaults included.
-    weights_digest
-        SHA-256 over a model's weight files; None for methods.
-    images
-        Digest of each channel used.
-    edits
-        Changes by hand or by operations, in order.
-    run
-        How it ran (device, seed, versions); does not change the answer.
-    """
-
-    segmenter: str = "given mask"
-    parameters: Details = ()
-    weights_digest: str | None = None
-    images: tuple[ImageDigest, ...] = ()
-    edits: tuple[Edit, ...] = ()
-    run: Details = ()
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+__all__ = ["Segmentation", "smallest_unsigned"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from medseg.domain.image import Image
 from medseg.domain.prompts import Prompts
 from medseg.domain.run import Run
 from medseg.domain.segmentation import Segmentation
+from medseg.domain.values import Details, plain_scalar
 from medseg.errors import ConfigError
 
 __all__ = ["ChannelNeed", "Params", "Segmenter", "SegmenterSpec"]
@@ -24,10 +25,18 @@ class Params(BaseModel):
     """Base of every segmenter's parameters: frozen, unknown names refused.
 
     Give each field a default, a range, one sentence (`description`), and its unit by
-    `json_schema_extra={"unit": "mm"}`. Distances are mm (pixels on `px` images), never voxels.
+    `json_schema_extra={"unit": "mm"}`. Distances are mm (pixels on `px` images), never voxels. Fields that do not
+    change the labels are named in `beside_answer`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    beside_answer: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def details(self) -> Details:
+        """Every parameter that changes the answer, as a mask's provenance keeps it."""
+        values = self.model_dump(exclude=set(self.beside_answer))
+        return tuple((name, plain_scalar(value)) for name, value in values.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,9 @@ class SegmenterSpec:
         Whether it works without seeds, and on `px` images.
     dimensions
         2, 3 or both.
+    version
+        Changes whenever the same parameters may give another answer: of a model, the digest of its card, which
+        names its weights. Empty where the name says it all.
 
     Raises
     ------
@@ -74,6 +86,7 @@ class SegmenterSpec:
     needs_prompts: bool = False
     needs_mm: bool = False
     dimensions: tuple[int, ...] = (2, 3)
+    version: str = ""
 
     def __post_init__(self) -> None:
         names = [need.name for need in self.channels]

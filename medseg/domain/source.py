@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
 
 from medseg.domain.finding import Finding
 from medseg.domain.grid import Grid
-from medseg.domain.values import Details, Scalar
+from medseg.domain.values import STRICT, Details, Scalar
 
 __all__ = ["Instance", "ReadOptions", "Source", "Verdict"]
 
@@ -103,3 +105,4 @@ class ReadOptions:
     orientation: str | None = None
     slice_thickness: float | None = None
     spacing: tuple[float, float, float] | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT

@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from medseg.domain import (
     SegmenterSpec,
 )
 from medseg.domain.card import ChannelSpec
-from medseg.domain.segmentation import ImageDigest
+from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import as_details
 from medseg.inference.engine import Engine, Predictor, WindowEngine
@@ -32,7 +32,7 @@ from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.restore import labels_on_native, probabilities_on_native
 from medseg.inference.slices import slice_axis
 from medseg.inference.steps import postprocess
-from medseg.models import weights_digest
+from medseg.models import card_digest, model_facts, weights_digest
 
 __all__ = ["ModelParams", "ModelSegmenter"]
 
@@ -45,6 +45,7 @@ LIVE_FEATURES = 5
 class ModelParams(Params):
     """What may be chosen for any model; defaults come from its card."""
 
+    beside_answer: ClassVar[frozenset[str]] = frozenset({"keep_probabilities"})
     overlap: float = Field(0.5, ge=0, le=0.9, description="Share by which neighbouring windows overlap.")
     mirror: bool = Field(
         default=True, description="Average over mirrored copies along the axes that the model's card allows."
@@ -85,6 +86,7 @@ class ModelSegmenter:
             reference=self.card.reference,
             needs_mm=self.card.spacing is not None,
             dimensions=(self.card.network.dimensions,) if self.card.network.dimensions == 3 else (2, 3),
+            version=card_digest(self.card),
         )
 
     @property
@@ -173,10 +175,9 @@ class ModelSegmenter:
     ) -> Provenance:
         import torch
 
-        chosen = params.model_dump(exclude={"keep_probabilities"})
         return Provenance(
             segmenter=self.card.name,
-            parameters=as_details(**chosen, version=self.card.version),
+            parameters=(*params.details, ("version", self.card.version)),
             weights_digest=weights_digest(self.card) if self.card.weights else None,
             images=tuple(
                 ImageDigest(channel.name, images[channel.name].digest) for channel in self.card.channels
@@ -186,6 +187,7 @@ class ModelSegmenter:
                 seed=run.seed,
                 torch=torch.__version__,
             ),
+            model=model_facts(self.card),
         )
 
 

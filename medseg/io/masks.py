@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Finding, Image, Label, LabelTable, Provenance, Segmentation, Source
+from medseg.domain import Finding, Grid, Image, Label, LabelTable, Provenance, Segmentation, Source
 from medseg.domain.segmentation import smallest_unsigned
 from medseg.domain.values import as_details
 from medseg.errors import ConfigError, LabelError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io.names import suffix_of
-from medseg.io.sidecar import Sidecar, read_sidecar
+from medseg.io.sidecar import Recalled, Sidecar, recall
 from medseg.io.values import NOT_FINITE, freeze
+from medseg.masks.changes import changed_outside
 
 __all__ = ["LABEL_DETAIL", "read_table", "segmentation_of"]
 
@@ -39,24 +40,37 @@ def segmentation_of(image: Image, source: Source, *, labels: Path | None = None)
     _require_lossless(image, name)
     values, findings = _whole(image.array, name)
     findings = (*image.findings, *findings)
-    sidecar, more = read_sidecar(Path(name), values)
-    findings += more
-    grid = image.grid
-    if sidecar is None and source.format == "raster":
-        values, more = _from_black_and_white(values)
-        findings += more
+    recalled = _recall(name, values, image, is_picture=source.format == "raster")
+    sidecar, grid = recalled.sidecar, recalled.grid
+    findings += recalled.findings
     if sidecar is not None:
-        grid, more = _grid(image, sidecar)
+        grid, more = _grid(image, recalled)
         findings = tuple(dict.fromkeys((*sidecar.findings, *findings, *more)))
-    present = tuple(int(value) for value in np.flatnonzero(np.bincount(values.ravel(order="K"))) if value)
+    counts = np.bincount(recalled.values.ravel(order="K"))
+    present = tuple(int(value) for value in np.flatnonzero(counts) if value)
     table, more = _table(present, sidecar, labels, source)
-    return Segmentation(
-        freeze(values),
+    found = Segmentation(
+        freeze(recalled.values),
         grid,
         table,
         made_by=Provenance() if sidecar is None else sidecar.made_by,
         findings=(*findings, *more),
     )
+    if sidecar is None or sidecar.footprint is None or not recalled.changed:
+        return found
+    return changed_outside(found, sidecar.footprint)
+
+
+def _recall(name: str, values: NDArray[Any], image: Image, *, is_picture: bool) -> Recalled:
+    """The mask with its sidecar; of a picture in black and white, white is label 1 unless it was written as 255."""
+    found = recall(Path(name), values, image.grid)
+    if not is_picture or (found.sidecar is not None and not found.changed):
+        return found
+    one, note = _from_black_and_white(values)
+    if not note:
+        return found
+    again = recall(Path(name), one, image.grid)
+    return replace(again, findings=(*note, *again.findings))
 
 
 def read_table(path: Path) -> LabelTable:
@@ -131,8 +145,10 @@ def _from_black_and_white(values: NDArray[Any]) -> tuple[NDArray[Any], tuple[Fin
     return (values == 255).astype(np.uint8), (Finding("labels.black_and_white", "info", message),)
 
 
-def _grid(image: Image, sidecar: Sidecar) -> tuple[Any, tuple[Finding, ...]]:
-    mine, kept = image.grid, sidecar.grid
+def _grid(image: Image, recalled: Recalled) -> tuple[Grid, tuple[Finding, ...]]:
+    """The grid of a mask with a sidecar: the exact one that was written, unless the file lies elsewhere now."""
+    assert recalled.sidecar is not None  # noqa: S101 - for the type checker
+    mine, kept = recalled.grid, recalled.sidecar.grid
     if (
         mine.unit == kept.unit
         and mine.shape == kept.shape
@@ -140,7 +156,7 @@ def _grid(image: Image, sidecar: Sidecar) -> tuple[Any, tuple[Finding, ...]]:
     ):
         found = compare_grids(mine, kept)
         if found.agreement in (Agreement.SAME, Agreement.SNAPPED):
-            thickness = mine.slice_thickness or kept.slice_thickness
+            thickness = image.grid.slice_thickness or kept.slice_thickness
             return replace(kept, slice_thickness=thickness), ()
     return mine, (
         Finding(
@@ -158,7 +174,7 @@ def _table(
     if labels is not None:
         return _completed(read_table(labels), present)
     if sidecar is not None:
-        return sidecar.table, ()
+        return sidecar.table.completed(present), ()
     named = [(key, value) for key, value in source.details if key.startswith(LABEL_DETAIL)]
     if named:
         table = LabelTable(
@@ -176,10 +192,7 @@ def _completed(table: LabelTable, present: tuple[int, ...]) -> tuple[LabelTable,
     missing = tuple(value for value in present if value not in table.values)
     if not missing:
         return table, ()
-    added = LabelTable.from_values(missing).labels
     message = (
         f"The table of labels has no name for {', '.join(map(str, missing[:10]))}, which the mask holds."
     )
-    return LabelTable((*table.labels, *added), table.regions), (
-        Finding("labels.unnamed", "warning", message),
-    )
+    return table.completed(present), (Finding("labels.unnamed", "warning", message),)

@@ -9,7 +9,7 @@ import numpy as np
 from medseg.domain import Finding, Segmentation
 from medseg.io.names import stem_of
 
-__all__ = ["with_probabilities"]
+__all__ = ["has_probabilities", "with_probabilities"]
 
 
 def with_probabilities(segmentation: Segmentation, path: Path) -> Segmentation:
@@ -18,22 +18,33 @@ def with_probabilities(segmentation: Segmentation, path: Path) -> Segmentation:
     They are taken only if their names and digest are this mask's; those of another mask are left with a
     Finding. Without such a file the mask comes back as it is. Memory: all of them, float32.
     """
-    names, values = (path.with_name(f"{stem_of(path)}.prob.{suffix}") for suffix in ("json", "nii.gz"))
+    names, values = _files(path)
     if not (names.is_file() and values.is_file()):
         return segmentation
-    try:
-        content = json.loads(names.read_text("utf-8"))
-        channels = ["background", *(label.name for label in segmentation.table.labels)]
-        fits = content["mask_digest"] == segmentation.digest and content["channels"] == channels
-    except (OSError, ValueError, KeyError, TypeError):
-        fits = False
-    if not fits:
+    if not has_probabilities(segmentation, path):
         text = f"The probabilities {values.name} belong to another mask or were changed; they were not used."
         return replace(
             segmentation,
             findings=(*segmentation.findings, Finding("probabilities.ignored", "warning", text)),
         )
     return replace(segmentation, probabilities=_read(values))
+
+
+def has_probabilities(segmentation: Segmentation, path: Path) -> bool:
+    """Whether probabilities stand beside a mask whose names and digest are this mask's."""
+    names, values = _files(path)
+    try:
+        content = json.loads(names.read_text("utf-8"))
+        channels = ["background", *(label.name for label in segmentation.table.labels)]
+        fits = content["mask_digest"] == segmentation.digest and content["channels"] == channels
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(fits) and values.is_file()
+
+
+def _files(mask: Path) -> tuple[Path, Path]:
+    stem = stem_of(mask)
+    return mask.with_name(f"{stem}.prob.json"), mask.with_name(f"{stem}.prob.nii.gz")
 
 
 def _read(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":

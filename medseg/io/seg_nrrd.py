@@ -29,10 +29,11 @@ from medseg.geometry.place import place_on
 from medseg.io.answers import apply_answers
 from medseg.io.nrrd import parse_layers
 from medseg.io.overlaps import labels_of_masks
-from medseg.io.sidecar import read_sidecar
+from medseg.io.sidecar import recall
 from medseg.io.slicer_terms import color_of, terms_of
 from medseg.io.stored import Stored, read_stored
 from medseg.io.values import freeze
+from medseg.masks.changes import changed_outside
 
 __all__ = ["parse_seg_nrrd", "read_seg_nrrd"]
 
@@ -182,18 +183,23 @@ def _made_by(layers: int) -> Provenance:
 
 def _with_history(segmentation: Segmentation, path: Path) -> Segmentation:
     """What the sidecar knows beyond the file, if it belongs to these voxels and to the file's names."""
-    sidecar, findings = read_sidecar(path, segmentation.labels)
-    findings = (*segmentation.findings, *findings)
+    recalled = recall(path, segmentation.labels, segmentation.grid)
+    findings = (*segmentation.findings, *recalled.findings)
+    sidecar = recalled.sidecar
     if sidecar is None:
         return replace(segmentation, findings=findings)
     same = _shown(sidecar.table) == _shown(segmentation.table)
-    table = sidecar.table if same else segmentation.table
-    return replace(
+    found = replace(
         segmentation,
-        table=table,
+        labels=recalled.values,
+        grid=recalled.grid,
+        table=sidecar.table if same else segmentation.table,
         made_by=sidecar.made_by,
         findings=tuple(dict.fromkeys((*sidecar.findings, *findings))),
     )
+    if sidecar.footprint is None or not recalled.changed:
+        return found
+    return changed_outside(found, sidecar.footprint)
 
 
 def _shown(table: LabelTable) -> list[tuple[int, str, object]]:

@@ -8,12 +8,17 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from medseg.domain import Finding, Grid, LabelTable, Provenance, Segmentation, digest_of
-from medseg.domain.values import STRICT
+from medseg.domain.segmentation import smallest_unsigned
+from medseg.domain.values import STRICT, as_details
+from medseg.geometry.place import place_on
 from medseg.io.names import stem_of
+from medseg.masks.changes import Footprint, footprint_of
 
-__all__ = ["SIDECAR_SCHEMA", "Sidecar", "dump_sidecar", "has_sidecar", "read_sidecar", "sidecar_path"]
+__all__ = ["SIDECAR_SCHEMA", "Recalled", "Sidecar", "dump_sidecar", "has_sidecar", "recall", "sidecar_path"]
 
-SIDECAR_SCHEMA: Literal["medseg.mask/1.0"] = "medseg.mask/1.0"
+SIDECAR_SCHEMA: Literal["medseg.mask/1.1"] = "medseg.mask/1.1"
+_ANOTHER = "belongs to a mask on another grid"
+_OTHER_VOXELS = "belongs to other voxels: the mask was changed or replaced since"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +31,8 @@ class Sidecar:
         `Segmentation.digest` of the mask it belongs to.
     grid, table, made_by, findings
         As of the Segmentation; the grid in full precision.
+    footprint
+        Voxels per label and a digest per slice, by which a later change is told; None before version 1.1.
     """
 
     mask_digest: str
@@ -33,8 +40,33 @@ class Sidecar:
     table: LabelTable
     made_by: Provenance
     findings: tuple[Finding, ...] = ()
-    schema: Literal["medseg.mask/1.0"] = SIDECAR_SCHEMA
+    footprint: Footprint | None = None
+    schema: Literal["medseg.mask/1.0", "medseg.mask/1.1"] = SIDECAR_SCHEMA
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recalled:
+    """A mask's voxels with what its sidecar knows of them.
+
+    Parameters
+    ----------
+    values, grid
+        (I, J, K) labels: as the file holds them, or on the sidecar's grid where the file stores the same voxels
+        in another order of axes, or a part of them.
+    sidecar
+        None if there is none that belongs to them.
+    changed
+        Whether the voxels are no longer those that the sidecar was written for.
+    findings
+        What a reader must know of all that.
+    """
+
+    values: NDArray[Any]
+    grid: Grid
+    sidecar: Sidecar | None = None
+    changed: bool = False
+    findings: tuple[Finding, ...] = ()
 
 
 _ADAPTER = TypeAdapter(Sidecar)
@@ -64,22 +96,55 @@ def dump_sidecar(segmentation: Segmentation) -> bytes:
         segmentation.table,
         segmentation.made_by,
         segmentation.findings,
+        footprint_of(segmentation.labels),
     )
     return _ADAPTER.dump_json(sidecar, indent=1)
 
 
-def read_sidecar(mask: Path, values: NDArray[Any]) -> tuple[Sidecar | None, tuple[Finding, ...]]:
-    """The sidecar beside a mask if it belongs to these values (smallest unsigned type), else a Finding."""
-    path = sidecar_path(mask)
+def recall(mask: Path, values: NDArray[Any], grid: Grid) -> Recalled:
+    """What the sidecar beside a mask knows of its voxels (smallest unsigned type), wherever the file stores them.
+
+    The same voxels in another order of axes, or cropped, are put back on the sidecar's grid. Voxels that differ on
+    that grid are a mask that was changed since; those on another grid belong to another mask.
+    """
+    sidecar, findings = _read(sidecar_path(mask))
+    if sidecar is None:
+        return Recalled(values, grid, findings=findings)
+    if sidecar.mask_digest == digest_of(values) and sidecar.grid.shape == grid.shape:
+        return Recalled(values, grid, sidecar)
+    placed = place_on(values, grid, sidecar.grid)
+    if placed is None:
+        return Recalled(values, grid, findings=(_ignored(sidecar_path(mask), _ANOTHER),))
+    placed = smallest_unsigned(placed)
+    changed = sidecar.mask_digest != digest_of(placed)
+    if changed and sidecar.footprint is None:
+        return Recalled(values, grid, findings=(_ignored(sidecar_path(mask), _OTHER_VOXELS),))
+    return Recalled(placed, sidecar.grid, sidecar, changed, _placed(grid, sidecar.grid))
+
+
+def _read(path: Path) -> tuple[Sidecar | None, tuple[Finding, ...]]:
     try:
-        sidecar = _ADAPTER.validate_json(path.read_bytes())
+        return _ADAPTER.validate_json(path.read_bytes()), ()
     except FileNotFoundError:
         return None, ()
     except (OSError, ValidationError, ValueError):
         return None, (_ignored(path, "can't be read as one"),)
-    if sidecar.mask_digest != digest_of(values):
-        return None, (_ignored(path, "belongs to other voxels: the mask was changed or replaced since"),)
-    return sidecar, ()
+
+
+def _placed(file: Grid, kept: Grid) -> tuple[Finding, ...]:
+    if file.shape == kept.shape and file.orientation == kept.orientation:
+        return ()
+    text = (
+        f"The file stores the mask otherwise ({file.orientation}, {_extents(file)}) than it was written "
+        f"({kept.orientation}, {_extents(kept)}); the voxels were put back in their places, none was resampled."
+    )
+    return (
+        Finding("mask.placed", "info", text, as_details(stored=file.orientation, image=kept.orientation)),
+    )
+
+
+def _extents(grid: Grid) -> str:
+    return " × ".join(str(extent) for extent in grid.shape)
 
 
 def _ignored(path: Path, why: str) -> Finding:

@@ -6,15 +6,10 @@ from medseg.measuring.findings import size_findings
 from medseg.measuring.lesions import Lesions, find_lesions, measure_lesions
 from medseg.measuring.measure import measure
 from medseg.measuring.pet import measure_pet
-from medseg.measuring.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
 from medseg.measuring.tissue import measure_tissue, tissue_map
 
 __all__ = [
-    "LesionPlan",
     "Lesions",
-    "MeasurePlan",
-    "PetPlan",
-    "TissuePlan",
     "contours",
     "find_field",
     "find_lesions",

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, LabelTable, Measurement, Quantity, Segmentation, Target
+from medseg.domain.plan import LesionPlan
 from medseg.errors import InputError, LabelError
 from medseg.masks import slice_axis
 from medseg.masks.components import label_parts
 from medseg.masks.split import split_touching
+from medseg.masks.voxels import pixel_area
 from medseg.measuring.axes import add_axes
-from medseg.measuring.plan import LesionPlan
 from medseg.measuring.regions import measure_regions
 from medseg.measuring.rows import Rows
-from medseg.measuring.structure import pixel_area
 
 __all__ = ["Lesions", "find_lesions", "measure_lesions"]
 

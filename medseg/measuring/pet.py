@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Image, Measurement, Quantity, Segmentation, Target
+from medseg.domain.plan import PetPlan
 from medseg.errors import InputError
 from medseg.masks.delineate import Rule, rule_named
 from medseg.measuring.pet_peak import sphere_by_centres, sphere_by_shares
 from medseg.measuring.pet_percist import percist
 from medseg.measuring.pet_rows import Work, measure_target
 from medseg.measuring.pet_voxels import Pet
-from medseg.measuring.plan import PetPlan
 from medseg.measuring.rows import Rows
 
 __all__ = ["MaskedTarget", "is_suv", "measure_pet"]

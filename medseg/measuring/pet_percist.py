@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Image, Segmentation
+from medseg.domain.plan import PetPlan
 from medseg.errors import InputError
 from medseg.masks.delineate import PercistThreshold
 from medseg.masks.fractions import fractions
 from medseg.measuring.pet_peak import sphere_by_centres
-from medseg.measuring.plan import PetPlan
 
 __all__ = ["Percist", "lean_body_mass_kg", "percist"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid
+from medseg.domain.plan import RuleSet
 from medseg.masks import slice_axis
-from medseg.measuring.plan import RuleSet
 
 __all__ = ["RULES", "SizeRule", "Verdict", "axial_box", "is_axial", "judge", "known_thickness"]
 

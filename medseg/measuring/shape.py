@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from medseg.domain import Quantity
 from medseg.masks.mesh import MeshNumbers, MeshPatterns, mesh_patterns
 from medseg.masks.spans import Span, across, longest
+from medseg.masks.voxels import is_flat, pixel_area
 from medseg.measuring.rows import Rows
 from medseg.measuring.size import as_points
-from medseg.measuring.structure import NOT_PHYSICAL, SHEARED, Structure, is_flat, pixel_area
+from medseg.measuring.structure import NOT_PHYSICAL, SHEARED, Structure
 
 __all__ = ["Surface", "add_axes", "add_border", "add_euler", "add_form", "add_mesh_size", "add_spans"]
 

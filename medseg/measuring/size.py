@@ -4,8 +4,9 @@ import numpy as np
 
 from medseg.domain import Grid, Quantity
 from medseg.masks import plane_diameters, slice_axis
+from medseg.masks.voxels import is_flat, pixel_area, voxel_ml
 from medseg.measuring.rows import Rows
-from medseg.measuring.structure import NOT_PHYSICAL, SHEARED, Structure, is_flat, pixel_area, plane_name
+from medseg.measuring.structure import NOT_PHYSICAL, SHEARED, Structure, plane_name
 
 __all__ = ["add_count", "add_diameters", "add_place"]
 
@@ -29,13 +30,10 @@ _CENTRE = (Quantity.CENTROID_X, Quantity.CENTROID_Y, Quantity.CENTROID_Z)
 
 def volume_factor(grid: Grid) -> float | str:
     """Millilitres of one voxel, or why there are none."""
-    if grid.unit == "px":
-        return NOT_PHYSICAL
-    if not is_flat(grid):
-        return grid.voxel_volume / 1000
-    if grid.slice_thickness is None:
-        return _NO_THICKNESS
-    return pixel_area(grid, slice_axis(grid)) * grid.slice_thickness / 1000
+    factor = voxel_ml(grid)
+    if factor is None:
+        return NOT_PHYSICAL if grid.unit == "px" else _NO_THICKNESS
+    return factor
 
 
 def add_count(rows: Rows, count: int) -> None:

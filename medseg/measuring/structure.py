@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from medseg.domain import Grid
 from medseg.measuring.tally import Box, Part
 
-__all__ = ["NOT_PHYSICAL", "SHEARED", "Structure", "is_flat", "mask_in_box", "pixel_area", "plane_name"]
+__all__ = ["NOT_PHYSICAL", "SHEARED", "Structure", "mask_in_box", "plane_name"]
 
 NOT_PHYSICAL = "the image has no physical size (px); give --spacing if it is known"
 SHEARED = "the grid is sheared (tilted gantry), so only volumes can be had; use --resample"
@@ -70,17 +70,6 @@ def mask_in_box(labels: NDArray[Any], box: Box, values: tuple[int, ...]) -> NDAr
     for value in values[1:]:
         mask |= inside == value
     return np.asarray(mask)
-
-
-def is_flat(grid: Grid) -> bool:
-    """Whether the grid is a single slice along some axis."""
-    return 1 in grid.shape
-
-
-def pixel_area(grid: Grid, axis: int) -> float:
-    """Area of a voxel's face across an axis, in the square of the grid's unit."""
-    first, second = (grid.affine[:3, other] for other in range(3) if other != axis)
-    return float(np.linalg.norm(np.cross(first, second)))
 
 
 def plane_name(grid: Grid, axis: int) -> str:

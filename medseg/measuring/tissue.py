@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, Label, LabelTable, Measurement, Quantity, Segmentation, Target
+from medseg.domain.plan import TissuePlan
 from medseg.errors import InputError
 from medseg.masks import slice_axis
 from medseg.masks.tissue_table import Tissue, TissueTable, load_tissues
-from medseg.measuring.plan import TissuePlan
 from medseg.measuring.rows import Rows, not_found
 from medseg.measuring.tissue_choice import choose_tissues
 from medseg.measuring.tissue_counts import count_tissues, slice_of, tissue_planes

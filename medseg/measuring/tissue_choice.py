@@ -1,8 +1,8 @@
 """Which tissues a plan asks for, and the title that each may carry there."""
 
+from medseg.domain.plan import TissuePlan
 from medseg.errors import ConfigError
 from medseg.masks.tissue_table import Tissue, TissueTable
-from medseg.measuring.plan import TissuePlan
 
 __all__ = ["choose_tissues"]
 

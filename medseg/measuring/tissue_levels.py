@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import LabelTable, Segmentation
+from medseg.domain.plan import TissuePlan
 from medseg.errors import ConfigError, LabelError
-from medseg.measuring.plan import TissuePlan
 
 __all__ = ["Level", "find_levels", "labels_named", "slices_of"]
 

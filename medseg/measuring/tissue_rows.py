@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from medseg.domain import Grid, Image, Measurement, Quantity, Target
+from medseg.domain.plan import TissuePlan
 from medseg.errors import ConfigError
 from medseg.masks.tissue_table import Tissue
 from medseg.measuring.measure import plane_name
-from medseg.measuring.plan import TissuePlan
 from medseg.measuring.rows import Rows
 from medseg.measuring.tissue_counts import TissueCounts
 from medseg.measuring.tissue_levels import Level

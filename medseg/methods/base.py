@@ -154,8 +154,7 @@ def answer(
     `facts` are what the method found out and a reader wants to know (a threshold, the rounds it took); they
     stand in the provenance after all parameters.
     """
-    dumped = {key: _plain(value) for key, value in params.model_dump().items()}
-    made_by = Provenance(name, as_details(**(dumped | facts)))
+    made_by = Provenance(name, as_details(**(dict(params.details) | facts)))
     kind = np.uint8 if labels.dtype == np.bool_ else labels.dtype
     labels = labels.astype(kind, copy=False)
     said = (*image.findings, *findings, *_what_is_missing(labels, table, numbered=instances is not None))
@@ -175,9 +174,3 @@ def _what_is_missing(labels: NDArray[Any], table: LabelTable, *, numbered: bool)
     elif len(table.labels) == 1 and not counts[0] and not numbered:
         text = f"Every voxel is labelled {table.labels[0].name}: nothing was told apart."
         yield Finding("method.all_labelled", "warning", text)
-
-
-def _plain(value: Any) -> Scalar:
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return ", ".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)

@@ -1,6 +1,15 @@
 """Model bundles: a card, weights whose digests are checked, and nothing that can execute."""
 
 from medseg.models.bundle import load_weights, weights_digest, write_bundle
-from medseg.models.card import CARD_FILE, dump_card, read_card
+from medseg.models.card import CARD_FILE, card_digest, dump_card, model_facts, read_card
 
-__all__ = ["CARD_FILE", "dump_card", "load_weights", "read_card", "weights_digest", "write_bundle"]
+__all__ = [
+    "CARD_FILE",
+    "card_digest",
+    "dump_card",
+    "load_weights",
+    "model_facts",
+    "read_card",
+    "weights_digest",
+    "write_bundle",
+]

@@ -1,5 +1,6 @@
 """The card's file: YAML to ModelCard and back; loads no torch."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,10 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain.card import CARD_SCHEMA, ModelCard
+from medseg.domain.provenance import ModelFacts
 from medseg.errors import ModelError
 
-__all__ = ["CARD_FILE", "dump_card", "read_card"]
+__all__ = ["CARD_FILE", "card_digest", "dump_card", "model_facts", "read_card"]
 
 CARD_FILE = "card.yaml"
 #: A card is text for people; anything larger is something else.
@@ -47,6 +49,21 @@ def dump_card(card: ModelCard) -> bytes:
     plain = _ADAPTER.dump_python(card, mode="json", exclude_defaults=False)
     text: str = yaml.dump(plain, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
     return text.encode()
+
+
+def card_digest(card: ModelCard) -> str:
+    """SHA-256 of all that the card says, the digests of its weights among it."""
+    return hashlib.sha256(_ADAPTER.dump_json(card)).hexdigest()
+
+
+def model_facts(card: ModelCard) -> ModelFacts:
+    """What the masks of this model say about it, wherever they go."""
+    trained = "; ".join(
+        f"{key}: {value}" for key, value in card.trained if key in ("data", "cases", "subjects")
+    )
+    return ModelFacts(
+        card.name, card.version, card.licence, trained, card.intended_use, card.limits, card_digest(card)
+    )
 
 
 class _PlainDumper(yaml.SafeDumper):

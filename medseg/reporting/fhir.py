@@ -12,6 +12,7 @@ from uuid import NAMESPACE_OID, uuid5
 from medseg._version import __version__
 from medseg.domain import Measurement, Record, Status
 from medseg.reporting.record_json import content_digest
+from medseg.reporting.wording import how_made
 
 __all__ = ["to_fhir"]
 
@@ -55,6 +56,7 @@ def _report(record: Record, observations: list[dict[str, Any]], seed: str) -> di
         "subject": _subject(record),
         "result": [{"reference": f"urn:uuid:{item['id']}"} for item in observations],
         "conclusion": f"RESEARCH – {_review_words(record)}. Research use, not a medical device. "
+        f"Mask: {'; '.join(f'{name}: {text}' for name, text in how_made(record))}. "
         + " ".join(finding.message for finding in record.findings),
     }
     if review.state == "reviewed":

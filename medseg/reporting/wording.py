@@ -5,10 +5,13 @@ import math
 import numpy as np
 
 from medseg.domain import Grid, Measurement, Quantity, Record, Status
+from medseg.masks.changes import edit_text
+from medseg.reporting.older import model_of
 
 __all__ = [
     "convention",
     "delineation_text",
+    "edits_text",
     "grid_text",
     "how_made",
     "provenance",
@@ -72,16 +75,16 @@ def review_text(record: Record) -> str:
 
 def how_made(record: Record) -> list[tuple[str, str]]:
     """Few lines: by what, trained on what, edited how much."""
-    made, model = record.made_by, dict(record.model)
-    lines = [("Made by", f"model {model['name']} {model.get('version') or ''}" if model else made.segmenter)]
+    made, model = record.made_by, model_of(record)
+    lines = [("Made by", f"model {model.name} {model.version}" if model else made.segmenter)]
     if made.weights_digest:
         lines.append(("Weights", f"SHA-256 {made.weights_digest[:16]}…"))
-    if model.get("trained_on"):
-        lines.append(("Trained on", str(model["trained_on"])))
-    if model.get("limits"):
-        first = str(model["limits"]).partition(". ")[0].rstrip(".")
+    if model and model.trained_on:
+        lines.append(("Trained on", model.trained_on))
+    if model and model.limits:
+        first = model.limits[0].partition(". ")[0].rstrip(".")
         lines.append(("Limits", f"{first}. All limits: appendix."))
-    lines.append(("Edits", _edits(record)))
+    lines.append(("Edits", edits_text(record)))
     return lines
 
 
@@ -94,8 +97,8 @@ def provenance(record: Record) -> list[tuple[str, str]]:
         lines.append(("Weights", made.weights_digest))
     lines += [("Segmented from", f"{item.channel}: {item.digest}") for item in made.images]
     lines += [("Run", ", ".join(f"{name} = {value}" for name, value in made.run))] if made.run else []
-    lines += [("Edit", f"{edit.operation} {dict(edit.parameters)}") for edit in made.edits]
-    lines += [(f"Model: {name.replace('_', ' ')}", str(value)) for name, value in record.model if value]
+    lines += [("Edit", edit_text(edit)) for edit in made.edits]
+    lines += _model_lines(record)
     lines.append(("Versions", ", ".join(f"{name} {value}" for name, value in record.versions)))
     lines.append(("Record", record.schema))
     return lines
@@ -129,15 +132,33 @@ def grid_text(grid: Grid) -> str:
     return f"{shape} voxels of {spacing} {grid.unit}, {letters}{sheared}"
 
 
+def edits_text(record: Record) -> str:
+    """How the mask was changed after it was made, in a line; what can't be replayed is said in full."""
+    edits = record.made_by.edits
+    if not edits:
+        return "none"
+    known = [edit.volume_change_ml for edit in edits if edit.volume_change_ml is not None]
+    change = f", {sum(known):+.3g} ml in all".replace("-", "−") if known else ""
+    told = [edit_text(edit) for edit in edits if edit.changes or edit.slices]
+    return "; ".join([f"{len(edits)}{change}", *told])
+
+
 def _obliqueness(grid: Grid) -> float:
     cosines = np.abs(grid.direction).max(axis=0)
     return max(math.degrees(math.acos(min(1.0, float(cosine)))) for cosine in cosines)
 
 
-def _edits(record: Record) -> str:
-    edits = record.made_by.edits
-    if not edits:
-        return "none"
-    known = [edit.volume_change_ml for edit in edits if edit.volume_change_ml is not None]
-    change = f", {sum(known):+.3g} ml in all" if known else ""
-    return f"{len(edits)}{change}"
+def _model_lines(record: Record) -> list[tuple[str, str]]:
+    model = model_of(record)
+    if model is None:
+        return []
+    lines = [
+        ("Model: name", model.name),
+        ("Model: version", model.version),
+        ("Model: trained on", model.trained_on),
+        ("Model: intended use", model.intended_use),
+        ("Model: limits", " ".join(model.limits)),
+        ("Model: licence", model.licence),
+        ("Model: card", model.digest),
+    ]
+    return [(name, text) for name, text in lines if text]

@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from medseg.domain import ChannelFile, ChannelSpec, Finding, Image, Provenance, ReadOptions, SegmenterSpec
+from medseg.domain import ChannelFile, Finding, Image, Provenance, ReadOptions, SegmenterSpec
+from medseg.domain.provenance import ImageDigest
+from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import same_grid
@@ -13,9 +15,10 @@ from medseg.geometry import same_grid
 __all__ = [
     "ChannelPath",
     "Images",
-    "as_declared",
     "as_mapping",
+    "as_segmented",
     "match_channels",
+    "read_as",
     "read_channels",
     "require_common_space",
 ]
@@ -23,6 +26,8 @@ __all__ = [
 Images: TypeAlias = Image | Mapping[str, Image]
 #: A file or DICOM folder, the files of a DICOM series, or a case's entry.
 ChannelPath: TypeAlias = Path | tuple[Path, ...] | ChannelFile
+#: Unit of values that no file and no user has named.
+UNKNOWN_UNIT = "[arb'U]"
 
 
 def as_mapping(images: Images) -> dict[str, Image]:
@@ -68,7 +73,7 @@ def match_channels(spec: SegmenterSpec, images: Mapping[str, Image]) -> dict[str
             raise InputError(
                 f"{spec.name} needs {need.modality} for channel {need.name!r}, and this image is {image.modality}"
             )
-        known = image.value_unit != "[arb'U]"
+        known = image.value_unit != UNKNOWN_UNIT
         if need.value_unit and known and need.value_unit != image.value_unit:
             raise InputError(
                 f"{spec.name} needs values in {need.value_unit} for channel {need.name!r}, not {image.value_unit}"
@@ -107,35 +112,36 @@ def require_common_space(images: Mapping[str, Image], *, declared: bool) -> None
         )
 
 
-def as_declared(images: Mapping[str, Image], made_by: Provenance) -> dict[str, Image]:
-    """Images whose files name no modality or unit, with those that the model which made the mask reads them as.
+def read_as(image: Image, need: ChannelNeed) -> ImageDigest:
+    """What a segmenter takes an image for: what the file says, else what the segmenter asks for."""
+    unit = need.value_unit if image.value_unit == UNKNOWN_UNIT and need.value_unit else image.value_unit
+    return ImageDigest(need.name, image.digest, image.modality or need.modality, unit)
 
-    Only for images whose digest the mask names as its input; each such image carries a Finding.
+
+def as_segmented(images: Mapping[str, Image], made_by: Provenance) -> dict[str, Image]:
+    """Images whose files name no modality or unit, with those that the segmenter which made the mask read.
+
+    The mask itself says so, by the digest of each image; what is installed makes no difference. Each image that
+    gains a modality or unit carries a Finding.
     """
-    from medseg.workflows.segmenters import model_folder
-
-    folder = model_folder(made_by.segmenter)
-    if folder is None:
-        return dict(images)
-    from medseg.models import read_card
-
-    declared = {channel.name: channel for channel in read_card(folder).channels}
-    digests = {item.channel: item.digest for item in made_by.images}
     found = dict(images)
     for name, image in images.items():
-        if name in declared and digests.get(name) == image.digest:
-            found[name] = _declared(image, declared[name], made_by.segmenter)
+        digest = image.digest if made_by.images else ""
+        known = [item for item in made_by.images if item.digest == digest]
+        own = next((item for item in known if item.channel == name), known[0] if known else None)
+        if own is not None:
+            found[name] = _as_read(image, name, own, made_by.segmenter)
     return found
 
 
-def _declared(image: Image, channel: ChannelSpec, model: str) -> Image:
-    modality = image.modality or channel.modality
-    unit = channel.value_unit if image.value_unit == "[arb'U]" and channel.value_unit else image.value_unit
+def _as_read(image: Image, name: str, own: ImageDigest, segmenter: str) -> Image:
+    modality = image.modality or own.modality
+    unit = own.value_unit if image.value_unit == UNKNOWN_UNIT and own.value_unit else image.value_unit
     if (modality, unit) == (image.modality, image.value_unit):
         return image
     taken = f"{modality or 'an image'}" + ("" if unit == image.value_unit else f" in {unit}")
-    text = f"The file of channel {channel.name} names neither modality nor unit; model {model} takes it as {taken}."
-    finding = Finding("channel.declared", "info", text, as_details(channel=channel.name, unit=unit))
+    text = f"The file of channel {name} names neither modality nor unit; {segmenter} read it as {taken}."
+    finding = Finding("channel.declared", "info", text, as_details(channel=name, unit=unit))
     return replace(image, modality=modality, value_unit=unit, findings=(*image.findings, finding))
 
 

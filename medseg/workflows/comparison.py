@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medseg.domain import Interval, ReadOptions
+from medseg.masks.onto import onto_grid
 from medseg.workflows.evaluate import Evaluation, VolumeAgreement, summary_rows, volume_agreement
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _pictures(
     pictures = []
     if masks is not None:
         prediction, reference = (read_segmentation(path, options=ReadOptions()) for path in masks)
+        prediction = onto_grid(prediction, reference.grid, what="prediction")
         shown = None if image is None else read(image, options=ReadOptions())
         pictures.append(draw_worst(prediction, reference, shown))
     if agreements:

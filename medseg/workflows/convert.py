@@ -1,13 +1,18 @@
 """Convert: an image or a mask from one format to another, on the same grid; a mask to surfaces."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medseg.domain import Image, ReadOptions, Segmentation
+from medseg.domain import Image, ReadOptions, Run, Segmentation
 from medseg.domain.source import Verdict
 from medseg.errors import InputError
+from medseg.io.sidecar import sidecar_path
+from medseg.masks.onto import onto_grid
+from medseg.workflows.batch import CaseResult, each, make_folder, only
 from medseg.workflows.files import is_mask
+from medseg.workflows.ledger import file_digest, ledger_path, mask_digest, open_ledger
 
 if TYPE_CHECKING:
     from medseg.masks.flatten import Structure
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "WrittenSurface",
     "convert",
+    "convert_cases",
     "convert_to_surfaces",
     "holds_mask",
     "is_set_target",
@@ -104,10 +110,66 @@ def convert(
     return found
 
 
+def convert_cases(  # noqa: PLR0913 - the keywords of `convert`
+    sources: Mapping[str, tuple[Path, ...]],
+    out: Path,
+    suffix: str,
+    *,
+    mask: bool = False,
+    options: ReadOptions | None = None,
+    labels: Path | None = None,
+    keep_parts: bool = False,
+    force: bool = False,
+    run: Run | None = None,
+) -> tuple[CaseResult, ...]:
+    """Write every file as `out/<stem><suffix>`; what stands and is asked for alike is kept.
+
+    Raises
+    ------
+    InputError
+        If the suffix is that of a set or a surface.
+    """
+    if not suffix.startswith(".") or is_surface(f"x{suffix}") or is_set_target(f"x{suffix}"):
+        raise InputError(f"--to takes the suffix of an image or mask format, such as .nii.gz; not {suffix!r}")
+    make_folder(out)
+    ledger = open_ledger(ledger_path(out, "convert"), "convert")
+    rest = {
+        "the way of reading": repr((options or ReadOptions(), mask, keep_parts)),
+        "the labels": "" if labels is None else file_digest(labels),
+    }
+
+    def one(case: str) -> CaseResult:
+        source = only(sources[case])
+        target = out / f"{case}{suffix}"
+
+        def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
+            convert(
+                source,
+                target,
+                mask=mask,
+                options=options,
+                labels=labels,
+                keep_parts=keep_parts,
+                force=replaces,
+            )
+
+        beside = (sidecar_path(target),) if mask or labels is not None or is_mask(source) else ()
+        asked = {"the file": mask_digest(source), **rest}
+        return ledger.settle(case, asked, (target, *beside), make, force=force)[0]
+
+    return each(sources, one, run or Run(), "convert")
+
+
 def read_mask(
     source: Path, *, options: ReadOptions, labels: Path | None = None, image: Path | None = None
 ) -> Segmentation:
-    """A mask, on the grid of its image if one is given; the options then say how to read the image too."""
+    """A mask, on the grid of its image if one is given; the options then say how to read the image too.
+
+    Raises
+    ------
+    GridMismatchError
+        If the mask's voxels are not the image's and `options.resample` is not asked for.
+    """
     from medseg.io import read, read_segmentation
 
     if image is None:
@@ -115,7 +177,8 @@ def read_mask(
     on = read(image, options=options)
     # A series or volume chosen for the image says nothing about the mask's file.
     own = ReadOptions() if is_surface(source) else replace(options, series=None, volume=None)
-    return read_segmentation(source, options=own, labels=labels, on=on)
+    found = read_segmentation(source, options=own, labels=labels, on=on)
+    return onto_grid(found, on.grid, resample=options.resample)
 
 
 def holds_mask(source: Path, target: Path) -> bool:

@@ -1,6 +1,5 @@
 """Edit: operations on a mask in order, each recorded, so that they can be replayed to the same voxels."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,16 +8,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Finding, Params, ReadOptions, Segmentation
-from medseg.domain.segmentation import Edit
-from medseg.domain.values import Scalar, as_details
+from medseg.domain import Finding, Params, ReadOptions, Run, Segmentation
+from medseg.domain.provenance import Edit
+from medseg.domain.values import Scalar, as_details, digest_of_plain
 from medseg.errors import ConfigError, GridMismatchError, InputError, LabelError
-from medseg.geometry import Agreement, compare_grids
+from medseg.geometry.place import match_order
+from medseg.io.sidecar import sidecar_path
+from medseg.masks.changes import changed_by_hand
+from medseg.masks.onto import onto_grid
 from medseg.masks.operations import OPERATIONS, Operation
+from medseg.masks.voxels import voxel_ml
+from medseg.workflows.asked import edit_request
+from medseg.workflows.batch import CaseResult, each, make_folder, only
+from medseg.workflows.ledger import file_digest, ledger_path, mask_digest, open_ledger
 from medseg.workflows.relabel import apply_parts, find_target
 from medseg.workflows.requests import Request, operation_named, params_of, parse_request
 
-__all__ = ["Request", "Step", "edit", "edit_files", "edit_steps", "replay"]
+__all__ = [
+    "Request",
+    "Step",
+    "changed_by_hand",
+    "edit",
+    "edit_cases",
+    "edit_files",
+    "edit_steps",
+    "replay",
+]
 
 Mask = NDArray[np.bool_]
 
@@ -147,6 +162,42 @@ def edit_files(
     return steps
 
 
+def edit_cases(
+    masks: Mapping[str, tuple[Path, ...]],
+    operations: Sequence[str | Request],
+    out: Path,
+    *,
+    labels: Sequence[str] = (),
+    table: Path | None = None,
+    options: ReadOptions | None = None,
+    force: bool = False,
+    run: Run | None = None,
+) -> tuple[CaseResult, ...]:
+    """Edit every mask into a file of its name in `out`; what stands and is asked for alike is kept."""
+    make_folder(out)
+    ledger = open_ledger(ledger_path(out, "edit"), "edit")
+    requests = [parse_request(item) if isinstance(item, str) else item for item in operations]
+    others = {str(dict(item.parameters).get("other", "")) for item in requests}
+    rest = {
+        "the operations": digest_of_plain([repr(item) for item in requests]),
+        "the labels": digest_of_plain([list(labels), None if table is None else file_digest(table)]),
+        "the way of reading": repr(options or ReadOptions()),
+        "another mask": digest_of_plain([mask_digest(Path(name)) for name in sorted(others) if name]),
+    }
+
+    def one(case: str) -> CaseResult:
+        mask = only(masks[case])
+        target = out / mask.name
+
+        def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
+            edit_files(mask, requests, target, labels=labels, table=table, options=options, force=replaces)
+
+        asked = {"the mask": mask_digest(mask), **rest}
+        return ledger.settle(case, asked, (target, sidecar_path(target)), make, force=force)[0]
+
+    return each(masks, one, run or Run(), "edit")
+
+
 def replay(
     segmentation: Segmentation, edits: Sequence[Edit], *, others: Mapping[str, Segmentation] | None = None
 ) -> Segmentation:
@@ -186,14 +237,18 @@ def _step(
     count, rest = int(mask.sum()), int(after.mask(*target.values, *(label.value for label in made)).sum())
     recorded = Edit(
         operation.name,
-        as_details(label=name, **(_plain(params) | facts)),
+        as_details(label=name, **(dict(params.details) | facts)),
         _millilitres(before, rest - count),
     )
     findings = after.findings
     if count and not rest:
         text = f"The edit {operation.name} left nothing of {name}."
         findings = (*findings, Finding("edit.emptied", "warning", text, as_details(label=name)))
-    made_by = replace(after.made_by, edits=(*after.made_by.edits, recorded))
+    made_by = replace(
+        after.made_by,
+        edits=(*after.made_by.edits, recorded),
+        request_digest=edit_request(before, recorded),
+    )
     after = replace(after, made_by=made_by, findings=findings)
     return Step(after, recorded, name, count, rest, left, tuple(label.name for label in made))
 
@@ -206,9 +261,9 @@ def _other(
         return None, (), {}
     if params.other in others:
         found = others[params.other]
-        _require_one_grid(segmentation, found, operation.name, params.other)
-        values = found.present if params.of is None else find_target(found.table, params.of).values
-        inside = found.mask(*values) if values else np.zeros(found.grid.shape, np.bool_)
+        placed = _on_one_grid(segmentation, found, operation.name, params.other)
+        values = placed.present if params.of is None else find_target(placed.table, params.of).values
+        inside = placed.mask(*values) if values else np.zeros(placed.grid.shape, np.bool_)
         return inside, (), {"other": Path(params.other).name, "other_digest": found.digest}
     if params.of is not None:
         raise ConfigError(
@@ -221,13 +276,14 @@ def _other(
     return segmentation.mask(*own.values), own.values, {}
 
 
-def _require_one_grid(mask: Segmentation, other: Segmentation, operation: str, name: str) -> None:
-    compared = compare_grids(mask.grid, other.grid)
-    if compared.agreement is Agreement.OTHER:
+def _on_one_grid(mask: Segmentation, other: Segmentation, operation: str, name: str) -> Segmentation:
+    try:
+        return onto_grid(other, mask.grid)
+    except GridMismatchError as error:
         raise GridMismatchError(
-            f"{operation}: {name} lies on another grid than the mask to edit: {compared.fault}; "
-            "give a mask that was made on the same image"
-        )
+            f"{operation}: {name} lies on another grid than the mask to edit "
+            f"({match_order(other.grid, mask.grid)[1].fault}); give a mask that was made on the same image"
+        ) from error
 
 
 def _require_known(segmentation: Segmentation, name: str, operations: Sequence[str]) -> None:
@@ -261,15 +317,6 @@ def _is_label(segmentation: Segmentation, name: str) -> bool:
     return True
 
 
-def _plain(params: Params) -> dict[str, Scalar]:
-    return {
-        key: json.dumps(value) if isinstance(value, tuple | list) else value
-        for key, value in params.model_dump().items()
-    }
-
-
 def _millilitres(segmentation: Segmentation, voxels: int) -> float | None:
-    from medseg.measuring.size import volume_factor
-
-    factor = volume_factor(segmentation.grid)
-    return None if isinstance(factor, str) else voxels * factor
+    factor = voxel_ml(segmentation.grid)
+    return None if factor is None else voxels * factor

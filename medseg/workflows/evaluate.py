@@ -1,15 +1,27 @@
 """Evaluate: predictions against references; on values, and on files or folders paired by stem."""
 
+import csv
+import io
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter
 
-from medseg.domain import Grid, Label, LabelTable, Measurement, Quantity, ReadOptions, Segmentation
+from medseg import metrics
+from medseg.domain import Grid, Label, LabelTable, Measurement, Quantity, ReadOptions, Run, Segmentation
+from medseg.domain.values import STRICT, digest_of_plain
 from medseg.errors import InputError, MedsegError
+from medseg.io import read_segmentation
+from medseg.io.atomic import write_bytes
 from medseg.io.names import stem_of
+from medseg.masks.onto import lies_on, onto_grid
+from medseg.reporting.tables import as_text
+from medseg.workflows.batch import only, unique
+from medseg.workflows.ledger import Ledger, mask_digest, open_ledger
 
 if TYPE_CHECKING:
     from medseg.metrics import BlandAltman, Icc, LesionRule
@@ -41,6 +53,10 @@ class Evaluation:
     measurements: tuple[Measurement, ...] = ()
     error: str | None = None
     grid: Grid | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+_ADAPTER = TypeAdapter(Evaluation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +73,42 @@ class VolumeAgreement:
 def evaluate(
     prediction: Segmentation, reference: Segmentation, *, tolerance_mm: float = 2.0
 ) -> tuple[Measurement, ...]:
-    """Dice, surface Dice, HD, HD95, ASSD, volume error per label and region; see `medseg.metrics`."""
-    from medseg import metrics
+    """Dice, surface Dice, HD, HD95, ASSD, volume error per label and region; see `medseg.metrics`.
 
-    return metrics.evaluate(prediction=prediction, reference=reference, tolerance_mm=tolerance_mm)
+    A prediction that is stored in another order of axes is placed on the reference's grid.
+    """
+    placed = _placed(prediction, reference)
+    return metrics.evaluate(prediction=placed, reference=reference, tolerance_mm=tolerance_mm)
 
 
 def evaluate_lesions(
     prediction: Segmentation, reference: Segmentation, *, rule: "LesionRule | None" = None
 ) -> tuple[Measurement, ...]:
     """Sensitivity, false positives, F1, panoptic quality, Dice per lesion; see `medseg.metrics.lesions`."""
-    from medseg import metrics
+    placed = _placed(prediction, reference)
+    return metrics.evaluate_lesions(prediction=placed, reference=reference, rule=rule)
 
-    return metrics.evaluate_lesions(prediction=prediction, reference=reference, rule=rule)
+
+def _placed(prediction: Segmentation, reference: Segmentation) -> Segmentation:
+    """The prediction in the reference's order of axes; one on other voxels stays, to be refused with its reason."""
+    on_it = lies_on(prediction.grid, reference.grid)
+    return onto_grid(prediction, reference.grid, what="prediction") if on_it else prediction
 
 
 def evaluate_files(
-    prediction: Path, reference: Path, *, tolerance_mm: float = 2.0, lesions: "LesionRule | None" = None
+    prediction: Path,
+    reference: Path,
+    *,
+    tolerance_mm: float = 2.0,
+    lesions: "LesionRule | None" = None,
+    memory: Path | None = None,
+    run: Run | None = None,
 ) -> tuple[Evaluation, ...]:
     """Compare two files, or two folders paired by stem; a pair that fails is named and the rest goes on.
 
     A reference without a prediction is an error of its case and counts as an empty prediction, so that leaving
-    cases out can't raise a headline. With `lesions`, labels are compared lesion by lesion too.
+    cases out can't raise a headline. With `lesions`, labels are compared lesion by lesion too. Pairs that `memory`,
+    a ledger, knows as they are now are not compared again.
 
     Raises
     ------
@@ -89,30 +119,62 @@ def evaluate_files(
         raise InputError("evaluate takes two files or two folders, not one of each")
     if not prediction.is_dir():
         return (_compare(stem_of(reference), (prediction, reference), tolerance_mm, lesions),)
-    found = {stem_of(path): path for path in sorted(prediction.iterdir()) if _is_mask(path)}
-    wanted = {stem_of(path): path for path in sorted(reference.iterdir()) if _is_mask(path)}
+    found = unique(path for path in sorted(prediction.iterdir()) if _is_mask(path))
+    wanted = unique(path for path in sorted(reference.iterdir()) if _is_mask(path))
     if not set(found) & set(wanted):
         raise InputError(f"no file in {prediction} has the stem of a file in {reference}")
-    results = [_one(stem, (found.get(stem), path), tolerance_mm, lesions) for stem, path in wanted.items()]
+    ledger = None if memory is None else open_ledger(memory, "evaluate")
+    run, results = run or Run(), []
+    for number, (stem, files) in enumerate(wanted.items()):
+        run.check()
+        run.progress(number, len(wanted), f"evaluate: {stem}")
+        pair = _Pair(stem, found.get(stem), files, tolerance_mm, lesions)
+        results.append(_one(pair) if ledger is None else _remembered(pair, ledger))
+    run.progress(len(wanted), len(wanted), "evaluate")
     return tuple(_with_absent(results, tolerance_mm, lesions))
 
 
-def _one(
-    stem: str, paths: tuple[Path | None, Path], tolerance_mm: float, lesions: "LesionRule | None"
-) -> Evaluation:
-    prediction, reference = paths
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Files of one stem, and the rules they are compared by."""
+
+    stem: str
+    prediction: tuple[Path, ...] | None
+    reference: tuple[Path, ...]
+    tolerance_mm: float
+    lesions: "LesionRule | None"
+
+
+def _remembered(pair: _Pair, ledger: Ledger) -> Evaluation:
+    asked = {
+        "the prediction": digest_of_plain([mask_digest(path) for path in pair.prediction or ()]),
+        "the reference": digest_of_plain([mask_digest(path) for path in pair.reference]),
+        "the rules": repr((pair.tolerance_mm, pair.lesions)),
+    }
+
+    standing, kept = ledger.standing(pair.stem, asked, ())
+    if standing.kept:
+        return _ADAPTER.validate_json(json.dumps(kept))
+    found = _one(pair)
+    # An error may be of the moment (memory, a disk that was gone), so it is tried again.
+    if found.error in (None, _NO_PREDICTION):
+        ledger.begin(pair.stem, asked)
+        ledger.finish(pair.stem, (), _ADAPTER.dump_python(found, mode="json"))
+    return found
+
+
+def _one(pair: _Pair) -> Evaluation:
     try:
-        found = _compare(stem, (prediction, reference), tolerance_mm, lesions)
+        prediction = None if pair.prediction is None else only(pair.prediction)
+        found = _compare(pair.stem, (prediction, only(pair.reference)), pair.tolerance_mm, pair.lesions)
     except MedsegError as error:
-        return Evaluation(stem, error=str(error))
+        return Evaluation(pair.stem, error=str(error))
     return found if prediction is not None else replace(found, error=_NO_PREDICTION)
 
 
 def _compare(
     stem: str, paths: tuple[Path | None, Path], tolerance_mm: float, lesions: "LesionRule | None"
 ) -> Evaluation:
-    from medseg.io import read_segmentation
-
     given = None if paths[0] is None else read_segmentation(paths[0], options=ReadOptions())
     reference = read_segmentation(paths[1], options=ReadOptions())
     prediction = given or Segmentation(np.zeros_like(reference.labels), reference.grid, reference.table)
@@ -176,8 +238,6 @@ def summary_rows(
     results: tuple[Evaluation, ...], *, patients: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """Per structure and quantity: cases, misses, false positives, mean and interval; see `metrics.summarise`."""
-    from medseg import metrics
-
     cases = {result.case: result.measurements for result in results if result.measurements}
     return metrics.summarise(cases, patients=patients)
 
@@ -187,8 +247,6 @@ def volume_agreement(results: tuple[Evaluation, ...]) -> tuple[VolumeAgreement, 
 
     Structures with fewer than three cases, or without volumes in ml, are left out.
     """
-    from medseg import metrics
-
     volumes: dict[str, tuple[list[float], list[float]]] = {}
     for result in results:
         for item in result.measurements:
@@ -217,8 +275,6 @@ def read_patients(path: Path) -> dict[str, str]:
     InputError
         If a column is missing or a case has two patients.
     """
-    import csv
-
     with path.open(encoding="utf-8-sig", newline="") as lines:
         table = list(csv.DictReader(lines))
     if not table or not {"case", "patient"} <= set(table[0]):
@@ -232,12 +288,6 @@ def read_patients(path: Path) -> dict[str, str]:
 
 def write_rows(rows: list[dict[str, object]], path: Path, *, force: bool = False) -> Path:
     """Write rows as CSV, whole or not at all; text that a spreadsheet would run gets an apostrophe."""
-    import csv
-    import io
-
-    from medseg.io.atomic import write_bytes
-    from medseg.reporting.tables import as_text
-
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, fieldnames=list(rows[0]) if rows else ["case"])
     writer.writeheader()

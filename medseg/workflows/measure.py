@@ -1,6 +1,6 @@
 """Measure: on values, and on files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,6 @@ from medseg.domain import (
     Finding,
     Grid,
     Image,
-    InputRef,
     Label,
     LabelTable,
     Measurement,
@@ -18,25 +17,30 @@ from medseg.domain import (
     Record,
     Segmentation,
 )
-from medseg.domain.segmentation import Edit
-from medseg.domain.values import as_details
+from medseg.domain.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
+from medseg.domain.provenance import Edit
 from medseg.errors import GridMismatchError, InputError
-from medseg.geometry import require_same_grid, same_grid
-from medseg.measuring.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
-from medseg.workflows.channels import ChannelPath, Images, as_declared, as_mapping, read_channels
+from medseg.geometry import same_grid
+from medseg.io import read_segmentation, write_segmentation
+from medseg.io.atomic import require_absent, write_bytes
+from medseg.io.probabilities import with_probabilities
+from medseg.masks.onto import lies_on, onto_grid
+from medseg.reporting.record_json import content_digest
+from medseg.workflows.channels import ChannelPath, Images, as_mapping, as_segmented, read_channels
 from medseg.workflows.declare import declare_values
-from medseg.workflows.reading import settings_from_options, settings_from_plan
 from medseg.workflows.record import build_record, write_record
 
 __all__ = [
     "LesionPlan",
     "MeasureOptions",
     "MeasurePlan",
+    "MeasureTask",
     "PetPlan",
     "TissuePlan",
     "lesion_mask",
     "measure",
     "measure_files",
+    "read_measuring",
 ]
 
 #: Labels that a mask can hold.
@@ -115,22 +119,51 @@ def measure(
     GridMismatchError
         If no image lies on the mask's grid, or the common space is unknown; the message names the likely fault.
     """
-    channels = {} if images is None else as_declared(as_mapping(images), segmentation.made_by)
-    findings = []
-    if channels:
-        segmentation, finding = _aligned(segmentation, channels)
-        findings = [finding] if finding else []
-        _require_space(segmentation.grid, channels, declared=same_space)
-    channels = {name: measuring.find_field(image) for name, image in channels.items()}
-    measurements = _measurements(segmentation, channels, plan or MeasurePlan())
-    findings += measuring.size_findings(measurements)
-    if not segmentation.table.labels:
+    task = _task(segmentation, {} if images is None else as_mapping(images), declared=same_space)
+    draft = _draft(task, subject=subject, plan=plan or MeasurePlan())
+    return _measured(task, draft)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """A mask on the grid of an image that it belongs to, and the images in the space of the mask."""
+
+    mask: Segmentation
+    images: Mapping[str, Image]
+
+
+def _task(mask: Segmentation, images: Mapping[str, Image], *, declared: bool) -> _Task:
+    channels = as_segmented(images, mask.made_by)
+    if not channels:
+        return _Task(mask, {})
+    mask = onto_grid(mask, _own_grid(mask, channels))
+    _require_space(mask.grid, channels, declared=declared)
+    return _Task(mask, {name: measuring.find_field(image) for name, image in channels.items()})
+
+
+def _draft(task: _Task, *, subject: str | None, plan: MeasurePlan) -> Record:
+    """The Record before anything is measured: it says all that is asked, and its digest is the request's."""
+    record = build_record(task.mask, task.images, (), subject=subject, plan=plan)
+    return replace(record, request_digest=content_digest(record))
+
+
+def _measured(task: _Task, draft: Record) -> Record:
+    measurements = _measurements(task.mask, task.images, draft.plan)
+    findings = [*draft.findings, *_other_images(task), *measuring.size_findings(measurements)]
+    if not task.mask.table.labels:
         text = (
             "The mask is empty and names no label, so nothing was looked for; name what was, with --labels."
         )
         findings.append(Finding("mask.empty", "warning", text))
-    record = build_record(segmentation, channels, measurements, subject=subject, findings=tuple(findings))
-    return replace(record, settings=settings_from_plan(plan) if plan else ())
+    return replace(draft, measurements=measurements, findings=tuple(dict.fromkeys(findings)))
+
+
+def _other_images(task: _Task) -> Iterator[Finding]:
+    """Said where a mask that knows its images is measured on none of them: often they were replaced since."""
+    made_from = {item.digest for item in task.mask.made_by.images}
+    if made_from and task.images and not made_from & {image.digest for image in task.images.values()}:
+        text = "None of the images measured here is, voxel for voxel, one that the mask was made from."
+        yield Finding("mask.other_image", "warning", text)
 
 
 def _measurements(
@@ -176,44 +209,68 @@ def measure_files(
     options: MeasureOptions | None = None,
 ) -> Record:
     """Read a mask and its images, measure, write the Record (and contours); returns the Record."""
-    from medseg.io.atomic import require_absent, write_bytes
-    from medseg.io.probabilities import with_probabilities
-
     options = options or MeasureOptions()
     for path in (out, options.contours, options.lesions):
         if path is not None:
             require_absent(path, force=options.force)
+    return read_measuring(mask, images, options).write(out, options)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasureTask:
+    """One measurement of files, ready to run; the draft says all that is asked and nothing that was found."""
+
+    inputs: _Task
+    draft: Record
+
+    @property
+    def request(self) -> str:
+        """Digest of all that is asked; equal requests give equal numbers."""
+        return str(self.draft.request_digest)
+
+    def write(self, out: Path, options: MeasureOptions) -> Record:
+        """Measure, write what else is asked for, and last the Record."""
+        record = _measured(self.inputs, self.draft)
+        mask = self.inputs.mask
+        if options.contours is not None:
+            write_bytes(options.contours, _outlines(mask, options), force=options.force)
+        if options.lesions is not None:
+            asked = options.plan.lesions if options.plan else None
+            write_segmentation(lesion_mask(mask, asked), options.lesions, force=options.force)
+        write_record(record, out, force=options.force)
+        return record
+
+
+def read_measuring(mask: Path, images: Mapping[str, ChannelPath], options: MeasureOptions) -> MeasureTask:
+    """Read a mask and its images, and bring the mask onto the grid of one of them.
+
+    Raises
+    ------
+    InputError
+        As `measure`, and if a file can't be read.
+    """
     channels = declare_values(read_channels(images, options.read), options.values)
     segmentation = with_probabilities(_read_mask(mask, channels, options), mask)
-    if options.resample and channels:
-        segmentation = _resampled(segmentation, next(iter(channels.values())).grid)
-    record = measure(
-        segmentation,
-        channels or None,
+    if channels:
+        grid = _own_grid(segmentation, channels)
+        segmentation = onto_grid(segmentation, grid, resample=options.resample)
+    task = _task(segmentation, channels, declared=options.same_space)
+    draft = build_record(
+        task.mask,
+        task.images,
+        (),
         subject=options.subject,
-        same_space=options.same_space,
-        plan=options.plan,
+        mask_path=mask,
+        plan=options.plan or MeasurePlan(),
+        read=replace(
+            options.read, series=None, volume=None, resample=options.resample or options.read.resample
+        ),
     )
-    record = replace(
-        record,
-        inputs=tuple(_with_path(item, mask) for item in record.inputs),
-        settings=(*settings_from_options(options.read), *record.settings),
-    )
-    if options.contours is not None:
-        write_bytes(options.contours, _outlines(segmentation, options), force=options.force)
-    if options.lesions is not None:
-        from medseg.io import write_segmentation
-
-        asked = options.plan.lesions if options.plan else None
-        write_segmentation(lesion_mask(segmentation, asked), options.lesions, force=options.force)
-    write_record(record, out, force=options.force)
-    return record
+    return MeasureTask(task, replace(draft, request_digest=content_digest(draft)))
 
 
 def _read_mask(path: Path, channels: Mapping[str, Image], options: MeasureOptions) -> Segmentation:
     """The mask, on the grid of the first channel that it belongs to where its format holds no whole grid."""
-    from medseg.io import read_segmentation
-
     refusals: list[GridMismatchError] = []
     candidates: list[Image | None] = [*channels.values()] or [None]
     for on in candidates:
@@ -233,28 +290,17 @@ def _outlines(segmentation: Segmentation, options: MeasureOptions) -> bytes:
     return json.dumps(found).encode()
 
 
-def _with_path(item: InputRef, mask: Path) -> InputRef:
-    return replace(item, path=str(mask)) if item.role == "mask" else item
-
-
 def _for_mask(options: ReadOptions) -> ReadOptions:
     # A series or volume chosen for the image says nothing about the mask's file.
     return replace(options, series=None, volume=None)
 
 
-def _aligned(segmentation: Segmentation, images: Mapping[str, Image]) -> tuple[Segmentation, Finding | None]:
-    """The mask on the grid of the image that it lies on, with the slice thickness that the image states."""
-    for image in images.values():
-        if same_grid(image.grid, segmentation.grid):
-            return replace(segmentation, grid=_with_thickness(segmentation.grid, image.grid)), None
-    first = next(iter(images.values()))
-    finding = require_same_grid(first.grid, segmentation.grid)
-    snapped = replace(segmentation.grid, affine=first.grid.affine)
-    return replace(segmentation, grid=_with_thickness(snapped, first.grid)), finding
-
-
-def _with_thickness(grid: Grid, image: Grid) -> Grid:
-    return replace(grid, slice_thickness=grid.slice_thickness or image.slice_thickness)
+def _own_grid(mask: Segmentation, images: Mapping[str, Image]) -> Grid:
+    """The grid of the image that the mask lies on: the same one, else one with the same voxels, else the first's."""
+    grids = [image.grid for image in images.values()]
+    same = (grid for grid in grids if same_grid(grid, mask.grid))
+    near = (grid for grid in grids if lies_on(mask.grid, grid))
+    return next(same, None) or next(near, None) or grids[0]
 
 
 def _require_space(grid: Grid, images: Mapping[str, Image], *, declared: bool) -> None:
@@ -266,27 +312,3 @@ def _require_space(grid: Grid, images: Mapping[str, Image], *, declared: bool) -
             f"channel {name!r} is on another grid than the mask and nothing says that they share one space; "
             "if they do, say so with --same-space"
         )
-
-
-def _resampled(segmentation: Segmentation, grid: Grid) -> Segmentation:
-    from medseg.geometry.resample import resample
-
-    if same_grid(grid, segmentation.grid):
-        return segmentation
-    labels = resample(segmentation.labels, segmentation.grid, grid, interpolation="nearest")
-    before = int((segmentation.labels > 0).sum()) * segmentation.grid.voxel_volume / 1000
-    after = int((labels > 0).sum()) * grid.voxel_volume / 1000
-    finding = Finding(
-        "mask.resampled",
-        "warning",
-        f"The mask lay on another grid and was resampled to the image's: {before:.3f} ml became {after:.3f} ml.",
-        as_details(before_ml=before, after_ml=after),
-    )
-    return replace(
-        segmentation,
-        labels=labels,
-        grid=grid,
-        findings=(*segmentation.findings, finding),
-        instances=None,
-        probabilities=None,
-    )

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from medseg.domain import Label, LabelTable, Quantity, Record, Region, Segmentation, Target
+from medseg.domain.plan import LesionPlan
 from medseg.errors import InputError
-from medseg.measuring.plan import LesionPlan
-from medseg.workflows.reading import plan_from_settings
+from medseg.reporting.older import plan_of
 from medseg.workflows.reopen import as_recorded, reopen_image
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def lesions_of(record: Record, segmentation: Segmentation) -> Segmentation | Non
 
     if not any(item.target.kind == "lesion" for item in record.measurements):
         return None
-    plan = plan_from_settings(record.settings).lesions
+    plan = plan_of(record).lesions
     mask = lesion_mask(segmentation, plan)
     parts: tuple[Label | Region, ...] = (*segmentation.table.labels, *segmentation.table.regions)
     structures = {item.name: item for item in parts}

@@ -7,10 +7,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from medseg.domain import Finding, Image, InputRef, Measurement, Record, Segmentation
+from medseg.domain import Finding, Image, InputRef, Measurement, ReadOptions, Record, Segmentation
+from medseg.domain.plan import MeasurePlan
 from medseg.domain.values import Details, as_details
 
-__all__ = ["add_file_names", "build_record", "read_record", "write_record"]
+__all__ = ["add_file_names", "build_record", "is_record", "read_record", "write_record"]
 
 #: Libraries whose version can change a digit.
 _LIBRARIES = ("numpy", "scipy", "simpleitk", "connected-components-3d", "edt")
@@ -24,6 +25,8 @@ def build_record(
     subject: str | None = None,
     mask_path: Path | None = None,
     findings: tuple[Finding, ...] = (),
+    plan: MeasurePlan | None = None,
+    read: ReadOptions | None = None,
 ) -> Record:
     """Everything a report says, from what was measured.
 
@@ -45,7 +48,8 @@ def build_record(
         made_by=segmentation.made_by,
         findings=everything,
         versions=_versions(),
-        model=_model_facts(segmentation.made_by.segmenter),
+        plan=plan or MeasurePlan(),
+        read=read or ReadOptions(),
     )
 
 
@@ -76,6 +80,17 @@ def read_record(path: str | Path) -> Record:
         return record_from_json(data)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def is_record(path: Path) -> bool:
+    """Whether a file is a Record that this medseg reads."""
+    from medseg.errors import InputError
+
+    try:
+        read_record(path)
+    except InputError:
+        return False
+    return True
 
 
 def add_file_names(record: Record, folder: Path) -> Record:
@@ -118,25 +133,3 @@ def _versions() -> Details:
         except PackageNotFoundError:
             continue
     return as_details(**found)
-
-
-def _model_facts(segmenter: str) -> Details:
-    from medseg.workflows.segmenters import model_folder
-
-    folder = model_folder(segmenter)
-    if folder is None:
-        return ()
-    from medseg.models import read_card
-
-    card = read_card(folder)
-    trained = "; ".join(
-        f"{key}: {value}" for key, value in card.trained if key in ("data", "cases", "subjects")
-    )
-    return as_details(
-        name=card.name,
-        version=card.version,
-        trained_on=trained,
-        intended_use=card.intended_use,
-        limits=" ".join(card.limits),
-        licence=card.licence,
-    )

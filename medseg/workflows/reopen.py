@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from medseg.domain import Image, InputRef, Quantity, Record, Segmentation
-from medseg.errors import InputError
+from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import compare_grids
-from medseg.workflows.reading import options_from_settings
+from medseg.masks.onto import onto_grid
+from medseg.reporting.older import read_options_of
 
 __all__ = ["ChangedInput", "as_recorded", "reopen_image", "reopen_mask", "require_digest"]
 
@@ -32,7 +33,7 @@ def require_digest(item: InputRef, digest: str, note: str = "") -> None:
 
 
 def reopen_mask(record: Record, path: Path) -> Segmentation:
-    """The mask of a Record.
+    """The mask of a Record, brought onto the grid that it was measured on as it was then.
 
     Raises
     ------
@@ -44,11 +45,17 @@ def reopen_mask(record: Record, path: Path) -> Segmentation:
     item = record.mask
     if not item.path and not path.is_file():
         raise InputError("the record does not say where its mask lies")
-    found = read_segmentation(path, options=options_from_settings(record.settings), on=item.grid)
-    require_digest(item, found.digest, _first_difference(record, found))
-    _require_place(item, compare_grids(found.grid, item.grid).fault)
-    # Names may have come from a table beside the file; the same voxels have the names that were measured.
-    return replace(found, table=record.table)
+    options = read_options_of(record)
+    found = read_segmentation(path, options=options, on=item.grid)
+    try:
+        placed = onto_grid(found, item.grid, resample=options.resample)
+    except GridMismatchError:
+        require_digest(item, found.digest, _first_difference(record, found))
+        _require_place(item, compare_grids(found.grid, item.grid).fault)
+        raise
+    require_digest(item, placed.digest, _first_difference(record, placed))
+    # Names and history may have come from elsewhere; the same voxels have those that were measured.
+    return replace(placed, table=record.table, made_by=record.made_by)
 
 
 def reopen_image(record: Record, item: InputRef, path: Path) -> Image:
@@ -63,7 +70,7 @@ def reopen_image(record: Record, item: InputRef, path: Path) -> Image:
 
     if not item.path and not path.exists():
         raise InputError(f"the record does not say where image {item.channel!r} lies")
-    options = options_from_settings(record.settings, series=item.series_uid, volume=item.volume)
+    options = read_options_of(record, series=item.series_uid, volume=item.volume)
     found = read(path, options=options)
     require_digest(item, found.digest)
     _require_place(item, compare_grids(found.grid, item.grid).fault)

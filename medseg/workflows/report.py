@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medseg.domain import Image, Measurement, Record, Segmentation
+import medseg.reporting as room
+from medseg.domain import Image, Measurement, Record, Run, Segmentation
+from medseg.domain.values import digest_of_plain
 from medseg.errors import InputError, MedsegError
+from medseg.io.atomic import require_absent, write_bytes
+from medseg.reporting.older import plan_of
+from medseg.reporting.record_json import content_digest
+from medseg.workflows.batch import CaseResult, each, make_folder, only
 from medseg.workflows.channels import Images, as_mapping
-from medseg.workflows.reading import plan_from_settings
-from medseg.workflows.record import read_record
+from medseg.workflows.ledger import file_digest, ledger_path, open_ledger
+from medseg.workflows.record import is_record, read_record
 from medseg.workflows.reopen import ChangedInput, as_recorded, reopen_image, reopen_mask, require_digest
 
 if TYPE_CHECKING:
@@ -17,7 +23,7 @@ if TYPE_CHECKING:
 
     from medseg.reporting import Picture
 
-__all__ = ["ReportFiles", "report", "report_files", "to_dataframe"]
+__all__ = ["ReportFiles", "records_by_stem", "report", "report_cases", "report_files", "to_dataframe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,83 @@ def report_files(
     return write_views(record, files, mask=segmentation, images=channels, missing=missing, force=force)
 
 
+def report_cases(
+    records: Mapping[str, tuple[Path, ...]],
+    files: ReportFiles,
+    *,
+    force: bool = False,
+    run: Run | None = None,
+) -> tuple[CaseResult, ...]:
+    """Pages of many Records into folders, one page each by its name; all numbers in one table.
+
+    Parameters
+    ----------
+    records
+        Files by stem, see `records_by_stem`.
+    files
+        `html` and `pdf` are folders, `csv` and `xlsx` files. What stands and is asked for alike is kept.
+    """
+    folders = {view: path for view, path in files.given.items() if view in ("html", "pdf")}
+    tables = {view: path for view, path in files.given.items() if view not in folders}
+    if not files.given:
+        raise InputError("nothing to write: give at least one of --html, --pdf, --csv, --xlsx")
+    for folder in (*folders.values(), *(path.parent for path in tables.values())):
+        make_folder(folder)
+    home = next(iter(folders.values()), None) or next(iter(tables.values())).parent
+    ledger = open_ledger(ledger_path(home, "report"), "report")
+
+    def page(case: str) -> CaseResult:
+        path = only(records[case])
+        views = {view: folder / f"{case}.{view}" for view, folder in folders.items()}
+
+        def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
+            report_files(path, ReportFiles(**views), force=replaces)
+
+        return ledger.settle(case, _asked_of_page(path, views), tuple(views.values()), make, force=force)[0]
+
+    def table(case: str) -> CaseResult:
+        found = [read_record(only(paths)) for paths in records.values() if len(paths) == 1]
+
+        def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
+            makers: dict[str, Any] = {"csv": room.to_csv, "xlsx": room.to_xlsx}
+            for view, path in tables.items():
+                write_bytes(path, makers[view](found), force=replaces)
+
+        asked = {"records": digest_of_plain([content_digest(record) for record in found])}
+        return ledger.settle(case, asked, tuple(tables.values()), make, force=force)[0]
+
+    run = run or Run()
+    results = each(records, page, run, "report") if folders else ()
+    return (*results, *each(["all records"], table, run, "report")) if tables else results
+
+
+def records_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """Records (JSON) of a folder by stem; other JSON files are left out.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    found: dict[str, tuple[Path, ...]] = {
+        path.stem: (path,) for path in sorted(folder.glob("*.json")) if is_record(path)
+    }
+    if not found:
+        raise InputError(f"{folder} holds no records; 'medseg measure' writes them")
+    return found
+
+
+def _asked_of_page(path: Path, views: Mapping[str, Path]) -> dict[str, str]:
+    """A page is made of its Record, and of the inputs whose pictures it shows."""
+    record = read_record(path)
+    inputs = [file_digest(path.parent / item.path) for item in record.inputs if item.path]
+    return {
+        "the record": file_digest(path),
+        "an input": digest_of_plain(inputs),
+        "the views": digest_of_plain(sorted(views)),
+    }
+
+
 def to_dataframe(records: Record | list[Record]) -> "pd.DataFrame":
     """One tidy row per measurement: subject, target, quantity, value, unit, status, reason, …"""
     import pandas as pd
@@ -128,9 +211,6 @@ def write_views(
     force: bool = False,
 ) -> dict[str, Path]:
     """Draw what can be drawn, render each view, write it whole."""
-    import medseg.reporting as room
-    from medseg.io.atomic import require_absent, write_bytes
-
     wanted = files.given
     if not wanted:
         raise InputError("nothing to write: give at least one of --html, --pdf, --csv, --xlsx")
@@ -164,7 +244,7 @@ def _tissue_pictures(
     from medseg import measuring
     from medseg.reporting import draw_tissue
 
-    plan = plan_from_settings(record.settings).tissue
+    plan = plan_of(record).tissue
     rows = [item for item in record.measurements if item.target.kind == "tissue" and item.value is not None]
     image = images.get(rows[0].channel or "") if rows else None
     if plan is None or image is None:

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
-from medseg.domain.segmentation import ImageDigest
+from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
-from medseg.geometry import AxisOrder, order_to, require_same_grid, same_grid
+from medseg.geometry import AxisOrder, order_to, same_grid
+from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
+from medseg.io.atomic import require_absent
+from medseg.masks.onto import onto_grid
+from medseg.workflows.asked import segment_request
 from medseg.workflows.channels import (
     ChannelPath,
     Images,
     as_mapping,
     match_channels,
+    read_as,
     read_channels,
     require_common_space,
 )
@@ -25,7 +29,7 @@ from medseg.workflows.declare import declare_values
 from medseg.workflows.relabel import objects_as_labels
 from medseg.workflows.segmenters import find_segmenter, make_params
 
-__all__ = ["SegmentOptions", "segment", "segment_files"]
+__all__ = ["SegmentOptions", "SegmentTask", "read_task", "segment", "segment_files", "write_result"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +110,62 @@ def segment(
     ResourceError
         If it would not fit into memory.
     """
-    run = run or Run()
     engine = find_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
-    spec = engine.spec
-    matched = match_channels(spec, as_mapping(images))
-    require_common_space(matched, declared=same_space)
-    if spec.needs_prompts and (prompts is None or prompts.is_empty):
-        raise InputError(f"{spec.name} needs seeds: give points, boxes or strokes with --prompts FILE")
+    matched = match_channels(engine.spec, as_mapping(images))
     values = params if isinstance(params, Params) else make_params(engine, params or {})
-    grids = {name: image.grid for name, image in matched.items()}
-    _require_memory(engine, engine.memory_bytes(grids, values), run)
-    reference = spec.reference or spec.channels[0].name
-    orders = {name: order_to(image.grid) for name, image in matched.items()}
-    answer = engine.segment(
-        {name: _reordered(image, orders[name]) for name, image in matched.items()},
-        values,
-        within=None if within is None else orders[reference].apply(within),
-        prompts=prompts,
-        run=run,
-    )
-    return _restored(answer, matched, reference, orders[reference], run)
+    task = SegmentTask(engine, matched, values, within, prompts, same_space)
+    return task.run(run or Run())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentTask:
+    """One segmentation, ready to run: what is asked of which segmenter, on which images.
+
+    Parameters
+    ----------
+    engine, images, params
+        Segmenter, images under its channel names, its parameters.
+    within, prompts, same_space
+        As of `segment`.
+    """
+
+    engine: Segmenter
+    images: Mapping[str, Image]
+    params: Params
+    within: NDArray[np.bool_] | None = None
+    prompts: Prompts | None = None
+    same_space: bool = False
+
+    @property
+    def reference(self) -> str:
+        """Channel whose grid the answer has."""
+        return self.engine.spec.reference or self.engine.spec.channels[0].name
+
+    @property
+    def request(self) -> str:
+        """Digest of all that is asked; equal requests give equal masks."""
+        return segment_request(
+            self.engine, self.images, self.params, within=self.within, prompts=self.prompts
+        )
+
+    def run(self, run: Run) -> Segmentation:
+        """Segment, on the native grid of the reference channel; raises as `segment`."""
+        engine, spec, images = self.engine, self.engine.spec, self.images
+        require_common_space(images, declared=self.same_space)
+        if spec.needs_prompts and (self.prompts is None or self.prompts.is_empty):
+            raise InputError(f"{spec.name} needs seeds: give points, boxes or strokes with --prompts FILE")
+        grids = {name: image.grid for name, image in images.items()}
+        _require_memory(engine, engine.memory_bytes(grids, self.params), run)
+        orders = {name: order_to(image.grid) for name, image in images.items()}
+        order = orders[self.reference]
+        answer = engine.segment(
+            {name: _reordered(image, orders[name]) for name, image in images.items()},
+            self.params,
+            within=None if self.within is None else order.apply(self.within),
+            prompts=self.prompts,
+            run=run,
+        )
+        return _restored(answer, self, order, run)
 
 
 def segment_files(
@@ -145,44 +185,67 @@ def segment_files(
     OutputError
         If `out` or the file for objects exists and may not be replaced; checked before any work.
     """
-    from medseg.io import read_segmentation, require_writable, write_segmentation
-    from medseg.io.atomic import require_absent
-
     options = options or SegmentOptions()
     for path in (out, options.objects):
         if path is not None:
             require_absent(path, force=options.force)
-    engine = find_segmenter(name)
+    task = read_task(find_segmenter(name), inputs, out, options)
+    result = task.run(run or Run())
+    write_result(result, task.engine, out, options)
+    return result
+
+
+def read_task(
+    engine: Segmenter, inputs: Mapping[str, ChannelPath], out: Path, options: SegmentOptions
+) -> SegmentTask:
+    """Read all that a segmentation of files needs; refuses what could not be written after it.
+
+    Raises
+    ------
+    InputError
+        As `segment_files`; also if the mask would replace one of the images.
+    """
     params = _params_of(engine, options)
-    images = declare_values(read_channels(inputs, options.read), options.values)
-    matched = match_channels(engine.spec, images)
-    reference = matched[engine.spec.reference or engine.spec.channels[0].name]
     for path in (out, options.objects):
         if path is not None:
-            require_writable(path, reference.grid)
-    within = None
-    if options.within is not None:
-        limits = read_segmentation(options.within)
-        require_same_grid(reference.grid, limits.grid, "mask of --within")
-        within = limits.labels > 0
-    result = segment(
-        engine,
-        matched,
-        params=params,
-        within=within,
-        prompts=_read_prompts(options.prompts),
-        same_space=options.same_space,
-        run=run,
-    )
+            require_no_input(path, inputs)
+    images = declare_values(read_channels(inputs, options.read), options.values)
+    matched = match_channels(engine.spec, images)
+    prompts = _read_prompts(options.prompts)
+    task = SegmentTask(engine, matched, params, None, prompts, options.same_space)
+    grid = matched[task.reference].grid
+    for path in (out, options.objects):
+        if path is not None:
+            require_writable(path, grid)
+    if options.within is None:
+        return task
+    limits = onto_grid(read_segmentation(options.within), grid, what="mask of --within")
+    return replace(task, within=limits.labels > 0)
+
+
+def write_result(result: Segmentation, engine: Segmenter, out: Path, options: SegmentOptions) -> None:
+    """Write a mask, and its objects and probabilities where they are asked for."""
     if options.objects is not None:
         # First, so that a mask that is there has its objects.
         write_segmentation(_objects_of(result, engine), options.objects, force=options.force)
     write_segmentation(result, out, force=options.force)
     if options.probabilities:
-        from medseg.io import write_probabilities
-
         write_probabilities(result, out, force=options.force)
-    return result
+
+
+def require_no_input(out: Path, inputs: Mapping[str, ChannelPath]) -> None:
+    """Refuse an output that is one of the images, `--force` or not.
+
+    Raises
+    ------
+    InputError
+        Naming it.
+    """
+    for item in inputs.values():
+        for path in item if isinstance(item, tuple) else (item,):
+            file = Path(path.path) if isinstance(path, ChannelFile) else Path(path)
+            if file.resolve() == out.resolve():
+                raise InputError(f"{out} is an image that is read; give the output another name")
 
 
 def _params_of(engine: Segmenter, options: SegmentOptions) -> Params:
@@ -208,20 +271,19 @@ def _reordered(image: Image, order: AxisOrder) -> Image:
     return replace(image, array=order.apply(image.array), grid=order.grid(image.grid), outside=outside)
 
 
-def _restored(
-    answer: Segmentation, images: Mapping[str, Image], reference: str, order: AxisOrder, run: Run
-) -> Segmentation:
-    native = images[reference].grid
+def _restored(answer: Segmentation, task: SegmentTask, order: AxisOrder, run: Run) -> Segmentation:
+    native = task.images[task.reference].grid
     if not same_grid(answer.grid, order.grid(native)):
         raise GridMismatchError(
             "the segmenter answered on another grid than its reference channel's: a fault in it"
         )
     made_by = replace(
         answer.made_by,
-        images=tuple(ImageDigest(name, image.digest) for name, image in images.items()),
+        images=tuple(read_as(task.images[need.name], need) for need in task.engine.spec.channels),
         run=answer.made_by.run or as_details(device=run.device, seed=run.seed),
+        request_digest=task.request,
     )
-    carried = [finding for image in images.values() for finding in image.findings]
+    carried = [finding for image in task.images.values() for finding in image.findings]
     findings = tuple(dict.fromkeys([*carried, *answer.findings]))
 
     def back(array: NDArray[Any] | None) -> NDArray[Any] | None:

@@ -28,7 +28,7 @@ class Check:
 
 
 def verify_files(path: Path) -> tuple[Check, ...]:
-    """Recompute every digest of a Record: its signed content, mask, images, pictures, model.
+    """Recompute every digest of a Record: its signed content, mask, images, pictures.
 
     An input that is no longer where the Record says counts as missing, which is a difference too.
 
@@ -92,7 +92,6 @@ def _checks(record: Record, folder: Path) -> Iterator[Check]:
             )
     for panel in record.panels:
         yield _file(folder / panel.path, panel.digest, f"picture {panel.path}")
-    yield from _model(record)
 
 
 def _signature(record: Record) -> Check:
@@ -113,20 +112,4 @@ def _file(path: Path, digest: str, what: str) -> Check:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     return Check(
         what, "" if found == digest else f"its bytes differ (digest {found[:8]} against {digest[:8]})"
-    )
-
-
-def _model(record: Record) -> Iterator[Check]:
-    """The weights that made the mask, where that model is at hand."""
-    from medseg.workflows.segmenters import model_folder
-
-    made = record.made_by
-    folder = model_folder(made.segmenter) if made.weights_digest else None
-    if folder is None:
-        return
-    from medseg.models import read_card, weights_digest
-
-    same = weights_digest(read_card(folder)) == made.weights_digest
-    yield Check(
-        f"model {made.segmenter}", "" if same else "its weights are others than those that made the mask"
     )

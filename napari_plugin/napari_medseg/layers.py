@@ -1,137 +1,207 @@
 """Layers ↔ domain values.
 
-napari draws the last two axes as rows and columns. An array (I, J, K) becomes a layer (K, J, I), a view
-without copying, and the world becomes LPS in the order (z, y, x), in mm: rows grow to the back and columns
-to the patient's left, the radiological convention. The value a layer came from stays in its metadata;
-grids are taken from there and never from what the viewer's transforms have become.
+How an array is turned for the window, and where it lies there, says `napari_medseg.placement`. The value a layer
+came from stays in its metadata, with its native grid; it is believed only as long as the layer still shows it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Grid, Image, LabelTable, Segmentation
+from medseg.domain import Finding, Image, LabelTable, Segmentation
 from medseg.errors import InputError
-from medseg.geometry import flip_affine
+from medseg.geometry import same_grid
+from medseg.workflows.edit import changed_by_hand
 from medseg.workflows.relabel import objects_as_labels
+from napari_medseg.placement import KEY, ORDER, Placement, kept_value, obliqueness, place_grid, place_layer
 
-__all__ = ["LayerData", "image_layer", "image_of", "labels_layer", "result_layers", "segmentation_of"]
+__all__ = [
+    "LayerData",
+    "image_layer",
+    "image_of",
+    "labels_layer",
+    "oblique_note",
+    "placement_of",
+    "result_layers",
+    "segmentation_of",
+]
 
 LayerData: TypeAlias = tuple[NDArray[Any], dict[str, Any], str]
 
-KEY = "medseg"
 #: More than a person tells apart by eye, and than a table of names should hold.
 _MOST_OBJECTS = 10_000
-_REVERSE = np.array([[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]])
-
-
-def viewer_affine(grid: Grid) -> NDArray[np.float64]:
-    """4×4 from layer index (k, j, i) to the viewer's world (z, y, x) in LPS."""
-    affine: NDArray[np.float64] = _REVERSE @ flip_affine(grid.affine) @ _REVERSE
-    return affine
+#: Colour of a label that has no name yet: painted ones must be seen.
+_UNNAMED = (1.0, 0.0, 1.0, 1.0)
+_LARGEST_LABEL = 65535
+_REPLACED = Finding(
+    "image.replaced",
+    "warning",
+    "The values of this image were replaced in the viewer; they are not those of its file.",
+)
 
 
 def image_layer(image: Image, name: str) -> LayerData:
     """Layer data of an image; contrast limits by percentiles of its finite values."""
     finite = image.array[np.isfinite(image.array)] if image.array.dtype.kind == "f" else image.array
     low, high = np.percentile(finite, [0.5, 99.5]) if finite.size else (0.0, 1.0)
+    place = place_grid(image.grid)
     meta = {
-        **_placement(image.grid),
+        **place.arguments(),
         "name": name,
-        "metadata": {KEY: image},
+        "metadata": {KEY: image, ORDER: place.order},
         "colormap": "inferno" if image.modality == "PT" else "gray",
+        "rgb": False,  # else napari takes four sagittal slices for red, green, blue and opacity
         "contrast_limits": (float(low), float(max(high, low + 1e-6))),
     }
-    return image.array.transpose(2, 1, 0), meta, "image"
+    return place.show(image.array), meta, "image"
 
 
-def labels_layer(segmentation: Segmentation, name: str) -> LayerData:
-    """Layer data of a segmentation; labels carry their names and colours, and can be painted on (a copy)."""
+def labels_layer(segmentation: Segmentation, name: str, place: Placement | None = None) -> LayerData:
+    """Layer data of a segmentation; labels carry their names and colours, and can be painted on (a copy).
+
+    It lies where `place` is, the place of the image that was segmented, else where its own grid says.
+    """
     table = segmentation.table
+    place = place or place_grid(segmentation.grid)
     rows = [(0, "background"), *((label.value, label.name) for label in table.labels)]
-    colors: dict[int | None, Any] = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0)}
+    colors: dict[int | None, Any] = {None: _UNNAMED, 0: (0, 0, 0, 0)}
     colors |= {label.value: (*(part / 255 for part in label.rgb), 1.0) for label in table.labels}
     meta = {
-        **_placement(segmentation.grid),
+        **place.arguments(),
         "name": name,
-        "metadata": {KEY: segmentation},
+        "metadata": {KEY: segmentation, ORDER: place.order},
         "features": {"index": [value for value, _ in rows], "name": [text for _, text in rows]},
         "colormap": colors,
         "opacity": 0.5,
     }
-    return np.array(segmentation.labels.transpose(2, 1, 0)), meta, "labels"
+    return np.array(place.show(segmentation.labels)), meta, "labels"
 
 
-def result_layers(segmentation: Segmentation) -> list[LayerData]:
-    """The mask, and its objects by number where it has more than one."""
+def result_layers(segmentation: Segmentation, places: Iterable[Placement] = ()) -> list[LayerData]:
+    """The mask, and its objects by number where it has more than one; over the image on their grid, if it is there."""
+    place = next((item for item in places if same_grid(item.grid, segmentation.grid)), None)
     made_by = segmentation.made_by.segmenter
-    layers = [labels_layer(segmentation, f"{made_by} mask")]
+    layers = [labels_layer(segmentation, f"{made_by} mask", place)]
     ids = segmentation.instances
     if ids is not None and 1 < int(ids.max()) <= _MOST_OBJECTS:
-        layers.append(labels_layer(objects_as_labels(segmentation), f"{made_by} objects"))
+        layers.append(labels_layer(objects_as_labels(segmentation), f"{made_by} objects", place))
     return layers
 
 
-def image_of(data: NDArray[Any], meta: Mapping[str, Any]) -> Image:
-    """The Image behind a layer; one that medseg did not read is taken from its data and transforms.
+def placement_of(data: Any, meta: Mapping[str, Any]) -> Placement:
+    """Where an image or labels layer lies; see `place_layer`.
 
     Raises
     ------
     InputError
-        If the layer is no scalar 2D or 3D image.
+        If it is no scalar layer of two or three dimensions, or its units are no lengths.
     """
-    kept = meta.get("metadata", {}).get(KEY)
-    if isinstance(kept, Image) and data.shape == kept.array.shape[::-1]:
+    return place_layer(_finest(data, meta).shape, meta)
+
+
+def image_of(data: Any, meta: Mapping[str, Any]) -> Image:
+    """The Image behind a layer, on its native grid.
+
+    Values that were replaced since medseg read them are taken as they are now, with a Finding, and are in no known
+    unit. A layer that medseg did not make is taken from its data and its whole transform; the finest level counts.
+
+    Raises
+    ------
+    InputError
+        If the layer is no scalar 2D or 3D image, or its units are no lengths.
+    """
+    values = _finest(data, meta)
+    if values.dtype.kind not in "iuf":
+        raise InputError(f"layer {meta.get('name')!r} holds {values.dtype}; an image has integers or floats")
+    place = place_layer(values.shape, meta)
+    native = place.restore(values.reshape(place.shape))
+    kept = kept_value(meta)
+    if not isinstance(kept, Image) or place.grid is not kept.grid:
+        return Image(native, place.grid, channel=str(meta.get("name", "image")))
+    if _same_values(native, kept.array):
         return kept
-    values = np.asarray(data)
-    if values.ndim == 2:
-        values = values[None]
-    if values.ndim != 3 or values.dtype.kind not in "iuf":
-        raise InputError(f"layer {meta.get('name')!r} is no scalar image of two or three dimensions")
-    return Image(
-        values.transpose(2, 1, 0), _grid_of(values.shape, meta), channel=str(meta.get("name", "image"))
+    findings = (*kept.findings, _REPLACED)
+    return replace(kept, array=native, value_unit="[arb'U]", source=None, findings=findings)
+
+
+def segmentation_of(data: Any, meta: Mapping[str, Any], window: Iterable[LayerData] = ()) -> Segmentation:
+    """The Segmentation behind a labels layer, with the layer's present labels, on its native grid.
+
+    A layer that medseg did not make lies on the grid of the layer in `window` that has the same voxels at the same
+    places, else on the one its own transform gives.
+
+    Raises
+    ------
+    InputError
+        If its values are no labels, its units no lengths, or several scans share its place in the window.
+    """
+    values = _finest(data, meta)
+    if values.dtype.kind not in "iub" or int(values.min()) < 0 or int(values.max()) > _LARGEST_LABEL:
+        raise InputError(f"layer {meta.get('name')!r}: labels are whole numbers from 0 to {_LARGEST_LABEL}")
+    place = place_layer(values.shape, meta)
+    kept = kept_value(meta)
+    if kept is None or place.grid is not kept.grid:
+        place = _scan_below(place, window) or place
+    labels = place.restore(values.reshape(place.shape))
+    if not isinstance(kept, Segmentation) or place.grid is not kept.grid:
+        return Segmentation(labels.astype(np.uint16), place.grid, LabelTable.from_values(_present(labels)))
+    return kept if np.array_equal(labels, kept.labels) else _corrected(kept, labels.astype(np.uint16))
+
+
+def oblique_note(image: Image) -> str:
+    """A sentence for the user of an image that is not shown as it lies in the patient; else empty."""
+    degrees = obliqueness(image.grid)
+    if not degrees:
+        return ""
+    return (
+        f"Its axes lie up to {degrees:.1f}° off the patient's, and it is shown along its own, so images with other "
+        "axes do not lie over it exactly. Numbers, seeds and saved masks are at their true places."
     )
 
 
-def segmentation_of(data: NDArray[Any], meta: Mapping[str, Any]) -> Segmentation:
-    """The Segmentation behind a labels layer, with the layer's present labels.
-
-    Raises
-    ------
-    InputError
-        If the layer was not made by medseg: then nothing says which grid it belongs to.
-    """
-    from dataclasses import replace
-
-    kept = meta.get("metadata", {}).get(KEY)
-    if not isinstance(kept, Segmentation | Image):
-        raise InputError(f"layer {meta.get('name')!r} does not come from medseg, so its grid is unknown")
-    labels = np.asarray(data).transpose(2, 1, 0).astype(np.uint32)
-    if isinstance(kept, Image):
-        values = tuple(int(value) for value in np.unique(labels) if value)
-        return Segmentation(labels, kept.grid, LabelTable.from_values(values))
-    known = {label.value for label in kept.table.labels}
-    new = tuple(int(value) for value in np.unique(labels) if value and int(value) not in known)
-    table = replace(kept.table, labels=(*kept.table.labels, *LabelTable.from_values(new).labels))
-    return replace(kept, labels=labels, table=table, probabilities=None, instances=None)
+def _corrected(before: Segmentation, labels: NDArray[Any]) -> Segmentation:
+    """What became of a mask whose voxels were changed in the window; its history says by how much and when."""
+    return changed_by_hand(
+        before, labels, changed_at=datetime.now().astimezone().isoformat(timespec="seconds")
+    )
 
 
-def _placement(grid: Grid) -> dict[str, Any]:
-    unit = "mm" if grid.unit == "mm" else "pixel"
-    return {"affine": viewer_affine(grid), "units": (unit,) * 3, "axis_labels": ("z", "y", "x")}
+def _present(labels: NDArray[Any]) -> tuple[int, ...]:
+    return tuple(int(value) for value in np.unique(labels) if value)
 
 
-def _grid_of(shape: tuple[int, ...], meta: Mapping[str, Any]) -> Grid:
-    units = {str(unit) for unit in meta.get("units") or ()}
-    scale = np.ones(3)
-    given = np.asarray(meta.get("scale", (1.0,) * 3), float)[-3:]
-    scale[3 - given.size :] = given
-    zyx = np.diag([*scale, 1.0])
-    translate = np.asarray(meta.get("translate", ()), float)[-3:]
-    if translate.size:
-        zyx[3 - translate.size : 3, 3] = translate
-    physical = units <= {"mm", "millimeter"} and bool(units)
-    affine = flip_affine(_REVERSE @ zyx @ _REVERSE) if physical else np.diag([-1.0, -1.0, 1.0, 1.0])
-    return Grid((shape[2], shape[1], shape[0]), affine, unit="mm" if physical else "px")
+def _finest(data: Any, meta: Mapping[str, Any]) -> NDArray[Any]:
+    """Values of a scalar layer of two or three dimensions; of several levels the finest."""
+    if meta.get("rgb"):
+        raise InputError(f"layer {meta.get('name')!r} is a colour picture; split it into its channels first")
+    values = np.asarray(data[0] if meta.get("multiscale") else data)
+    if values.ndim not in (2, 3) or not values.size:
+        raise InputError(f"layer {meta.get('name')!r} is no scalar image of two or three dimensions")
+    return values
+
+
+def _same_values(native: NDArray[Any], kept: NDArray[Any]) -> bool:
+    a, b = native.__array_interface__, kept.__array_interface__
+    if all(a[part] == b[part] for part in ("data", "shape", "typestr")) and native.strides == kept.strides:
+        return True  # the very array, which nobody can write to
+    return bool(np.array_equal(native, kept, equal_nan=native.dtype.kind == "f"))
+
+
+def _scan_below(place: Placement, window: Iterable[LayerData]) -> Placement | None:
+    """Place of the layers made by medseg that have the same voxels at the same places of the window."""
+    found: list[Placement] = []
+    for data, meta, kind in window:
+        if kind not in ("image", "labels") or kept_value(meta) is None:
+            continue
+        other = placement_of(data, meta)
+        if other.grid is kept_value(meta).grid and place.lies_on(other):  # type: ignore[union-attr]
+            found.append(other)
+    if any(not same_grid(other.grid, found[0].grid) for other in found):
+        raise InputError(
+            "several scans lie at this place of the window; close all but the one the labels are of"
+        )
+    return found[0] if found else None

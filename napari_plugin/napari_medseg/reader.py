@@ -1,12 +1,15 @@
-"""Reader: every format that medseg reads, as image layers with true scale, units and affine."""
+"""Reader: every format that medseg reads, as image layers in the order, scale and units of the patient."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from medseg.domain import ReadOptions, Source
+from napari.utils.notifications import show_info
+
+from medseg.domain import Image, ReadOptions, Source
 from medseg.errors import InputError
-from medseg.workflows import info, read
-from napari_medseg.layers import LayerData, image_layer, labels_layer
+from medseg.workflows import info, is_mask, read, read_segmentation
+from napari_medseg.layers import LayerData, image_layer, labels_layer, oblique_note
+from napari_medseg.placement import kept_value
 
 __all__ = ["get_reader"]
 
@@ -25,14 +28,20 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:
-    """Layers of one path or several; a mask with a sidecar becomes a labels layer."""
+    """Layers of one path or several; a mask with a sidecar becomes a labels layer.
+
+    Of an image that is not shown as it lies in the patient the user is told.
+    """
     paths = path if isinstance(path, list) else [path]
-    return [layer for item in paths for layer in _layers(Path(item))]
+    layers = [layer for item in paths for layer in _layers(Path(item))]
+    for _, meta, _ in layers:
+        kept = kept_value(meta)
+        if isinstance(kept, Image) and (note := oblique_note(kept)):
+            show_info(f"{meta['name']}: {note}")
+    return layers
 
 
 def _layers(path: Path) -> list[LayerData]:
-    from medseg.workflows import is_mask, read_segmentation
-
     stem = path.name.split(".", maxsplit=1)[0]
     if is_mask(path):
         return [labels_layer(read_segmentation(path), stem)]

@@ -2,19 +2,39 @@
 
 from typing import Any
 
-from numpy.typing import NDArray
+from napari import current_viewer
 
+from medseg.domain import Grid
+from medseg.errors import InputError
 from medseg.workflows import write
-from napari_medseg.layers import image_of, segmentation_of
+from napari_medseg.layers import LayerData, image_of, segmentation_of
 
 __all__ = ["write_image", "write_labels"]
 
 
-def write_image(path: str, data: NDArray[Any], meta: dict[str, Any]) -> list[str]:
+def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write an image layer; the dialog has asked about replacing."""
-    return [str(write(image_of(data, meta), path, force=True))]
+    image = image_of(data, meta)
+    _require_upright(image.grid, meta)
+    return [str(write(image, path, force=True))]
 
 
-def write_labels(path: str, data: NDArray[Any], meta: dict[str, Any]) -> list[str]:
+def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write a labels layer as a mask with its sidecar."""
-    return [str(write(segmentation_of(data, meta), path, force=True))]
+    mask = segmentation_of(data, meta, _window())
+    _require_upright(mask.grid, meta)
+    return [str(write(mask, path, force=True))]
+
+
+def _require_upright(grid: Grid, meta: dict[str, Any]) -> None:
+    """Refuse to lose a shear: without a known orientation files hold voxel sizes, and those say another volume."""
+    if grid.is_sheared and not grid.orientation_known:
+        raise InputError(
+            f"layer {meta.get('name')!r} is sheared, which a file without orientation can't hold"
+        )
+
+
+def _window() -> list[LayerData]:
+    """Layers of the window that is saved from; napari hands a writer no more than the layer."""
+    viewer = current_viewer()
+    return [] if viewer is None else [layer.as_layer_data_tuple() for layer in viewer.layers]

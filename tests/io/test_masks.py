@@ -228,7 +228,7 @@ def test_a_sidecar_without_its_mask_is_replaced(tmp_path: Path, tumour: Segmenta
 def test_the_sidecar_is_versioned_json(tmp_path: Path, tumour: Segmentation) -> None:
     path = write_segmentation(tumour, tmp_path / "m.nii.gz")
     content = json.loads(sidecar_path(path).read_text())
-    assert content["schema"] == "medseg.mask/1.0"
+    assert content["schema"] == "medseg.mask/1.1"
     assert content["mask_digest"] == tumour.digest
     assert content["grid"]["shape"] == [5, 6, 4]
 

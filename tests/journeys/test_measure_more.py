@@ -72,8 +72,9 @@ def test_pet_values_are_declared_for_a_nifti(
     declared = ("--values", "SUVbw", "--force")
     assert medseg("measure", mask, "--image", scan, *asked, *declared, "--out", record).code == 0
     assert found(record, "suv_max", kind="label") == [9.0]
-    kept = dict(api.read_record(record).settings)
-    assert kept["pet.delineations"] == "given, 41%"
+    plan = api.read_record(record).plan.pet
+    assert plan is not None
+    assert plan.delineations == ("given", "41%")
     assert any(item.code == "channel.declared" for item in api.read_record(record).findings)
 
 

@@ -21,10 +21,10 @@ from medseg.domain import (
     Segmentation,
     Status,
 )
+from medseg.domain.plan import LesionPlan
 from medseg.errors import InputError, LabelError
 from medseg.geometry import AxisOrder
 from medseg.measuring.lesions import find_lesions, measure_lesions
-from medseg.measuring.plan import LesionPlan
 
 GRID = Grid((40, 36, 20), np.diag([1.0, 1.0, 2.0, 1.0]), slice_thickness=2.0)
 TABLE = LabelTable((Label(1, "tumour"), Label(2, "oedema")), (Region("whole", (1, 2)),))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from medseg.domain import Finding, Grid, Image, Label, LabelTable, Measurement, Region, Segmentation, Target
+from medseg.domain.plan import PetPlan
 from medseg.domain.source import Source
 from medseg.domain.values import as_details
 from medseg.errors import ConfigError, InputError
@@ -16,7 +17,6 @@ from medseg.io import read, read_segmentation
 from medseg.measuring.pet import is_suv, measure_pet
 from medseg.measuring.pet_peak import PEAK_RADIUS_MM, sphere_by_centres, sphere_by_shares, sphere_means
 from medseg.measuring.pet_percist import lean_body_mass_kg
-from medseg.measuring.plan import PetPlan
 
 Data = Callable[[str], Path]
 SUV = "g/ml{SUVbw}"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from medseg.domain import Grid, Image, Label, LabelTable, Measurement, Quantity, Region, Segmentation, Status
+from medseg.domain.plan import TissuePlan
 from medseg.errors import ConfigError, InputError, LabelError
 from medseg.masks.tissue_table import load_tissues
-from medseg.measuring.plan import TissuePlan
 from medseg.measuring.tissue import measure_tissue, tissue_map
 from medseg.measuring.tissue_choice import choose_tissues
 

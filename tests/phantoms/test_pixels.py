@@ -8,18 +8,15 @@ import numpy as np
 import pytest
 
 from medseg.domain import Grid, Image, Label, LabelTable, Measurement, Quantity, Region, Segmentation
+from medseg.domain.plan import LesionPlan, PetPlan, RuleSet, TissuePlan
 from medseg.errors import InputError
 from medseg.measuring import (
-    LesionPlan,
-    PetPlan,
-    TissuePlan,
     contours,
     measure,
     measure_lesions,
     measure_pet,
     measure_tissue,
 )
-from medseg.measuring.plan import RuleSet
 from medseg.metrics import evaluate
 
 #: A photograph: i = column, j = row, one slice.

@@ -11,9 +11,10 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from medseg.domain import Grid, Image, Label, LabelTable, Measurement, Quantity, Region, Segmentation
+from medseg.domain.plan import LesionPlan
 from medseg.geometry import AxisOrder, affine_orientation
 from medseg.masks import components, plane_diameters
-from medseg.measuring import LesionPlan, measure, measure_lesions
+from medseg.measuring import measure, measure_lesions
 from medseg.metrics import evaluate
 from medseg.testing import random_turn
 from tests.geometry.test_orientation import ALL_48

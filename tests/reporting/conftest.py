@@ -23,7 +23,7 @@ from medseg.domain import (
     Status,
     Target,
 )
-from medseg.domain.segmentation import Edit, ImageDigest
+from medseg.domain.provenance import Edit, ImageDigest
 from medseg.domain.values import as_details
 
 GRID = Grid((24, 20, 16), np.array([[-1.0, 0, 0, 12], [0, 1.5, 0, -15], [0, 0, 3.0, -24], [0, 0, 0, 1]]))

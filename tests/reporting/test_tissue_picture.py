@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pillow
 
 from medseg.domain import Grid, Image, InputRef, Label, LabelTable, Record, Region, Segmentation
-from medseg.measuring.plan import TissuePlan
+from medseg.domain.plan import TissuePlan
 from medseg.measuring.tissue import measure_tissue, tissue_map
 from medseg.reporting.extras import Picture
 from medseg.reporting.tissue import draw_tissue

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, Label, LabelTable, Region, Segmentation
-from medseg.domain.segmentation import Edit
+from medseg.domain.provenance import Edit
 from medseg.errors import ConfigError, GridMismatchError, InputError, LabelError
 from medseg.masks.morphology import close_gaps, dilate
 from medseg.masks.operations import OPERATIONS

@@ -9,26 +9,8 @@ import medseg
 from medseg.domain import ReadOptions
 from medseg.workflows import measure_files, report_files
 from medseg.workflows.measure import MeasureOptions
-from medseg.workflows.reading import options_from_settings, settings_from_options
 from medseg.workflows.report import ReportFiles
 from medseg.workflows.segment import SegmentOptions, segment_files
-
-CASES = [
-    ReadOptions(),
-    ReadOptions(resample=True),
-    ReadOptions(affine="qform", orientation="LPS"),
-    ReadOptions(spacing=(0.1, 0.2, 3.0), slice_thickness=5.0),
-]
-
-
-@pytest.mark.parametrize("options", CASES, ids=str)
-def test_answers_come_back_from_a_records_settings(options: ReadOptions) -> None:
-    assert options_from_settings(settings_from_options(options)) == options
-
-
-def test_only_what_was_asked_is_kept() -> None:
-    assert settings_from_options(ReadOptions()) == ()
-    assert settings_from_options(ReadOptions(resample=True)) == (("read.resample", True),)
 
 
 def test_a_filled_gap_is_drawn_as_it_was_measured(data: Callable[[str], Path], tmp_path: Path) -> None:

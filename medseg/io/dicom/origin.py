@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid, Source
 from medseg.errors import GridMismatchError, InputError
-from medseg.geometry import Agreement, AxisOrder, compare_grids, order_to
+from medseg.geometry import Agreement, AxisOrder
+from medseg.geometry.compare import GridComparison
+from medseg.geometry.place import match_order
 
 __all__ = ["Origin", "lies_on", "on_origin", "read_origin"]
 
@@ -78,26 +80,19 @@ def on_origin(array: NDArray[Any], grid: Grid, origin: Origin) -> NDArray[Any]:
     GridMismatchError
         If the voxels are not those of the series; the message names the likely fault.
     """
-    for order in _orders(grid, origin.grid):
-        if _agree(origin.grid, order.grid(grid)):
-            return np.asarray(order.apply(array))
-    last = _orders(grid, origin.grid)[-1]
-    fault = compare_grids(_anywhere(origin.grid), _anywhere(last.grid(grid))).fault
-    raise GridMismatchError(f"the mask does not lie on the voxels of the DICOM series: {fault}")
+    order, compared = _matched(grid, origin.grid)
+    if compared.agreement is Agreement.OTHER:
+        raise GridMismatchError(f"the mask does not lie on the voxels of the DICOM series: {compared.fault}")
+    return np.asarray(order.apply(array))
 
 
 def lies_on(grid: Grid, series: Grid) -> bool:
     """Whether a mask's voxels are those of a series, in whatever axis order."""
-    return any(_agree(series, order.grid(grid)) for order in _orders(grid, series))
+    return _matched(grid, series)[1].agreement is not Agreement.OTHER
 
 
-def _orders(grid: Grid, target: Grid) -> list[AxisOrder]:
-    same = AxisOrder((0, 1, 2), (False, False, False))
-    return [same, order_to(grid, target.orientation)] if grid.orientation_known else [same]
-
-
-def _agree(a: Grid, b: Grid) -> bool:
-    return compare_grids(_anywhere(a), _anywhere(b)).agreement is not Agreement.OTHER
+def _matched(grid: Grid, series: Grid) -> tuple[AxisOrder, GridComparison]:
+    return match_order(_anywhere(grid), _anywhere(series))
 
 
 def _anywhere(grid: Grid) -> Grid:

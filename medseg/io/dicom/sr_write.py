@@ -23,6 +23,7 @@ from medseg.io.dicom.fit import fit_sources
 from medseg.io.dicom.origin import Origin
 from medseg.io.dicom.sr_codes import IMAGING, concept, own_scheme, quantity_code, unit_code
 from medseg.io.dicom.sr_values import add_comment, clear_missing
+from medseg.masks.changes import edit_text
 
 __all__ = ["SrInput", "make_sr"]
 
@@ -197,8 +198,20 @@ def _algorithm(record: Record) -> Any:
     return AlgorithmIdentification(
         name=f"medseg: {made.segmenter}",
         version=version,
-        parameters=[f"{name} = {value}" for name, value in made.parameters] or None,
+        parameters=[*_facts(record)] or None,
     )
+
+
+def _facts(record: Record) -> Iterator[str]:
+    """What was asked of the segmenter, which model it was, and what was changed since."""
+    made = record.made_by
+    yield from (f"{name} = {value}" for name, value in made.parameters)
+    if made.model is not None:
+        model = made.model
+        told = {"version": model.version, "licence": model.licence, "trained on": model.trained_on}
+        told |= {"intended use": model.intended_use, "limits": " ".join(model.limits)}
+        yield from (f"model {name} = {value}" for name, value in told.items() if value)
+    yield from (f"edit {number} = {edit_text(edit)}" for number, edit in enumerate(made.edits, start=1))
 
 
 def _observers(record: Record, uids: Uids) -> Any:

@@ -1,9 +1,9 @@
 """The first widget: pick a model or method, run it beside the window, see mask and numbers."""
 
-import threading
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from napari.layers import Image as ImageLayer
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -19,11 +19,13 @@ from qtpy.QtWidgets import (
 )
 
 from medseg.domain import Image, Prompts, Record, Run, Segmentation
-from medseg.errors import Cancelled, MedsegError
+from medseg.errors import InputError, MedsegError
 from medseg.workflows import measure, segment
 from medseg.workflows.segmenters import find_segmenter, list_segmenters
 from napari_medseg._qt.form import ParameterForm
-from napari_medseg.layers import image_of, result_layers
+from napari_medseg._qt.job import Job
+from napari_medseg.layers import image_of, oblique_note, placement_of, result_layers
+from napari_medseg.placement import Placement, kept_value
 from napari_medseg.seeds import PROMPT_KINDS, prompts_of
 
 if TYPE_CHECKING:
@@ -41,29 +43,24 @@ _COLUMNS = ("quantity", "value", "unit", "structure", "status")
 _WIDTH = 500
 
 
-class _Signals(QObject):  # type: ignore[misc]
-    """Carries messages from the working thread to the window's."""
-
-    progressed = Signal(int, int, str)
-    finished = Signal(object, object)
-    failed = Signal(str)
-
-
 class SegmentWidget(QWidget):  # type: ignore[misc]
-    """Segmenter, channels, parameters, run and cancel; below, the measurements."""
+    """Segmenter, channels, parameters, run and cancel; below, the measurements.
 
-    def __init__(self, viewer: "Viewer") -> None:
+    Parameters
+    ----------
+    napari_viewer
+        The viewer; napari passes it to a parameter of this name only, and lets it do what is public only.
+    """
+
+    def __init__(self, napari_viewer: "Viewer") -> None:
         super().__init__()
-        self.viewer = viewer
+        self.viewer = napari_viewer
         self.record: Record | None = None
-        self._cancel = threading.Event()
-        self._signals = _Signals()
-        self._signals.progressed.connect(self._show_progress)
-        self._signals.finished.connect(self._show_result)
-        self._signals.failed.connect(self._show_error)
+        self.job: Job | None = None
+        self._images: list[ImageLayer] = []
         self._build()
-        viewer.layers.events.inserted.connect(self._refresh_layers)
-        viewer.layers.events.removed.connect(self._refresh_layers)
+        self.viewer.layers.events.inserted.connect(self._refresh_layers)
+        self.viewer.layers.events.removed.connect(self._refresh_layers)
         self._choose()
 
     def _build(self) -> None:
@@ -73,11 +70,12 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
         self.choice.currentIndexChanged.connect(self._choose)
         self.summary = QLabel(wordWrap=True)
         self.channels = QFormLayout()
+        self.note = QLabel(wordWrap=True)
         self.same_space = QCheckBox("channels share one world space")
         self.form_place = QVBoxLayout()
         self.run_button, self.cancel_button = QPushButton("Segment and measure"), QPushButton("Cancel")
         self.run_button.clicked.connect(self.start)
-        self.cancel_button.clicked.connect(self._cancel.set)
+        self.cancel_button.clicked.connect(self.stop)
         self.cancel_button.setEnabled(False)
         self.progress = QProgressBar()
         self.message = QLabel(wordWrap=True)
@@ -86,6 +84,9 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
         self.table.setHorizontalHeaderLabels(_COLUMNS)
         self.table.verticalHeader().hide()
         self.setMinimumWidth(_WIDTH)
+        self._arrange()
+
+    def _arrange(self) -> None:
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button)
         buttons.addWidget(self.cancel_button)
@@ -94,6 +95,7 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
         layout.addWidget(self.choice)
         layout.addWidget(self.summary)
         layout.addLayout(self.channels)
+        layout.addWidget(self.note)
         layout.addWidget(self.same_space)
         layout.addLayout(self.form_place)
         layout.addLayout(buttons)
@@ -115,6 +117,7 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
         self.layer_choices: dict[str, QComboBox] = {}
         for need in self.segmenter.spec.channels:
             box = QComboBox()
+            box.currentIndexChanged.connect(self._show_note)
             self.layer_choices[need.name] = box
             self.channels.addRow(f"{need.name}{f' ({need.modality})' if need.modality else ''}", box)
         self.same_space.setVisible(len(self.layer_choices) > 1)
@@ -127,78 +130,107 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
         self._refresh_layers()
 
     def _refresh_layers(self, _event: Any = None) -> None:
-        names = [layer.name for layer in self.viewer.layers if layer._type_string == "image"]  # noqa: SLF001
+        """Offer the image layers that there are now; what was chosen stays chosen, also under a new name."""
+        before = {name: self._chosen(box) for name, box in self.layer_choices.items()}
+        self._images = [layer for layer in self.viewer.layers if isinstance(layer, ImageLayer)]
+        for layer in self._images:
+            layer.events.name.connect(self._refresh_layers)
+        names = [layer.name for layer in self._images]
         for number, (channel, box) in enumerate(self.layer_choices.items()):
-            chosen = box.currentText()
+            kept = next((at for at, layer in enumerate(self._images) if layer == before[channel]), None)
+            near = next((at for at, name in enumerate(names) if channel.lower() in name.lower()), None)
+            other = min(number, len(names) - 1)
+            box.blockSignals(True)  # noqa: FBT003 - Qt's signature
             box.clear()
             box.addItems(names)
-            near = next((name for name in names if channel.lower() in name.lower()), None)
-            pick = (
-                chosen if chosen in names else near or (names[min(number, len(names) - 1)] if names else "")
-            )
-            box.setCurrentText(pick)
+            box.setCurrentIndex(next(at for at in (kept, near, other) if at is not None))
+            box.blockSignals(False)  # noqa: FBT003
+        self._show_note()
+
+    def _chosen(self, box: QComboBox) -> ImageLayer | None:
+        at = box.currentIndex()
+        return self._images[at] if 0 <= at < len(self._images) else None
+
+    def _show_note(self, _index: int = 0) -> None:
+        """Say of each chosen image that is not shown as it lies in the patient that it is not."""
+        notes = []
+        for layer in filter(None, map(self._chosen, self.layer_choices.values())):
+            kept = kept_value({"metadata": layer.metadata})
+            text = oblique_note(kept) if isinstance(kept, Image) else ""
+            notes += [f"{layer.name}: {text}"] if text else []
+        self.note.setText("\n".join(notes))
+        self.note.setVisible(bool(notes))
 
     def start(self) -> None:
         """Run in a thread of its own; the window stays alive."""
         try:
-            images = {name: self._image(box.currentText()) for name, box in self.layer_choices.items()}
+            images, places = self._inputs()
+            spec = self.segmenter.spec
+            prompts = self._prompts(places[spec.reference or spec.channels[0].name])
         except MedsegError as error:
             self._show_error(str(error))
             return
-        self._cancel.clear()
+        segmenter, values, declared = self.segmenter, self.form.values(), self.same_space.isChecked()
+
+        def work(run: Run) -> tuple[Segmentation, Record]:
+            mask = segment(segmenter, images, params=values, prompts=prompts, same_space=declared, run=run)
+            run.check()
+            return mask, measure(mask, images, same_space=declared)
+
+        self._places = tuple(places.values())
         self._set_running(running=True)
         self.message.setText("")
-        values, declared = self.form.values(), self.same_space.isChecked()
-        work = (images, values, declared, self._prompts())
-        self._thread = threading.Thread(target=self._work, args=work, daemon=True)
-        self._thread.start()
+        self.job = Job(work)
+        self.job.progressed.connect(self._show_progress)
+        self.job.finished.connect(self._show_result)
+        self.job.failed.connect(self._show_error)
+        self.destroyed.connect(self.job.cancel)
+        self.job.start()
 
-    def _prompts(self) -> Prompts | None:
+    def stop(self) -> None:
+        """Stop what is running, if anything is."""
+        if self.job is not None:
+            self.job.cancel()
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """A closed widget stops its run."""
+        self.stop()
+        super().closeEvent(event)
+
+    def changeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """A widget taken out of its dock stops its run: napari's way to close one."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.stop()
+        super().changeEvent(event)
+
+    def _inputs(self) -> tuple[dict[str, Image], dict[str, Placement]]:
+        """Image and place in the window of each channel."""
+        images, places = {}, {}
+        for name, box in self.layer_choices.items():
+            layer = self._chosen(box)
+            if layer is None:
+                raise InputError("open an image first: drop a file on the window")
+            data, meta, _ = layer.as_layer_data_tuple()
+            images[name], places[name] = image_of(data, meta), placement_of(data, meta)
+        return images, places
+
+    def _prompts(self, place: Placement) -> Prompts | None:
         """Seeds of every visible points and shapes layer, for a segmenter that wants them."""
         if not self.segmenter.spec.needs_prompts:
             return None
         drawn = [layer.as_layer_data_tuple() for layer in self.viewer.layers if layer.visible]
-        return prompts_of(item for item in drawn if item[2] in PROMPT_KINDS)
-
-    def _image(self, name: str) -> Image:
-        if name not in self.viewer.layers:
-            raise MedsegError("open an image first: drop a file on the window")
-        data, meta, _ = self.viewer.layers[name].as_layer_data_tuple()
-        return image_of(data, meta)
-
-    def _work(
-        self,
-        images: dict[str, Image],
-        values: dict[str, Any],
-        declared: bool,  # noqa: FBT001 - a thread's arguments have no names
-        prompts: Prompts | None,
-    ) -> None:
-        """In the working thread: no widget is touched here."""
-        run = Run(
-            progress=lambda done, total, what: self._signals.progressed.emit(done, total or 0, what),
-            cancel=self._cancel.is_set,
-        )
-        try:
-            mask = segment(
-                self.segmenter, images, params=values, prompts=prompts, same_space=declared, run=run
-            )
-            self._signals.finished.emit(mask, measure(mask, images, same_space=declared))
-        except Cancelled:
-            self._signals.failed.emit("Stopped. Nothing was changed.")
-        except MedsegError as error:
-            self._signals.failed.emit(str(error))
-        except Exception as error:  # noqa: BLE001 - the edge of a thread: else the window would wait for ever
-            self._signals.failed.emit(f"a fault in medseg: {type(error).__name__}: {error}")
+        return prompts_of((item for item in drawn if item[2] in PROMPT_KINDS), place)
 
     def _show_progress(self, done: int, total: int, what: str) -> None:
         self.progress.setRange(0, total)
         self.progress.setValue(done)
         self.progress.setFormat(what)
 
-    def _show_result(self, mask: Segmentation, record: Record) -> None:
+    def _show_result(self, found: tuple[Segmentation, Record]) -> None:
         self._set_running(running=False)
+        mask, record = found
         self.record = record
-        for data, meta, _ in result_layers(mask):
+        for data, meta, _ in result_layers(mask, self._places):
             self.viewer.add_labels(data, **meta)
         self.message.setText("\n".join(finding.message for finding in record.findings))
         self.table.setRowCount(len(record.measurements))

@@ -1,0 +1,202 @@
+"""Many cases: what stands already, and what is done of the rest; one bad case is named and the others go on.
+
+An output that stands is **kept** where all that was asked is the same, **made again** where medseg made it and
+something that was asked differs, and **refused** where it holds work of a person, or is none of medseg's.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from medseg.domain import Record, Run, Segmentation
+from medseg.domain.provenance import GIVEN
+from medseg.errors import InputError, MedsegError, OutputError
+from medseg.io import read_segmentation
+from medseg.io.names import stem_of
+from medseg.masks.changes import edit_text
+from medseg.workflows.record import read_record
+
+__all__ = [
+    "CaseResult",
+    "Standing",
+    "each",
+    "make_folder",
+    "mask_standing",
+    "only",
+    "record_standing",
+    "unique",
+]
+
+State: TypeAlias = Literal["done", "kept", "made again", "failed", "left over"]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One line of the table at the end."""
+
+    case: str
+    state: State
+    seconds: float
+    output: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is to be done about an output: whether it is kept, else why one that stands is made again."""
+
+    kept: bool = False
+    reason: str = ""
+
+    @property
+    def replaces(self) -> bool:
+        """Whether something that stands is made again."""
+        return bool(self.reason) and not self.kept
+
+    @property
+    def state(self) -> State:
+        """The word of the table, once it is done."""
+        return "kept" if self.kept else "made again" if self.reason else "done"
+
+
+def mask_standing(
+    target: Path, request: str, segmenter: str, differs: Callable[[Segmentation], str]
+) -> Standing:
+    """What is to be done about a mask at `target` that `request` asks for.
+
+    `differs` says in words how a mask was asked for otherwise.
+
+    Raises
+    ------
+    OutputError
+        If what stands there is no mask of this segmenter, or was changed by a person and is asked for otherwise.
+    """
+    if not target.exists():
+        return Standing()
+    try:
+        found = read_segmentation(target)
+    except MedsegError as error:
+        raise OutputError(f"{target} exists and is no mask ({error}); use --force to replace it") from error
+    made = found.made_by
+    if made.segmenter == GIVEN:
+        raise OutputError(f"{target} exists and medseg did not make it; use --force to replace it")
+    hand = "; ".join(edit_text(item) for item in made.edits)
+    if made.request_digest == request:
+        return Standing(kept=True, reason=hand)
+    if made.segmenter != segmenter:
+        raise OutputError(
+            f"{target} exists and was made by {made.segmenter}, not by {segmenter}; "
+            "use --force to replace it, or another --out to keep both"
+        )
+    why = differs(found)
+    if hand:
+        raise OutputError(
+            f"{target} holds later work ({hand}) and is asked for otherwise now ({why}); "
+            "use --force to replace it, or another --out to keep both"
+        )
+    return Standing(reason=why)
+
+
+def record_standing(target: Path, draft: Record) -> tuple[Standing, Record | None]:
+    """What is to be done about a Record at `target` that is asked for as in `draft`, and the Record if it is kept.
+
+    Raises
+    ------
+    OutputError
+        If what stands there is no Record, or a person signed it and it is asked for otherwise.
+    """
+    if not target.exists():
+        return Standing(), None
+    try:
+        found = read_record(target)
+    except MedsegError as error:
+        raise OutputError(f"{target} exists and is no record ({error}); use --force to replace it") from error
+    signer = found.review.reviewer if found.review.state == "reviewed" else None
+    if found.request_digest == draft.request_digest:
+        return Standing(kept=True, reason=f"signed by {signer}" if signer else ""), found
+    why = "; ".join(_record_differences(found, draft))
+    if signer or found.review.amends:
+        raise OutputError(
+            f"{target} was signed and is asked for otherwise now ({why}); "
+            "use --force to replace it, or another --out to keep both"
+        )
+    return Standing(reason=why), None
+
+
+def _record_differences(found: Record, draft: Record) -> Iterable[str]:
+    before = {(item.role, item.channel): item.digest for item in found.inputs}
+    for item in draft.inputs:
+        if before.get((item.role, item.channel)) != item.digest:
+            own = f" {item.channel}" if item.channel not in ("", item.role) else ""
+            yield f"the {item.role}{own} is another one"
+    pairs = {
+        "names of labels": (found.table, draft.table),
+        "history of the mask": (found.made_by, draft.made_by),
+        "what is measured": (found.plan, draft.plan),
+        "the way of reading": (found.read, draft.read),
+        "the subject's name": (found.subject, draft.subject),
+        "versions of medseg or its libraries": (found.versions, draft.versions),
+    }
+    yield from (f"{name} differs" for name, (one, two) in pairs.items() if one != two)
+
+
+def each(
+    names: Iterable[str], one: Callable[[str], CaseResult], run: Run, what: str
+) -> tuple[CaseResult, ...]:
+    """Do every case; a failure is a line of its own, only a stop by the user ends it all."""
+    results = []
+    names = tuple(names)
+    for number, name in enumerate(names):
+        run.check()
+        run.progress(number, len(names), f"{what}: {name}")
+        start = time.monotonic()
+        try:
+            result = one(name)
+        except MedsegError as error:
+            if error.exit_code == 130:
+                raise
+            result = CaseResult(name, "failed", 0.0, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - the edge of a batch: one case must not stop the others
+            reason = f"a fault in medseg: {type(error).__name__}: {error}"
+            result = CaseResult(name, "failed", 0.0, reason=reason)
+        results.append(replace(result, seconds=round(time.monotonic() - start, 2)))
+    run.progress(len(names), len(names), what)
+    return tuple(results)
+
+
+def unique(files: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
+    """Files by stem, in order; a stem of several files is a clash that `only` names."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for file in files:
+        found[stem_of(file)] = (*found.get(stem_of(file), ()), file)
+    return found
+
+
+def only(files: tuple[Path, ...]) -> Path:
+    """The one file of a stem.
+
+    Raises
+    ------
+    InputError
+        If several share it: nobody says which of them is meant.
+    """
+    if len(files) > 1:
+        names = " and ".join(file.name for file in files)
+        raise InputError(f"{names} share the name {stem_of(files[0])}; rename or remove all but one")
+    return files[0]
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder of outputs.
+
+    Raises
+    ------
+    OutputError
+        If that can't be.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"can't make folder {path}: {error.strerror or error}") from error
