@@ -26,6 +26,7 @@ from medseg.domain.card import ChannelSpec
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import as_details
+from medseg.extras import require_extra
 from medseg.inference.engine import Engine, Predictor, WindowEngine
 from medseg.inference.instances import number_objects
 from medseg.inference.prepare import Prepared, model_grid, prepare
@@ -118,6 +119,7 @@ class ModelSegmenter:
         ModelError
             If the weights are damaged.
         """
+        require_extra("models", f"the model {self.card.name}")
         run.check()
         prepared = prepare(images, self.card)
         reference = images[self.card.reference]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
+from medseg.extras import require_extra
 from medseg.methods.base import answer, only_image, require_contrast, usable
 from medseg.methods.child import in_child
 from medseg.methods.likeness import NODES, Likeness, likeness_of
@@ -88,6 +89,7 @@ class GraphCut:
             If there is no seed in an object, its seeds may not be used, or the box holds one value only.
         """
         image = only_image(images)
+        require_extra("graph-cut", self.spec.name)
         seeds = place_seeds(prompts, image.grid, self.spec.name)
         labels = seeds.labels
         considered = usable(image, within)

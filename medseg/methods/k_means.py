@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
+from medseg.extras import require_extra
 from medseg.methods.base import answer, class_table, only_image, require_values, usable
 
 __all__ = ["K_MEANS", "KMeans", "KMeansParams", "grouped", "k_means_centres"]
@@ -118,6 +119,7 @@ def k_means_centres(
     >>> k_means_centres(np.array([0.0, 1, 9]), np.array([1.0, 1, 1]), 2).round(6).tolist()
     [0.5, 9.0]
     """
+    require_extra("k-means", method)
     from sklearn.cluster import KMeans as Lloyd
 
     require_values(np.unique(means).size, classes, method)

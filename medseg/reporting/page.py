@@ -1,6 +1,7 @@
 """The page: a Record and its pictures as one self-contained file."""
 
 import base64
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -8,6 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from medseg.domain import Grid, Quantity, Record, Status
+from medseg.extras import require_extra
 from medseg.reporting.extras import PageExtras, Picture
 from medseg.reporting.fit import lines_taken, shown_findings
 from medseg.reporting.groups import rank
@@ -52,8 +54,7 @@ def to_html(record: Record, pictures: Sequence[Picture] = (), extras: PageExtras
 
 def to_pdf(record: Record, pictures: Sequence[Picture] = (), extras: PageExtras | None = None) -> bytes:
     """The same page as PDF (A4), without the 3D view; nothing but data: URIs is fetched."""
-    import logging
-
+    require_extra("pdf", "a report as PDF")
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 

@@ -8,26 +8,11 @@ from importlib.util import find_spec
 
 from medseg import plugins, settings
 from medseg.errors import MedsegError
+from medseg.extras import EXTRAS, missing_modules
 
 __all__ = ["Check", "examine"]
 
-_LIBRARIES = (
-    "torch",
-    "monai",
-    "lightning",
-    "numpy",
-    "simpleitk",
-    "nibabel",
-    "pydicom",
-    "weasyprint",
-    "typer",
-)
-#: Extra → the modules it brings; each must be importable.
-_EXTRAS = {
-    "napari": ("napari", "qtpy", "superqt"),
-    "tensorboard": ("tensorboard",),
-    "testing": ("pytest", "hypothesis"),
-}
+_LIBRARIES = ("numpy", "scipy", "simpleitk", "nibabel", "pydicom", "highdicom", "typer")
 _BINDINGS = ("PySide6", "PyQt6", "PySide2", "PyQt5")
 
 
@@ -44,7 +29,7 @@ def examine(*, time_convolution: bool = True) -> tuple[Check, ...]:
     """Versions, devices, extras, plugins, models, and seconds for one 3D convolution."""
     checks = [Check("medseg", version("medseg")), Check("python", platform.python_version())]
     checks += [_library(name) for name in _LIBRARIES]
-    checks += [_extra(name, modules) for name, modules in _EXTRAS.items()]
+    checks += [_extra(name) for name in EXTRAS]
     checks.append(_binding())
     for group in (plugins.SEGMENTERS, plugins.READERS, plugins.WRITERS):
         checks += [
@@ -63,8 +48,8 @@ def _library(name: str) -> Check:
         return Check(name, "not installed; run pip install medseg again", ok=False)
 
 
-def _extra(name: str, modules: tuple[str, ...]) -> Check:
-    missing = [module for module in modules if find_spec(module) is None]
+def _extra(name: str) -> Check:
+    missing = missing_modules(name)
     if not missing:
         return Check(f"extra {name}", "installed")
     return Check(f"extra {name}", f"not installed ({', '.join(missing)}); pip install 'medseg[{name}]'")
@@ -97,6 +82,8 @@ def _models() -> list[Check]:
 def _devices(*, time_convolution: bool) -> list[Check]:
     try:
         import torch
+    except ModuleNotFoundError:
+        return [Check("devices", "models need torch: pip install 'medseg[models]'")]
     except ImportError as error:
         return [Check("torch", f"can't be loaded: {error}", ok=False)]
     names = ["cpu"]

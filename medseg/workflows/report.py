@@ -9,6 +9,7 @@ import medseg.reporting as room
 from medseg.domain import Image, Measurement, Record, Run, Segmentation
 from medseg.domain.values import digest_of_plain
 from medseg.errors import InputError, MedsegError
+from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
 from medseg.reporting.older import plan_of
 from medseg.reporting.record_json import content_digest
@@ -193,6 +194,7 @@ def _asked_of_page(path: Path, views: Mapping[str, Path]) -> dict[str, str]:
 
 def to_dataframe(records: Record | list[Record]) -> "pd.DataFrame":
     """One tidy row per measurement: subject, target, quantity, value, unit, status, reason, …"""
+    require_extra("dataframe", "a table as DataFrame")
     import pandas as pd
 
     from medseg.reporting import to_rows

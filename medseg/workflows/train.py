@@ -5,6 +5,7 @@ from pathlib import Path
 
 from medseg.domain import Run
 from medseg.errors import ConfigError
+from medseg.extras import require_extra
 
 __all__ = ["train"]
 
@@ -47,6 +48,7 @@ def train(
     from medseg.training import train as train_folds
 
     plan = load_config(config, tuple(overrides))
+    require_extra("models", "training")
     if isinstance(plan, PhantomConfig):
         from medseg.training.instances import train_instances
 
@@ -54,6 +56,7 @@ def train(
             raise ConfigError("training on phantoms has no folds; leave out --fold")
         command = f"medseg train {Path(config).stem} --out RUN"
         return train_instances(Path(out) / "bundle", plan.phantoms, run, force=restart, command=command)
+    require_extra("train", "training")
     dataset = open_data(plan)
     command = f"medseg train {Path(config).stem} data.root={dataset.name} --out RUN"
     return train_folds(plan, dataset, Path(out), run, fold=fold, restart=restart, command=command)

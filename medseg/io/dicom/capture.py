@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.errors import InputError
+from medseg.extras import require_extra
 from medseg.io.dicom.derived import add_patient_and_study, derived_series, file_meta, research_title
 from medseg.io.dicom.encapsulated import PageOptions
 from medseg.io.dicom.origin import Origin
@@ -23,6 +24,7 @@ _DPI = 120
 
 def pages_of(pdf: bytes) -> list[NDArray[np.uint8]]:
     """(rows, columns, 3) of every page of a PDF."""
+    require_extra("pdf", "a report as pictures")
     import pypdfium2  # type: ignore[import-untyped,unused-ignore]
 
     document = pypdfium2.PdfDocument(io.BytesIO(pdf))

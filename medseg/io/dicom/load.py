@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Image, ReadOptions, Source
 from medseg.domain.source import Verdict
 from medseg.errors import InputError, ResourceError
+from medseg.io.dicom.decode import stored_plane
 from medseg.io.dicom.headers import Frame, Header, read_header
 from medseg.io.dicom.regular import Stack, even_steps, resampled_finding, upright
 from medseg.io.dicom.volumes import SIDEWAYS, judge, stack_grid
@@ -130,7 +131,6 @@ class _Pixels:
     def plane(self, frame: Frame, shape: tuple[int, int]) -> NDArray[Any]:
         """Stored values (rows, columns) of one frame."""
         import pydicom
-        from pydicom.pixels.utils import pixel_array
 
         name = Path(frame.file).name
         with warnings.catch_warnings():
@@ -139,8 +139,7 @@ class _Pixels:
                 if frame.file != self.file:
                     self.dataset, self.file = pydicom.dcmread(frame.file), frame.file
                     _require_enough(self.dataset, name)
-                several = int(self.dataset.get("NumberOfFrames", 1) or 1) > 1
-                plane: NDArray[Any] = pixel_array(self.dataset, index=frame.number if several else None)
+                plane = stored_plane(self.dataset, frame.file, frame.number)
             except InputError:
                 raise
             except Exception as error:

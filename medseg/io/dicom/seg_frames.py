@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.errors import InputError
+from medseg.io.dicom.decode import decoder_of
 from medseg.io.dicom.tags import group_item, numbers
 
 __all__ = ["SegFrame", "frame_pixels", "read_seg_frames", "require_honest"]
@@ -86,7 +87,7 @@ def frame_pixels(ds: Any) -> Iterator[NDArray[Any]]:
     if ds.file_meta.TransferSyntaxUID.is_compressed:
         from pydicom.pixels.utils import iter_pixels
 
-        yield from iter_pixels(ds, raw=True)
+        yield from iter_pixels(ds, raw=True, decoding_plugin=decoder_of(ds))
         return
     rows, columns, bits = int(ds.Rows), int(ds.Columns), int(ds.BitsAllocated)
     data = np.frombuffer(ds.PixelData, np.uint8)
