@@ -2,75 +2,72 @@
 
 import signal
 import sys
+from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
 import typer
 
-from medseg.cli import (
-    convert,
-    demo,
-    doctor,
-    edit,
-    evaluate,
-    export,
-    info,
-    measure,
-    methods,
-    models,
-    report,
-    segment,
-    sign,
-    train,
-    verify,
-)
+from medseg._version import __version__
 from medseg.cli.output import log_bug, print_error
 from medseg.errors import Cancelled, ConfigError, MedsegError, ResourceError
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app_of", "main"]
+
+#: Command → its line in the help; each is the function `command` of the file of its name, loaded when it is asked for.
+COMMANDS = {
+    "demo": "Segment the shipped samples on the CPU, measure them, compare with the reference, write the reports.",
+    "info": "Say what a path is, and what is wrong with it: geometry, verdicts on slices, labels, channels.",
+    "methods": "List the methods, or show one with its parameters, units, defaults and source.",
+    "models": "List the models, or show one model's card: what it is for, how good it is, where it fails.",
+    "doctor": "Name versions, devices, missing extras and broken plugins, and time one 3D convolution.",
+    "segment": "Segment an image, a DICOM folder, or many cases, by a method or a model.",
+    "edit": "Edit a mask by operations in mm: keep parts, fill, open, close, grow, smooth, join, split, crop.",
+    "measure": "Measure every label and region of a mask: volumes, places, extents, and intensities of each image.",
+    "report": "Render a record. All numbers come from it; pictures are drawn from the inputs it names.",
+    "sign": "Sign a record as reviewed: name, organization, time, and digests of all that it says and names.",
+    "verify": "Recompute every digest of a record: signature, mask, images, pictures.",
+    "export": "Write a record and its mask as DICOM SEG, SR, RTSTRUCT, PDF, pictures, and as FHIR.",
+    "evaluate": "Compare masks: Dice, surface Dice, HD95, ASSD and volume error, in true mm.",
+    "train": "Preprocess, train, validate, and write a bundle that 'medseg segment' runs.",
+    "convert": "Convert an image or a mask on the same grid.",
+}
 
 #: Base of what the parser complains about; typer has it from click, or from a copy of its own.
 _USAGE: type[Exception] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
 
-app = typer.Typer(
-    name="medseg",
-    help="Scans to segmentations, segmentations to numbers, numbers to reports. "
-    "For research use; not a medical device.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for _module in (
-    demo,
-    info,
-    methods,
-    models,
-    doctor,
-    segment,
-    edit,
-    measure,
-    report,
-    sign,
-    verify,
-    export,
-    evaluate,
-    train,
-    convert,
-):
-    app.command(name=_module.__name__.rpartition(".")[2])(_module.command)
+
+def app_of(*loaded: str) -> typer.Typer:
+    """The program with all commands, of which those named are loaded; the others have their line in the help."""
+    app = typer.Typer(
+        name="medseg",
+        help="Scans to segmentations, segmentations to numbers, numbers to reports. "
+        "For research use; not a medical device.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name, line in COMMANDS.items():
+        if name in loaded:
+            app.command(name=name)(import_module(f"medseg.cli.{name}").command)
+        else:
+            app.command(name=name, help=line)(_not_loaded)
+    return app
+
+
+def _not_loaded() -> None:
+    raise AssertionError("a command was called that was not loaded")
 
 
 def _print_version(value: bool) -> None:
     if value:
-        from medseg._version import __version__
-
         print(__version__)
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version."
@@ -89,7 +86,7 @@ def _run() -> int:
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "medseg")
     as_json = "--json" in sys.argv
     try:
-        code = int(app(standalone_mode=False) or 0)
+        code = int(app_of(command)(standalone_mode=False) or 0)
         if code != Cancelled.exit_code:
             return code
         error: BaseException = _stopped()
@@ -101,9 +98,10 @@ def _run() -> int:
         words = wrong.format_message().rstrip(".")  # type: ignore[attr-defined]
         if not words:  # no arguments at all: the help was shown
             return ConfigError.exit_code
-        known = {item.name for item in app.registered_commands}
         error = ConfigError(
-            f"{words}; see 'medseg {command} --help'" if command in known else f"{words}; see 'medseg --help'"
+            f"{words}; see 'medseg {command} --help'"
+            if command in COMMANDS
+            else f"{words}; see 'medseg --help'"
         )
     except MemoryError:
         error = ResourceError("out of memory; use a smaller image or window, or close other programs")

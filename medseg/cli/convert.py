@@ -2,17 +2,31 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, print_findings, say
+from medseg.cli.progress import running
+from medseg.cli.segment import print_results
+from medseg.domain import Finding, Image, ReadOptions, Segmentation
+from medseg.errors import InputError
+from medseg.masks.flatten import taken_findings
+from medseg.workflows.cases import masks_by_stem
+from medseg.workflows.convert import (
+    WrittenSurface,
+    convert,
+    convert_cases,
+    convert_to_surfaces,
+    is_set_target,
+    is_surface,
+)
+from medseg.workflows.convert_set import convert_set, is_set
+from medseg.workflows.info import describe_grid
 
-if TYPE_CHECKING:
-    from medseg.domain import Finding, Image, Segmentation
-    from medseg.workflows.convert import WrittenSurface
 
-
+@opt.reading
 def command(
     source: Annotated[
         Path,
@@ -55,13 +69,7 @@ def command(
             "--to", metavar="SUFFIX", help="IN is a folder: convert every file in it into the folder OUT."
         ),
     ] = None,
-    series: opt.Series = None,
-    volume: opt.Volume = None,
-    resample: opt.Resample = False,
-    affine: opt.AffineForm = None,
-    orientation: opt.Orientation = None,
-    slice_thickness: opt.SliceThickness = None,
-    spacing: opt.Spacing = None,
+    read: ReadOptions = ReadOptions(),
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
@@ -74,24 +82,12 @@ def command(
 
     Example: medseg convert seg.dcm mask.nii.gz
     """
-    from medseg.workflows.convert import convert, convert_to_surfaces, is_set_target, is_surface
-    from medseg.workflows.convert_set import is_set
-
-    options = opt.read_options(
-        series=series,
-        volume=volume,
-        resample=resample,
-        affine=affine,
-        orientation=orientation,
-        slice_thickness=slice_thickness,
-        spacing=spacing,
-    )
     if to is not None:
         _convert_folder(
             source,
             target,
             to,
-            {"mask": mask, "options": options, "labels": labels, "keep_parts": parts},
+            {"mask": mask, "options": read, "labels": labels, "keep_parts": parts},
             force=force,
             json=json,
         )
@@ -103,21 +99,21 @@ def command(
             target,
             label=label,
             smooth=smooth,
-            options=options,
+            options=read,
             labels=labels,
             image=image,
             force=force,
         )
         _report(segmentation, surfaces, json=json)
         return
-    if is_set_target(target) and volume is None and image is None and is_set(source):
+    if is_set_target(target) and read.volume is None and image is None and is_set(source):
         _convert_set(source, target, force=force, json=json)
         return
     written = convert(
         source,
         target,
         mask=mask,
-        options=options,
+        options=read,
         labels=labels,
         image=image,
         keep_parts=parts,
@@ -128,9 +124,6 @@ def command(
 
 def _refuse_odd(target: Path, *, surface_only: bool) -> None:
     """What no conversion gives, before anything is read."""
-    from medseg.errors import InputError
-    from medseg.workflows.convert import is_surface
-
     if target.suffix.lower() in (".dcm", ".dicom"):
         raise InputError(
             f"{target}: convert writes no DICOM; 'medseg export RECORD --seg --rtstruct' does, with the headers "
@@ -140,10 +133,7 @@ def _refuse_odd(target: Path, *, surface_only: bool) -> None:
         raise InputError(f"--label and --smooth are for surfaces; {target} is neither .stl nor .ply")
 
 
-def _say_written(written: "Image | Segmentation", target: Path, *, json: bool) -> None:
-    from medseg.cli.output import emit, print_findings, say
-    from medseg.workflows.info import describe_grid
-
+def _say_written(written: Image | Segmentation, target: Path, *, json: bool) -> None:
     if json:
         result = {"file": str(target), "digest": written.digest, "changed_owner": _changed(written.findings)}
         emit("convert", result, written.findings)
@@ -152,7 +142,7 @@ def _say_written(written: "Image | Segmentation", target: Path, *, json: bool) -
     say(f"wrote {target}: {describe_grid(written.grid)}")
 
 
-def _changed(findings: "Iterable[Finding]") -> list[dict[str, object]]:
+def _changed(findings: Iterable[Finding]) -> list[dict[str, object]]:
     """Voxels that changed owner, per pair of structures."""
     return [dict(item.details) for item in findings if item.code == "overlap.flattened"]
 
@@ -160,12 +150,6 @@ def _changed(findings: "Iterable[Finding]") -> list[dict[str, object]]:
 def _convert_folder(
     source: Path, target: Path, suffix: str, asked: dict[str, Any], *, force: bool, json: bool
 ) -> None:
-    from medseg.cli.progress import running
-    from medseg.cli.segment import print_results
-    from medseg.errors import InputError
-    from medseg.workflows.cases import masks_by_stem
-    from medseg.workflows.convert import convert_cases
-
     if not source.is_dir():
         raise InputError(f"--to converts a folder of files; {source} is none")
     with running("cpu", quiet=json) as run:
@@ -174,11 +158,6 @@ def _convert_folder(
 
 
 def _convert_set(source: Path, target: Path, *, force: bool, json: bool) -> None:
-    from medseg.cli.output import emit, print_findings, say
-    from medseg.cli.progress import running
-    from medseg.masks.flatten import taken_findings
-    from medseg.workflows.convert_set import convert_set
-
     with running("cpu", quiet=json) as run:
         found = convert_set(source, target, force=force, run=run)
     findings = taken_findings(tuple(item for item, _ in found.pairs))
@@ -193,9 +172,7 @@ def _convert_set(source: Path, target: Path, *, force: bool, json: bool) -> None
     say(f"wrote {target}: {found.pictures} masks")
 
 
-def _report(segmentation: "Segmentation", surfaces: "Sequence[WrittenSurface]", *, json: bool) -> None:
-    from medseg.cli.output import emit, print_findings, say
-
+def _report(segmentation: Segmentation, surfaces: Sequence[WrittenSurface], *, json: bool) -> None:
     if json:
         rows = [
             {

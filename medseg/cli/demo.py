@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, print_table
+from medseg.cli.progress import running
+from medseg.workflows.demo import demo
 
 
 def command(
@@ -14,10 +17,6 @@ def command(
     json: opt.Json = False,
 ) -> None:
     """Segment the shipped samples on the CPU, measure them, compare with the reference, write the reports."""
-    from medseg.cli.output import emit, print_table
-    from medseg.cli.progress import running
-    from medseg.workflows.demo import demo
-
     with running("cpu", quiet=json) as run:
         results = demo(out, force=force, run=run)
     if json:

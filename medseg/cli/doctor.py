@@ -1,17 +1,16 @@
 """`medseg doctor`: is this installation healthy?"""
 
+from dataclasses import asdict
+
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, print_table
+from medseg.workflows.doctor import examine
 
 
 def command(json: opt.Json = False) -> None:
     """Name versions, devices, missing extras and broken plugins, and time one 3D convolution."""
-    from dataclasses import asdict
-
-    from medseg.cli.output import emit, print_table
-    from medseg.workflows.doctor import examine
-
     checks = examine()
     if json:
         emit("doctor", [asdict(check) for check in checks])

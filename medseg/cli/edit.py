@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, print_findings, print_table, say
+from medseg.cli.progress import running
+from medseg.cli.segment import print_results
+from medseg.domain import ReadOptions
 from medseg.errors import ConfigError
+from medseg.workflows.cases import holds_masks, masks_by_stem
+from medseg.workflows.edit import Step, edit_cases, edit_files
+from medseg.workflows.requests import describe_operations
 
-if TYPE_CHECKING:
-    from medseg.workflows.edit import Step
 
-
+@opt.reading(without=("series", "volume", "resample"))
 def command(
     mask: Annotated[
         Path | None, typer.Argument(help="The mask to edit, or a folder of masks; they are left as they are.")
@@ -36,10 +41,7 @@ def command(
         bool, typer.Option("--list", help="Show every operation with its parameters and units.")
     ] = False,
     labels: Annotated[Path | None, typer.Option(help="Names for a mask without them: {value: name}.")] = None,
-    affine: opt.AffineForm = None,
-    orientation: opt.Orientation = None,
-    slice_thickness: opt.SliceThickness = None,
-    spacing: opt.Spacing = None,
+    read: ReadOptions = ReadOptions(),
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
@@ -51,21 +53,12 @@ def command(
     Examples: medseg edit mask.nii.gz --op close=2 --op keep-largest --out clean.nii.gz · medseg edit mask.nii.gz
     --op margin=5,superior=10 --label tumour --out target.nii.gz
     """
-    from medseg.workflows.cases import holds_masks, masks_by_stem
-    from medseg.workflows.edit import edit_cases, edit_files
-
     if show:
         _print_operations(as_json=json)
         return
     if mask is None or out is None:
         raise ConfigError("give a MASK and --out OUT, or --list to see the operations")
-    options = opt.read_options(
-        affine=affine, orientation=orientation, slice_thickness=slice_thickness, spacing=spacing
-    )
     if holds_masks(mask):
-        from medseg.cli.progress import running
-        from medseg.cli.segment import print_results
-
         with running(quiet=json) as run:
             results = edit_cases(
                 masks_by_stem(mask),
@@ -73,19 +66,17 @@ def command(
                 out,
                 labels=label or (),
                 table=labels,
-                options=options,
+                options=read,
                 force=force,
                 run=run,
             )
         print_results(results, as_json=json, command="edit")
         return
-    steps = edit_files(mask, op or [], out, labels=label or (), table=labels, options=options, force=force)
+    steps = edit_files(mask, op or [], out, labels=label or (), table=labels, options=read, force=force)
     _print_steps(steps, out, as_json=json)
 
 
-def _print_steps(steps: "Sequence[Step]", out: Path, *, as_json: bool) -> None:
-    from medseg.cli.output import emit, print_findings, print_table, say
-
+def _print_steps(steps: Sequence[Step], out: Path, *, as_json: bool) -> None:
     if not steps:
         say(f"the mask is empty, so nothing was done; wrote {out}")
         return
@@ -126,9 +117,6 @@ def _print_steps(steps: "Sequence[Step]", out: Path, *, as_json: bool) -> None:
 
 
 def _print_operations(*, as_json: bool) -> None:
-    from medseg.cli.output import emit, print_table
-    from medseg.workflows.requests import describe_operations
-
     operations = describe_operations()
     if as_json:
         emit("edit", {"operations": operations})

@@ -1,16 +1,24 @@
 """`medseg evaluate`: predictions against references."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, print_table, say
+from medseg.cli.progress import running
 from medseg.errors import ConfigError, PartialFailure
-
-if TYPE_CHECKING:
-    from medseg.metrics import LesionRule
-    from medseg.workflows.evaluate import Evaluation
+from medseg.metrics import LesionRule
+from medseg.workflows.evaluate import (
+    Evaluation,
+    evaluate_files,
+    evaluation_rows,
+    read_patients,
+    summary_rows,
+    volume_agreement,
+)
+from medseg.workflows.evaluated import EvaluationFiles, memory_of, require_free, write_evaluation
 
 _LESIONS = "Lesions"
 
@@ -60,10 +68,6 @@ def command(
     mean stand the cases, the misses and the false positives. Of two folders, what was compared before and has not
     changed since is not compared again, where --out or --html keeps the results.
     """
-    from medseg.cli.progress import running
-    from medseg.workflows.evaluate import evaluate_files, read_patients, summary_rows
-    from medseg.workflows.evaluated import EvaluationFiles, memory_of, require_free, write_evaluation
-
     rule = _rule(lesions, connectivity, min_lesion_mm3, iou)
     files = EvaluationFiles(out, html)
     memory = memory_of(files) if prediction.is_dir() else None
@@ -81,33 +85,28 @@ def command(
     _show(results, rows, summary_rows(results, patients=whose), json=json)
 
 
-def _rule(lesions: bool, connectivity: int, minimum_mm3: float, iou: float) -> "LesionRule | None":
+def _rule(lesions: bool, connectivity: int, minimum_mm3: float, iou: float) -> LesionRule | None:
     if not lesions:
         if (connectivity, minimum_mm3, iou) != (26, 0.0, 0.1):
             raise ConfigError(
                 "--connectivity, --min-lesion-mm3 and --iou are rules of lesions: add --lesions"
             )
         return None
-    from medseg.metrics import LesionRule
 
     return LesionRule(connectivity, minimum_mm3, iou)  # type: ignore[arg-type]
 
 
-def _rows(results: "tuple[Evaluation, ...]") -> list[dict[str, object]]:
-    from medseg.workflows.evaluate import evaluation_rows
-
+def _rows(results: tuple[Evaluation, ...]) -> list[dict[str, object]]:
     return evaluation_rows(results)
 
 
 def _show(
-    results: "tuple[Evaluation, ...]",
+    results: tuple[Evaluation, ...],
     rows: list[dict[str, object]],
     summary: list[dict[str, Any]],
     *,
     json: bool,
 ) -> None:
-    from medseg.cli.output import emit, print_table, say
-
     failed = [item for item in results if item.error]
     if json:
         errors = {item.case: item.error for item in failed}
@@ -135,9 +134,7 @@ def _show(
         raise PartialFailure(f"{len(failed)} of {len(results)} cases have errors")
 
 
-def _agreement(results: "tuple[Evaluation, ...]") -> list[dict[str, Any]]:
-    from medseg.workflows.evaluate import volume_agreement
-
+def _agreement(results: tuple[Evaluation, ...]) -> list[dict[str, Any]]:
     rows = []
     for item in volume_agreement(results):
         found, icc = item.bland_altman, item.icc

@@ -1,15 +1,15 @@
 """`medseg export`: a record as objects that hospital systems read."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, print_findings, say
 from medseg.errors import ConfigError
-
-if TYPE_CHECKING:
-    from medseg.workflows.export import Exported
+from medseg.workflows.deidentify import DeidentifyOptions, findings_in
+from medseg.workflows.export import KINDS, Exported, ExportOptions, export_files
 
 
 def command(
@@ -59,10 +59,6 @@ def command(
 
     Example: medseg export record.json --seg --sr --out objects
     """
-    from medseg.cli.output import emit, print_findings, say
-    from medseg.workflows.deidentify import DeidentifyOptions, findings_in
-    from medseg.workflows.export import KINDS, ExportOptions, export_files
-
     asked = dict(zip(KINDS, (seg, sr, rtstruct, dicom_pdf, secondary_capture, fhir), strict=True))
     kinds = tuple(kind for kind, wanted in asked.items() if wanted)
     if not kinds:
@@ -91,6 +87,6 @@ def command(
         say(f"wrote {item.path} ({item.path.stat().st_size / 1e6:.2f} MB{frames})")
 
 
-def _as_plain(item: "Exported") -> dict[str, Any]:
+def _as_plain(item: Exported) -> dict[str, Any]:
     frames = {} if item.frames is None else {"frames": item.frames}
     return {"path": str(item.path), "bytes": item.path.stat().st_size, **frames}

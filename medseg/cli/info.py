@@ -1,15 +1,16 @@
 """`medseg info`: what is this path?"""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from medseg.cli import options as opt
-
-if TYPE_CHECKING:
-    from medseg.domain import Source
-    from medseg.workflows.info import Info
+from medseg.cli.output import emit, print_findings, print_table
+from medseg.cli.progress import running
+from medseg.domain import Source
+from medseg.workflows.info import Info, describe_grid, info
 
 
 def command(
@@ -20,10 +21,6 @@ def command(
     json: opt.Json = False,
 ) -> None:
     """Say what a path is, and what is wrong with it: geometry, verdicts on slices, labels, channels."""
-    from medseg.cli.output import emit
-    from medseg.cli.progress import running
-    from medseg.workflows.info import info
-
     with running(quiet=json) as run:
         found = info(path, check=check, run=run)
     if json:
@@ -36,10 +33,8 @@ def command(
         _print_sources(found)
 
 
-def as_plain(found: "Info") -> dict[str, Any]:
+def as_plain(found: Info) -> dict[str, Any]:
     """The JSON of an Info."""
-    from dataclasses import asdict
-
     plain: dict[str, Any] = {"kind": found.kind, "path": found.path}
     if found.dataset is not None:
         plain["dataset"] = asdict(found.dataset)
@@ -50,10 +45,8 @@ def as_plain(found: "Info") -> dict[str, Any]:
     return plain
 
 
-def print_card(found: "Info") -> None:
+def print_card(found: Info) -> None:
     """A model card for people."""
-    from medseg.cli.output import print_table
-
     card = found.card
     assert card is not None  # noqa: S101 - for the type checker
     print(f"{card.name} {card.version}: {card.title}\n{card.summary}\n")
@@ -85,10 +78,7 @@ def print_card(found: "Info") -> None:
         print_table(("label", "quantity", "mean", "interval", "cases", "command"), quality)
 
 
-def _print_sources(found: "Info") -> None:
-    from medseg.cli.output import print_findings, print_table
-    from medseg.workflows.info import describe_grid
-
+def _print_sources(found: Info) -> None:
     rows = [
         (
             source.format,
@@ -106,9 +96,7 @@ def _print_sources(found: "Info") -> None:
     print_findings(dict.fromkeys(finding for source in found.sources for finding in source.findings))
 
 
-def _print_dataset(found: "Info") -> None:
-    from medseg.cli.output import print_table
-
+def _print_dataset(found: Info) -> None:
     dataset = found.dataset
     assert dataset is not None  # noqa: S101 - for the type checker
     labels = (
@@ -130,9 +118,7 @@ def _print_dataset(found: "Info") -> None:
         print("every case was read; nothing is wrong with them")
 
 
-def _source(source: "Source") -> dict[str, Any]:
-    from medseg.workflows.info import describe_grid
-
+def _source(source: Source) -> dict[str, Any]:
     return {
         "format": source.format,
         "series": source.series_uid,

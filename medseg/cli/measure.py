@@ -1,16 +1,22 @@
 """`medseg measure`: a mask (and its images) to numbers."""
 
+from json import loads
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from medseg.cli import options as opt
 from medseg.cli import plan as ask
+from medseg.cli.output import emit, print_findings, print_table, say
+from medseg.cli.progress import running
+from medseg.cli.segment import print_results
+from medseg.domain import Measurement, ReadOptions, Record
 from medseg.errors import InputError
-
-if TYPE_CHECKING:
-    from medseg.domain import Measurement
+from medseg.io import is_dataset
+from medseg.reporting import record_to_json
+from medseg.workflows.cases import find_cases, masks_by_stem, measure_cases, write_table
+from medseg.workflows.measure import MeasureOptions, measure_files
 
 #: Quantities that are shown on the terminal; a label has some fifty more in the record.
 MAIN = frozenset(
@@ -39,6 +45,7 @@ MAIN = frozenset(
 )
 
 
+@opt.reading
 def command(
     mask: Annotated[
         Path,
@@ -89,13 +96,7 @@ def command(
     values: ask.Values = None,
     subject: opt.Subject = None,
     same_space: opt.SameSpace = False,
-    series: opt.Series = None,
-    volume: opt.Volume = None,
-    resample: opt.Resample = False,
-    affine: opt.AffineForm = None,
-    orientation: opt.Orientation = None,
-    slice_thickness: opt.SliceThickness = None,
-    spacing: opt.Spacing = None,
+    read: ReadOptions = ReadOptions(),
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
@@ -107,8 +108,6 @@ def command(
 
     Lesions: medseg measure mask.nii.gz --image scan.nii.gz --lesions tumour --rule recist-1.1 --out record.json
     """
-    from medseg.workflows.measure import MeasureOptions, measure_files
-
     if contour_planes not in ("acquisition", "three"):
         raise InputError(f"--contour-planes is acquisition or three, not {contour_planes!r}")
     plan = ask.make_plan(
@@ -129,16 +128,7 @@ def command(
         contour_planes=contour_planes,  # type: ignore[arg-type]
         lesions=lesion_mask,
         same_space=same_space,
-        resample=resample,
-        read=opt.read_options(
-            series=series,
-            volume=volume,
-            resample=resample,
-            affine=affine,
-            orientation=orientation,
-            slice_thickness=slice_thickness,
-            spacing=spacing,
-        ),
+        read=read,
         force=force,
     )
     channels = opt.channel_paths(channel)
@@ -153,14 +143,8 @@ def command(
     print_record(record, out, as_json=json)
 
 
-def print_record(record: "object", out: Path, *, as_json: bool) -> None:
+def print_record(record: object, out: Path, *, as_json: bool) -> None:
     """The main numbers of a record, or the whole of it as JSON."""
-    from json import loads
-
-    from medseg.cli.output import emit, print_findings, print_table, say
-    from medseg.domain import Record
-    from medseg.reporting import record_to_json
-
     assert isinstance(record, Record)  # noqa: S101 - for the type checker
     if as_json:
         emit("measure", {"record": str(out), **loads(record_to_json(record))}, record.findings)
@@ -183,28 +167,20 @@ def print_record(record: "object", out: Path, *, as_json: bool) -> None:
     say(f"{len(items)} of {len(record.measurements)} numbers are shown; all are in {out}")
 
 
-def _name(item: "Measurement") -> str:
+def _name(item: Measurement) -> str:
     target = item.target
     lesion = "" if target.lesion is None else f" lesion {target.lesion}"
     return f"{target.name}{lesion}" + (f" ({target.detail})" if target.detail else "")
 
 
 def _is_many(mask: Path) -> bool:
-    from medseg.io import is_dataset
-
     return is_dataset(mask) or (
         mask.is_dir() and any(not item.name.startswith(".") for item in mask.iterdir())
     )
 
 
-def _many(mask: Path, image: Path | None, out: Path, settings: "object", *, as_json: bool) -> None:
-    from medseg.cli.progress import running
-    from medseg.cli.segment import print_results
-    from medseg.workflows.cases import find_cases, masks_by_stem, measure_cases, write_table
-    from medseg.workflows.measure import MeasureOptions
-
+def _many(mask: Path, image: Path | None, out: Path, settings: object, *, as_json: bool) -> None:
     assert isinstance(settings, MeasureOptions)  # noqa: S101 - for the type checker
-    from medseg.io import is_dataset
 
     masks: dict[str, tuple[Path, ...]]
     if is_dataset(mask):
@@ -219,7 +195,5 @@ def _many(mask: Path, image: Path | None, out: Path, settings: "object", *, as_j
         )
     table = write_table(records, out, force=settings.force)
     if not as_json:
-        from medseg.cli.output import say
-
         say(f"all numbers in one table: {table}")
     print_results(results, as_json=as_json, command="measure")

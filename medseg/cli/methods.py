@@ -1,10 +1,13 @@
 """`medseg methods`: what segments without a network."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, print_table
+from medseg.workflows.segmenters import find_segmenter, list_segmenters
 
 
 def command(
@@ -17,11 +20,6 @@ def command(
 
 def print_segmenters(name: str | None, *, models: bool, as_json: bool) -> None:
     """A list, or one segmenter with its parameters."""
-    from dataclasses import asdict
-
-    from medseg.cli.output import emit, print_table
-    from medseg.workflows.segmenters import find_segmenter, list_segmenters
-
     command_name = "models" if models else "methods"
     if name is None:
         found = [item for item in list_segmenters() if (item.spec.kind == "model") is models]

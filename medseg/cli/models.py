@@ -5,6 +5,9 @@ from typing import Annotated
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.info import print_card
+from medseg.cli.methods import print_segmenters
+from medseg.workflows.info import info
 
 
 def command(
@@ -13,11 +16,7 @@ def command(
 ) -> None:
     """List the models, or show one model's card: what it is for, how good it is, where it fails."""
     if name is None or json:
-        from medseg.cli.methods import print_segmenters
-
         print_segmenters(name, models=True, as_json=json)
         return
-    from medseg.cli.info import print_card
-    from medseg.workflows.info import info
 
     print_card(info(name))

@@ -1,16 +1,18 @@
 """Options that several commands share, with one wording."""
 
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
+from medseg.domain import ReadOptions
 from medseg.errors import ConfigError
 
-if TYPE_CHECKING:
-    from medseg.domain import ReadOptions
-
 __all__ = [
+    "READING",
     "AffineForm",
     "Channels",
     "Device",
@@ -26,7 +28,7 @@ __all__ = [
     "Volume",
     "channel_paths",
     "pairs",
-    "read_options",
+    "reading",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -64,33 +66,59 @@ Channels = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
+#: How files are read: option (a field of ReadOptions) → how it is typed. A test holds that each field is here.
+READING: dict[str, Any] = {
+    "series": Series,
+    "volume": Volume,
+    "resample": Resample,
+    "affine": AffineForm,
+    "orientation": Orientation,
+    "slice_thickness": SliceThickness,
+    "spacing": Spacing,
+}
 
-def read_options(
-    *,
-    series: str | None = None,
-    volume: str | None = None,
-    resample: bool = False,
-    affine: str | None = None,
-    orientation: str | None = None,
-    slice_thickness: float | None = None,
-    spacing: str | None = None,
-) -> "ReadOptions":
+
+def reading(
+    command: Callable[..., None] | None = None, *, without: tuple[str, ...] = ()
+) -> Callable[..., Any]:
+    """Give a command's parameter `read` the options that say how files are read, by which it is a ReadOptions.
+
+    All of `READING` but those named in `without`, which say nothing to that command.
+    """
+    if command is None:
+        return partial(reading, without=without)
+    asked = {name: kind for name, kind in READING.items() if name not in without}
+    plain = signature(command)
+
+    @wraps(command)
+    def wrapped(**given: Any) -> None:
+        command(read=_read_options({name: given.pop(name) for name in asked}), **given)
+
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=False if kind is Resample else None, annotation=kind)
+        for name, kind in asked.items()
+    ]
+    own = list(plain.parameters.values())
+    place = next(number for number, item in enumerate(own) if item.name == "read")
+    changed = [
+        item.replace(kind=Parameter.KEYWORD_ONLY) for item in (*own[:place], *options, *own[place + 1 :])
+    ]
+    wrapped.__signature__ = plain.replace(parameters=changed)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {item.name: item.annotation for item in changed}
+    return wrapped
+
+
+def _read_options(typed: Mapping[str, Any]) -> ReadOptions:
     """ReadOptions from what was typed."""
-    from medseg.domain import ReadOptions
-
-    if affine not in (None, "qform", "sform"):
-        raise ConfigError(f"--affine is qform or sform, not {affine!r}")
-    if slice_thickness is not None and slice_thickness <= 0:
-        raise ConfigError(f"--slice-thickness is a positive number of mm, not {slice_thickness}")
-    return ReadOptions(
-        series=series,
-        volume=volume,
-        resample=resample,
-        affine=affine,  # type: ignore[arg-type]
-        orientation=orientation.upper() if orientation else None,
-        slice_thickness=slice_thickness,
-        spacing=_spacing(spacing),
-    )
+    values = dict(typed)
+    if values.get("affine") not in (None, "qform", "sform"):
+        raise ConfigError(f"--affine is qform or sform, not {values['affine']!r}")
+    thickness = values.get("slice_thickness")
+    if thickness is not None and not thickness > 0:
+        raise ConfigError(f"--slice-thickness is a positive number of mm, not {thickness}")
+    values["orientation"] = values["orientation"].upper() if values.get("orientation") else None
+    values["spacing"] = _spacing(values.get("spacing"))
+    return ReadOptions(**values)
 
 
 def pairs(items: list[str] | None, option: str) -> dict[str, str]:

@@ -1,13 +1,11 @@
 """Options of `medseg measure` for lesions, PET and tissue: their wording, and the plan they make."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, get_args
 
 import typer
 
+from medseg.domain.plan import LesionPlan, MeasurePlan, PetPlan, RuleSet, TissuePlan
 from medseg.errors import ConfigError
-
-if TYPE_CHECKING:
-    from medseg.domain.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
 
 _LESIONS, _PET, _TISSUE = "Lesions", "PET", "CT tissue"
 
@@ -116,12 +114,8 @@ def value_kinds(items: list[str] | None) -> dict[str, str]:
 
 def lesion_plan(
     names: list[str] | None, *, rule: str | None, connectivity: int, minimum: float, split: float | None
-) -> "LesionPlan | None":
+) -> LesionPlan | None:
     """Plan of lesions, or None when none were asked for."""
-    from typing import get_args
-
-    from medseg.domain.plan import LesionPlan, RuleSet
-
     if not names:
         if rule is not None or split is not None or minimum:
             raise ConfigError("options for lesions need --lesions NAME (or --lesions all)")
@@ -139,10 +133,8 @@ def pet_plan(
     references: tuple[str | None, str | None],
     body: tuple[str | None, float | None, float | None],
     lean_mass: str,
-) -> "PetPlan | None":
+) -> PetPlan | None:
     """Plan of the PET channel; `references` are liver and aorta, `body` is sex, height, weight."""
-    from medseg.domain.plan import PetPlan
-
     if not delineations:
         return None
     sex, height_m, weight_kg = body
@@ -169,10 +161,8 @@ def tissue_plan(
     presets: list[str] | None,
     levels: list[str] | None,
     body: tuple[float | None, float | None],
-) -> "TissuePlan | None":
+) -> TissuePlan | None:
     """Plan of CT tissue; `body` is height and weight."""
-    from medseg.domain.plan import TissuePlan
-
     if not compartments:
         if presets or levels:
             raise ConfigError("options for tissue need --tissue NAME, the label or region to look inside")
@@ -184,10 +174,6 @@ def tissue_plan(
     return TissuePlan(channel or "", compartments[0], tuple(presets or ()), tuple(levels or ()), *body)
 
 
-def make_plan(
-    lesions: "LesionPlan | None", pet: "PetPlan | None", tissue: "TissuePlan | None"
-) -> "MeasurePlan":
+def make_plan(lesions: LesionPlan | None, pet: PetPlan | None, tissue: TissuePlan | None) -> MeasurePlan:
     """The three parts as one value."""
-    from medseg.domain.plan import MeasurePlan
-
     return MeasurePlan(lesions, pet, tissue)

@@ -4,12 +4,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+from medseg.domain import Run
 from medseg.errors import ConfigError
-
-if TYPE_CHECKING:
-    from medseg.domain import Run
 
 __all__ = ["running"]
 
@@ -20,10 +17,8 @@ _LINE_EVERY_S = 10.0
 @contextmanager
 def running(
     device: str = "auto", *, seed: int = 0, threads: int | None = None, quiet: bool = False
-) -> "Iterator[Run]":
+) -> Iterator[Run]:
     """A Run whose progress is shown while the block runs."""
-    from medseg.domain import Run
-
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise ConfigError(f"--device is auto, cpu, cuda or mps, not {device!r}")
     if quiet:
@@ -34,11 +29,9 @@ def running(
         yield Run(device=device, seed=seed, threads=threads, progress=_Lines())  # type: ignore[arg-type]
 
 
-def _with_bar(device: str, seed: int, threads: int | None) -> "Iterator[Run]":
+def _with_bar(device: str, seed: int, threads: int | None) -> Iterator[Run]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    from medseg.domain import Run
 
     columns = (
         TextColumn("{task.description}"),

@@ -6,6 +6,11 @@ from typing import Annotated
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, say
+from medseg.cli.progress import running
+from medseg.cli.segment import print_results
+from medseg.errors import InputError
+from medseg.workflows.report import ReportFiles, records_by_stem, report_cases, report_files
 
 
 def command(
@@ -36,14 +41,7 @@ def command(
 
     Example: medseg report record.json --html report.html --pdf report.pdf
     """
-    from medseg.cli.output import emit, say
-    from medseg.workflows.report import ReportFiles, records_by_stem, report_cases, report_files
-
     if record.is_dir():
-        from medseg.cli.progress import running
-        from medseg.cli.segment import print_results
-        from medseg.errors import InputError
-
         if image or channel or mask:
             raise InputError(
                 "many records find their inputs by the paths in them; leave out --image and --mask"

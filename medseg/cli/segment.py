@@ -1,18 +1,23 @@
 """`medseg segment`: images to a mask."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from medseg.cli import options as opt
 from medseg.cli import plan as ask
+from medseg.cli.output import emit, print_findings, print_table
+from medseg.cli.progress import running
+from medseg.domain import ReadOptions, Segmentation
 from medseg.errors import InputError, PartialFailure
+from medseg.workflows.cases import find_cases, segment_cases
+from medseg.workflows.segment import SegmentOptions, segment_files
 
-if TYPE_CHECKING:
-    from medseg.domain import Segmentation
 
-
+@opt.reading
 def command(
     name: Annotated[
         str,
@@ -47,13 +52,7 @@ def command(
     values: ask.Values = None,
     device: opt.Device = "auto",
     same_space: opt.SameSpace = False,
-    series: opt.Series = None,
-    volume: opt.Volume = None,
-    resample: opt.Resample = False,
-    affine: opt.AffineForm = None,
-    orientation: opt.Orientation = None,
-    slice_thickness: opt.SliceThickness = None,
-    spacing: opt.Spacing = None,
+    read: ReadOptions = ReadOptions(),
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
@@ -65,10 +64,6 @@ def command(
     --channel pet=pet.nii.gz --same-space --out tumour.nii.gz · medseg segment split-objects pet.nii.gz
     --out mask.nii.gz --objects objects.nii.gz
     """
-    from medseg.cli.progress import running
-    from medseg.workflows.cases import find_cases, segment_cases
-    from medseg.workflows.segment import SegmentOptions, segment_files
-
     settings = SegmentOptions(
         parameters=tuple(opt.pairs(param, "-p").items()),
         within=within,
@@ -77,15 +72,7 @@ def command(
         objects=objects,
         same_space=same_space,
         values=ask.value_kinds(values),
-        read=opt.read_options(
-            series=series,
-            volume=volume,
-            resample=resample,
-            affine=affine,
-            orientation=orientation,
-            slice_thickness=slice_thickness,
-            spacing=spacing,
-        ),
+        read=read,
         force=force,
     )
     channels = opt.channel_paths(channel)
@@ -110,12 +97,8 @@ def command(
     _print_one(result, out, as_json=json)
 
 
-def print_results(results: "tuple[object, ...]", *, as_json: bool, command: str) -> None:
+def print_results(results: tuple[object, ...], *, as_json: bool, command: str) -> None:
     """The table of many cases; raises PartialFailure when some failed."""
-    from dataclasses import asdict
-
-    from medseg.cli.output import emit, print_table
-
     rows = [asdict(item) for item in results]  # type: ignore[call-overload]
     failed = [row for row in rows if row["state"] == "failed"]
     if as_json:
@@ -131,9 +114,7 @@ def print_results(results: "tuple[object, ...]", *, as_json: bool, command: str)
         raise typer.Exit(PartialFailure.exit_code)
 
 
-def _print_one(result: "Segmentation", out: Path, *, as_json: bool) -> None:
-    from medseg.cli.output import emit, print_findings, print_table
-
+def _print_one(result: Segmentation, out: Path, *, as_json: bool) -> None:
     labels = _label_rows(result)
     if as_json:
         emit("segment", {"mask": str(out), "digest": result.digest, "labels": labels}, result.findings)
@@ -148,10 +129,8 @@ def _print_one(result: "Segmentation", out: Path, *, as_json: bool) -> None:
     print_table(columns, rows, title=str(out))
 
 
-def _label_rows(result: "Segmentation") -> "list[dict[str, Any]]":
+def _label_rows(result: Segmentation) -> list[dict[str, Any]]:
     """Value, name and voxels of each label, and how many objects where they have numbers."""
-    import numpy as np
-
     counts = np.bincount(result.labels.ravel(order="K"), minlength=max(result.table.values, default=0) + 1)
     rows: list[dict[str, Any]] = [
         {"value": label.value, "name": label.name, "voxels": int(counts[label.value])}

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, say
+from medseg.workflows.verify import sign_files
 
 
 def command(
@@ -25,9 +27,6 @@ def command(
 
     Example: medseg sign record.json --name "A. Reader" --organization "Study centre"
     """
-    from medseg.cli.output import emit, say
-    from medseg.workflows.verify import sign_files
-
     found = sign_files(record, name=name, organization=organization, out=out, force=force)
     review = found.review
     if json:

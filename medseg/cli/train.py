@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, say
+from medseg.cli.progress import running
+from medseg.workflows.train import train
 
 
 def command(
@@ -33,10 +36,6 @@ def command(
 
     Example: medseg train hippocampus_3d data.root=Task04_Hippocampus --out runs/hippocampus
     """
-    from medseg.cli.output import emit, say
-    from medseg.cli.progress import running
-    from medseg.workflows.train import train
-
     with running(device, threads=threads, quiet=json) as run:
         bundle = train(config, overrides or [], out=out, fold=fold, restart=restart, run=run)
     if json:

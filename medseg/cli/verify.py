@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from medseg.cli import options as opt
+from medseg.cli.output import emit, print_table
 from medseg.errors import InputError
+from medseg.workflows.verify import verify_files
 
 
 def command(
@@ -19,9 +21,6 @@ def command(
 
     Example: medseg verify record.json
     """
-    from medseg.cli.output import emit, print_table
-    from medseg.workflows.verify import verify_files
-
     checks = verify_files(record)
     first = next((check for check in checks if not check.holds), None)
     if json:

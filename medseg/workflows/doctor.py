@@ -51,8 +51,15 @@ def _library(name: str) -> Check:
 def _extra(name: str) -> Check:
     missing = missing_modules(name)
     if not missing:
-        return Check(f"extra {name}", "installed")
+        return Check(f"extra {name}", ", ".join(_with_version(module) for module in EXTRAS[name]))
     return Check(f"extra {name}", f"not installed ({', '.join(missing)}); pip install 'medseg[{name}]'")
+
+
+def _with_version(module: str) -> str:
+    try:
+        return f"{module} {version(module)}"
+    except PackageNotFoundError:  # installed under another name
+        return module
 
 
 def _binding() -> Check:

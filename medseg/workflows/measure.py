@@ -69,10 +69,9 @@ class MeasureOptions:
         Where to write the mask of lesions, each with its number.
     same_space
         Declares that a channel on another grid shares the mask's world space.
-    resample
-        Bring a mask that lies on another grid of the same space onto the first image's grid.
     read
-        How to read images and mask.
+        How to read images and mask; with `resample`, a mask that lies on another grid of the same space is brought onto
+        the first image's.
     force
         Whether existing outputs may be replaced.
     """
@@ -85,7 +84,6 @@ class MeasureOptions:
     contour_planes: Literal["acquisition", "three"] = "acquisition"
     lesions: Path | None = None
     same_space: bool = False
-    resample: bool = False
     read: ReadOptions = ReadOptions()
     force: bool = False
 
@@ -253,7 +251,7 @@ def read_measuring(mask: Path, images: Mapping[str, ChannelPath], options: Measu
     segmentation = with_probabilities(_read_mask(mask, channels, options), mask)
     if channels:
         grid = _own_grid(segmentation, channels)
-        segmentation = onto_grid(segmentation, grid, resample=options.resample)
+        segmentation = onto_grid(segmentation, grid, resample=options.read.resample)
     task = _task(segmentation, channels, declared=options.same_space)
     draft = build_record(
         task.mask,
@@ -262,9 +260,7 @@ def read_measuring(mask: Path, images: Mapping[str, ChannelPath], options: Measu
         subject=options.subject,
         mask_path=mask,
         plan=options.plan or MeasurePlan(),
-        read=replace(
-            options.read, series=None, volume=None, resample=options.resample or options.read.resample
-        ),
+        read=replace(options.read, series=None, volume=None),
     )
     return MeasureTask(task, replace(draft, request_digest=content_digest(draft)))
 

@@ -33,7 +33,7 @@ def modules_after(code: str) -> set[str]:
     [
         "import medseg",
         "import medseg.cli",
-        "import medseg.cli\nmedseg.cli.app(['--help'], standalone_mode=False)",
+        "import medseg.cli\nmedseg.cli.app_of('medseg')(['--help'], standalone_mode=False)",
     ],
     ids=["import medseg", "import medseg.cli", "medseg --help"],
 )
@@ -47,7 +47,7 @@ def test_help_scans_no_entry_points() -> None:
         "def refuse(*a, **k): raise SystemExit('entry points were scanned')\n"
         "m.entry_points = refuse\n"
         "import medseg, medseg.cli\n"
-        "medseg.cli.app(['--help'], standalone_mode=False)"
+        "medseg.cli.app_of('medseg')(['--help'], standalone_mode=False)"
     )
     modules_after(code)
 

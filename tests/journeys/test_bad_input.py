@@ -81,7 +81,7 @@ def test_errors_as_json(medseg: Medseg, tmp_path: Path) -> None:
 def test_a_bug_is_one_line_and_a_log(medseg: Medseg, ball: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib import import_module
 
-    room = import_module("medseg.workflows.info")
+    room = import_module("medseg.cli.info")
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("surprise")
