@@ -14,7 +14,7 @@ import numpy as np
 from medseg.domain import Grid, Image, Label, LabelTable, Quantity, Segmentation
 from medseg.domain.plan import LesionPlan
 from medseg.masks.diameters import plane_diameters
-from medseg.measuring.lesions import find_lesions, measure_lesions
+from medseg.measuring.lesions.measure import find_lesions, measure_lesions
 
 SHAPE, SPACING, COUNT = (512, 512, 300), (0.7, 0.7, 1.25), 200
 AIM_SECONDS = 5.0

@@ -23,8 +23,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid  # 
 
 from medseg.domain import Grid, Label, LabelTable, Segmentation  # noqa: E402
 from medseg.io import read_segmentation  # noqa: E402
-from medseg.io.dicom.origin import Origin  # noqa: E402
-from medseg.io.dicom.seg_write import make_seg  # noqa: E402
+from medseg.io.dicom.derived.origin import Origin  # noqa: E402
+from medseg.io.dicom.seg.write import make_seg  # noqa: E402
 
 SEGMENTS, ROUNDS, MOST_S = 98, 2, 10.0
 SPACING = (0.8, 0.8, 1.5)

@@ -113,7 +113,7 @@ class Record:
         equal numbers; None where it is not known.
     settings, model
         Only of records before version 1.2, which kept plan and ways of reading as text, and the model's facts by
-        its name: see `reporting.older`.
+        its name: see `reporting.record.older`.
     """
 
     subject: str

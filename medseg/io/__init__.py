@@ -1,4 +1,4 @@
-"""Files ↔ domain: reading, writing, datasets. Formats are plugins, one file each, loaded when first used."""
+"""Files ↔ domain: reading, writing, datasets. Formats are plugins, a room each, loaded when first used."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

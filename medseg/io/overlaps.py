@@ -29,8 +29,8 @@ def labels_of_masks(
     shape
         (I, J, K) of the array.
     """
-    from medseg.io.dicom.overlaps import Atoms
-    from medseg.io.dicom.segments import Segment
+    from medseg.io.dicom.structures.overlaps import Atoms
+    from medseg.io.dicom.structures.segments import Segment
 
     atoms = Atoms(tuple(Segment(item.value, item.name, (item.value,)) for item in structures))
     labels = np.zeros(shape, dtype=np.uint16, order="F")

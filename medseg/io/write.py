@@ -139,7 +139,7 @@ def write_probabilities(segmentation: Segmentation, path: str | Path, *, force: 
 
 def _write_segments(segmentation: Segmentation, staged: Path, path: Path) -> Segmentation:
     """The mask as the file holds it: parts of overlapping structures may be numbered otherwise."""
-    from medseg.io.seg_nrrd_write import write_seg_nrrd
+    from medseg.io.itk.seg_nrrd_write import write_seg_nrrd
 
     with _told_as(staged, path):
         again = write_seg_nrrd(segmentation, staged)

@@ -3,10 +3,10 @@
 from medseg.measuring.contours import contours
 from medseg.measuring.field import find_field
 from medseg.measuring.findings import size_findings
-from medseg.measuring.lesions import Lesions, find_lesions, measure_lesions
+from medseg.measuring.lesions.measure import Lesions, find_lesions, measure_lesions
 from medseg.measuring.measure import measure
-from medseg.measuring.pet import measure_pet
-from medseg.measuring.tissue import measure_tissue, tissue_map
+from medseg.measuring.pet.measure import measure_pet
+from medseg.measuring.tissue.measure import measure_tissue, tissue_map
 
 __all__ = [
     "Lesions",

@@ -2,6 +2,6 @@
 
 import sys
 
-from medseg.reporting.schema import schema_text
+from medseg.reporting.record.schema import schema_text
 
 sys.stdout.write(schema_text())

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from medseg._version import __version__
 from medseg.domain import Measurement, Record, Status
-from medseg.reporting.record_json import content_digest
+from medseg.reporting.record.json import content_digest
 from medseg.reporting.wording import how_made
 
 __all__ = ["to_fhir"]

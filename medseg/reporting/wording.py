@@ -6,7 +6,7 @@ import numpy as np
 
 from medseg.domain import Grid, Measurement, Quantity, Record, Status
 from medseg.masks.changes import edit_text
-from medseg.reporting.older import model_of
+from medseg.reporting.record.older import model_of
 
 __all__ = [
     "convention",

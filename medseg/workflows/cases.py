@@ -11,7 +11,7 @@ from medseg.io.atomic import write_bytes
 from medseg.io.names import stem_of
 from medseg.io.probabilities import has_probabilities
 from medseg.io.sidecar import has_sidecar
-from medseg.reporting.tables import to_csv
+from medseg.reporting.tables.csv import to_csv
 from medseg.workflows.asked import differences
 from medseg.workflows.batch import (
     CaseResult,

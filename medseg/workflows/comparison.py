@@ -9,7 +9,7 @@ from medseg.masks.onto import onto_grid
 from medseg.workflows.evaluate import Evaluation, VolumeAgreement, summary_rows, volume_agreement
 
 if TYPE_CHECKING:
-    from medseg.reporting.comparison_pictures import AgreementPlot
+    from medseg.reporting.comparison.pictures import AgreementPlot
     from medseg.reporting.extras import Picture
 
 __all__ = ["agreement_lines", "write_comparison"]
@@ -41,7 +41,7 @@ def write_comparison(
         Replace a page that exists.
     """
     from medseg.io.atomic import require_absent, write_bytes
-    from medseg.reporting.comparison import ComparedCase, Comparison, comparison_to_html
+    from medseg.reporting.comparison.page import ComparedCase, Comparison, comparison_to_html
 
     require_absent(path, force=force)
     cases = [ComparedCase(item.case, item.measurements, item.grid, item.error) for item in results]
@@ -75,7 +75,7 @@ def _pictures(
     agreements: tuple[VolumeAgreement, ...], masks: tuple[Path, Path] | None, image: Path | None
 ) -> "tuple[Picture, ...]":
     from medseg.io import read, read_segmentation
-    from medseg.reporting.comparison_pictures import draw_agreement, draw_worst
+    from medseg.reporting.comparison.pictures import draw_agreement, draw_worst
 
     pictures = []
     if masks is not None:
@@ -89,7 +89,7 @@ def _pictures(
 
 
 def _plot(item: VolumeAgreement) -> "AgreementPlot":
-    from medseg.reporting.comparison_pictures import AgreementPlot
+    from medseg.reporting.comparison.pictures import AgreementPlot
 
     found = item.bland_altman
     intervals = (found.lower_interval, found.bias_interval, found.upper_interval)

@@ -238,7 +238,7 @@ def is_set_target(target: str | Path) -> bool:
 def is_surface(target: str | Path) -> bool:
     """Whether a file of this name holds a surface: STL or PLY."""
     from medseg.io.names import suffix_of
-    from medseg.io.surfaces import SURFACE_SUFFIXES
+    from medseg.io.surface.file import SURFACE_SUFFIXES
 
     return suffix_of(target) in SURFACE_SUFFIXES
 
@@ -339,7 +339,7 @@ def _write(
     segmentation: Segmentation, item: "Structure", path: Path, *, smooth: bool, force: bool
 ) -> WrittenSurface:
     from medseg.domain.labels import distinct_color
-    from medseg.io.surfaces import SurfaceNotes, write_surface
+    from medseg.io.surface.file import SurfaceNotes, write_surface
     from medseg.masks.flatten import values_of
     from medseg.masks.surfaces import smoothed, surface_of, volume_change
 

@@ -85,13 +85,13 @@ def convert_set(
     taken: list[tuple[str, Taken]] = []
     masks = _masks(items, None if target.suffix else taken, run)
     if target.suffix:
-        from medseg.io.coco_write import PictureMask, write_coco
+        from medseg.io.coco.write import PictureMask, write_coco
 
         require_absent(target, force=force)
         pictures = (PictureMask(_file_name(item, target), mask) for item, mask in masks)
         write_coco(pictures, target, table, force=force)
     else:
-        from medseg.io.voc_write import VocMask, write_voc
+        from medseg.io.voc.write import VocMask, write_voc
 
         write_voc(
             (VocMask(item.stem, mask, item.picture) for item, mask in masks), target, table, force=force
@@ -109,11 +109,11 @@ def write_one(
     stem = stem_of(picture or Path(part or path.name))
     item = _Item(stem, picture.name if picture else f"{stem}.png", picture, str(source))
     if target.suffix:
-        from medseg.io.coco_write import PictureMask, write_coco
+        from medseg.io.coco.write import PictureMask, write_coco
 
         write_coco([PictureMask(_file_name(item, target), segmentation)], target, force=force)
         return
-    from medseg.io.voc_write import VocMask, write_voc
+    from medseg.io.voc.write import VocMask, write_voc
 
     write_voc([VocMask(stem, segmentation, picture)], target, force=force)
 
@@ -138,7 +138,7 @@ def _masks(
 def _items(source: Path) -> tuple[list[_Item], LabelTable | None]:
     from medseg.io import open_dataset
     from medseg.io.datasets.labelset import labelset_of
-    from medseg.io.labelsets import open_labelset
+    from medseg.io.labelset.reader import open_labelset
 
     mapping = labelset_of(source)
     if mapping is not None and not open_labelset(mapping).images:

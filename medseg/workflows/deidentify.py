@@ -15,10 +15,10 @@ from medseg.workflows.record import read_record
 from medseg.workflows.reopen import as_recorded, reopen_image
 
 if TYPE_CHECKING:
-    from medseg.io.dicom.deid_check import Traces
-    from medseg.io.dicom.deid_key import Key
-    from medseg.io.dicom.deidentify import Cleaning
-    from medseg.io.dicom.origin import Origin
+    from medseg.io.dicom.deid.check import Traces
+    from medseg.io.dicom.deid.deidentify import Cleaning
+    from medseg.io.dicom.deid.key import Key
+    from medseg.io.dicom.derived.origin import Origin
 
 __all__ = ["DeidentifyOptions", "Hidden", "deidentify_export", "findings_in", "hide"]
 
@@ -94,9 +94,9 @@ def hide(
     OutputError
         If `out` holds files.
     """
-    from medseg.io.dicom.deid_check import collect
-    from medseg.io.dicom.deid_key import read_key
-    from medseg.io.dicom.deidentify import Cleaning
+    from medseg.io.dicom.deid.check import collect
+    from medseg.io.dicom.deid.deidentify import Cleaning
+    from medseg.io.dicom.deid.key import read_key
 
     if out.is_dir() and any(out.iterdir()):
         raise OutputError(f"{out} exists already, and what lies in it may say who it is; give a new folder")
@@ -134,7 +134,7 @@ def deidentify_export(made: Mapping[str, bytes], hidden: Hidden, out: Path) -> d
         If anything of the source still stands in any file, or the folder exists and holds files.
     """
     from medseg.io.atomic import staged_folder
-    from medseg.io.dicom.deid_check import require_clean_text
+    from medseg.io.dicom.deid.check import require_clean_text
     from medseg.reporting import record_to_json
 
     texts = {name: data for name, data in made.items() if not name.endswith(".dcm")}
@@ -161,7 +161,7 @@ def findings_in(out: Path) -> tuple[Finding, ...]:
 
 
 def _all_series(material: Material | None, others: Iterable[Source]) -> "tuple[Origin, ...]":
-    from medseg.io.dicom.origin import read_origin
+    from medseg.io.dicom.derived.origin import read_origin
 
     if material is None:
         return ()
@@ -180,7 +180,7 @@ def _name(origin: "Origin") -> tuple[str, str]:
 
 
 def _disguise(record: Record, datasets: list[Any], key: "Key", options: DeidentifyOptions) -> Any:
-    from medseg.io.dicom.deid_key import Disguise, identity_of
+    from medseg.io.dicom.deid.key import Disguise, identity_of
 
     if not datasets:
         return Disguise(key.secret, f"subject {record.subject}")
@@ -207,7 +207,7 @@ def _latest(datasets: list[Any]) -> str:
 
 
 def _look_at(series: "tuple[Origin, ...]", options: DeidentifyOptions) -> tuple[Finding, ...]:
-    from medseg.io.dicom.deidentify import findings_on, require_clean_pixels
+    from medseg.io.dicom.deid.deidentify import findings_on, require_clean_pixels
 
     found: dict[Finding, None] = {}
     for origin in series:
@@ -234,7 +234,7 @@ def _pseudonymous(
     record: Record, traces: "Traces", cleaning: "Cleaning", series: "tuple[Origin, ...]"
 ) -> Record:
     """The Record under its pseudonym: no review, no places, UIDs and dates as everywhere else."""
-    from medseg.io.dicom.deid_check import scrub
+    from medseg.io.dicom.deid.check import scrub
     from medseg.reporting import record_from_json, record_to_json
 
     findings = record.findings
@@ -305,8 +305,8 @@ def _pages(material: Material, record: Record, bare: Record) -> bytes:
 def _derived(data: bytes, hidden: Hidden) -> bytes:
     """A derived object under the disguise, read again and searched."""
     from medseg.io.dicom.checked import reread, to_bytes
-    from medseg.io.dicom.deid_check import require_clean_object
-    from medseg.io.dicom.deidentify import clean
+    from medseg.io.dicom.deid.check import require_clean_object
+    from medseg.io.dicom.deid.deidentify import clean
 
     if hidden.changes_objects:
         ds = reread(data)
@@ -325,8 +325,8 @@ def _sources(hidden: Hidden) -> Iterator[tuple[str, bytes]]:
 
 def _source(header: Any, hidden: Hidden) -> bytes:
     from medseg.io.dicom.checked import reread, to_bytes
-    from medseg.io.dicom.deid_check import blank, require_clean_object
-    from medseg.io.dicom.deidentify import clean, pixels_of, read_whole
+    from medseg.io.dicom.deid.check import blank, require_clean_object
+    from medseg.io.dicom.deid.deidentify import clean, pixels_of, read_whole
 
     ds = read_whole(header)
     pixels = pixels_of(ds)

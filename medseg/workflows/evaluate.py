@@ -19,7 +19,7 @@ from medseg.io import read_segmentation
 from medseg.io.atomic import write_bytes
 from medseg.io.names import stem_of
 from medseg.masks.onto import lies_on, onto_grid
-from medseg.reporting.tables import as_text
+from medseg.reporting.tables.csv import as_text
 from medseg.workflows.batch import only, unique
 from medseg.workflows.ledger import Ledger, mask_digest, open_ledger
 

@@ -123,9 +123,9 @@ def _write_hidden(made: list[Made], hidden: Hidden, out: Path) -> dict[str, Expo
 
 
 def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
-    from medseg.io.dicom.derived import Uids
-    from medseg.io.dicom.origin import read_origin
-    from medseg.reporting.record_json import content_digest
+    from medseg.io.dicom.derived.attributes import Uids
+    from medseg.io.dicom.derived.origin import read_origin
+    from medseg.reporting.record.json import content_digest
 
     segmentation = reopen_mask(record, folder / record.mask.path)
     origin = read_origin(_source(record, folder, segmentation, options.dicom))
@@ -142,7 +142,7 @@ def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
 
 def _source(record: Record, folder: Path, segmentation: Segmentation, dicom: Path | None) -> Source:
     """The DICOM series on whose voxels the mask lies: among the Record's images, else in the folder given."""
-    from medseg.io.dicom.origin import lies_on
+    from medseg.io.dicom.derived.origin import lies_on
 
     faults: list[str] = []
     found = list(_candidates(record, folder, dicom, faults))

@@ -25,7 +25,7 @@ from medseg.io import read_segmentation, write_segmentation
 from medseg.io.atomic import require_absent, write_bytes
 from medseg.io.probabilities import with_probabilities
 from medseg.masks.onto import lies_on, onto_grid
-from medseg.reporting.record_json import content_digest
+from medseg.reporting.record.json import content_digest
 from medseg.workflows.channels import ChannelPath, Images, as_mapping, as_segmented, read_channels
 from medseg.workflows.declare import declare_values
 from medseg.workflows.record import build_record, write_record

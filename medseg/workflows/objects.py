@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from medseg.domain import Label, LabelTable, Quantity, Record, Region, Segmentation, Target
 from medseg.domain.plan import LesionPlan
 from medseg.errors import InputError
-from medseg.reporting.older import plan_of
+from medseg.reporting.record.older import plan_of
 from medseg.workflows.reopen import as_recorded, reopen_image
 
 if TYPE_CHECKING:
-    from medseg.io.dicom.derived import Uids
-    from medseg.io.dicom.encapsulated import PageOptions
-    from medseg.io.dicom.origin import Origin
+    from medseg.io.dicom.derived.attributes import Uids
+    from medseg.io.dicom.derived.origin import Origin
+    from medseg.io.dicom.page.encapsulated import PageOptions
 
 __all__ = ["MAKERS", "Made", "Material", "lesions_of"]
 
@@ -57,7 +57,7 @@ def _seg(material: Material) -> Iterator[Made]:
 
 def _seg_object(material: Material) -> Any:
     """The SEG, made once: an SR beside it refers to the same object."""
-    from medseg.io.dicom.seg_write import SegOptions, make_seg
+    from medseg.io.dicom.seg.write import SegOptions, make_seg
 
     if "seg" not in material.objects:
         options = SegOptions(material.seg_kind, material.record.review, material.uids)
@@ -67,7 +67,7 @@ def _seg_object(material: Material) -> Any:
 
 def _lesions_object(material: Material) -> Any:
     """The SEG of single lesions, where the Record has any; each a segment by the name that the SR tracks it by."""
-    from medseg.io.dicom.seg_write import SegOptions, make_seg
+    from medseg.io.dicom.seg.write import SegOptions, make_seg
 
     if "lesions" not in material.objects:
         mask = lesions_of(material.record, material.segmentation)
@@ -124,7 +124,7 @@ def _require_recorded(record: Record, counts: dict[Target, int]) -> None:
 
 def _sr(material: Material) -> Iterator[Made]:
     from medseg.io.dicom.checked import checked_sr
-    from medseg.io.dicom.sr_write import SrInput, make_sr
+    from medseg.io.dicom.sr.write import SrInput, make_sr
 
     with_seg = "seg" in material.kinds
     seg = _seg_object(material) if with_seg else None
@@ -135,7 +135,7 @@ def _sr(material: Material) -> Iterator[Made]:
 
 def _rtstruct(material: Material) -> Iterator[Made]:
     from medseg.io.dicom.checked import checked_rtstruct
-    from medseg.io.dicom.rt_write import RtOptions, make_rtstruct
+    from medseg.io.dicom.rtstruct.write import RtOptions, make_rtstruct
 
     options = RtOptions(material.record.review, material.uids)
     ds = make_rtstruct(material.segmentation, material.origin, options)
@@ -144,7 +144,7 @@ def _rtstruct(material: Material) -> Iterator[Made]:
 
 def _pdf(material: Material) -> Iterator[Made]:
     from medseg.io.dicom.checked import checked_pdf
-    from medseg.io.dicom.encapsulated import make_pdf
+    from medseg.io.dicom.page.encapsulated import make_pdf
 
     pdf = _pages(material)
     ds = make_pdf(pdf, material.origin, _page_options(material))
@@ -152,8 +152,8 @@ def _pdf(material: Material) -> Iterator[Made]:
 
 
 def _captures(material: Material) -> Iterator[Made]:
-    from medseg.io.dicom.capture import make_captures, pages_of
     from medseg.io.dicom.checked import checked_capture
+    from medseg.io.dicom.page.capture import make_captures, pages_of
 
     pages = pages_of(_pages(material))
     made = make_captures(pages, material.origin, _page_options(material))
@@ -162,8 +162,8 @@ def _captures(material: Material) -> Iterator[Made]:
 
 
 def _page_options(material: Material) -> "PageOptions":
-    from medseg.io.dicom.derived import shows_identity
-    from medseg.io.dicom.encapsulated import PageOptions
+    from medseg.io.dicom.derived.attributes import shows_identity
+    from medseg.io.dicom.page.encapsulated import PageOptions
 
     record = material.record
     identified = shows_identity(record.subject, material.origin)

@@ -7,7 +7,7 @@ from medseg.domain import Image, InputRef, Quantity, Record, Segmentation
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import compare_grids
 from medseg.masks.onto import onto_grid
-from medseg.reporting.older import read_options_of
+from medseg.reporting.record.older import read_options_of
 
 __all__ = ["ChangedInput", "as_recorded", "reopen_image", "reopen_mask", "require_digest"]
 

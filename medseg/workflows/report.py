@@ -11,8 +11,8 @@ from medseg.domain.values import digest_of_plain
 from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
-from medseg.reporting.older import plan_of
-from medseg.reporting.record_json import content_digest
+from medseg.reporting.record.json import content_digest
+from medseg.reporting.record.older import plan_of
 from medseg.workflows.batch import CaseResult, each, make_folder, only
 from medseg.workflows.channels import Images, as_mapping
 from medseg.workflows.ledger import file_digest, ledger_path, open_ledger
@@ -92,7 +92,7 @@ def report_files(
 
     An input that is missing or has changed leaves the page without pictures, and the page says so.
     """
-    from medseg.reporting.signature import unsigned
+    from medseg.reporting.record.signature import unsigned
 
     record = read_record(record_path)
     folder = record_path.parent

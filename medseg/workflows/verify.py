@@ -53,8 +53,8 @@ def sign_files(
     """
     from medseg.io.atomic import require_absent, write_bytes
     from medseg.reporting import record_to_json
-    from medseg.reporting.record_json import content_digest
-    from medseg.reporting.signature import OUTDATED, signed
+    from medseg.reporting.record.json import content_digest
+    from medseg.reporting.record.signature import OUTDATED, signed
 
     if out is not None:
         require_absent(out, force=force)
@@ -95,7 +95,7 @@ def _checks(record: Record, folder: Path) -> Iterator[Check]:
 
 
 def _signature(record: Record) -> Check:
-    from medseg.reporting.signature import OUTDATED
+    from medseg.reporting.record.signature import OUTDATED
 
     changed = next((item.message for item in record.findings if item.code == OUTDATED), "")
     review = record.review

@@ -7,7 +7,9 @@ import pytest
 
 import medseg
 
-ROOMS = sorted(name for _, name, is_package in pkgutil.iter_modules(medseg.__path__, "medseg.") if is_package)
+ROOMS = sorted(
+    name for _, name, is_package in pkgutil.walk_packages(medseg.__path__, "medseg.") if is_package
+)
 LIMITS = {"medseg.domain": 32, "medseg.workflows": 25}
 HARD_LIMIT = 15
 

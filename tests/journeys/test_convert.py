@@ -12,7 +12,7 @@ from PIL import Image as Picture
 
 from medseg.domain import Grid, Label, LabelTable, Region, Segmentation
 from medseg.io import read_segmentation, write_segmentation
-from medseg.io.raster import PX_AFFINE
+from medseg.io.raster.format import PX_AFFINE
 from medseg.io.sidecar import sidecar_path
 
 Medseg = Callable[..., Any]

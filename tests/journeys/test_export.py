@@ -84,7 +84,7 @@ def test_everything_that_is_asked_for_is_written(
 def test_objects_say_what_the_record_says(
     medseg: Medseg, record: Path, mask: Path, series: Path, tmp_path: Path
 ) -> None:
-    from medseg.io.dicom.sr_read import numbers_of
+    from medseg.io.dicom.sr.read import numbers_of
 
     assert medseg("export", record, *EVERYTHING, "--out", tmp_path / "out").code == 0
     ours, image = io.read_segmentation(mask), io.read(series)

@@ -9,7 +9,7 @@ import pytest
 
 from medseg.domain import Grid, Label, LabelTable, Segmentation
 from medseg.io import write_segmentation
-from medseg.io.surfaces import read_surface
+from medseg.io.surface.file import read_surface
 
 Medseg = Callable[..., Any]
 

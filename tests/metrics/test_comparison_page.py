@@ -14,8 +14,8 @@ import pytest
 import medseg
 from medseg.cli import main
 from medseg.domain import Grid, Image, Label, LabelTable, Segmentation
-from medseg.reporting.comparison import Comparison, comparison_to_html
-from medseg.reporting.comparison_pictures import AgreementPlot, draw_agreement, draw_worst
+from medseg.reporting.comparison.page import Comparison, comparison_to_html
+from medseg.reporting.comparison.pictures import AgreementPlot, draw_agreement, draw_worst
 
 GRID = Grid((24, 24, 12), np.diag([1.0, 1.0, 2.0, 1.0]))
 Folders = tuple[Path, Path]

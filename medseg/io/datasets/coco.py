@@ -4,8 +4,8 @@ from pathlib import Path
 
 from medseg.domain import Dataset
 from medseg.errors import InputError
-from medseg.io.coco import READER, open_coco_file
-from medseg.io.coco_file import CocoFile
+from medseg.io.coco.file import CocoFile
+from medseg.io.coco.reader import READER, open_coco_file
 from medseg.io.datasets.paths import inside
 from medseg.io.datasets.pictures import Entry, picture_cases
 

@@ -1,12 +1,12 @@
-"""A set of PNG masks as a dataset, by the mapping that describes it (see `io.labelset_file`)."""
+"""A set of PNG masks as a dataset, by the mapping that describes it (see `io.labelset.file`)."""
 
 from pathlib import Path
 
 from medseg.domain import Dataset, Label, LabelTable
 from medseg.errors import InputError
 from medseg.io.datasets.pictures import Entry, picture_cases
-from medseg.io.labelset_file import is_labelset
-from medseg.io.labelsets import open_labelset
+from medseg.io.labelset.file import is_labelset
+from medseg.io.labelset.reader import open_labelset
 
 __all__ = ["is_labelset_file", "labelset_of", "open_labelset_cases"]
 

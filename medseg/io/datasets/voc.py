@@ -7,8 +7,8 @@ from medseg.errors import InputError
 from medseg.io.datasets.paths import image_files, inside
 from medseg.io.datasets.pictures import PICTURE_SUFFIXES, Entry, picture_cases
 from medseg.io.names import stem_of
-from medseg.io.voc import MASK_FOLDER
-from medseg.io.voc_names import voc_classes
+from medseg.io.voc.names import voc_classes
+from medseg.io.voc.reader import MASK_FOLDER
 
 __all__ = ["is_voc", "open_voc", "voc_masks"]
 

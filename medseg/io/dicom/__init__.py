@@ -1,5 +1,5 @@
 """DICOM: a folder or file to Sources, one per volume, with a verdict on its slices; and those to Images."""
 
-from medseg.io.dicom.reader import READER, DicomReader
+from medseg.io.dicom.reader import READER
 
-__all__ = ["READER", "DicomReader"]
+__all__ = ["READER"]

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from medseg.domain import Record, Segmentation, Source
 from medseg.domain.source import Instance
 from medseg.errors import OutputError
-from medseg.io.dicom.origin import Origin, on_origin
+from medseg.io.dicom.derived.origin import Origin, on_origin
 from medseg.io.dicom.placing import place_exactly
-from medseg.io.dicom.rt_read import rtstruct_of
-from medseg.io.dicom.seg_read import seg_of
-from medseg.io.dicom.segments import Segment, dicom_name, segments_of
-from medseg.io.dicom.sr_read import numbers_of
+from medseg.io.dicom.rtstruct.read import rtstruct_of
+from medseg.io.dicom.seg.read import seg_of
+from medseg.io.dicom.sr.read import numbers_of
+from medseg.io.dicom.structures.segments import Segment, dicom_name, segments_of
 
 __all__ = ["checked_capture", "checked_pdf", "checked_rtstruct", "checked_seg", "checked_sr", "to_bytes"]
 

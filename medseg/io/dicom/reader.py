@@ -8,9 +8,9 @@ from medseg.domain import Finding, Grid, Image, ReadOptions, Segmentation, Sourc
 from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.io.dicom.files import dicom_files
-from medseg.io.dicom.headers import Header, read_header
-from medseg.io.dicom.mask_source import is_mask, mask_sources
-from medseg.io.dicom.volumes import series_sources
+from medseg.io.dicom.image.headers import Header, read_header
+from medseg.io.dicom.image.volumes import series_sources
+from medseg.io.dicom.mask.source import is_mask, mask_sources
 from medseg.io.protocols import MASK_DETAIL
 
 __all__ = ["READER", "DicomReader"]
@@ -60,7 +60,7 @@ class DicomReader:
             If its slices are no regular grid (and `options.resample` does not ask for one), or a file is
             damaged.
         """
-        from medseg.io.dicom.load import load_volume
+        from medseg.io.dicom.image.load import load_volume
 
         return load_volume(source, options)
 
@@ -79,7 +79,7 @@ class DicomReader:
         """
         if source.detail(MASK_DETAIL) is None:
             return None
-        from medseg.io.dicom.mask_read import read_mask
+        from medseg.io.dicom.mask.read import read_mask
 
         return read_mask(source, on)
 

@@ -10,7 +10,7 @@ import pydicom
 
 from medseg import io
 from medseg.domain import Code, Grid, Label, LabelTable, Segmentation, Source
-from medseg.io.dicom.origin import Origin, read_origin
+from medseg.io.dicom.derived.origin import Origin, read_origin
 
 Data = Callable[[str], Path]
 

@@ -1,0 +1,1 @@
+"""De-identification: profile, key, one dataset, and a second look."""

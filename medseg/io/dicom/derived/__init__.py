@@ -1,0 +1,1 @@
+"""What every object that medseg writes shares: its source, its attributes."""

@@ -1,0 +1,140 @@
+"""From the frames of one series to stacks of one orientation, and from those to volumes."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from medseg.geometry.slices import same_orientation, slice_normal
+from medseg.io.dicom.image.headers import Frame
+
+__all__ = ["Part", "split_stacks", "split_volumes"]
+
+#: Positions within this many mm along the normal are one.
+PLACE_TOLERANCE_MM = 1e-2
+#: Up to so many traits are combined to tell volumes apart (echo and type, say).
+MOST_TRAITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Frames that may form one volume, with the id that picks it; None when it is the only one."""
+
+    frames: tuple[Frame, ...]
+    name: str | None = None
+
+
+def split_stacks(frames: Sequence[Frame], shape_of: dict[str, tuple[int, int]]) -> list[Part]:
+    """Group frames by orientation, shape and stack id; `stack=1`, `stack=2` when there are several."""
+    stacks: list[list[Frame]] = []
+    for frame in frames:
+        home = next((stack for stack in stacks if _alike(stack[0], frame, shape_of)), None)
+        if home is None:
+            stacks.append([frame])
+        else:
+            home.append(frame)
+    if len(stacks) == 1:
+        return [Part(tuple(stacks[0]))]
+    return [Part(tuple(stack), f"stack={number}") for number, stack in enumerate(stacks, start=1)]
+
+
+def split_volumes(part: Part) -> list[Part]:
+    """Split frames at the same positions by what tells them apart; unsplit when nothing does."""
+    frames = part.frames
+    places = _places(frames)
+    times = max(Counter(places).values())
+    if times == 1:
+        return [part]
+    names = [name for name, _ in frames[0].traits]
+    for count in range(1, MOST_TRAITS + 1):
+        for chosen in combinations(names, count):
+            keys = [tuple(dict(frame.traits)[name] for name in chosen) for frame in frames]
+            if len(set(keys)) == times and _each_place_once(keys, places):
+                return _named(part, keys, chosen)
+    return _by_instance(part, places, times) or [part]
+
+
+def _alike(a: Frame, b: Frame, shape_of: dict[str, tuple[int, int]]) -> bool:
+    if shape_of[a.file] != shape_of[b.file] or a.stack != b.stack:
+        return False
+    if a.spacing and b.spacing and not np.allclose(a.spacing, b.spacing, rtol=1e-3):
+        return False
+    if a.orientation is None or b.orientation is None:
+        return a.orientation is b.orientation
+    return same_orientation(np.array(a.orientation), np.array(b.orientation))
+
+
+def _places(frames: Sequence[Frame]) -> list[int]:
+    if frames[0].orientation is None:
+        return list(range(len(frames)))
+    normal = slice_normal(np.array(frames[0].orientation))
+    along = np.array([np.array(frame.position or (0, 0, 0)) @ normal for frame in frames])
+    order = np.argsort(along, kind="stable")
+    ranks = np.concatenate([[0], np.cumsum(np.diff(along[order]) > PLACE_TOLERANCE_MM)])
+    places = np.empty(len(frames), dtype=int)
+    places[order] = ranks
+    return [int(place) for place in places]
+
+
+def _each_place_once(keys: Sequence[Any], places: Sequence[int]) -> bool:
+    pairs = list(zip(keys, places, strict=True))
+    return len(set(pairs)) == len(pairs)
+
+
+def _named(part: Part, keys: Sequence[tuple[Any, ...]], chosen: tuple[str, ...]) -> list[Part]:
+    distinct = sorted(
+        set(keys), key=lambda key: tuple((value is not None, _sortable(value)) for value in key)
+    )
+    parts = []
+    for number, key in enumerate(distinct, start=1):
+        frames = tuple(frame for frame, own in zip(part.frames, keys, strict=True) if own == key)
+        pairs = enumerate(zip(chosen, key, strict=True))
+        words = [_word(name, value, distinct, index, number) for index, (name, value) in pairs]
+        prefix = [part.name] if part.name else []
+        parts.append(Part(frames, " ".join([*prefix, *words])))
+    return parts
+
+
+def _word(name: str, value: Any, distinct: Sequence[tuple[Any, ...]], index: int, number: int) -> str:
+    if name == "diffusion":
+        return _diffusion_word(value, [key[index] for key in distinct])
+    if name in ("time", "content time"):
+        return f"t={number}"
+    if name == "echo":
+        echoes = sorted({key[index] for key in distinct}, key=_sortable)
+        return f"echo={echoes.index(value) + 1}"
+    return f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+
+
+def _diffusion_word(value: Any, everything: Sequence[Any]) -> str:
+    if value is None:
+        return "b=0"
+    b = 0.0 if value[0] is None else value[0]
+    shells = list(dict.fromkeys(item[1] for item in everything if item is not None and item[0] == value[0]))
+    return f"b={b:g}" if len(shells) < 2 else f"b={b:g} dir={shells.index(value[1]) + 1}"
+
+
+def _by_instance(part: Part, places: Sequence[int], times: int) -> list[Part] | None:
+    """Last resort: instance numbers that run through all positions, block after block."""
+    numbers = [frame.instance for frame in part.frames]
+    if None in numbers or len(set(numbers)) != len(numbers) or set(Counter(places).values()) != {times}:
+        return None
+    order = sorted(range(len(numbers)), key=lambda index: numbers[index] or 0)
+    size = len(order) // times
+    blocks = [order[start : start + size] for start in range(0, len(order), size)]
+    if any(len({places[index] for index in block}) != size for block in blocks):
+        return None
+    prefix = f"{part.name} " if part.name else ""
+    return [
+        Part(tuple(part.frames[index] for index in block), f"{prefix}t={number}")
+        for number, block in enumerate(blocks, start=1)
+    ]
+
+
+def _sortable(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_sortable(item) for item in value)
+    return (0, value) if isinstance(value, int | float) else (1, str(value)) if value is not None else (-1, 0)

@@ -1,0 +1,1 @@
+"""Masks of either kind, SEG or RTSTRUCT: known, read, put on an image's grid."""

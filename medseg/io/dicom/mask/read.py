@@ -1,0 +1,109 @@
+"""Reading SEG and RTSTRUCT as masks: on their own, or on the grid of the image that they belong to."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from medseg.domain import Grid, Image, Segmentation, Source
+from medseg.errors import GridMismatchError, InputError, MedsegError
+from medseg.io.dicom.mask.place import placed
+from medseg.io.protocols import MASK_DETAIL
+
+__all__ = ["read_mask"]
+
+#: A structure set larger than this is refused unread; 5 million points need half of it at most.
+MOST_BYTES = 1 << 29
+
+
+def read_mask(source: Source, on: Image | Grid | None = None) -> Segmentation:
+    """The mask that a Source of `mask_sources` names.
+
+    Parameters
+    ----------
+    source
+        A file with a SEG or RTSTRUCT.
+    on
+        The image being measured, or its grid: the mask comes back on that grid. Without it a SEG lies on the
+        grid that its frames span, an RTSTRUCT on that of the images that it names.
+
+    Raises
+    ------
+    InputError
+        In one line: the object is damaged, claims more than it holds, or its images are not to be found.
+    GridMismatchError
+        If it was made for another image than `on`.
+    """
+    path = Path(source.instances[0].file)
+    read = _structures if source.detail(MASK_DETAIL) == "RTSTRUCT" else _segments
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # lengths and forms that a file's own values break
+            return read(path, on)
+    except MedsegError:
+        raise
+    except Exception as error:  # a damaged object fails anywhere inside pydicom
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path.name} is damaged ({type(error).__name__}: {reason})") from error
+
+
+def _segments(path: Path, on: Image | Grid | None) -> Segmentation:
+    from medseg.io.dicom.seg.read import read_dataset, seg_of
+
+    ds = read_dataset(path)
+    found = seg_of(ds, path.name)
+    if on is None:
+        return found
+    if isinstance(on, Image) and on.source is not None:
+        _require_related(found.grid, named_by_seg(ds), on.grid, on.source, path.name)
+    return _on(found, on.grid if isinstance(on, Image) else on, path.name)
+
+
+def _structures(path: Path, on: Image | Grid | None) -> Segmentation:
+    from medseg.io.dicom.rtstruct.images import draws_on, find_images
+    from medseg.io.dicom.rtstruct.read import rtstruct_of
+    from medseg.io.dicom.seg.read import read_dataset
+
+    if path.stat().st_size > MOST_BYTES:
+        raise InputError(f"{path.name} is larger than {MOST_BYTES >> 20} MB; no set of contours is")
+    ds = read_dataset(path)
+    own = on.source if isinstance(on, Image) else None
+    if own is not None and own.format == "dicom" and own.instances:
+        if own.grid is None or not draws_on(ds, own):
+            raise GridMismatchError(
+                f"{path.name} was drawn on other images than these; give the series that it names"
+            )
+        found = rtstruct_of(ds, path.name, own)
+    else:
+        found = rtstruct_of(ds, path.name, find_images(ds, path))
+    return found if on is None else _on(found, on.grid if isinstance(on, Image) else on, path.name)
+
+
+def _on(found: Segmentation, grid: Grid, name: str) -> Segmentation:
+    if found.grid is grid:
+        return found
+    return placed(found, grid, name)
+
+
+def named_by_seg(ds: Any) -> tuple[set[str], set[str]]:
+    """(series, SOP instances) that a SEG says it was made from."""
+    series = ds.get("ReferencedSeriesSequence") or ()
+    instances = {
+        str(item.get("ReferencedSOPInstanceUID", ""))
+        for part in series
+        for item in part.get("ReferencedInstanceSequence") or ()
+    }
+    return {str(part.get("SeriesInstanceUID", "")) for part in series} - {""}, instances - {""}
+
+
+def _require_related(
+    mine: Grid, named: tuple[set[str], set[str]], grid: Grid, source: Source, name: str
+) -> None:
+    """Another frame of reference means another patient or session, unless the very images are named."""
+    series, instances = named
+    if source.series_uid in series or instances & {item.uid for item in source.instances}:
+        return
+    one, two = mine.frame_of_reference, grid.frame_of_reference
+    if one and two and one != two:
+        raise GridMismatchError(
+            f"{name} was made for other images: it names none of this series, and its frame of reference is another"
+        )

@@ -1,0 +1,89 @@
+"""SEG and RTSTRUCT as Sources: what they are, known by their headers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from medseg.domain import Finding, Source
+from medseg.domain.source import Instance, Verdict
+from medseg.domain.values import as_details
+from medseg.io.dicom.image.headers import Header
+from medseg.io.protocols import MASK_DETAIL, unreadable
+
+__all__ = ["is_mask", "mask_sources"]
+
+#: Modalities that hold masks, and what people call them.
+MASKS = {"SEG": "segmentation (SEG)", "RTSTRUCT": "set of contours (RTSTRUCT)"}
+#: Segmentation, Label Map Segmentation and RT Structure Set Storage.
+_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.66.4",
+    "1.2.840.10008.5.1.4.1.1.66.7",
+    "1.2.840.10008.5.1.4.1.1.481.3",
+)
+_NAMES = 6
+_TAGS = [
+    "SOPInstanceUID",
+    "SegmentationType",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "SegmentSequence",
+    "StructureSetROISequence",
+]
+
+
+def is_mask(header: Header) -> bool:
+    """Whether a file is a SEG or RTSTRUCT by its class too: a modality alone is easily mistaken."""
+    from pydicom import dcmread
+
+    if header.modality not in MASKS:
+        return False
+    try:
+        ds = dcmread(header.file, stop_before_pixels=True, force=True, specific_tags=["SOPClassUID"])
+        return str(ds.get("SOPClassUID", "")) in _CLASSES
+    except Exception:  # noqa: BLE001 - a damaged object fails anywhere inside pydicom
+        return False
+
+
+def mask_sources(path: Path, headers: Sequence[Header]) -> list[Source]:
+    """One Source per file of a series of masks. None of them is a volume, so none competes with images."""
+    return [_source(path, header, several=len(headers) > 1) for header in headers]
+
+
+def _source(path: Path, header: Header, *, several: bool) -> Source:
+    from pydicom import dcmread
+
+    file = Path(header.file)
+    try:
+        ds = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
+        uid, (words, names) = str(ds.get("SOPInstanceUID", "") or ""), _described(ds, header)
+    except Exception as error:  # noqa: BLE001 - a damaged object fails anywhere inside pydicom
+        return unreadable(path, "dicom", f"{file.name} is damaged ({type(error).__name__}: {error})")
+    what = MASKS[header.modality]
+    text = f"{file.name} is a {what}: read it as a mask, beside its images; it is no image itself."
+    return Source(
+        str(path),
+        "dicom",
+        verdict=Verdict.NOT_A_VOLUME,
+        findings=(Finding("dicom.mask", "info", text),),
+        modality=header.modality,
+        series_uid=header.series,
+        volume=file.name if several else None,
+        instances=(Instance(uid, header.file),),
+        description=words,
+        details=as_details(**{MASK_DETAIL: header.modality, "structures": "; ".join(names)[:1024]}),
+    )
+
+
+def _described(ds: Any, header: Header) -> tuple[str, list[str]]:
+    """A line for people, and the names of the structures."""
+    if header.modality == "SEG":
+        names = [str(item.get("SegmentLabel", "") or "") for item in ds.get("SegmentSequence") or ()]
+        size = f", {ds.get('NumberOfFrames', 0)} frames of {ds.get('Columns', 0)} × {ds.get('Rows', 0)}"
+        kind = f"mask (SEG {ds.get('SegmentationType', '')})"
+    else:
+        names = [str(item.get("ROIName", "") or "") for item in ds.get("StructureSetROISequence") or ()]
+        size, kind = "", "mask (RTSTRUCT)"
+    shown = ", ".join(names[:_NAMES]) + ", …" * (len(names) > _NAMES)
+    count = f"{len(names)} structure{'s' * (len(names) != 1)}"
+    return f"{kind}, {count} ({shown}){size}", names

@@ -1,0 +1,1 @@
+"""The report's pages: Encapsulated PDF and Secondary Capture."""

@@ -1,0 +1,1 @@
+"""RTSTRUCT: contours to pixels, and back."""

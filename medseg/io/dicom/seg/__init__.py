@@ -1,0 +1,1 @@
+"""SEG: frames to labels, and back."""

@@ -1,0 +1,140 @@
+"""Reading DICOM SEG: frames onto the grid of their positions, segments to labels, overlaps to parts and regions."""
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Finding, Grid, Provenance, Segmentation
+from medseg.domain.values import as_details
+from medseg.errors import InputError
+from medseg.io.dicom.seg.frames import SegFrame, frame_pixels, read_seg_frames, require_honest
+from medseg.io.dicom.seg.grid import seg_grid
+from medseg.io.dicom.seg.table import described_segments
+from medseg.io.dicom.structures.overlaps import Atoms
+
+__all__ = ["read_dataset", "read_seg", "seg_of"]
+
+#: Probabilities are kept up to this size; beyond, only the labels are.
+_MOST_PROBABILITY_BYTES = 2 << 30
+
+
+def read_seg(path: Path) -> Segmentation:
+    """A SEG as labels on the grid that its frames' positions span; empty slices between them are zero.
+
+    Segments that overlap become disjoint parts (labels with `is_part`), and each a Region over its parts, so
+    that every segment's voxels are kept. FRACTIONAL: labels are where the fraction is at least half, and the
+    largest one where several are; the fractions are kept as probabilities up to 2 GB.
+
+    Raises
+    ------
+    InputError
+        In one line, if the file is damaged, claims more frames than it holds, or its frames form no stack.
+    """
+    return seg_of(read_dataset(path), path.name)
+
+
+def seg_of(ds: Any, name: str) -> Segmentation:
+    """The same of a dataset; `name` is what messages call it."""
+    try:
+        require_honest(ds, name)
+        frames = read_seg_frames(ds, name)
+        grid, places = seg_grid(ds, frames, name)
+        return _segmentation(ds, frames, places, grid)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{name} is a damaged SEG: {error}") from error
+
+
+def _segmentation(
+    ds: Any, frames: tuple[SegFrame, ...], places: NDArray[np.intp], grid: Grid
+) -> Segmentation:
+    kind = str(ds.SegmentationType)
+    made_by = Provenance(parameters=as_details(format="DICOM SEG", type=kind))
+    described = described_segments(ds)
+    if kind == "FRACTIONAL":
+        return _fractional(ds, frames, places, grid, made_by)
+    if kind == "LABELMAP":
+        labels, background = _label_map(ds, frames, places, grid)
+        present = set(np.unique(labels).tolist()) - {0}
+        kept = tuple(item for item in described if item.number and item.number != background)
+        atoms = Atoms(tuple(kept))
+        return Segmentation(labels, grid, atoms.plain_table(present), made_by)
+    atoms = Atoms(described)
+    labels = np.zeros(grid.shape, dtype=np.uint16, order="F")
+    for place, frame, pixels in _placed(ds, frames, places):
+        atoms.add(labels[:, :, place].T, pixels.view(np.bool_), frame.segment)
+    labels, table, findings = atoms.finished(labels)
+    return Segmentation(labels, grid, table, made_by, findings)
+
+
+def _label_map(
+    ds: Any, frames: tuple[SegFrame, ...], places: NDArray[np.intp], grid: Grid
+) -> tuple[NDArray[Any], int]:
+    """Labels with 0 as background; a pixel padding value names another background."""
+    background = int(ds.get("PixelPaddingValue", 0) or 0)
+    labels = np.zeros(grid.shape, dtype=np.uint16, order="F")
+    for place, _, pixels in _placed(ds, frames, places):
+        values = pixels.T.astype(np.uint16)
+        if background:
+            values = np.where(values == background, 0, values)
+        labels[:, :, place] = values
+    return labels, background
+
+
+def _fractional(
+    ds: Any, frames: tuple[SegFrame, ...], places: NDArray[np.intp], grid: Grid, made_by: Provenance
+) -> Segmentation:
+    described = described_segments(ds)
+    atoms = Atoms(described)
+    top = float(ds.get("MaximumFractionalValue", 255) or 255)
+    labels = np.zeros(grid.shape, dtype=np.uint16, order="F")
+    best = np.zeros(grid.shape, dtype=np.float32, order="F")
+    channel = {item.number: place for place, item in enumerate(sorted(described, key=lambda x: x.number), 1)}
+    size = (len(described) + 1) * int(np.prod(grid.shape)) * 4
+    kept = (
+        np.zeros((len(described) + 1, *grid.shape), np.float32) if size <= _MOST_PROBABILITY_BYTES else None
+    )
+    for place, frame, pixels in _placed(ds, frames, places):
+        share = pixels.T.astype(np.float32) / top
+        better = (share >= 0.5) & (share > best[:, :, place])
+        best[:, :, place][better] = share[better]
+        labels[:, :, place][better] = frame.segment
+        if kept is not None:
+            kept[channel[frame.segment], :, :, place] = share
+    if kept is not None:
+        kept[0] = np.clip(1 - kept[1:].sum(axis=0), 0, 1)
+    text = "The SEG holds fractions; a voxel belongs to the structure that has at least half of it."
+    finding = Finding(
+        "seg.fractional", "info", text, as_details(type=str(ds.get("SegmentationFractionalType", "")))
+    )
+    return Segmentation(labels, grid, atoms.plain_table(set()), made_by, (finding,), probabilities=kept)
+
+
+def _placed(
+    ds: Any, frames: tuple[SegFrame, ...], places: NDArray[np.intp]
+) -> Iterator[tuple[int, SegFrame, NDArray[Any]]]:
+    for frame, place, pixels in zip(frames, places, frame_pixels(ds), strict=True):
+        yield int(place), frame, pixels
+
+
+def read_dataset(path: Path) -> Any:
+    """A DICOM file's dataset.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        # From memory, which yields no more than there is: a file is asked for as many bytes as it claims.
+        return dcmread(BytesIO(path.read_bytes()))
+    except (OSError, InvalidDicomError, EOFError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{path.name} can't be read as DICOM: {error}") from error

@@ -1,0 +1,202 @@
+"""Writing DICOM SEG by highdicom: BINARY, FRACTIONAL for probabilities, LABELMAP on request."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg._version import __version__
+from medseg.domain import Provenance, Segmentation
+from medseg.domain.record import Review
+from medseg.errors import InputError
+from medseg.io.dicom.derived.attributes import (
+    MANUFACTURER,
+    MODEL_NAME,
+    SERIES_NUMBER,
+    Uids,
+    person_name,
+    research_title,
+)
+from medseg.io.dicom.derived.fit import fit_sources
+from medseg.io.dicom.derived.origin import Origin, on_origin
+from medseg.io.dicom.structures.segments import SIDES, Segment, dicom_name, segments_of
+
+__all__ = ["SegKind", "SegOptions", "make_seg"]
+
+SegKind: TypeAlias = Literal["BINARY", "FRACTIONAL", "LABELMAP"]
+_NUMBERS: dict[str, int] = {"BINARY": 1, "FRACTIONAL": 2, "LABELMAP": 3}
+#: Series of lesions come after the others.
+_LESIONS = 4
+#: A probability is stored in this many steps; below half a step it is 0.
+_STEPS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class SegOptions:
+    """How a SEG is written: its kind, whose review it states, its UIDs, and what it holds (`lesions`, or all)."""
+
+    kind: SegKind = "BINARY"
+    review: Review = field(default_factory=Review)
+    uids: Uids = field(default_factory=Uids)
+    content: Literal["structures", "lesions"] = "structures"
+
+    @property
+    def series(self) -> tuple[str, int]:
+        """(role of its UIDs, series number)."""
+        lesions = self.content == "lesions"
+        role = f"SEG {self.kind} of lesions" if lesions else f"SEG {self.kind}"
+        return role, SERIES_NUMBER + _NUMBERS[self.kind] + _LESIONS * lesions
+
+
+def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | None = None) -> Any:
+    """A SEG (pydicom dataset) of a segmentation over the slices of its source series.
+
+    Empty frames are left out. A mask in another axis order than the series' is brought to it by flips and
+    permutation. Tracking ids are stable for the same seed of UIDs, so that an SR can name the same segments.
+
+    Raises
+    ------
+    InputError
+        If nothing is segmented, or probabilities are wanted and not there.
+    GridMismatchError
+        If the mask's voxels are not the series'.
+    """
+    from highdicom.seg import Segmentation as HighdicomSeg
+
+    options = options or SegOptions()
+    segments = segments_of(segmentation.table)
+    pixels = _pixels(segmentation, origin, segments, options.kind)
+    if not pixels.any():
+        raise InputError("the mask is empty, and a SEG needs at least one voxel")
+    role, number = options.series
+    with warnings.catch_warnings():
+        # It warns of person names and times that real headers hold; they are the source's, not ours.
+        warnings.simplefilter("ignore")
+        seg = HighdicomSeg(
+            source_images=fit_sources(origin),
+            pixel_array=pixels,
+            segmentation_type=options.kind,
+            segment_descriptions=[
+                _description(item, segmentation.made_by, options.uids) for item in segments
+            ],
+            series_instance_uid=options.uids.make(f"series {role}"),
+            series_number=number,
+            sop_instance_uid=options.uids.make(f"object {role}"),
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=MODEL_NAME,
+            software_versions=__version__,
+            device_serial_number="0",
+            max_fractional_value=_STEPS,
+            content_label="SEGMENTATION",
+            content_description=research_title(options.review, "Segmentation"),
+            content_creator_name=_creator(options.review),
+            series_description=research_title(options.review, "Segmentation"),
+        )
+    _add_modifiers(seg, segments)
+    return seg
+
+
+def tracking(segment: Segment, uids: Uids) -> tuple[str, str]:
+    """(tracking UID, tracking id) of a segment; an SR names it by the same."""
+    return uids.make(f"tracking {segment.name}"), segment.name
+
+
+def _pixels(
+    segmentation: Segmentation, origin: Origin, segments: Sequence[Segment], kind: SegKind
+) -> NDArray[Any]:
+    """(K, rows, columns[, segments]) as highdicom wants it, slices in k order."""
+    if kind == "FRACTIONAL":
+        return _probabilities(segmentation, origin, segments)
+    labels = _stacked(on_origin(segmentation.labels, segmentation.grid, origin))
+    if all(len(item.values) == 1 for item in segments):
+        lookup = np.zeros(int(labels.max()) + 1, dtype=np.uint8 if len(segments) < 256 else np.uint16)
+        for item in segments:
+            if item.values[0] < lookup.size:
+                lookup[item.values[0]] = item.number
+        numbered: NDArray[Any] = lookup[labels]
+        return numbered
+    if kind == "LABELMAP":
+        raise InputError("these structures overlap, and a label map can't hold that; write a BINARY SEG")
+    return np.stack([np.isin(labels, item.values) for item in segments], axis=-1).astype(np.uint8)
+
+
+def _probabilities(segmentation: Segmentation, origin: Origin, segments: Sequence[Segment]) -> NDArray[Any]:
+    if segmentation.probabilities is None:
+        raise InputError("a FRACTIONAL SEG needs probabilities; segment with --probabilities")
+    values = segmentation.table.values
+    moved = on_origin(segmentation.probabilities, segmentation.grid, origin)
+    parts = [sum(moved[1 + values.index(value)] for value in item.values) for item in segments]
+    stacked = np.stack([_stacked(np.asarray(part)) for part in parts], axis=-1).astype(np.float32)
+    stacked[stacked < 0.5 / _STEPS] = 0
+    clipped: NDArray[Any] = np.clip(stacked, 0, 1)
+    return clipped
+
+
+def _stacked(array: NDArray[Any]) -> NDArray[Any]:
+    """(K, rows, columns) of (columns, rows, K)."""
+    return np.ascontiguousarray(array.transpose(2, 1, 0))
+
+
+def _description(segment: Segment, made_by: Provenance, uids: Uids) -> Any:
+    from highdicom.color import CIELabColor
+    from highdicom.seg import SegmentDescription
+
+    uid, name = tracking(segment, uids)
+    by_hand = made_by.segmenter == "given mask"
+    return SegmentDescription(
+        segment_number=segment.number,
+        segment_label=dicom_name(segment.name),
+        segmented_property_category=_code(segment.category),
+        segmented_property_type=_code(segment.type),
+        algorithm_type="MANUAL" if by_hand else "SEMIAUTOMATIC" if made_by.edits else "AUTOMATIC",
+        algorithm_identification=None if by_hand else _algorithm(made_by),
+        tracking_uid=uid,
+        tracking_id=name,
+        anatomic_regions=None if segment.anatomic_region is None else [_code(segment.anatomic_region)],
+        display_color=CIELabColor.from_rgb(*segment.color),
+    )
+
+
+def _algorithm(made_by: Provenance) -> Any:
+    from highdicom import AlgorithmIdentificationSequence
+    from pydicom.sr.codedict import codes
+
+    family = (
+        codes.cid7162.ArtificialIntelligence if made_by.weights_digest else codes.cid7162.NeighborhoodAnalysis
+    )
+    return AlgorithmIdentificationSequence(
+        name=made_by.segmenter[:64],
+        family=family,
+        version=(made_by.weights_digest or __version__)[:16],
+        source=MANUFACTURER,
+        parameters={name: str(value) for name, value in made_by.parameters} or None,
+    )
+
+
+def _add_modifiers(seg: Any, segments: Sequence[Segment]) -> None:
+    """Left, right or both, inside the property type, where highdicom has no parameter for it."""
+    from pydicom.dataset import Dataset
+
+    places = {int(item.SegmentNumber): item for item in seg.SegmentSequence if "SegmentNumber" in item}
+    for segment in segments:
+        code = SIDES.get(segment.side)
+        if code is not None and segment.number in places:
+            modifier = Dataset()
+            modifier.CodeValue, modifier.CodingSchemeDesignator = code.value, code.scheme
+            modifier.CodeMeaning = code.meaning
+            kind = places[segment.number].SegmentedPropertyTypeCodeSequence[0]
+            kind.SegmentedPropertyTypeModifierCodeSequence = [modifier]
+
+
+def _creator(review: Review) -> str:
+    return person_name(str(review.reviewer)) if review.state == "reviewed" else person_name(MANUFACTURER)
+
+
+def _code(code: Any) -> Any:
+    from highdicom.sr import CodedConcept
+
+    return CodedConcept(value=code.value, meaning=code.meaning, scheme_designator=code.scheme)

@@ -1,0 +1,1 @@
+"""SR (TID 1500): numbers with codes and units."""

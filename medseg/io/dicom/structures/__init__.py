@@ -1,0 +1,1 @@
+"""Structures of a SEG or RTSTRUCT as labels, parts and regions."""

@@ -1,0 +1,1 @@
+"""Lesions: found, their axes in a plane, their size criterion."""

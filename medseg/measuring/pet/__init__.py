@@ -1,0 +1,1 @@
+"""PET: SUV statistics, MTV and TLG on native voxels."""

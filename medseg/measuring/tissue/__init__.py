@@ -1,0 +1,1 @@
+"""CT tissue: which, where, how much."""

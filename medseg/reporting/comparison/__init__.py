@@ -1,0 +1,1 @@
+"""Predictions against references: the page and its pictures."""

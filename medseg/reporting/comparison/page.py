@@ -1,0 +1,265 @@
+"""The comparison page: predictions against references as one self-contained HTML file, no script, all escaped."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from medseg.domain import Grid, Measurement, Quantity
+from medseg.reporting.extras import Picture
+from medseg.reporting.numbers import number_text, unit_text
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["ComparedCase", "Comparison", "comparison_to_html"]
+
+#: Structures in the table of page one, the worst first, and rows of single cases in the appendix.
+MOST_STRUCTURES, MOST_ROWS = 24, 2000
+_COLUMNS = (
+    Quantity.DICE,
+    Quantity.SURFACE_DICE,
+    Quantity.HD95,
+    Quantity.ASSD,
+    Quantity.VOLUME_ERROR,
+    Quantity.RELATIVE_VOLUME_ERROR,
+)
+_LESION_COLUMNS = (
+    Quantity.LESION_SENSITIVITY,
+    Quantity.LESION_PRECISION,
+    Quantity.LESION_F1,
+    Quantity.PANOPTIC_QUALITY,
+    Quantity.MEAN_MATCHED_DICE,
+)
+_COUNTS = (Quantity.LESIONS_IN_REFERENCE, Quantity.LESIONS_FOUND, Quantity.LESION_FALSE_POSITIVES)
+_SIGNED = (Quantity.VOLUME_ERROR, Quantity.RELATIVE_VOLUME_ERROR)
+_STEPS = {"mm": 0.01, "{px}": 0.1, "%": 0.1}
+
+Summary = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedCase:
+    """One pair; `error` says what failed, without Measurements where it could not be compared at all."""
+
+    case: str
+    measurements: tuple[Measurement, ...] = ()
+    grid: Grid | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What stands on the page.
+
+    Parameters
+    ----------
+    cases
+        Every pair, failed ones too.
+    summary
+        Rows per structure and quantity: name, detail, quantity, unit, headline, cases, of, misses,
+        false_positives, total, mean, median, low, high.
+    agreements
+        Name of a structure → sentences on its bias, limits of agreement and ICC.
+    pictures
+        `worst` (a slice with both contours) and `agreement` (Bland–Altman), each where there is one.
+    """
+
+    cases: Sequence[ComparedCase]
+    summary: Sequence[Summary]
+    agreements: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    pictures: Sequence[Picture] = ()
+
+
+def comparison_to_html(comparison: Comparison) -> bytes:
+    """One HTML file that needs nothing else: no network, no script; every text is escaped.
+
+    Page one has at most 24 structures, those with the lowest Dice first; the appendix has all. No cases give a
+    page that says so.
+    """
+    return _template().render(_context(comparison)).encode()
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(
+        files("medseg.reporting.comparison").joinpath("page.html.j2").read_text("utf-8")
+    )
+
+
+def _context(comparison: Comparison) -> dict[str, Any]:
+    table = _by_structure(comparison.summary)
+    done = [case for case in comparison.cases if case.measurements]
+    structures = sorted(
+        (name for name, detail in table if detail is None), key=lambda name: _rank(table[name, None])
+    )
+    rows = [_structure_row(name, table[name, None], single=len(done) == 1) for name in structures]
+    items = [(case, item) for case in done for item in case.measurements if item.target.lesion is None]
+    lesions = [(case, item) for case in done for item in case.measurements if item.target.lesion is not None]
+    return {
+        "css": files("medseg.reporting.page").joinpath("page.css").read_text("utf-8"),
+        "title": "Comparison with references",
+        "single": done[0].case if len(comparison.cases) == 1 and done else None,
+        "count": len(comparison.cases),
+        "done": len(done),
+        "failed": [case for case in comparison.cases if case.error is not None],
+        "sentences": _sentences(structures, table, single=len(done) == 1),
+        "titles": [quantity.info.title for quantity in _COLUMNS],
+        "rows": rows,
+        "most": MOST_STRUCTURES,
+        "lesion_titles": [_short(quantity) for quantity in _LESION_COLUMNS],
+        "lesion_rows": _lesion_rows(structures, table),
+        "bins": _bin_rows(table),
+        "agreements": comparison.agreements,
+        "pictures": {picture.name: (picture, _uri(picture)) for picture in comparison.pictures},
+        "items": [_item_row(case, item) for case, item in items[:MOST_ROWS]],
+        "all_items": len(items),
+        "lesions": [_item_row(case, item) for case, item in lesions[:MOST_ROWS]],
+        "all_lesions": len(lesions),
+        "definitions": [item.info for item in dict.fromkeys(item.quantity for _, item in items + lesions)],
+    }
+
+
+Rows = dict[Quantity, Summary]
+
+
+def _by_structure(summary: Sequence[Summary]) -> dict[tuple[str, str | None], Rows]:
+    table: dict[tuple[str, str | None], Rows] = {}
+    for row in summary:
+        table.setdefault((row["name"], row["detail"]), {})[Quantity(row["quantity"])] = row
+    return table
+
+
+def _rank(rows: Rows) -> float:
+    """Order of structures: the lowest mean Dice first."""
+    row = rows.get(Quantity.DICE)
+    return float(row["mean"]) if row and row["mean"] is not None else 2.0
+
+
+def _structure_row(name: str, rows: Rows, *, single: bool) -> dict[str, Any]:
+    dice = rows[Quantity.DICE]
+    return {
+        "name": name,
+        "of": dice["of"],
+        "misses": dice["misses"],
+        "false_positives": dice["false_positives"],
+        "cells": [_cell(rows.get(quantity), quantity, single=single) for quantity in _COLUMNS],
+    }
+
+
+def _cell(row: Summary | None, quantity: Quantity, *, single: bool) -> tuple[str, str]:
+    """Mean, and under it the interval, or of how many cases it is where not of all."""
+    if row is None or row["mean"] is None:
+        return "not computed", ""
+    value = _text(row["mean"], quantity, row["unit"])
+    if single:
+        return value, ""
+    notes = []
+    if row["low"] is not None:
+        ends = (_bare(row[end], quantity, row["unit"]) for end in ("low", "high"))
+        notes.append(" to ".join(ends))
+    if row["cases"] < row["of"]:
+        notes.append(f"{row['cases']} of {row['of']} cases")
+    return value, "; ".join(notes)
+
+
+def _bare(value: float, quantity: Quantity, unit: str) -> str:
+    if unit == "1":
+        return f"{value:.3f}"
+    text = number_text(float(value), _STEPS.get(unit, 0.001))
+    return f"+{text}" if quantity in _SIGNED and value > 0 else text
+
+
+def _text(value: float, quantity: Quantity, unit: str) -> str:
+    if quantity in _COUNTS:
+        return f"{value:g}"
+    return f"{_bare(value, quantity, unit)} {unit_text(unit)}".rstrip()
+
+
+def _lesion_rows(
+    structures: Sequence[str], table: Mapping[tuple[str, str | None], Rows]
+) -> list[dict[str, Any]]:
+    found = [(name, table[name, None]) for name in structures if _COUNTS[0] in table[name, None]]
+    return [
+        {
+            "name": name,
+            "totals": [rows[quantity]["total"] for quantity in _COUNTS],
+            "cells": [_cell(rows.get(quantity), quantity, single=False) for quantity in _LESION_COLUMNS],
+        }
+        for name, rows in found
+        if any(rows[quantity]["total"] for quantity in _COUNTS)
+    ]
+
+
+def _bin_rows(table: Mapping[tuple[str, str | None], Rows]) -> list[tuple[str, str, int, int, int, str]]:
+    """Structure, bin, lesions, found, false positives, and sensitivity over all lesions; empty bins are left out."""
+    found = []
+    for (name, detail), rows in table.items():
+        if detail is None or _COUNTS[0] not in rows:
+            continue
+        wanted, got, false = (int(rows[quantity]["total"]) for quantity in _COUNTS)
+        if wanted or false:
+            share = f"{got / wanted:.3f}" if wanted else "not computed"
+            found.append((name, detail, wanted, got, false, share))
+    return found
+
+
+def _sentences(
+    structures: Sequence[str], table: Mapping[tuple[str, str | None], Rows], *, single: bool
+) -> list[str]:
+    if not structures:
+        return ["Nothing was compared: no pair of masks could be read that has a label."]
+    dice = {name: table[name, None][Quantity.DICE] for name in structures}
+    misses, false = (sum(row[key] for row in dice.values()) for key in ("misses", "false_positives"))
+    failures = (
+        f"{_times(misses, 'miss', 'misses')}, {_times(false, 'false positive', 'false positives').lower()}"
+    )
+    worst = structures[0]
+    what = "Dice" if single else "mean Dice"
+    first = f"{worst}: {what} {dice[worst]['mean']:.3f}{_interval(dice[worst])}"
+    if len(structures) > 1:
+        means = sorted(float(row["mean"]) for row in dice.values())
+        middle = means[len(means) // 2]
+        first = f"{len(structures)} structures: median of the {what} {middle:.3f}; lowest {first}"
+    lines = [f"{first}. {failures}."]
+    for name in structures[:1]:
+        rows = table[name, None]
+        if _COUNTS[0] in rows:
+            wanted, got, extra = (rows[quantity]["total"] for quantity in _COUNTS)
+            lines.append(f"Lesions of {name}: {got} of {wanted} found, {extra} false positive.")
+    return lines
+
+
+def _interval(row: Summary) -> str:
+    if row["low"] is None:
+        return ""
+    return f" (95 % interval {row['low']:.3f} to {row['high']:.3f}, {row['of']} cases)"
+
+
+def _times(count: int, one: str, many: str) -> str:
+    return f"{count or 'No'} {one if count == 1 else many}"
+
+
+def _short(quantity: Quantity) -> str:
+    """Title of a column in the table of lesions, where "lesion" says nothing."""
+    title = quantity.info.title.removeprefix("Lesion ")
+    return title[0].upper() + title[1:]
+
+
+def _item_row(case: ComparedCase, item: Measurement) -> tuple[str, str, str, str, str]:
+    target = item.target
+    name = f"{target.name}, lesion {target.lesion}" if target.lesion is not None else target.name
+    name = f"{name} ({target.detail})" if target.detail else name
+    value = "not computed" if item.value is None else _text(item.value, item.quantity, item.unit)
+    return case.case, name, item.quantity.info.title, value, item.reason or item.method
+
+
+def _uri(picture: Picture) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"

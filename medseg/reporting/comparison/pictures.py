@@ -1,0 +1,197 @@
+"""Pictures of a comparison: Bland–Altman plots, and the slice where two masks differ most."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from medseg.domain import Image, Label, LabelTable, Segmentation
+from medseg.reporting.extras import Picture
+from medseg.reporting.pictures.canvas import (
+    Canvas,
+    show_contours,
+    show_letters,
+    show_scale,
+    show_slice,
+    show_text,
+)
+from medseg.reporting.pictures.scene import Plane, Scene, make_scene
+from medseg.reporting.pictures.window import Window, choose_window
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["AgreementPlot", "draw_agreement", "draw_worst"]
+
+_MM_PER_INCH, _DPI = 25.4, 160
+_PLOT_MM, _MOST_PLOTS = (92.0, 58.0), 4
+_CELL = (86.0, 70.0)
+_POINT, _LINE, _INK = "#0072B2", "#D55E00", "#1a1d21"
+_BOTH = LabelTable((Label(1, "reference"), Label(2, "prediction")))
+#: Differences that all lie within this (ml) are one value and rounding; the axis must not show the rounding.
+_NO_SPREAD = 1e-9
+#: An axis this much coarser than the finest is the one a stack was acquired along.
+_COARSER = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementPlot:
+    """Paired values of one structure in `unit`, with bias, limits and the interval of each."""
+
+    name: str
+    first: tuple[float, ...]
+    second: tuple[float, ...]
+    lines: tuple[float, float, float]
+    intervals: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+    unit: str = "ml"
+
+
+def draw_agreement(plots: Sequence[AgreementPlot]) -> Picture:
+    """Bland–Altman plots side by side, of four structures at most: difference against mean, bias, limits.
+
+    Each line has the band of its interval. `lines` are the lower limit, the bias and the upper limit.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = plots[:_MOST_PLOTS]
+    columns = min(2, len(shown))
+    rows = -(-len(shown) // columns)
+    size = columns * _PLOT_MM[0] / _MM_PER_INCH, rows * _PLOT_MM[1] / _MM_PER_INCH
+    figure = Figure(figsize=size, dpi=_DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    for number, plot in enumerate(shown, start=1):
+        _bland_altman(figure.add_subplot(rows, columns, number), plot)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=_DPI, metadata={"Software": None})
+    more = "" if len(plots) <= len(shown) else f" {len(shown)} of {len(plots)} structures, the largest."
+    caption = (
+        "Bland–Altman: prediction − reference against their mean, a dot per case; bias (solid) and limits of "
+        f"agreement (dashed), each with its 95 % interval.{more}"
+    )
+    return Picture("agreement", data.getvalue(), caption)
+
+
+def _bland_altman(axes: "Axes", plot: AgreementPlot) -> None:
+    first, second = np.array(plot.first), np.array(plot.second)
+    axes.axhline(0, color="#9aa1ab", linewidth=0.6)
+    for value, (low, high), style in zip(plot.lines, plot.intervals, ("--", "-", "--"), strict=True):
+        axes.axhspan(low, high, color=_LINE, alpha=0.12, linewidth=0)
+        axes.axhline(value, color=_LINE, linestyle=style, linewidth=0.9)
+        axes.annotate(
+            f"{value:+.3g}".replace("-", "−"),
+            (1.0, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(2, 0),
+            textcoords="offset points",
+            fontsize=6,
+            va="center",
+            color=_INK,
+        )
+    axes.plot((first + second) / 2, first - second, "o", color=_POINT, markersize=2.8, alpha=0.75)
+    if np.ptp([*(first - second), *plot.lines]) < _NO_SPREAD:
+        axes.set_ylim(plot.lines[1] - 1, plot.lines[1] + 1)
+    axes.set_title(_plain(plot.name), fontsize=7.5, loc="left")
+    axes.set_xlabel(f"mean of both, {plot.unit}", fontsize=6.5)
+    axes.set_ylabel(f"prediction − reference, {plot.unit}", fontsize=6.5)
+    axes.tick_params(labelsize=6)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _plain(text: str) -> str:
+    """Text in which matplotlib finds no formula."""
+    return text.replace("$", r"\$")
+
+
+def draw_worst(prediction: Segmentation, reference: Segmentation, image: Image | None = None) -> Picture:
+    """The slice where one structure differs by most voxels: without and with both contours, or of the masks alone.
+
+    The structure is the one whose masks differ by most voxels; of masks that agree everywhere its largest section
+    is shown. `image` may lie on another grid of the same space.
+    """
+    from medseg.geometry import order_to
+
+    value = _most_different(prediction, reference)
+    name = (
+        reference.table.name_of(value) if value in reference.table.values else prediction.table.name_of(value)
+    )
+    ours, theirs = prediction.mask(value), reference.mask(value)
+    either = replace(
+        reference,
+        labels=(ours | theirs).astype(np.uint8),
+        table=_BOTH,
+        instances=None,
+        probabilities=None,
+    )
+    scene = make_scene(either, {} if image is None else {image.channel: image})
+    order = order_to(reference.grid, "LPS")
+    ours, theirs = order.apply(ours), order.apply(theirs)
+    plane = _acquired(scene)
+    differs = ours ^ theirs
+    index = scene.largest_section(plane, differs if differs.any() else ours | theirs)
+    window = None if scene.base is None else choose_window(scene.base)
+    box = scene.view_box(plane, scene.labels > 0, _CELL[0] / _CELL[1])
+    canvas = Canvas(2, 1, _CELL)
+    for number in range(2):
+        axes = canvas.cell(number)
+        _base(axes, scene, plane, index, (window, box))
+        show_letters(axes, scene, plane)
+        show_scale(axes, box, scene.grid.unit)
+        if number or window is None:
+            for mask, label in ((theirs, 1), (ours, 2)):
+                if number or label == 1:
+                    flat = np.where(mask.take(index, axis=plane.axis).T, label, 0).astype(np.uint8)
+                    show_contours(axes, scene, plane, flat)
+    _legend(canvas.figure.axes[1])
+    shown = "image alone, and with" if window is not None else "reference alone, and with"
+    voxels = int(differs.take(index, axis=plane.axis).sum())
+    text = "mask only, no image was given" if window is None else window.text
+    caption = (
+        f"{name}, {shown} both contours: reference yellow, prediction blue; {scene.slice_name(plane, index)}, where "
+        f"they differ by most voxels ({voxels} in this slice, {int(differs.sum())} in all); {text}."
+    )
+    return Picture("worst", canvas.png(), caption)
+
+
+def _most_different(prediction: Segmentation, reference: Segmentation) -> int:
+    """Label whose masks differ by most voxels, counted in one pass; ties and no difference: the largest one."""
+    apart = prediction.labels != reference.labels
+    top = int(max(prediction.labels.max(), reference.labels.max(), 1)) + 1
+    counts = sum(np.bincount(item.labels[apart], minlength=top) for item in (prediction, reference))
+    if not apart.any():
+        counts = np.bincount(reference.labels.ravel(order="K"), minlength=top)
+    counts = np.array(counts)
+    counts[0] = -1
+    return int(counts.argmax())
+
+
+def _base(
+    axes: "Axes",
+    scene: Scene,
+    plane: Plane,
+    index: int,
+    look: tuple[Window | None, tuple[float, float, float, float]],
+) -> None:
+    window, box = look
+    if scene.base is None or window is None:
+        flat = np.zeros_like(scene.labels_on(plane, index), dtype=np.float64)
+        show_slice(axes, scene, plane, flat, (Window(0, 1, "1", ""), box))
+        return
+    show_slice(axes, scene, plane, scene.values_on(scene.base, plane, index), (window, box))
+
+
+def _legend(axes: "Axes") -> None:
+    from medseg.reporting.pictures.palette import outline
+
+    for value, name, y in ((1, "reference", 0.985), (2, "prediction", 0.935)):
+        show_text(axes, (0.99, y), name, ha="right", va="top", color=outline(_BOTH, value)[0], weight="bold")
+
+
+def _acquired(scene: Scene) -> Plane:
+    """The plane across an axis that is clearly coarser than the others, else the first."""
+    spacing = scene.grid.spacing
+    coarse = max(scene.planes, key=lambda plane: spacing[plane.axis])
+    clear = spacing[coarse.axis] >= _COARSER * max(spacing[coarse.column], spacing[coarse.row])
+    return coarse if clear else scene.planes[0]

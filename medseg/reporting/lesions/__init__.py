@@ -1,0 +1,1 @@
+"""Lesions: in words, as a table, as pictures, as rows of a workbook."""

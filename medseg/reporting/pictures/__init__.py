@@ -1,0 +1,1 @@
+"""Drawing: scenes, windows, colours, one canvas."""

@@ -1,0 +1,1 @@
+"""The Record as text: JSON, its schema, its signature."""

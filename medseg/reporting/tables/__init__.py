@@ -1,0 +1,1 @@
+"""Measurements as rows: CSV and XLSX."""

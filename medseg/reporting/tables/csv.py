@@ -1,0 +1,36 @@
+"""Rows as CSV: exact values, safe to open in a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from medseg.domain import Record
+from medseg.reporting.tables.rows import COLUMNS, to_rows
+
+__all__ = ["to_csv"]
+
+#: A spreadsheet takes text that starts with one of these for a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def to_csv(records: Iterable[Record]) -> bytes:
+    """UTF-8 CSV, one row per measurement; numbers by `repr`, so that they read back exactly.
+
+    Text that a spreadsheet would run as a formula gets a leading apostrophe. No records give the header alone.
+    """
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, fieldnames=list(COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    for row in to_rows(records):
+        writer.writerow({key: _cell(value) for key, value in row.items()})
+    return buffer.getvalue().encode()
+
+
+def as_text(value: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+
+
+def _cell(value: Any) -> Any:
+    return as_text(value) if isinstance(value, str) else "" if value is None else repr(value)
