@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medseg import settings
+
 if TYPE_CHECKING:
     from medseg.domain import Finding
 
@@ -72,8 +74,6 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, title: st
 
 def log_bug(error: BaseException) -> Path:
     """Write the traceback to a log and return its path."""
-    from medseg import settings
-
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     path = settings.log_folder() / f"medseg-{stamp}.log"
     try:

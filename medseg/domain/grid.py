@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import permutations
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -140,8 +141,6 @@ def orientation_letters(affine: NDArray[np.float64]) -> str:
     >>> orientation_letters(np.diag([-1.0, -1.0, 1.0, 1.0]))
     'LPS'
     """
-    from itertools import permutations
-
     matrix = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     best = max(
         permutations(range(3)), key=lambda order: sum(abs(matrix[order[axis], axis]) for axis in range(3))

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from medseg.domain.grid import Grid
@@ -15,7 +14,8 @@ __all__ = ["covered_by", "grid_with_spacing", "resample"]
 
 #: A field of view this little (steps) longer than a whole number of steps is that number: rounding of a header.
 WHOLE_STEPS = 1e-3
-_INTERPOLATORS = {"nearest": sitk.sitkNearestNeighbor, "linear": sitk.sitkLinear, "cubic": sitk.sitkBSpline}
+#: Names that SimpleITK has for them.
+_INTERPOLATORS = {"nearest": "sitkNearestNeighbor", "linear": "sitkLinear", "cubic": "sitkBSpline"}
 
 
 def resample(
@@ -37,6 +37,8 @@ def resample(
     GridMismatchError
         If one grid is in `px` and the other in `mm`.
     """
+    import SimpleITK as sitk
+
     if source.unit != target.unit:
         raise GridMismatchError(
             f"can't resample between {source.unit} and {target.unit}: give a spacing first"
@@ -49,7 +51,7 @@ def resample(
     resampler = sitk.ResampleImageFilter()
     resampler.SetSize(target.shape)
     resampler.SetTransform(transform)
-    resampler.SetInterpolator(_INTERPOLATORS[interpolation])
+    resampler.SetInterpolator(getattr(sitk, _INTERPOLATORS[interpolation]))
     resampler.SetDefaultPixelValue(fill)
     result = from_sitk(resampler.Execute(to_sitk(values)))
     return result.astype(array.dtype) if interpolation == "nearest" else result

@@ -1,14 +1,16 @@
 """To and from SimpleITK; the only place where arrays are (K, J, I)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from medseg.domain.grid import Grid
 from medseg.errors import GridMismatchError
 from medseg.geometry.lps import flip_affine
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 __all__ = ["from_sitk", "to_sitk"]
 
@@ -16,7 +18,7 @@ __all__ = ["from_sitk", "to_sitk"]
 REPAIR_VOXELS = 0.1
 
 
-def to_sitk(array: NDArray[Any], grid: Grid | None = None) -> sitk.Image:
+def to_sitk(array: NDArray[Any], grid: Grid | None = None) -> "sitk.Image":
     """SimpleITK image of (I, J, K) values; without a grid it lies on index space (spacing 1, origin 0).
 
     Memory: one copy of the array.
@@ -26,6 +28,8 @@ def to_sitk(array: NDArray[Any], grid: Grid | None = None) -> sitk.Image:
     GridMismatchError
         If the grid is sheared: ITK would lose the shear silently.
     """
+    import SimpleITK as sitk
+
     values = array.astype(np.uint8) if array.dtype == np.bool_ else array
     image = sitk.GetImageFromArray(np.ascontiguousarray(values.transpose(2, 1, 0)))
     if grid is None:
@@ -37,8 +41,10 @@ def to_sitk(array: NDArray[Any], grid: Grid | None = None) -> sitk.Image:
     return image
 
 
-def from_sitk(image: sitk.Image) -> NDArray[Any]:
+def from_sitk(image: "sitk.Image") -> NDArray[Any]:
     """(I, J, K) values of a 3D SimpleITK image; memory: one copy."""
+    import SimpleITK as sitk
+
     array: NDArray[Any] = sitk.GetArrayFromImage(image).transpose(2, 1, 0)
     return array
 

@@ -36,7 +36,7 @@ class Predictor(Protocol):
 class Engine(Protocol):
     """Array (C, *extents) → class probabilities (L, *extents); how windows are cut is its own affair."""
 
-    def run(self, arrays: "Sequence[NDArray[np.float32]]", run: Run) -> list[NDArray[np.float32]]:
+    def run(self, arrays: Sequence[NDArray[np.float32]], run: Run) -> list[NDArray[np.float32]]:
         """Predict arrays of equal channels, one after another."""
         ...
 

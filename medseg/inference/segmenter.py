@@ -27,13 +27,15 @@ from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import as_details
 from medseg.extras import require_extra
-from medseg.inference.engine import Engine, Predictor, WindowEngine
+from medseg.inference.device import choose_device
+from medseg.inference.engine import Engine, NetworkPredictor, Predictor, WindowEngine
 from medseg.inference.instances import number_objects
 from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.restore import labels_on_native, probabilities_on_native
 from medseg.inference.slices import slice_axis
 from medseg.inference.steps import postprocess
-from medseg.models import card_digest, model_facts, weights_digest
+from medseg.models import card_digest, load_weights, model_facts, weights_digest
+from medseg.networks import build, load_state
 
 __all__ = ["ModelParams", "ModelSegmenter"]
 
@@ -160,8 +162,6 @@ class ModelSegmenter:
         return 4 * model * (2 * len(self.card.channels) + 3 * classes) + 20 * voxels + 4 * windows + kept
 
     def _engine(self, params: ModelParams, run: Run) -> Engine:
-        from medseg.inference.device import choose_device
-
         device = choose_device(run.device)
         mirror = self.card.mirror_axes if params.mirror else ()
         return WindowEngine(
@@ -202,10 +202,6 @@ def load_predictor(card: ModelCard, folder: Path, mirror_axes: tuple[int, ...]) 
     ModelError
         If the bundle is damaged.
     """
-    from medseg.inference.engine import NetworkPredictor
-    from medseg.models import load_weights
-    from medseg.networks import build, load_state
-
     networks = []
     for state in load_weights(card, folder):
         network = build(card.network, drawn=False)

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain import Finding, Grid, Image, Label, LabelTable, Provenance, Segmentation, Source
 from medseg.domain.segmentation import smallest_unsigned
@@ -81,9 +83,6 @@ def read_table(path: Path) -> LabelTable:
     ConfigError
         If the file is none of these.
     """
-    import yaml
-    from pydantic import TypeAdapter, ValidationError
-
     try:
         text = path.read_text("utf-8")
         content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Finding, Label, LabelTable, Region
+from medseg.io.dicom.structures.overlaps import Atoms
+from medseg.io.dicom.structures.segments import Segment
 
 __all__ = ["labels_of_masks"]
 
@@ -29,9 +31,6 @@ def labels_of_masks(
     shape
         (I, J, K) of the array.
     """
-    from medseg.io.dicom.structures.overlaps import Atoms
-    from medseg.io.dicom.structures.segments import Segment
-
     atoms = Atoms(tuple(Segment(item.value, item.name, (item.value,)) for item in structures))
     labels = np.zeros(shape, dtype=np.uint16, order="F")
     for value, box, mask in masks:

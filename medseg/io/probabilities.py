@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from medseg.domain import Finding, Segmentation
+from medseg.errors import InputError
 from medseg.io.names import stem_of
 
 __all__ = ["has_probabilities", "with_probabilities"]
@@ -47,10 +48,8 @@ def _files(mask: Path) -> tuple[Path, Path]:
     return mask.with_name(f"{stem}.prob.json"), mask.with_name(f"{stem}.prob.nii.gz")
 
 
-def _read(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     import nibabel as nib
-
-    from medseg.errors import InputError
 
     try:
         found = np.asarray(nib.load(path).dataobj, dtype=np.float32)  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from medseg.errors import InputError, UnsupportedFormatError
 from medseg.io.answers import apply_answers
 from medseg.io.choose import choose, require_volume
 from medseg.io.choose_mask import choose_mask, refuse_masks
+from medseg.io.dicom import READER
 from medseg.io.masks import read_table, segmentation_of
 from medseg.io.names import split_part, suffix_of
 from medseg.io.protocols import HEAD_BYTES, INDEX_VOLUME, Reader, SegmentationReader, unreadable
@@ -89,8 +90,6 @@ def read_files(paths: Sequence[str | Path], *, options: ReadOptions | None = Non
     InputError
         As for `read`; also if the files are no DICOM, or there are none.
     """
-    from medseg.io.dicom import READER
-
     files = [Path(path) for path in paths]
     if not files:
         raise InputError("there are no files to read; name at least one")

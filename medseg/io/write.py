@@ -17,6 +17,7 @@ from medseg.domain import Grid, Image, Segmentation
 from medseg.errors import InputError, MedsegError, OutputError, UnsupportedFormatError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io.atomic import require_absent, staged_file, write_bytes
+from medseg.io.itk.seg_nrrd_write import write_seg_nrrd
 from medseg.io.names import stem_of, suffix_of
 from medseg.io.protocols import Writer
 from medseg.io.read import read
@@ -139,8 +140,6 @@ def write_probabilities(segmentation: Segmentation, path: str | Path, *, force: 
 
 def _write_segments(segmentation: Segmentation, staged: Path, path: Path) -> Segmentation:
     """The mask as the file holds it: parts of overlapping structures may be numbered otherwise."""
-    from medseg.io.itk.seg_nrrd_write import write_seg_nrrd
-
     with _told_as(staged, path):
         again = write_seg_nrrd(segmentation, staged)
     if again.digest == segmentation.digest:

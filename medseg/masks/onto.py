@@ -11,6 +11,7 @@ from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError
 from medseg.geometry import Agreement, AxisOrder
 from medseg.geometry.place import match_order
+from medseg.geometry.resample import resample as resampled
 from medseg.masks.voxels import voxel_ml
 
 __all__ = ["RESAMPLED", "lies_on", "onto_grid"]
@@ -96,9 +97,7 @@ def _turned(before: Grid, after: Grid, what: str) -> Finding | None:
 
 
 def _resampled(mask: Segmentation, grid: Grid, what: str) -> Segmentation:
-    from medseg.geometry.resample import resample  # loads SimpleITK
-
-    labels = resample(mask.labels, mask.grid, grid, interpolation="nearest")
+    labels = resampled(mask.labels, mask.grid, grid, interpolation="nearest")
     before, before_text = _volume(mask.labels, mask.grid)
     after, after_text = _volume(labels, grid)
     finding = Finding(

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -130,8 +132,6 @@ class TissueTable:
         ConfigError
             If there is none; the nearest is named.
         """
-        from difflib import get_close_matches
-
         for tissue in self.tissues:
             if tissue.name == name:
                 return tissue
@@ -150,8 +150,6 @@ def load_tissues(path: Path | None = None) -> TissueTable:
     ConfigError
         If the file is missing, or a key is unknown, missing or of the wrong kind; the place is named.
     """
-    import yaml
-
     path = path or _SHIPPED
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Finding, Grid, Image
 from medseg.domain.values import as_details
+from medseg.geometry import same_grid
 from medseg.masks.border import circular_field
 
 __all__ = ["find_field", "outside_of"]
@@ -37,8 +38,6 @@ def find_field(image: Image) -> Image:
 
 def outside_of(images: Mapping[str, Image], grid: Grid) -> NDArray[np.bool_] | None:
     """Voxels of a grid without a measurement in some channel on that grid; None when all have one."""
-    from medseg.geometry import same_grid
-
     found = None
     for image in images.values():
         if image.outside is not None and same_grid(image.grid, grid):

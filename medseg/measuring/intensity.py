@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, Quantity
 from medseg.geometry import same_grid
+from medseg.geometry.resample import resample
 from medseg.measuring.firstorder import BIN_WIDTH, FIRST_ORDER, METHODS, Answer, first_order
 from medseg.measuring.rows import Rows, not_found
 from medseg.measuring.structure import mask_in_box
@@ -46,7 +47,6 @@ def sample(labels: NDArray[Any], grid: Grid, counts: Tally, image: Image) -> Sam
     """Bring the labels to the image's grid; nothing is resampled when the grids are one."""
     if same_grid(grid, image.grid):
         return Sampled(image, labels, counts, own_grid=False)
-    from medseg.geometry.resample import resample
 
     there = resample(labels, grid, image.grid, interpolation="nearest")
     return Sampled(image, there, tally(there, image.outside), own_grid=True)

@@ -92,7 +92,7 @@ def add_place(rows: Rows, structure: Structure) -> None:
 
 
 def as_points(
-    points: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]",
+    points: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
 ) -> tuple[tuple[float, float, float], ...]:
     """Positions as plain numbers."""
     return tuple((float(x), float(y), float(z)) for x, y, z in points)

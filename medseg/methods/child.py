@@ -120,7 +120,7 @@ def serve() -> None:
         _write(answers, [_ANSWER, *_packed(_carried_out(tasks.get(), tell))])
 
 
-def _listen(tasks: "queue.Queue[list[Any]]") -> None:
+def _listen(tasks: queue.Queue[list[Any]]) -> None:
     """Pass tasks on; end the process when the parent is gone, whatever is being worked on."""
     try:
         while True:
@@ -185,7 +185,7 @@ class _Worker:
         """Whether it lives, belongs to this process, and would import the same modules."""
         return self.owner == os.getpid() and self.path == sys.path and self._process.poll() is None
 
-    def ask(self, task: list[Any], told: "queue.SimpleQueue[list[Any]]", answers: list[list[Any]]) -> None:
+    def ask(self, task: list[Any], told: queue.SimpleQueue[list[Any]], answers: list[list[Any]]) -> None:
         """Send a task, pass on what is told, append the answer; nothing if the process ends before."""
         assert self._process.stdin is not None  # noqa: S101 - for the type checker
         assert self._process.stdout is not None  # noqa: S101

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from medseg.domain.card import ModelCard, WeightsFile
 from medseg.errors import ConfigError, ModelError
+from medseg.io.atomic import staged_folder
 from medseg.models.card import CARD_FILE, dump_card
+from medseg.networks import build, tensors_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,8 +60,6 @@ def write_bundle(
     OutputError
         If the folder exists and may not be replaced.
     """
-    from medseg.io.atomic import staged_folder
-
     files = {f"weights/{number}.safetensors": _pack(state) for number, state in enumerate(states)}
     weights = tuple(WeightsFile(name, hashlib.sha256(data).hexdigest()) for name, data in files.items())
     written = replace(card, weights=weights)
@@ -111,8 +111,6 @@ def _load(folder: Path, item: WeightsFile, shapes: dict[str, tuple[int, ...]]) -
 
 def _shapes(card: ModelCard) -> dict[str, tuple[int, ...]]:
     import torch
-
-    from medseg.networks import build, tensors_of
 
     try:
         # The meta device has shapes and no memory: a hostile card can't ask for more than it brings.

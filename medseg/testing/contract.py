@@ -24,6 +24,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from medseg.domain import Prompts, Run, Segmentation, Segmenter
 from medseg.domain.prompts import Point
@@ -167,8 +168,6 @@ def records_how(segmenter: Segmenter, trial: Trial) -> None:
 
 def can_be_replayed(segmenter: Segmenter, trial: Trial) -> None:
     """The same image, parameters and prompts, read again from JSON, give the same mask bit for bit."""
-    from pydantic import TypeAdapter
-
     ball = ball_image(segmenter.spec, trial, **_SMALL)
     form: TypeAdapter[Prompts] = TypeAdapter(Prompts)
     prompts = trial.seeds(segmenter.spec, ball)

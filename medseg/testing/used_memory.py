@@ -5,6 +5,8 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from medseg.domain import Run
 from medseg.methods.child import in_child
 
@@ -64,8 +66,6 @@ def trim() -> bool:
 
 
 def _family() -> list[Path]:
-    import psutil
-
     me = psutil.Process()
     return [Path("/proc") / str(one.pid) for one in (me, *me.children(recursive=True))]
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from numpy.random import Generator
+
 from medseg.training.config import Augmentation
 
 if TYPE_CHECKING:
-    from numpy.random import Generator
     from torch import Tensor
 
 __all__ = ["augmenter"]
@@ -24,7 +25,7 @@ def augmenter(
     steps: list[Any] = [*_spatial(settings, dimensions), *_intensity(settings)]
     chain = Compose(steps)
 
-    def change(image: "Tensor", labels: "Tensor", rng: "Generator") -> "tuple[Tensor, Tensor]":
+    def change(image: "Tensor", labels: "Tensor", rng: Generator) -> "tuple[Tensor, Tensor]":
         chain.set_random_state(seed=int(rng.integers(1 << 31)))
         result: Any = chain({"image": image, "labels": labels})
         image, labels = _plain(result["image"]), _plain(result["labels"])

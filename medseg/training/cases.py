@@ -9,6 +9,8 @@ from medseg.domain import Case, Dataset, Image, Segmentation
 from medseg.errors import ConfigError, LabelError
 from medseg.geometry import order_to, require_same_grid
 from medseg.inference import canonical
+from medseg.io import read_segmentation
+from medseg.io.datasets import read_channel
 from medseg.training.config import TrainConfig
 
 __all__ = ["LoadedCase", "load_case", "match_channels"]
@@ -49,9 +51,6 @@ def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedC
     InputError
         If a channel or the reference mask is missing or does not fit; the case is named.
     """
-    from medseg.io import read_segmentation
-    from medseg.io.datasets import read_channel
-
     files = {file.channel: file for file in case.images}
     images: dict[str, Image] = {}
     for name, theirs in names.items():

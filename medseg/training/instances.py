@@ -14,7 +14,10 @@ from medseg.domain import ChannelSpec, Label, LabelTable, ModelCard, NetworkSpec
 from medseg.domain.card import Instances, ZScore
 from medseg.domain.values import as_details
 from medseg.errors import OutputError
+from medseg.inference.device import choose_device
+from medseg.inference.steps import preprocess
 from medseg.models import write_bundle
+from medseg.networks import build, state_for
 from medseg.training.assemble import licence_text
 from medseg.training.config import PhantomConfig, dump_config
 from medseg.training.phantom_quality import judge, quality_of, quality_table
@@ -62,7 +65,6 @@ def train_instances(
     Cancelled
         If the user stopped it.
     """
-    from medseg.networks import state_for
     from medseg.training.loop import limited_threads
 
     settings, run = settings or InstanceTraining(), run or Run()
@@ -127,9 +129,6 @@ def _card(settings: InstanceTraining) -> ModelCard:
 def _fit(card: ModelCard, settings: InstanceTraining, run: Run) -> "nn.Module":
     import torch
 
-    from medseg.inference.device import choose_device
-    from medseg.networks import build
-
     device = choose_device(run.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed + run.seed)
@@ -164,8 +163,6 @@ def _batch(
     """(N, 1, …) images as the network sees them, (N, 1, …) classes, (N, …) distances as shares of the scale."""
     import edt
     import torch
-
-    from medseg.inference.steps import preprocess
 
     images, classes, distances = [], [], []
     spacing = (settings.spacing_mm,) * 3

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, ModelCard, Run
 from medseg.domain.card import Quality
+from medseg.inference import ModelSegmenter
 from medseg.masks.components import components
 from medseg.masks.split import split_touching
 from medseg.training.phantoms import InstanceTraining, draw_phantom
@@ -80,8 +81,6 @@ def judge(card: ModelCard, folder: Path, settings: InstanceTraining, run: Run) -
     run
         Device, threads, cancel.
     """
-    from medseg.inference import ModelSegmenter
-
     segmenter = ModelSegmenter(card, folder)
     grid = Grid(settings.patch, np.diag([*(settings.spacing_mm,) * 3, 1.0]))
     plain = Run(device=run.device, threads=run.threads, seed=run.seed, cancel=run.cancel)

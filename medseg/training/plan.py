@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import yaml
 from medseg.domain import Case, Dataset, ModelCard, Split
 from medseg.domain.values import as_details
 from medseg.errors import ConfigError
+from medseg.io.datasets import make_split, read_split, write_split
 from medseg.training.cases import match_channels
 from medseg.training.config import TrainConfig, dump_config
 
@@ -54,8 +55,6 @@ def make_plan(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: b
     ConfigError
         If the folder holds a run with another plan, or no run at all, and `restart` was not asked for.
     """
-    from medseg.io.datasets import read_split, write_split
-
     free = [name for name in dataset.subjects if name not in config.data.held_out]
     if not free:
         raise ConfigError(f"dataset {dataset.name} has no subjects left to train on")
@@ -80,8 +79,6 @@ def make_plan(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: b
 
 def card_from(config: TrainConfig, plan: Plan | None = None) -> ModelCard:
     """Card without weights: what `prepare` needs in training, and the start of the bundle's card."""
-    from dataclasses import replace
-
     text = config.model
     return ModelCard(
         name=text.name,
@@ -108,8 +105,6 @@ def card_from(config: TrainConfig, plan: Plan | None = None) -> ModelCard:
 
 
 def _split(config: TrainConfig, dataset: Dataset, free: int) -> Split:
-    from medseg.io.datasets import make_split, read_split
-
     if config.data.split is None:
         folds = min(config.data.folds, free)
         made: Split = make_split(dataset, folds=folds, seed=config.data.seed, held_out=config.data.held_out)

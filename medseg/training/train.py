@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from medseg.domain import Dataset, Run
 from medseg.errors import ConfigError, ModelError
-from medseg.models import CARD_FILE
+from medseg.io import open_dataset
+from medseg.models import CARD_FILE, read_card, write_bundle
 from medseg.training.assemble import assemble_bundle, read_rows, write_rows
 from medseg.training.cache import CachedCase, build_cache
 from medseg.training.config import TrainConfig
+from medseg.training.curve import draw_curve
 from medseg.training.plan import Plan, card_from, make_plan
 from medseg.training.validate import validate_bundle
 
@@ -28,8 +30,6 @@ def open_data(config: TrainConfig) -> Dataset:
     ConfigError
         If it names none.
     """
-    from medseg.io import open_dataset
-
     if config.data.root is None:
         raise ConfigError("the configuration names no data; give data.root=FOLDER")
     root = Path(config.data.root).expanduser()
@@ -119,9 +119,6 @@ def _train_fold(plan: Plan, number: int, cache: dict[str, CachedCase], run: Run)
 
 
 def _leave_bundle(plan: Plan, number: int, module: "SegmentationModule") -> None:
-    from medseg.models import write_bundle
-    from medseg.training.curve import draw_curve
-
     folder = _fold(plan, number)
     curve = draw_curve(folder, f"{plan.config.model.title}, fold {number}")
     (folder / "curve.png").write_bytes(curve)
@@ -138,8 +135,6 @@ def _self_test(plan: Plan, bundle: Path, number: int, run: Run) -> dict[str, flo
 
 
 def _write_metrics(plan: Plan, bundle: Path, tested: dict[str, float | None]) -> None:
-    from medseg.models import read_card
-
     folds = [folder for folder in sorted(plan.folder.glob("fold[0-9]*")) if (folder / "dice.json").is_file()]
     values = {
         "schema": "medseg.training/1.0",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from medseg.domain import Case, ChannelFile, Record, Run, Segmentation
 from medseg.errors import InputError, OutputError
-from medseg.io import read_segmentation
+from medseg.io import is_dataset, open_dataset, read_segmentation
 from medseg.io.atomic import write_bytes
 from medseg.io.names import stem_of
 from medseg.io.probabilities import has_probabilities
@@ -41,8 +41,6 @@ def find_cases(path: Path) -> tuple[Case, ...] | None:
     A folder that is no dataset gives one case per image file in it; files named `*_mask` are left out. Files that
     share a stem are cases of one id, which no batch takes for one.
     """
-    from medseg.io import is_dataset, open_dataset
-
     if is_dataset(path):
         return open_dataset(path).cases
     if not path.is_dir():

@@ -11,6 +11,8 @@ from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import same_grid
+from medseg.io import read_files
+from medseg.io.datasets import read_channel
 
 __all__ = [
     "ChannelPath",
@@ -42,10 +44,7 @@ def read_channels(paths: Mapping[str, ChannelPath], options: ReadOptions) -> dic
 
 def _read(name: str, path: ChannelPath, options: ReadOptions) -> Image:
     if isinstance(path, tuple):
-        from medseg.io import read_files
-
         return read_files(path, options=options)
-    from medseg.io.datasets import read_channel
 
     file = path if isinstance(path, ChannelFile) else ChannelFile(name, str(path))
     return read_channel(file, options)

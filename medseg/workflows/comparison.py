@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from medseg.domain import Interval, ReadOptions
+from medseg.io import read, read_segmentation
+from medseg.io.atomic import require_absent, write_bytes
 from medseg.masks.onto import onto_grid
+from medseg.reporting.comparison.page import ComparedCase, Comparison, comparison_to_html
+from medseg.reporting.comparison.pictures import AgreementPlot, draw_agreement, draw_worst
+from medseg.reporting.extras import Picture
 from medseg.workflows.evaluate import Evaluation, VolumeAgreement, summary_rows, volume_agreement
-
-if TYPE_CHECKING:
-    from medseg.reporting.comparison.pictures import AgreementPlot
-    from medseg.reporting.extras import Picture
 
 __all__ = ["agreement_lines", "write_comparison"]
 
@@ -40,9 +40,6 @@ def write_comparison(
     force
         Replace a page that exists.
     """
-    from medseg.io.atomic import require_absent, write_bytes
-    from medseg.reporting.comparison.page import ComparedCase, Comparison, comparison_to_html
-
     require_absent(path, force=force)
     cases = [ComparedCase(item.case, item.measurements, item.grid, item.error) for item in results]
     agreements = volume_agreement(results)
@@ -73,10 +70,7 @@ def agreement_lines(item: VolumeAgreement) -> list[str]:
 
 def _pictures(
     agreements: tuple[VolumeAgreement, ...], masks: tuple[Path, Path] | None, image: Path | None
-) -> "tuple[Picture, ...]":
-    from medseg.io import read, read_segmentation
-    from medseg.reporting.comparison.pictures import draw_agreement, draw_worst
-
+) -> tuple[Picture, ...]:
     pictures = []
     if masks is not None:
         prediction, reference = (read_segmentation(path, options=ReadOptions()) for path in masks)
@@ -88,9 +82,7 @@ def _pictures(
     return tuple(pictures)
 
 
-def _plot(item: VolumeAgreement) -> "AgreementPlot":
-    from medseg.reporting.comparison.pictures import AgreementPlot
-
+def _plot(item: VolumeAgreement) -> AgreementPlot:
     found = item.bland_altman
     intervals = (found.lower_interval, found.bias_interval, found.upper_interval)
     low, middle, high = ((interval.low, interval.high) for interval in intervals)

@@ -3,19 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from medseg.domain import Image, ReadOptions, Run, Segmentation
+from medseg.domain.labels import distinct_color
 from medseg.domain.source import Verdict
 from medseg.errors import InputError
+from medseg.io import inspect, read, read_segmentation, write_image, write_segmentation
+from medseg.io.atomic import require_absent
+from medseg.io.names import split_part, stem_of, suffix_of
+from medseg.io.protocols import MASK_DETAIL
 from medseg.io.sidecar import sidecar_path
+from medseg.io.surface.file import SURFACE_SUFFIXES, SurfaceNotes, write_surface
+from medseg.masks.flatten import Structure, flattened, numbers_of, structures_of, taken_findings, values_of
 from medseg.masks.onto import onto_grid
+from medseg.masks.surfaces import NO_SIZE, smoothed, surface_of
+from medseg.masks.surfaces import volume_change as surface_change
 from medseg.workflows.batch import CaseResult, each, make_folder, only
+from medseg.workflows.convert_set import write_one
 from medseg.workflows.files import is_mask
 from medseg.workflows.ledger import file_digest, ledger_path, mask_digest, open_ledger
-
-if TYPE_CHECKING:
-    from medseg.masks.flatten import Structure
 
 __all__ = [
     "WrittenSurface",
@@ -91,9 +97,6 @@ def convert(
     InputError
         If source and target are the same file, or the target is a surface (see `convert_to_surfaces`).
     """
-    from medseg.io import read, write_image
-    from medseg.io.atomic import require_absent
-
     source, target = Path(source), Path(target)
     if is_surface(target):
         raise InputError(f"{target} is a surface; from Python, write it with convert_to_surfaces")
@@ -170,8 +173,6 @@ def read_mask(
     GridMismatchError
         If the mask's voxels are not the image's and `options.resample` is not asked for.
     """
-    from medseg.io import read, read_segmentation
-
     if image is None:
         return read_segmentation(source, options=options, labels=labels)
     on = read(image, options=options)
@@ -183,10 +184,6 @@ def read_mask(
 
 def holds_mask(source: Path, target: Path) -> bool:
     """Whether what stands there, or its new format, can only be a mask."""
-    from medseg.io import inspect
-    from medseg.io.names import split_part, suffix_of
-    from medseg.io.protocols import MASK_DETAIL
-
     if is_mask(source) or ".seg.nrrd" in (suffix_of(source), suffix_of(target)):
         return True
     sources = inspect(split_part(source)[0])
@@ -204,10 +201,6 @@ def _write_mask(
     keep_parts: bool,
     force: bool,
 ) -> Segmentation:
-    from medseg.io import write_segmentation
-    from medseg.io.names import suffix_of
-    from medseg.workflows.convert_set import write_one
-
     if not keep_parts and suffix_of(target) not in _HOLD_OVERLAPS:
         segmentation = with_flattened(segmentation)
     if is_set_target(target):
@@ -219,8 +212,6 @@ def _write_mask(
 
 def with_flattened(segmentation: Segmentation) -> Segmentation:
     """One label for every structure, and a Finding per pair of structures whose voxels changed owner."""
-    from medseg.masks.flatten import flattened, taken_findings
-
     flat, taken = flattened(segmentation)
     if flat is segmentation:
         return segmentation
@@ -230,16 +221,11 @@ def with_flattened(segmentation: Segmentation) -> Segmentation:
 
 def is_set_target(target: str | Path) -> bool:
     """Whether a file or folder of this name is COCO (`.json`) or Pascal VOC (no suffix)."""
-    from medseg.io.names import suffix_of
-
     return suffix_of(target) in (".json", "")
 
 
 def is_surface(target: str | Path) -> bool:
     """Whether a file of this name holds a surface: STL or PLY."""
-    from medseg.io.names import suffix_of
-    from medseg.io.surface.file import SURFACE_SUFFIXES
-
     return suffix_of(target) in SURFACE_SUFFIXES
 
 
@@ -277,9 +263,6 @@ def convert_to_surfaces(
     OutputError
         If a file exists and may not be replaced.
     """
-    from medseg.io.atomic import require_absent
-    from medseg.masks.flatten import numbers_of
-
     if not isinstance(source, Segmentation):
         source = read_mask(Path(source), options=options or ReadOptions(), labels=labels, image=image)
     chosen = _chosen(source, label)
@@ -294,10 +277,7 @@ def convert_to_surfaces(
     return source, tuple(written)
 
 
-def _chosen(segmentation: Segmentation, name: str | None) -> "list[Structure]":
-    from medseg.masks.flatten import structures_of, values_of
-    from medseg.masks.surfaces import NO_SIZE
-
+def _chosen(segmentation: Segmentation, name: str | None) -> list[Structure]:
     if segmentation.grid.unit != "mm":
         raise InputError(NO_SIZE)
     present = set(segmentation.present)
@@ -313,11 +293,10 @@ def _chosen(segmentation: Segmentation, name: str | None) -> "list[Structure]":
     return chosen
 
 
-def _paths(target: Path, chosen: "list[Structure]", numbers: dict[str, int], *, several: bool) -> list[Path]:
+def _paths(target: Path, chosen: list[Structure], numbers: dict[str, int], *, several: bool) -> list[Path]:
     """One file each; names that are no file names, or equal without case, are told apart by their value."""
     if not several:
         return [target]
-    from medseg.io.names import stem_of
 
     plain = [_file_name(item.name) for item in chosen]
     folded = [name.casefold() for name in plain]
@@ -336,18 +315,13 @@ def _file_name(name: str) -> str:
 
 
 def _write(
-    segmentation: Segmentation, item: "Structure", path: Path, *, smooth: bool, force: bool
+    segmentation: Segmentation, item: Structure, path: Path, *, smooth: bool, force: bool
 ) -> WrittenSurface:
-    from medseg.domain.labels import distinct_color
-    from medseg.io.surface.file import SurfaceNotes, write_surface
-    from medseg.masks.flatten import values_of
-    from medseg.masks.surfaces import smoothed, surface_of, volume_change
-
     values = values_of(item)
     surface, change = surface_of(segmentation.mask(*values), segmentation.grid), None
     if smooth:
         mesh, surface = surface, smoothed(surface)
-        change = volume_change(mesh, surface)
+        change = surface_change(mesh, surface)
     color = item.color or distinct_color(values[0])
     write_surface(surface, path, SurfaceNotes(item.name, color, change), force=force)
     return WrittenSurface(path, item.name, surface.volume_ml, change)

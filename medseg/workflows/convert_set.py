@@ -7,6 +7,13 @@ from pathlib import Path
 
 from medseg.domain import LabelTable, Run, Segmentation
 from medseg.errors import InputError
+from medseg.io import is_dataset, open_dataset, read_segmentation
+from medseg.io.atomic import require_absent
+from medseg.io.coco.write import PictureMask, write_coco
+from medseg.io.datasets.labelset import labelset_of
+from medseg.io.labelset.reader import open_labelset
+from medseg.io.names import split_part, stem_of
+from medseg.io.voc.write import VocMask, write_voc
 from medseg.masks.flatten import Taken, flattened
 
 __all__ = ["ConvertedSet", "convert_set", "is_set", "write_one"]
@@ -51,8 +58,6 @@ class _Item:
 
 def is_set(source: str | Path) -> bool:
     """Whether a path is a dataset, or a file of several masks; looks at names and the heads of files."""
-    from medseg.io import is_dataset
-
     source = Path(source)
     return source.exists() and is_dataset(source)
 
@@ -76,8 +81,6 @@ def convert_set(
     OutputError
         If the target exists and may not be replaced.
     """
-    from medseg.io.atomic import require_absent
-
     source, target, run = Path(source), Path(target), run or Run()
     items, table = _items(source)
     if not items:
@@ -85,14 +88,10 @@ def convert_set(
     taken: list[tuple[str, Taken]] = []
     masks = _masks(items, None if target.suffix else taken, run)
     if target.suffix:
-        from medseg.io.coco.write import PictureMask, write_coco
-
         require_absent(target, force=force)
         pictures = (PictureMask(_file_name(item, target), mask) for item, mask in masks)
         write_coco(pictures, target, table, force=force)
     else:
-        from medseg.io.voc.write import VocMask, write_voc
-
         write_voc(
             (VocMask(item.stem, mask, item.picture) for item, mask in masks), target, table, force=force
         )
@@ -103,17 +102,12 @@ def write_one(
     segmentation: Segmentation, target: Path, source: Path, picture: Path | None, *, force: bool
 ) -> None:
     """A set of one mask; its picture is named like the mask where none is given."""
-    from medseg.io.names import split_part, stem_of
-
     path, part = split_part(source)
     stem = stem_of(picture or Path(part or path.name))
     item = _Item(stem, picture.name if picture else f"{stem}.png", picture, str(source))
     if target.suffix:
-        from medseg.io.coco.write import PictureMask, write_coco
-
         write_coco([PictureMask(_file_name(item, target), segmentation)], target, force=force)
         return
-    from medseg.io.voc.write import VocMask, write_voc
 
     write_voc([VocMask(stem, segmentation, picture)], target, force=force)
 
@@ -122,8 +116,6 @@ def _masks(
     items: list[_Item], taken: list[tuple[str, Taken]] | None, run: Run
 ) -> Iterator[tuple[_Item, Segmentation]]:
     """Each mask when it is its turn; with `taken`, flattened, and what that changed is added there."""
-    from medseg.io import read_segmentation
-
     for number, item in enumerate(items):
         run.check()
         run.progress(number, len(items), f"convert: {item.stem}")
@@ -136,10 +128,6 @@ def _masks(
 
 
 def _items(source: Path) -> tuple[list[_Item], LabelTable | None]:
-    from medseg.io import open_dataset
-    from medseg.io.datasets.labelset import labelset_of
-    from medseg.io.labelset.reader import open_labelset
-
     mapping = labelset_of(source)
     if mapping is not None and not open_labelset(mapping).images:
         names = open_labelset(mapping).cases

@@ -5,20 +5,29 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import medseg.reporting as room
 from medseg.domain import Finding, InputRef, Record, Source
 from medseg.domain.record import Review
 from medseg.errors import InputError, OutputError
+from medseg.io.atomic import staged_folder
+from medseg.io.dicom.checked import reread, to_bytes
+from medseg.io.dicom.deid.check import Traces, blank, collect, require_clean_object, require_clean_text, scrub
+from medseg.io.dicom.deid.deidentify import (
+    Cleaning,
+    clean,
+    findings_on,
+    pixels_of,
+    read_whole,
+    require_clean_pixels,
+)
+from medseg.io.dicom.deid.key import Disguise, Key, identity_of, read_key
+from medseg.io.dicom.derived.origin import Origin, read_origin
+from medseg.reporting import record_from_json, record_to_json
 from medseg.workflows.objects import Material
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import as_recorded, reopen_image
-
-if TYPE_CHECKING:
-    from medseg.io.dicom.deid.check import Traces
-    from medseg.io.dicom.deid.deidentify import Cleaning
-    from medseg.io.dicom.deid.key import Key
-    from medseg.io.dicom.derived.origin import Origin
 
 __all__ = ["DeidentifyOptions", "Hidden", "deidentify_export", "findings_in", "hide"]
 
@@ -61,11 +70,11 @@ class Hidden:
 
     record: Record
     material: Material | None
-    cleaning: "Cleaning"
-    traces: "Traces"
-    key: "Key"
+    cleaning: Cleaning
+    traces: Traces
+    key: Key
     options: DeidentifyOptions
-    series: "tuple[Origin, ...]" = ()
+    series: tuple[Origin, ...] = ()
     findings: tuple[Finding, ...] = ()
     texts: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -94,10 +103,6 @@ def hide(
     OutputError
         If `out` holds files.
     """
-    from medseg.io.dicom.deid.check import collect
-    from medseg.io.dicom.deid.deidentify import Cleaning
-    from medseg.io.dicom.deid.key import read_key
-
     if out.is_dir() and any(out.iterdir()):
         raise OutputError(f"{out} exists already, and what lies in it may say who it is; give a new folder")
     if options.key is not None and out.resolve() in options.key.resolve().parents:
@@ -133,10 +138,6 @@ def deidentify_export(made: Mapping[str, bytes], hidden: Hidden, out: Path) -> d
     OutputError
         If anything of the source still stands in any file, or the folder exists and holds files.
     """
-    from medseg.io.atomic import staged_folder
-    from medseg.io.dicom.deid.check import require_clean_text
-    from medseg.reporting import record_to_json
-
     texts = {name: data for name, data in made.items() if not name.endswith(".dcm")}
     texts[RECORD] = record_to_json(hidden.record)
     for name, data in texts.items():
@@ -160,9 +161,7 @@ def findings_in(out: Path) -> tuple[Finding, ...]:
     return tuple(item for item in read_record(out / RECORD).findings if item.code.startswith("deid."))
 
 
-def _all_series(material: Material | None, others: Iterable[Source]) -> "tuple[Origin, ...]":
-    from medseg.io.dicom.derived.origin import read_origin
-
+def _all_series(material: Material | None, others: Iterable[Source]) -> tuple[Origin, ...]:
     if material is None:
         return ()
     found = [material.origin]
@@ -174,14 +173,12 @@ def _all_series(material: Material | None, others: Iterable[Source]) -> "tuple[O
     return tuple(found)
 
 
-def _name(origin: "Origin") -> tuple[str, str]:
+def _name(origin: Origin) -> tuple[str, str]:
     """Series and first object: two volumes of one series are two."""
     return str(origin.first.get("SeriesInstanceUID")), str(origin.first.get("SOPInstanceUID"))
 
 
-def _disguise(record: Record, datasets: list[Any], key: "Key", options: DeidentifyOptions) -> Any:
-    from medseg.io.dicom.deid.key import Disguise, identity_of
-
+def _disguise(record: Record, datasets: list[Any], key: Key, options: DeidentifyOptions) -> Any:
     if not datasets:
         return Disguise(key.secret, f"subject {record.subject}")
     first = datasets[0]
@@ -206,9 +203,7 @@ def _latest(datasets: list[Any]) -> str:
     return max((day for day in days if day.isdecimal() and len(day) == 8), default="")
 
 
-def _look_at(series: "tuple[Origin, ...]", options: DeidentifyOptions) -> tuple[Finding, ...]:
-    from medseg.io.dicom.deid.deidentify import findings_on, require_clean_pixels
-
+def _look_at(series: tuple[Origin, ...], options: DeidentifyOptions) -> tuple[Finding, ...]:
     found: dict[Finding, None] = {}
     for origin in series:
         for ds in origin.datasets:
@@ -218,7 +213,7 @@ def _look_at(series: "tuple[Origin, ...]", options: DeidentifyOptions) -> tuple[
     return tuple(found)
 
 
-def _add_own_names(record: Record, traces: "Traces", pseudonym: str) -> None:
+def _add_own_names(record: Record, traces: Traces, pseudonym: str) -> None:
     """Names that no header holds: of files, of the subject, of the reviewer."""
     words = {item.name for item in record.table.labels} | {item.name for item in record.table.regions}
     for item in record.inputs:
@@ -230,13 +225,8 @@ def _add_own_names(record: Record, traces: "Traces", pseudonym: str) -> None:
     traces.add_names([record.review.reviewer or "", record.review.organization or ""], "reviewer")
 
 
-def _pseudonymous(
-    record: Record, traces: "Traces", cleaning: "Cleaning", series: "tuple[Origin, ...]"
-) -> Record:
+def _pseudonymous(record: Record, traces: Traces, cleaning: Cleaning, series: tuple[Origin, ...]) -> Record:
     """The Record under its pseudonym: no review, no places, UIDs and dates as everywhere else."""
-    from medseg.io.dicom.deid.check import scrub
-    from medseg.reporting import record_from_json, record_to_json
-
     findings = record.findings
     if record.review.state == "reviewed":
         text = "It was reviewed before it was de-identified; the signature names a person and does not carry over."
@@ -293,8 +283,6 @@ def _hidden_material(material: Material, record: Record, bare: Record) -> Materi
 
 def _pages(material: Material, record: Record, bare: Record) -> bytes:
     """The report of the Record without identity; its pictures need the images, which only the other one can find."""
-    import medseg.reporting as room
-
     images = {
         item.channel: as_recorded(item, reopen_image(record, item, material.folder / item.path))
         for item in record.images
@@ -304,10 +292,6 @@ def _pages(material: Material, record: Record, bare: Record) -> bytes:
 
 def _derived(data: bytes, hidden: Hidden) -> bytes:
     """A derived object under the disguise, read again and searched."""
-    from medseg.io.dicom.checked import reread, to_bytes
-    from medseg.io.dicom.deid.check import require_clean_object
-    from medseg.io.dicom.deid.deidentify import clean
-
     if hidden.changes_objects:
         ds = reread(data)
         clean(ds, replace(hidden.cleaning, derived=True))
@@ -324,10 +308,6 @@ def _sources(hidden: Hidden) -> Iterator[tuple[str, bytes]]:
 
 
 def _source(header: Any, hidden: Hidden) -> bytes:
-    from medseg.io.dicom.checked import reread, to_bytes
-    from medseg.io.dicom.deid.check import blank, require_clean_object
-    from medseg.io.dicom.deid.deidentify import clean, pixels_of, read_whole
-
     ds = read_whole(header)
     pixels = pixels_of(ds)
     clean(ds, hidden.cleaning)

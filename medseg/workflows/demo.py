@@ -1,5 +1,6 @@
 """Demo: the shipped samples through the whole path, and one case cut on purpose."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from medseg.domain import Finding, Image, Measurement, Quantity, Record, Run, Se
 from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.geometry import order_to
+from medseg.io import read, read_segmentation, write_image, write_segmentation
+from medseg.io.atomic import staged_folder, write_bytes
+from medseg.measuring import contours
 from medseg.workflows.evaluate import evaluate
 from medseg.workflows.measure import LesionPlan, MeasurePlan, PetPlan, measure
 from medseg.workflows.record import write_record
@@ -73,8 +77,6 @@ def demo(out: Path, *, force: bool = False, run: Run | None = None) -> tuple[Dem
     Writes per sample a folder with mask, sidecar, record (JSON), CSV, HTML and PDF. Everything is written
     into a folder beside `out` first, so that a failed demo leaves nothing that looks finished.
     """
-    from medseg.io.atomic import staged_folder
-
     run = run or Run()
     steps = len(_SAMPLES) + 1
     with staged_folder(out, force=force) as stage:
@@ -91,15 +93,11 @@ def demo(out: Path, *, force: bool = False, run: Run | None = None) -> tuple[Dem
 
 
 def _read(sample: _Sample) -> dict[str, Image]:
-    from medseg.io import read
-
     folder = sample_folder(sample.name)
     return {name: replace(read(folder / file), channel=name) for name, file in sample.channels.items()}
 
 
 def _reference(sample: _Sample) -> Segmentation:
-    from medseg.io import read_segmentation
-
     return read_segmentation(sample_folder(sample.name) / sample.reference)
 
 
@@ -112,9 +110,6 @@ def _finish(
     reference: Segmentation | None,
     findings: tuple[Finding, ...] = (),
 ) -> DemoResult:
-    from medseg.io import write_segmentation
-    from medseg.measuring import contours
-
     folder = stage / name
     folder.mkdir(exist_ok=True)
     mask = replace(mask, findings=(*mask.findings, *findings))
@@ -135,8 +130,6 @@ def _finish(
 
 def _cut_case(stage: Path, images: Mapping[str, Image], mask: Segmentation) -> DemoResult:
     """Cut the image through the segmented structure, as a scan with too small a field of view would be."""
-    from medseg.io import read, write_image
-
     order = order_to(mask.grid)
     axis = order.source[2]
     used = np.flatnonzero(mask.labels.any(axis=tuple(other for other in range(3) if other != axis)))
@@ -188,8 +181,4 @@ def _plan(images: Mapping[str, Image]) -> MeasurePlan | None:
 
 
 def _write_json(path: Path, value: object) -> None:
-    import json
-
-    from medseg.io.atomic import write_bytes
-
     write_bytes(path, json.dumps(value).encode())

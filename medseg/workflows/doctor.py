@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from medseg import plugins, settings
 from medseg.errors import MedsegError
 from medseg.extras import EXTRAS, missing_modules
+from medseg.models import read_card
 
 __all__ = ["Check", "examine"]
 
@@ -69,8 +70,6 @@ def _binding() -> Check:
 
 
 def _models() -> list[Check]:
-    from medseg.models import read_card
-
     checks = []
     methods = plugins.names(plugins.SEGMENTERS)
     for folder in settings.model_folders():

@@ -13,6 +13,8 @@ from medseg.domain.provenance import Edit
 from medseg.domain.values import Scalar, as_details, digest_of_plain
 from medseg.errors import ConfigError, GridMismatchError, InputError, LabelError
 from medseg.geometry.place import match_order
+from medseg.io import read_segmentation, write_segmentation
+from medseg.io.atomic import require_absent
 from medseg.io.sidecar import sidecar_path
 from medseg.masks.changes import changed_by_hand
 from medseg.masks.onto import onto_grid
@@ -145,9 +147,6 @@ def edit_files(
     OutputError
         If `out` exists and may not be replaced; checked before any work.
     """
-    from medseg.io import read_segmentation, write_segmentation
-    from medseg.io.atomic import require_absent
-
     if not operations:
         raise InputError("nothing is asked for: give --op NAME; 'medseg edit --list' shows all")
     if mask.resolve() == out.resolve():
@@ -296,8 +295,6 @@ def _read_others(
     segmentation: Segmentation, operations: Sequence[str | Request], options: ReadOptions
 ) -> dict[str, Segmentation]:
     """Files that set operations name: what is no label of the mask and there."""
-    from medseg.io import read_segmentation
-
     found: dict[str, Segmentation] = {}
     for item in operations:
         request = parse_request(item) if isinstance(item, str) else item

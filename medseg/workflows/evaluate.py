@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
@@ -19,12 +19,10 @@ from medseg.io import read_segmentation
 from medseg.io.atomic import write_bytes
 from medseg.io.names import stem_of
 from medseg.masks.onto import lies_on, onto_grid
+from medseg.metrics import BlandAltman, Icc, LesionRule
 from medseg.reporting.tables.csv import as_text
 from medseg.workflows.batch import only, unique
 from medseg.workflows.ledger import Ledger, mask_digest, open_ledger
-
-if TYPE_CHECKING:
-    from medseg.metrics import BlandAltman, Icc, LesionRule
 
 __all__ = [
     "Evaluation",
@@ -66,8 +64,8 @@ class VolumeAgreement:
     name: str
     prediction_ml: tuple[float, ...]
     reference_ml: tuple[float, ...]
-    bland_altman: "BlandAltman"
-    icc: "Icc | None"
+    bland_altman: BlandAltman
+    icc: Icc | None
 
 
 def evaluate(
@@ -82,7 +80,7 @@ def evaluate(
 
 
 def evaluate_lesions(
-    prediction: Segmentation, reference: Segmentation, *, rule: "LesionRule | None" = None
+    prediction: Segmentation, reference: Segmentation, *, rule: LesionRule | None = None
 ) -> tuple[Measurement, ...]:
     """Sensitivity, false positives, F1, panoptic quality, Dice per lesion; see `medseg.metrics.lesions`."""
     placed = _placed(prediction, reference)
@@ -100,7 +98,7 @@ def evaluate_files(
     reference: Path,
     *,
     tolerance_mm: float = 2.0,
-    lesions: "LesionRule | None" = None,
+    lesions: LesionRule | None = None,
     memory: Path | None = None,
     run: Run | None = None,
 ) -> tuple[Evaluation, ...]:
@@ -142,7 +140,7 @@ class _Pair:
     prediction: tuple[Path, ...] | None
     reference: tuple[Path, ...]
     tolerance_mm: float
-    lesions: "LesionRule | None"
+    lesions: LesionRule | None
 
 
 def _remembered(pair: _Pair, ledger: Ledger) -> Evaluation:
@@ -173,7 +171,7 @@ def _one(pair: _Pair) -> Evaluation:
 
 
 def _compare(
-    stem: str, paths: tuple[Path | None, Path], tolerance_mm: float, lesions: "LesionRule | None"
+    stem: str, paths: tuple[Path | None, Path], tolerance_mm: float, lesions: LesionRule | None
 ) -> Evaluation:
     given = None if paths[0] is None else read_segmentation(paths[0], options=ReadOptions())
     reference = read_segmentation(paths[1], options=ReadOptions())
@@ -185,7 +183,7 @@ def _compare(
 
 
 def _with_absent(
-    results: list[Evaluation], tolerance_mm: float, lesions: "LesionRule | None"
+    results: list[Evaluation], tolerance_mm: float, lesions: LesionRule | None
 ) -> Iterator[Evaluation]:
     """Each case with rows for the labels that other cases hold and neither of its masks does: both empty.
 

@@ -7,8 +7,15 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Literal
 
+from medseg import io
 from medseg.domain import ReadOptions, Record, Segmentation, Source
 from medseg.errors import GridMismatchError, InputError, MedsegError
+from medseg.io.atomic import staged_file
+from medseg.io.choose import choose
+from medseg.io.dicom.derived.attributes import Uids
+from medseg.io.dicom.derived.origin import lies_on, read_origin
+from medseg.reporting.fhir import to_fhir
+from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
 from medseg.workflows.objects import MAKERS, Made, Material
 from medseg.workflows.record import read_record
@@ -78,8 +85,6 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
     GridMismatchError
         If the mask does not lie on the voxels of the source series.
     """
-    from medseg.io.atomic import staged_file
-
     record = read_record(path)
     material = _material(record, path.parent, options) if _needs_source(record, options) else None
     hidden = None
@@ -110,8 +115,6 @@ def _made(record: Record, material: Material | None, kinds: tuple[str, ...]) -> 
         if material is not None and kind in kinds and kind in MAKERS:
             made += MAKERS[kind](material)
     if "fhir" in kinds:
-        from medseg.reporting.fhir import to_fhir
-
         made.append(Made("report.fhir.json", to_fhir(record)))
     return made
 
@@ -123,10 +126,6 @@ def _write_hidden(made: list[Made], hidden: Hidden, out: Path) -> dict[str, Expo
 
 
 def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
-    from medseg.io.dicom.derived.attributes import Uids
-    from medseg.io.dicom.derived.origin import read_origin
-    from medseg.reporting.record.json import content_digest
-
     segmentation = reopen_mask(record, folder / record.mask.path)
     origin = read_origin(_source(record, folder, segmentation, options.dicom))
     return Material(
@@ -142,8 +141,6 @@ def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
 
 def _source(record: Record, folder: Path, segmentation: Segmentation, dicom: Path | None) -> Source:
     """The DICOM series on whose voxels the mask lies: among the Record's images, else in the folder given."""
-    from medseg.io.dicom.derived.origin import lies_on
-
     faults: list[str] = []
     found = list(_candidates(record, folder, dicom, faults))
     for source in found:
@@ -158,9 +155,6 @@ def _source(record: Record, folder: Path, segmentation: Segmentation, dicom: Pat
 
 
 def _candidates(record: Record, folder: Path, dicom: Path | None, faults: list[str]) -> Iterator[Source]:
-    from medseg import io
-    from medseg.io.choose import choose
-
     if dicom is not None:
         yield from (source for source in io.inspect(dicom) if source.grid is not None and source.instances)
         return

@@ -5,7 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from medseg import io
 from medseg.domain import Dataset, Image, ReadOptions, Segmentation
+from medseg.io import datasets
+from medseg.io.sidecar import sidecar_path
 
 __all__ = ["is_mask", "open_dataset", "read", "read_segmentation", "write"]
 
@@ -27,8 +30,6 @@ def read(path: str | Path | Sequence[str | Path], *, channel: str = "image", **o
     InputError
         If nothing or more than one thing can be read; the message lists the ids.
     """
-    from medseg import io
-
     chosen = ReadOptions(**options)
     if isinstance(path, str | Path):
         return replace(io.read(Path(path), options=chosen), channel=channel)
@@ -45,8 +46,6 @@ def read_segmentation(
     LabelError
         If its values are no whole numbers.
     """
-    from medseg import io
-
     return io.read_segmentation(
         Path(path), options=ReadOptions(**options), labels=None if labels is None else Path(labels), on=on
     )
@@ -54,8 +53,6 @@ def read_segmentation(
 
 def write(value: Image | Segmentation, path: str | Path, *, force: bool = False) -> Path:
     """Write an image or a mask (with its sidecar); the suffix names the format."""
-    from medseg import io
-
     if isinstance(value, Segmentation):
         return io.write_segmentation(value, Path(path), force=force)
     return io.write_image(value, Path(path), force=force)
@@ -63,14 +60,10 @@ def write(value: Image | Segmentation, path: str | Path, *, force: bool = False)
 
 def open_dataset(path: str | Path, *, channels: Mapping[str, str] | None = None) -> Dataset:
     """Open a dataset of any known layout; `channels` renames them."""
-    from medseg.io import datasets
-
     found = datasets.open_dataset(Path(path))
     return datasets.rename_channels(found, channels) if channels else found
 
 
 def is_mask(path: str | Path) -> bool:
     """Whether a file has a sidecar, so that it is a mask of medseg's."""
-    from medseg.io.sidecar import sidecar_path
-
     return Path(path).is_file() and sidecar_path(Path(path)).is_file()

@@ -5,6 +5,10 @@ from pathlib import Path
 
 from medseg.domain import Dataset, Finding, Grid, ModelCard, Run, Source
 from medseg.errors import InputError, MedsegError
+from medseg.io import inspect, is_dataset, open_dataset
+from medseg.io.datasets import check_dataset
+from medseg.models import read_card
+from medseg.workflows.segmenters import model_folder
 
 __all__ = ["Info", "info"]
 
@@ -50,8 +54,6 @@ def info(path: str | Path, *, check: bool = True, run: Run | None = None) -> Inf
     InputError
         If the path does not exist, or is nothing medseg knows.
     """
-    from medseg.io import inspect, is_dataset, open_dataset
-
     path = Path(path)
     if not path.exists():
         return _by_name(str(path))
@@ -75,8 +77,6 @@ def describe_grid(grid: Grid) -> str:
 
 
 def _by_name(name: str) -> Info:
-    from medseg.workflows.segmenters import model_folder
-
     folder = model_folder(name)
     if folder is None:
         raise InputError(f"{name} does not exist, and no model has this name")
@@ -84,14 +84,10 @@ def _by_name(name: str) -> Info:
 
 
 def _model(folder: Path) -> Info:
-    from medseg.models import read_card
-
     return Info("model", str(folder), card=read_card(folder))
 
 
 def _check(dataset: Dataset, run: Run) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
-    from medseg.io.datasets import check_dataset
-
     try:
         return tuple(check_dataset(dataset, run=run).items())
     except MedsegError as error:

@@ -1,5 +1,6 @@
 """Measure: on values, and on files."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -279,8 +280,6 @@ def _read_mask(path: Path, channels: Mapping[str, Image], options: MeasureOption
 
 def _outlines(segmentation: Segmentation, options: MeasureOptions) -> bytes:
     """Outlines as JSON; sub-voxel where the mask keeps probabilities."""
-    import json
-
     subvoxel = segmentation.probabilities is not None
     found = measuring.contours(segmentation, planes=options.contour_planes, subvoxel=subvoxel)
     return json.dumps(found).encode()

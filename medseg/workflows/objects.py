@@ -3,18 +3,24 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import medseg.reporting as room
 from medseg.domain import Label, LabelTable, Quantity, Record, Region, Segmentation, Target
 from medseg.domain.plan import LesionPlan
 from medseg.errors import InputError
+from medseg.io.dicom.checked import checked_capture, checked_pdf, checked_rtstruct, checked_seg, checked_sr
+from medseg.io.dicom.derived.attributes import Uids, shows_identity
+from medseg.io.dicom.derived.origin import Origin
+from medseg.io.dicom.page.capture import make_captures, pages_of
+from medseg.io.dicom.page.encapsulated import PageOptions, make_pdf
+from medseg.io.dicom.rtstruct.write import RtOptions, make_rtstruct
+from medseg.io.dicom.seg.write import SegOptions, make_seg
+from medseg.io.dicom.sr.write import SrInput, make_sr
+from medseg.measuring import find_lesions
 from medseg.reporting.record.older import plan_of
+from medseg.workflows.measure import lesion_mask
 from medseg.workflows.reopen import as_recorded, reopen_image
-
-if TYPE_CHECKING:
-    from medseg.io.dicom.derived.attributes import Uids
-    from medseg.io.dicom.derived.origin import Origin
-    from medseg.io.dicom.page.encapsulated import PageOptions
 
 __all__ = ["MAKERS", "Made", "Material", "lesions_of"]
 
@@ -35,16 +41,14 @@ class Material:
     record: Record
     folder: Path
     segmentation: Segmentation
-    origin: "Origin"
-    uids: "Uids"
+    origin: Origin
+    uids: Uids
     seg_kind: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY"
     kinds: tuple[str, ...] = ()
     objects: dict[str, Any] = field(default_factory=dict)
 
 
 def _seg(material: Material) -> Iterator[Made]:
-    from medseg.io.dicom.checked import checked_seg
-
     seg = _seg_object(material)
     yield Made(
         "segmentation.dcm", checked_seg(seg, material.segmentation, material.origin), int(seg.NumberOfFrames)
@@ -57,8 +61,6 @@ def _seg(material: Material) -> Iterator[Made]:
 
 def _seg_object(material: Material) -> Any:
     """The SEG, made once: an SR beside it refers to the same object."""
-    from medseg.io.dicom.seg.write import SegOptions, make_seg
-
     if "seg" not in material.objects:
         options = SegOptions(material.seg_kind, material.record.review, material.uids)
         material.objects["seg"] = make_seg(material.segmentation, material.origin, options)
@@ -67,8 +69,6 @@ def _seg_object(material: Material) -> Any:
 
 def _lesions_object(material: Material) -> Any:
     """The SEG of single lesions, where the Record has any; each a segment by the name that the SR tracks it by."""
-    from medseg.io.dicom.seg.write import SegOptions, make_seg
-
     if "lesions" not in material.objects:
         mask = lesions_of(material.record, material.segmentation)
         options = SegOptions("BINARY", material.record.review, material.uids, content="lesions")
@@ -82,9 +82,6 @@ def lesions_of(record: Record, segmentation: Segmentation) -> Segmentation | Non
 
     Codes and side are those of the structure that a lesion lies in.
     """
-    from medseg.measuring import find_lesions
-    from medseg.workflows.measure import lesion_mask
-
     if not any(item.target.kind == "lesion" for item in record.measurements):
         return None
     plan = plan_of(record).lesions
@@ -123,9 +120,6 @@ def _require_recorded(record: Record, counts: dict[Target, int]) -> None:
 
 
 def _sr(material: Material) -> Iterator[Made]:
-    from medseg.io.dicom.checked import checked_sr
-    from medseg.io.dicom.sr.write import SrInput, make_sr
-
     with_seg = "seg" in material.kinds
     seg = _seg_object(material) if with_seg else None
     lesions = _lesions_object(material) if with_seg else None
@@ -134,37 +128,25 @@ def _sr(material: Material) -> Iterator[Made]:
 
 
 def _rtstruct(material: Material) -> Iterator[Made]:
-    from medseg.io.dicom.checked import checked_rtstruct
-    from medseg.io.dicom.rtstruct.write import RtOptions, make_rtstruct
-
     options = RtOptions(material.record.review, material.uids)
     ds = make_rtstruct(material.segmentation, material.origin, options)
     yield Made("structures.dcm", checked_rtstruct(ds, material.segmentation, material.origin))
 
 
 def _pdf(material: Material) -> Iterator[Made]:
-    from medseg.io.dicom.checked import checked_pdf
-    from medseg.io.dicom.page.encapsulated import make_pdf
-
     pdf = _pages(material)
     ds = make_pdf(pdf, material.origin, _page_options(material))
     yield Made("report.dcm", checked_pdf(ds, pdf))
 
 
 def _captures(material: Material) -> Iterator[Made]:
-    from medseg.io.dicom.checked import checked_capture
-    from medseg.io.dicom.page.capture import make_captures, pages_of
-
     pages = pages_of(_pages(material))
     made = make_captures(pages, material.origin, _page_options(material))
     for number, (ds, page) in enumerate(zip(made, pages, strict=True), start=1):
         yield Made(f"page-{number}.dcm", checked_capture(ds, page))
 
 
-def _page_options(material: Material) -> "PageOptions":
-    from medseg.io.dicom.derived.attributes import shows_identity
-    from medseg.io.dicom.page.encapsulated import PageOptions
-
+def _page_options(material: Material) -> PageOptions:
     record = material.record
     identified = shows_identity(record.subject, material.origin)
     return PageOptions(record.review, material.uids, identified=identified)
@@ -172,8 +154,6 @@ def _page_options(material: Material) -> "PageOptions":
 
 def _pages(material: Material) -> bytes:
     """The report as PDF with its pictures, drawn once for both kinds of object."""
-    import medseg.reporting as room
-
     if "pdf" not in material.objects:
         record, folder = material.record, material.folder
         images = {

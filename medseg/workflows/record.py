@@ -10,6 +10,9 @@ from typing import Any
 from medseg.domain import Finding, Image, InputRef, Measurement, ReadOptions, Record, Segmentation
 from medseg.domain.plan import MeasurePlan
 from medseg.domain.values import Details, as_details
+from medseg.errors import InputError
+from medseg.io.atomic import write_bytes
+from medseg.reporting import record_from_json, record_to_json
 
 __all__ = ["add_file_names", "build_record", "is_record", "read_record", "write_record"]
 
@@ -55,9 +58,6 @@ def build_record(
 
 def write_record(record: Record, path: Path, *, force: bool = False) -> Path:
     """Write the JSON; paths of inputs are stored relative to it, with forward slashes."""
-    from medseg.io.atomic import write_bytes
-    from medseg.reporting import record_to_json
-
     return write_bytes(path, record_to_json(add_file_names(record, path.parent)), force=force)
 
 
@@ -69,9 +69,6 @@ def read_record(path: str | Path) -> Record:
     InputError
         If the file is no Record, or of a version this medseg can't read.
     """
-    from medseg.errors import InputError
-    from medseg.reporting import record_from_json
-
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -84,8 +81,6 @@ def read_record(path: str | Path) -> Record:
 
 def is_record(path: Path) -> bool:
     """Whether a file is a Record that this medseg reads."""
-    from medseg.errors import InputError
-
     try:
         read_record(path)
     except InputError:

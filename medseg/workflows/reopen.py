@@ -6,6 +6,7 @@ from pathlib import Path
 from medseg.domain import Image, InputRef, Quantity, Record, Segmentation
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import compare_grids
+from medseg.io import read, read_segmentation
 from medseg.masks.onto import onto_grid
 from medseg.reporting.record.older import read_options_of
 
@@ -40,8 +41,6 @@ def reopen_mask(record: Record, path: Path) -> Segmentation:
     InputError
         If it is not there; `ChangedInput` if its voxels or its place are others, with the first difference.
     """
-    from medseg.io import read_segmentation
-
     item = record.mask
     if not item.path and not path.is_file():
         raise InputError("the record does not say where its mask lies")
@@ -66,8 +65,6 @@ def reopen_image(record: Record, item: InputRef, path: Path) -> Image:
     InputError
         If it is not there; `ChangedInput` if its voxels or its place are others.
     """
-    from medseg.io import read
-
     if not item.path and not path.exists():
         raise InputError(f"the record does not say where image {item.channel!r} lies")
     options = read_options_of(record, series=item.series_uid, volume=item.volume)

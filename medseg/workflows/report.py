@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import medseg.reporting as room
+from medseg import measuring
 from medseg.domain import Image, Measurement, Record, Run, Segmentation
 from medseg.domain.values import digest_of_plain
 from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
+from medseg.reporting import Picture, draw_tissue, to_rows
 from medseg.reporting.record.json import content_digest
 from medseg.reporting.record.older import plan_of
+from medseg.reporting.record.signature import unsigned
 from medseg.workflows.batch import CaseResult, each, make_folder, only
 from medseg.workflows.channels import Images, as_mapping
 from medseg.workflows.ledger import file_digest, ledger_path, open_ledger
@@ -22,7 +25,6 @@ from medseg.workflows.reopen import ChangedInput, as_recorded, reopen_image, reo
 if TYPE_CHECKING:
     import pandas as pd
 
-    from medseg.reporting import Picture
 
 __all__ = ["ReportFiles", "records_by_stem", "report", "report_cases", "report_files", "to_dataframe"]
 
@@ -92,8 +94,6 @@ def report_files(
 
     An input that is missing or has changed leaves the page without pictures, and the page says so.
     """
-    from medseg.reporting.record.signature import unsigned
-
     record = read_record(record_path)
     folder = record_path.parent
     try:
@@ -197,8 +197,6 @@ def to_dataframe(records: Record | list[Record]) -> "pd.DataFrame":
     require_extra("dataframe", "a table as DataFrame")
     import pandas as pd
 
-    from medseg.reporting import to_rows
-
     return pd.DataFrame(to_rows([records] if isinstance(records, Record) else list(records)))
 
 
@@ -239,13 +237,8 @@ def write_views(
     return {view: write_bytes(path, rendered[view], force=force) for view, path in wanted.items()}
 
 
-def _tissue_pictures(
-    record: Record, mask: Segmentation, images: Mapping[str, Image]
-) -> "tuple[Picture, ...]":
+def _tissue_pictures(record: Record, mask: Segmentation, images: Mapping[str, Image]) -> tuple[Picture, ...]:
     """Tissues as a coloured slice and as a profile, where the Record holds tissue rows and its CT is at hand."""
-    from medseg import measuring
-    from medseg.reporting import draw_tissue
-
     plan = plan_of(record).tissue
     rows = [item for item in record.measurements if item.target.kind == "tissue" and item.value is not None]
     image = images.get(rows[0].channel or "") if rows else None

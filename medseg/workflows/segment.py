@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
 from medseg.domain.values import as_details
@@ -303,8 +305,6 @@ def _restored(answer: Segmentation, task: SegmentTask, order: AxisOrder, run: Ru
 
 
 def _require_memory(engine: Segmenter, needed: int, run: Run) -> None:
-    import psutil
-
     available = run.memory_bytes or psutil.virtual_memory().available
     if needed > available:
         raise ResourceError(
@@ -316,7 +316,6 @@ def _require_memory(engine: Segmenter, needed: int, run: Run) -> None:
 def _read_prompts(path: Path | None) -> Prompts | None:
     if path is None:
         return None
-    from pydantic import TypeAdapter, ValidationError
 
     try:
         return TypeAdapter(Prompts).validate_json(path.read_bytes())

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from medseg import plugins, settings
 from medseg.domain import Params, Segmenter, SegmenterSpec
 from medseg.errors import ConfigError, InputError, MedsegError
+from medseg.inference import ModelSegmenter
+from medseg.models import read_card
 
 __all__ = ["Found", "find_segmenter", "list_segmenters", "make_params", "model_folder"]
 
@@ -121,8 +123,6 @@ def _models_named(name: str) -> list[Path]:
 
 def _model(folder: Path) -> Segmenter:
     # Reading a card loads no torch; running the segmenter does.
-    from medseg.inference import ModelSegmenter
-    from medseg.models import read_card
 
     return ModelSegmenter(read_card(folder), folder)
 

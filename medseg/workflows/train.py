@@ -6,6 +6,9 @@ from pathlib import Path
 from medseg.domain import Run
 from medseg.errors import ConfigError
 from medseg.extras import require_extra
+from medseg.training import PhantomConfig, load_config, open_data
+from medseg.training import train as train_folds
+from medseg.training.instances import train_instances
 
 __all__ = ["train"]
 
@@ -44,14 +47,9 @@ def train(
     OutputError
         If phantoms left a bundle there already and `restart` does not replace it.
     """
-    from medseg.training import PhantomConfig, load_config, open_data
-    from medseg.training import train as train_folds
-
     plan = load_config(config, tuple(overrides))
     require_extra("models", "training")
     if isinstance(plan, PhantomConfig):
-        from medseg.training.instances import train_instances
-
         if fold is not None:
             raise ConfigError("training on phantoms has no folds; leave out --fold")
         command = f"medseg train {Path(config).stem} --out RUN"

@@ -1,5 +1,6 @@
 """Verify and sign: whether a Record and what it names are what they were, and who vouches for it."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,6 +8,10 @@ from pathlib import Path
 
 from medseg.domain import Record
 from medseg.errors import InputError, MedsegError
+from medseg.io.atomic import require_absent, write_bytes
+from medseg.reporting import record_to_json
+from medseg.reporting.record.json import content_digest
+from medseg.reporting.record.signature import OUTDATED, signed
 from medseg.workflows.record import add_file_names, read_record
 from medseg.workflows.reopen import ChangedInput, reopen_image, reopen_mask
 
@@ -51,11 +56,6 @@ def sign_files(
     InputError
         If something does not match or is missing (nothing is signed unseen), or it is signed already.
     """
-    from medseg.io.atomic import require_absent, write_bytes
-    from medseg.reporting import record_to_json
-    from medseg.reporting.record.json import content_digest
-    from medseg.reporting.record.signature import OUTDATED, signed
-
     if out is not None:
         require_absent(out, force=force)
     record = read_record(path)
@@ -95,8 +95,6 @@ def _checks(record: Record, folder: Path) -> Iterator[Check]:
 
 
 def _signature(record: Record) -> Check:
-    from medseg.reporting.record.signature import OUTDATED
-
     changed = next((item.message for item in record.findings if item.code == OUTDATED), "")
     review = record.review
     if review.state == "reviewed":
@@ -105,8 +103,6 @@ def _signature(record: Record) -> Check:
 
 
 def _file(path: Path, digest: str, what: str) -> Check:
-    import hashlib
-
     if not path.is_file():
         return Check(what, "it is not there", missing=True)
     found = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -7,6 +7,7 @@ from medseg.domain.values import as_details
 from medseg.errors import MedsegError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io.datasets.load import read_channel
+from medseg.io.read import read_segmentation
 
 __all__ = ["check_case", "check_dataset"]
 
@@ -120,8 +121,6 @@ def _space_findings(images: list[Image], *, declared: bool) -> list[Finding]:
 
 
 def _reference_findings(path: str, images: list[Image], table: LabelTable | None) -> list[Finding]:
-    from medseg.io.read import read_segmentation
-
     try:
         reference = read_segmentation(path)
     except MedsegError as error:

@@ -6,6 +6,7 @@ from medseg.domain import Case, ChannelFile, Dataset
 from medseg.errors import InputError
 from medseg.io.datasets.paths import image_files
 from medseg.io.names import stem_of
+from medseg.io.read import inspect
 
 __all__ = ["is_pairs", "open_pairs"]
 
@@ -61,6 +62,4 @@ def _case(root: Path, image: Path, mask: Path, *, colours: bool) -> Case:
 
 
 def _is_colour(image: Path) -> bool:
-    from medseg.io.read import inspect
-
     return {source.volume for source in inspect(image)} >= set(COLOURS)

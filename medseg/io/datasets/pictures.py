@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from medseg.domain import Case, ChannelFile
 from medseg.errors import MedsegError
 from medseg.io.datasets.pairs import COLOURS
+from medseg.io.read import inspect
 
 __all__ = ["PICTURE_SUFFIXES", "Entry", "picture_cases"]
 
@@ -75,8 +76,6 @@ def _ids(entries: list[Entry], folders: Mapping[str, tuple[str, ...]]) -> dict[s
 
 
 def _is_colour(picture: Path) -> bool:
-    from medseg.io.read import inspect
-
     try:
         return {source.volume for source in inspect(picture)} >= set(COLOURS)
     except MedsegError:

@@ -9,7 +9,9 @@ from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.image.headers import Header, read_header
+from medseg.io.dicom.image.load import load_volume
 from medseg.io.dicom.image.volumes import series_sources
+from medseg.io.dicom.mask.read import read_mask
 from medseg.io.dicom.mask.source import is_mask, mask_sources
 from medseg.io.protocols import MASK_DETAIL
 
@@ -60,8 +62,6 @@ class DicomReader:
             If its slices are no regular grid (and `options.resample` does not ask for one), or a file is
             damaged.
         """
-        from medseg.io.dicom.image.load import load_volume
-
         return load_volume(source, options)
 
     def load_segmentation(
@@ -79,7 +79,6 @@ class DicomReader:
         """
         if source.detail(MASK_DETAIL) is None:
             return None
-        from medseg.io.dicom.mask.read import read_mask
 
         return read_mask(source, on)
 

@@ -3,6 +3,8 @@
 Read here rather than by ITK, which returns damaged packed voxels without a word; written by ITK.
 """
 
+import errno
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +17,10 @@ from medseg.domain import Grid, Image, ReadOptions, Segmentation, Source
 from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.geometry import flip_affine
+from medseg.geometry.sitk import to_sitk
 from medseg.io.itk.metaimage import parse_metaimage
 from medseg.io.itk.nrrd import parse_nrrd
+from medseg.io.itk.seg_nrrd import parse_seg_nrrd, read_seg_nrrd
 from medseg.io.itk.stored import Stored, read_stored
 from medseg.io.names import suffix_of
 from medseg.io.protocols import MASK_DETAIL
@@ -75,8 +79,6 @@ class ItkReader:
         self, source: Source, options: ReadOptions, on: Image | Grid | None = None
     ) -> Segmentation | None:
         """The mask of a file that describes segments (3D Slicer); None for any other."""
-        from medseg.io.itk.seg_nrrd import read_seg_nrrd
-
         return None if source.volume else read_seg_nrrd(source, options, on)
 
 
@@ -95,8 +97,6 @@ class ItkWriter:
             If the grid is in `px` or of unknown orientation: the formats would claim what nobody knows.
         """
         import SimpleITK as sitk
-
-        from medseg.geometry.sitk import to_sitk
 
         if grid.unit != "mm" or not grid.orientation_known:
             lacking = "size" if grid.unit != "mm" else "orientation"
@@ -128,8 +128,6 @@ def _parse(path: Path) -> Stored:
 
 def _layers(path: Path) -> Stored | None:
     """Placement of a mask with layers (overlapping segments of 3D Slicer), which is no image."""
-    from medseg.io.itk.seg_nrrd import parse_seg_nrrd
-
     found = parse_seg_nrrd(path)
     return found[0] if found and found[1] else None
 
@@ -139,8 +137,5 @@ def _is_meta(head: bytes) -> bool:
 
 
 def _errno(path: Path) -> int:
-    import errno
-    import shutil
-
     # ITK does not say why; a full disk is the reason that a user can do something about.
     return errno.ENOSPC if shutil.disk_usage(path.parent).free < 1 << 20 else errno.EIO

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from medseg.domain.labels import Color
 from medseg.errors import InputError
 from medseg.io.names import stem_of
@@ -91,8 +93,6 @@ def parse_labelset(path: Path) -> LabelSet:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise InputError(f"{path} is no mapping: it is larger than {_MOST_BYTES >> 20} MiB")

@@ -1,5 +1,6 @@
 """Pages of PNG, TIFF and JPEG files as arrays of stored values."""
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,8 +70,6 @@ def _is_tiff(path: Path) -> bool:
 
 @contextmanager
 def _one_line(path: Path) -> Iterator[None]:
-    import struct
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about tags and sizes, which are checked here

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid
 from medseg.domain.plan import RuleSet
+from medseg.geometry.resample import resample
 from medseg.masks import slice_axis
 
 __all__ = ["RULES", "SizeRule", "Verdict", "axial_box", "is_axial", "judge", "known_thickness"]
@@ -113,8 +114,6 @@ def axial_box(mask: NDArray[np.bool_], grid: Grid) -> tuple[NDArray[np.bool_], G
     a pixel may vanish: then nothing is set.
     Memory: the box in float32, twice.
     """
-    from medseg.geometry.resample import resample
-
     padded = np.pad(mask, 1)
     affine = np.array(grid.affine)
     affine[:3, 3] = grid.to_position(np.array([-1.0, -1.0, -1.0]))
@@ -131,7 +130,7 @@ def axial_box(mask: NDArray[np.bool_], grid: Grid) -> tuple[NDArray[np.bool_], G
     return resample(padded, source, target, interpolation="linear") > 0.5, target
 
 
-def _shape(extent: "tuple[int, ...] | NDArray[np.intp]") -> tuple[int, int, int]:
+def _shape(extent: tuple[int, ...] | NDArray[np.intp]) -> tuple[int, int, int]:
     i, j, k = (int(n) for n in extent)
     return i, j, k
 

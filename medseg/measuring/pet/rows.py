@@ -47,7 +47,7 @@ class Work:
     channel: str
     source: str
     spheres: tuple[Sphere, Sphere]
-    rules: Mapping[str, "Rule | str | None"]
+    rules: Mapping[str, Rule | str | None]
     percist_text: str
 
     @property
@@ -119,7 +119,7 @@ def _peak(work: Work, found: OnPet, quantity: Quantity) -> float | None:
 
 
 def _add_delineation(
-    rows: Rows, work: Work, found: OnPet, wanted: "tuple[Rule | str | None, NDArray[np.bool_]]"
+    rows: Rows, work: Work, found: OnPet, wanted: tuple[Rule | str | None, NDArray[np.bool_]]
 ) -> None:
     rule, mask = wanted
     whole = rows.target.kind == "lesion"

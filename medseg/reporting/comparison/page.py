@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
 
 from medseg.domain import Grid, Measurement, Quantity
 from medseg.reporting.extras import Picture
 from medseg.reporting.numbers import number_text, unit_text
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 __all__ = ["ComparedCase", "Comparison", "comparison_to_html"]
 
@@ -83,9 +82,7 @@ def comparison_to_html(comparison: Comparison) -> bytes:
 
 
 @cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
-
+def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

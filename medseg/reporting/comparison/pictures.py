@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medseg.domain import Image, Label, LabelTable, Segmentation
+from medseg.geometry import order_to
 from medseg.reporting.extras import Picture
 from medseg.reporting.pictures.canvas import (
     Canvas,
@@ -17,6 +18,7 @@ from medseg.reporting.pictures.canvas import (
     show_slice,
     show_text,
 )
+from medseg.reporting.pictures.palette import outline
 from medseg.reporting.pictures.scene import Plane, Scene, make_scene
 from medseg.reporting.pictures.window import Window, choose_window
 
@@ -111,8 +113,6 @@ def draw_worst(prediction: Segmentation, reference: Segmentation, image: Image |
     The structure is the one whose masks differ by most voxels; of masks that agree everywhere its largest section
     is shown. `image` may lie on another grid of the same space.
     """
-    from medseg.geometry import order_to
-
     value = _most_different(prediction, reference)
     name = (
         reference.table.name_of(value) if value in reference.table.values else prediction.table.name_of(value)
@@ -183,8 +183,6 @@ def _base(
 
 
 def _legend(axes: "Axes") -> None:
-    from medseg.reporting.pictures.palette import outline
-
     for value, name, y in ((1, "reference", 0.985), (2, "prediction", 0.935)):
         show_text(axes, (0.99, y), name, ha="right", va="top", color=outline(_BOTH, value)[0], weight="bold")
 

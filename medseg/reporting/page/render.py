@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
 
 from medseg.domain import Grid, Quantity, Record, Status
 from medseg.extras import require_extra
@@ -33,9 +35,6 @@ from medseg.reporting.wording import (
     review_text,
     status_view,
 )
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 __all__ = ["to_html", "to_pdf"]
 
@@ -68,9 +67,7 @@ def to_pdf(record: Record, pictures: Sequence[Picture] = (), extras: PageExtras 
 
 
 @cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
-
+def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, LabelTable, Segmentation
 from medseg.geometry import AxisOrder, order_to, same_grid
+from medseg.geometry.resample import covered_by, resample
 
 __all__ = ["PLANES", "Box", "Plane", "Scene", "make_scene"]
 
@@ -86,7 +87,6 @@ class Scene:
         """(rows, columns) values of one slice, NaN where the image has no voxel; interpolated for display only."""
         if same_grid(image.grid, self.native):
             return np.asarray(self.order.apply(image.array).take(index, axis=plane.axis).T, np.float64)
-        from medseg.geometry.resample import covered_by, resample
 
         target = self._slice_grid(plane, index)
         values = resample(image.array, image.grid, target).astype(np.float64)

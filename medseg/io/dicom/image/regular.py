@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Finding, Grid
 from medseg.domain.source import Verdict
+from medseg.geometry.resample import covered_by, resample
 from medseg.geometry.slices import StackVerdict
 
 __all__ = ["Stack", "even_steps", "resampled_finding", "upright", "upright_grid"]
@@ -47,8 +48,6 @@ def even_steps(stack: Stack, found: StackVerdict) -> Stack:
 
 def upright(stack: Stack) -> Stack:
     """A sheared stack on a grid with right angles that covers all of it; what it did not cover is `outside`."""
-    from medseg.geometry.resample import covered_by, resample
-
     target = upright_grid(stack.grid)
     values = resample(stack.array, stack.grid, target, fill=float(stack.array.min()))
     gone = ~covered_by(stack.grid, target)

@@ -7,6 +7,9 @@ from typing import Any
 from medseg.domain import Grid, Image, Segmentation, Source
 from medseg.errors import GridMismatchError, InputError, MedsegError
 from medseg.io.dicom.mask.place import placed
+from medseg.io.dicom.rtstruct.images import draws_on, find_images
+from medseg.io.dicom.rtstruct.read import rtstruct_of
+from medseg.io.dicom.seg.read import read_dataset, seg_of
 from medseg.io.protocols import MASK_DETAIL
 
 __all__ = ["read_mask"]
@@ -47,8 +50,6 @@ def read_mask(source: Source, on: Image | Grid | None = None) -> Segmentation:
 
 
 def _segments(path: Path, on: Image | Grid | None) -> Segmentation:
-    from medseg.io.dicom.seg.read import read_dataset, seg_of
-
     ds = read_dataset(path)
     found = seg_of(ds, path.name)
     if on is None:
@@ -59,10 +60,6 @@ def _segments(path: Path, on: Image | Grid | None) -> Segmentation:
 
 
 def _structures(path: Path, on: Image | Grid | None) -> Segmentation:
-    from medseg.io.dicom.rtstruct.images import draws_on, find_images
-    from medseg.io.dicom.rtstruct.read import rtstruct_of
-    from medseg.io.dicom.seg.read import read_dataset
-
     if path.stat().st_size > MOST_BYTES:
         raise InputError(f"{path.name} is larger than {MOST_BYTES >> 20} MB; no set of contours is")
     ds = read_dataset(path)
