@@ -83,6 +83,10 @@ def command(
     Example: medseg convert seg.dcm mask.nii.gz
     """
     if to is not None:
+        if image is not None or label is not None or smooth:
+            raise InputError(
+                "--image, --label and --smooth are for one mask; convert those of a folder one by one"
+            )
         _convert_folder(
             source,
             target,

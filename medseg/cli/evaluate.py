@@ -112,7 +112,15 @@ def _show(
         errors = {item.case: item.error for item in failed}
         emit(
             "evaluate",
-            {"measurements": rows, "summary": summary, "agreement": _agreement(results), "failed": errors},
+            {
+                "cases": [
+                    {"case": item.case, "state": item.state, "reason": item.reason} for item in results
+                ],
+                "measurements": rows,
+                "summary": summary,
+                "agreement": _agreement(results),
+                "failed": errors,
+            },
         )
         if failed:
             raise typer.Exit(PartialFailure.exit_code)
@@ -128,6 +136,9 @@ def _show(
             print_table(
                 tuple(agreement[0]), [tuple(row.values()) for row in agreement], title="agreement of volumes"
             )
+    if any(item.state != "compared" for item in results):
+        for item in results:
+            say(f"{item.case}: {item.state}" + (f" ({item.reason})" if item.reason else ""))
     for item in failed:
         say(f"{item.case}: {item.error}")
     if failed:

@@ -11,11 +11,11 @@ from medseg.cli import plan as ask
 from medseg.cli.output import emit, print_findings, print_table, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
-from medseg.domain import Measurement, ReadOptions, Record
+from medseg.domain import Case, ChannelFile, Measurement, ReadOptions, Record
 from medseg.errors import InputError
 from medseg.io import is_dataset
 from medseg.reporting import record_to_json
-from medseg.workflows.cases import find_cases, masks_by_stem, measure_cases, write_table
+from medseg.workflows.cases import by_id, find_cases, masks_by_stem, measure_cases, write_table
 from medseg.workflows.measure import MeasureOptions, measure_files
 
 #: Quantities that are shown on the terminal; a label has some fifty more in the record.
@@ -167,6 +167,18 @@ def print_record(record: object, out: Path, *, as_json: bool) -> None:
     say(f"{len(items)} of {len(record.measurements)} numbers are shown; all are in {out}")
 
 
+def _images(image: Path, masks: dict[str, tuple[Path, ...]]) -> dict[str, tuple[Case, ...]]:
+    """Images of many masks by name; a single image is that of a single mask."""
+    cases = find_cases(image)
+    if cases:
+        return by_id(cases)
+    empty = image.is_dir() and not any(image.iterdir())
+    if len(masks) > 1 or empty or not image.exists():
+        raise InputError(f"{image} is no folder or dataset with an image for each of the {len(masks)} masks")
+    (name,) = masks
+    return {name: (Case(name, name, (ChannelFile("image", str(image)),)),)}
+
+
 def _name(item: Measurement) -> str:
     target = item.target
     lesion = "" if target.lesion is None else f" lesion {target.lesion}"
@@ -183,16 +195,16 @@ def _many(mask: Path, image: Path | None, out: Path, settings: object, *, as_jso
     assert isinstance(settings, MeasureOptions)  # noqa: S101 - for the type checker
 
     masks: dict[str, tuple[Path, ...]]
+    images: dict[str, tuple[Case, ...]] | None
     if is_dataset(mask):
         cases = find_cases(mask) or ()
         masks = {case.id: (Path(case.reference),) for case in cases if case.reference}
+        images = by_id(cases)
     else:
-        cases = (find_cases(image) or ()) if image else ()
         masks = masks_by_stem(mask)
+        images = None if image is None else _images(image, masks)
     with running(quiet=as_json) as run:
-        results, records = measure_cases(
-            masks, {case.id: case for case in cases}, out, options=settings, run=run
-        )
+        results, records = measure_cases(masks, images, out, options=settings, run=run)
     table = write_table(records, out, force=settings.force)
     if not as_json:
         say(f"all numbers in one table: {table}")

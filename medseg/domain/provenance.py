@@ -120,8 +120,8 @@ class Provenance:
     model
         Facts of the model that ran; None for methods.
     request_digest
-        SHA-256 over all that was asked: segmenter, weights, parameters, images, seeds, and each operation since.
-        Equal requests give equal masks; None where it is not known.
+        SHA-256 over all that was asked of the segmenter: which one, weights, parameters, images, limits, seeds. Equal
+        requests give equal masks, before edits; None where it is not known.
     """
 
     segmenter: str = GIVEN

@@ -111,6 +111,8 @@ class Record:
     request_digest
         SHA-256 over all that was asked: mask, images, names, plan, ways of reading, versions. Equal requests give
         equal numbers; None where it is not known.
+    result_digest
+        SHA-256 over the measurements as they were measured, by which a later change is told; None before version 1.2.
     settings, model
         Only of records before version 1.2, which kept plan and ways of reading as text, and the model's facts by
         its name: see `reporting.record.older`.
@@ -130,6 +132,7 @@ class Record:
     plan: MeasurePlan = MeasurePlan()
     read: ReadOptions = ReadOptions()
     request_digest: str | None = None
+    result_digest: str | None = None
     schema: str = RECORD_SCHEMA
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 

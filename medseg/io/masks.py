@@ -16,7 +16,7 @@ from medseg.domain.values import as_details
 from medseg.errors import ConfigError, LabelError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io.names import suffix_of
-from medseg.io.sidecar import Recalled, Sidecar, recall
+from medseg.io.sidecar import OTHER_PLACE, Recalled, Sidecar, recall
 from medseg.io.values import NOT_FINITE, freeze
 from medseg.masks.changes import changed_outside
 
@@ -64,9 +64,12 @@ def segmentation_of(image: Image, source: Source, *, labels: Path | None = None)
 
 
 def _recall(name: str, values: NDArray[Any], image: Image, *, is_picture: bool) -> Recalled:
-    """The mask with its sidecar; of a picture in black and white, white is label 1 unless it was written as 255."""
+    """The mask with its sidecar; where another program made black and white of it, white is label 1.
+
+    So it is for pictures without a sidecar, and for any mask that was written otherwise.
+    """
     found = recall(Path(name), values, image.grid)
-    if not is_picture or (found.sidecar is not None and not found.changed):
+    if not (found.changed or (is_picture and found.sidecar is None)):
         return found
     one, note = _from_black_and_white(values)
     if not note:
@@ -159,7 +162,7 @@ def _grid(image: Image, recalled: Recalled) -> tuple[Grid, tuple[Finding, ...]]:
             return replace(kept, slice_thickness=thickness), ()
     return mine, (
         Finding(
-            "sidecar.other_grid",
+            OTHER_PLACE,
             "warning",
             "The mask lies elsewhere than when it was written (its header or the way of reading changed); "
             "the file's own placement was used.",

@@ -3,58 +3,89 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from medseg.domain import Finding, Segmentation
-from medseg.errors import InputError
+from medseg.domain import Finding, Segmentation, digest_of
 from medseg.io.names import stem_of
 
-__all__ = ["has_probabilities", "with_probabilities"]
+__all__ = [
+    "PROBABILITIES_SCHEMA",
+    "are_probabilities",
+    "has_probabilities",
+    "probability_files",
+    "with_probabilities",
+]
+
+Values: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+PROBABILITIES_SCHEMA = "medseg.probabilities/1.0"
 
 
 def with_probabilities(segmentation: Segmentation, path: Path) -> Segmentation:
     """The mask with the probabilities `<stem>.prob.nii.gz` that `write_probabilities` put beside it.
 
-    They are taken only if their names and digest are this mask's; those of another mask are left with a
-    Finding. Without such a file the mask comes back as it is. Memory: all of them, float32.
+    They are taken only if names, digest of the mask and digest of the values are those that were written; others are
+    left with a Finding. Without such a file the mask comes back as it is. Memory: all of them, float32.
     """
-    names, values = _files(path)
-    if not (names.is_file() and values.is_file()):
+    names, file = probability_files(path)
+    if not (names.is_file() and file.is_file()):
         return segmentation
-    if not has_probabilities(segmentation, path):
-        text = f"The probabilities {values.name} belong to another mask or were changed; they were not used."
-        return replace(
-            segmentation,
-            findings=(*segmentation.findings, Finding("probabilities.ignored", "warning", text)),
-        )
-    return replace(segmentation, probabilities=_read(values))
+    values = _own_values(segmentation, names, file)
+    if values is not None:
+        return replace(segmentation, probabilities=values)
+    text = f"The probabilities {file.name} belong to another mask or were changed; they were not used."
+    finding = Finding("probabilities.ignored", "warning", text)
+    return replace(segmentation, findings=(*segmentation.findings, finding))
 
 
 def has_probabilities(segmentation: Segmentation, path: Path) -> bool:
-    """Whether probabilities stand beside a mask whose names and digest are this mask's."""
-    names, values = _files(path)
-    try:
-        content = json.loads(names.read_text("utf-8"))
-        channels = ["background", *(label.name for label in segmentation.table.labels)]
-        fits = content["mask_digest"] == segmentation.digest and content["channels"] == channels
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return bool(fits) and values.is_file()
+    """Whether the probabilities that were written with this mask stand beside it, as they were written."""
+    return _own_values(segmentation, *probability_files(path)) is not None
 
 
-def _files(mask: Path) -> tuple[Path, Path]:
+def are_probabilities(path: Path) -> bool:
+    """Whether a file holds the probabilities of a mask beside it, by its name and the JSON that says so."""
+    return stem_of(path).endswith(".prob") and _content(path.with_name(f"{stem_of(path)}.json")) is not None
+
+
+def probability_files(mask: Path) -> tuple[Path, Path]:
+    """JSON with names and digests, and the file with the values, of the probabilities of a mask."""
     stem = stem_of(mask)
     return mask.with_name(f"{stem}.prob.json"), mask.with_name(f"{stem}.prob.nii.gz")
 
 
-def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _own_values(segmentation: Segmentation, names: Path, file: Path) -> Values | None:
+    content = _content(names)
+    channels = ["background", *(label.name for label in segmentation.table.labels)]
+    if content is None or content.get("channels") != channels or not file.is_file():
+        return None
+    if content.get("mask_digest") != segmentation.digest:
+        return None
+    values = _read(file)
+    if values is None or values.shape != (*segmentation.grid.shape, len(channels)):
+        return None
+    # Before digests of values were written, those of the mask had to do.
+    known = content.get("values_digest")
+    return np.moveaxis(values, -1, 0) if known in (None, digest_of(values)) else None
+
+
+def _content(names: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(names.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    ours = isinstance(found, dict) and found.get("schema") == PROBABILITIES_SCHEMA
+    return found if ours else None
+
+
+def _read(path: Path) -> Values | None:
+    """(I, J, K, C) float32; None if the file is damaged."""
     import nibabel as nib
 
     try:
-        found = np.asarray(nib.load(path).dataobj, dtype=np.float32)  # type: ignore[attr-defined]
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} can't be read: {error}") from error
-    if found.ndim != 4:
-        raise InputError(f"{path} holds {found.ndim} axes, and probabilities have four")
-    return np.moveaxis(found, -1, 0)
+        return np.asarray(nib.load(path).dataobj, dtype=np.float32)  # type: ignore[attr-defined]
+    except (OSError, ValueError, EOFError, nib.filebasedimages.ImageFileError):
+        return None

@@ -14,9 +14,27 @@ from medseg.geometry.place import place_on
 from medseg.io.names import stem_of
 from medseg.masks.changes import Footprint, footprint_of
 
-__all__ = ["SIDECAR_SCHEMA", "Recalled", "Sidecar", "dump_sidecar", "has_sidecar", "recall", "sidecar_path"]
+__all__ = [
+    "OTHER_PLACE",
+    "SIDECAR_SCHEMA",
+    "UNFINISHED",
+    "Recalled",
+    "Sidecar",
+    "dump_sidecar",
+    "has_sidecar",
+    "recall",
+    "sidecar_path",
+]
 
 SIDECAR_SCHEMA: Literal["medseg.mask/1.1"] = "medseg.mask/1.1"
+#: Codes of Findings that a batch goes by.
+OTHER_PLACE, UNFINISHED = "sidecar.other_grid", "sidecar.unfinished"
+_STOPPED = Finding(
+    UNFINISHED,
+    "warning",
+    "The run that was to replace this mask was stopped before it did; its sidecar is that of the new mask already, so "
+    "the names and history of this one are not known.",
+)
 _ANOTHER = "belongs to a mask on another grid"
 _OTHER_VOXELS = "belongs to other voxels: the mask was changed or replaced since"
 
@@ -33,6 +51,9 @@ class Sidecar:
         As of the Segmentation; the grid in full precision.
     footprint
         Voxels per label and a digest per slice, by which a later change is told; None before version 1.1.
+    replaces
+        Digest of the mask that this one takes the place of. The sidecar gets its name before the mask does, so a
+        run that is killed between the two leaves it beside that mask.
     """
 
     mask_digest: str
@@ -41,6 +62,7 @@ class Sidecar:
     made_by: Provenance
     findings: tuple[Finding, ...] = ()
     footprint: Footprint | None = None
+    replaces: str | None = None
     schema: Literal["medseg.mask/1.0", "medseg.mask/1.1"] = SIDECAR_SCHEMA
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -88,8 +110,8 @@ def has_sidecar(path: str | Path) -> bool:
     return path.is_file() and sidecar_path(path).is_file()
 
 
-def dump_sidecar(segmentation: Segmentation) -> bytes:
-    """The sidecar of a segmentation as JSON."""
+def dump_sidecar(segmentation: Segmentation, *, replaces: str | None = None) -> bytes:
+    """The sidecar of a segmentation as JSON; `replaces` is the digest of the mask whose place it takes."""
     sidecar = Sidecar(
         segmentation.digest,
         segmentation.grid,
@@ -97,6 +119,7 @@ def dump_sidecar(segmentation: Segmentation) -> bytes:
         segmentation.made_by,
         segmentation.findings,
         footprint_of(segmentation.labels),
+        replaces,
     )
     return _ADAPTER.dump_json(sidecar, indent=1)
 
@@ -110,8 +133,11 @@ def recall(mask: Path, values: NDArray[Any], grid: Grid) -> Recalled:
     sidecar, findings = _read(sidecar_path(mask))
     if sidecar is None:
         return Recalled(values, grid, findings=findings)
-    if sidecar.mask_digest == digest_of(values) and sidecar.grid.shape == grid.shape:
+    digest = digest_of(values)
+    if sidecar.mask_digest == digest and sidecar.grid.shape == grid.shape:
         return Recalled(values, grid, sidecar)
+    if digest == sidecar.replaces:
+        return Recalled(values, grid, findings=(_STOPPED,))
     placed = place_on(values, grid, sidecar.grid)
     if placed is None:
         return Recalled(values, grid, findings=(_ignored(sidecar_path(mask), _ANOTHER),))

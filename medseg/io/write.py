@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg import plugins
-from medseg.domain import Grid, Image, Segmentation
+from medseg.domain import Grid, Image, Segmentation, digest_of
+from medseg.domain.segmentation import smallest_unsigned
 from medseg.errors import InputError, MedsegError, OutputError, UnsupportedFormatError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io.atomic import require_absent, staged_file, write_bytes
 from medseg.io.itk.seg_nrrd_write import write_seg_nrrd
 from medseg.io.names import stem_of, suffix_of
+from medseg.io.probabilities import PROBABILITIES_SCHEMA, probability_files
 from medseg.io.protocols import Writer
 from medseg.io.read import read
 from medseg.io.sidecar import dump_sidecar, sidecar_path
@@ -101,8 +103,22 @@ def write_segmentation(segmentation: Segmentation, path: str | Path, *, force: b
             segmentation = _write_segments(segmentation, staged, path)
         else:
             _write_checked(writer, segmentation.labels, segmentation.grid, staged, path)
-        write_bytes(sidecar, dump_sidecar(segmentation), force=True)
+        write_bytes(sidecar, dump_sidecar(segmentation, replaces=_digest_there(path)), force=True)
     return path
+
+
+def _digest_there(path: Path) -> str | None:
+    """Digest of the label values of the mask that stands at a path; None where there is none that can be read."""
+    if not path.is_file():
+        return None
+    try:
+        array = read(path).array
+    except MedsegError:
+        return None
+    whole = np.rint(array) if array.dtype.kind == "f" else array
+    if not np.isfinite(whole).all() or whole.min() < 0 or whole.max() > np.iinfo(np.uint32).max:
+        return None
+    return digest_of(smallest_unsigned(whole.astype(np.uint32, order="K")))
 
 
 def write_probabilities(segmentation: Segmentation, path: str | Path, *, force: bool = False) -> Path:
@@ -125,12 +141,16 @@ def write_probabilities(segmentation: Segmentation, path: str | Path, *, force: 
     path = Path(path)
     if segmentation.probabilities is None:
         raise InputError(f"{path}: this segmentation holds no probabilities")
-    target = path.with_name(f"{stem_of(path)}.prob.nii.gz")
-    names = target.with_name(f"{stem_of(path)}.prob.json")
+    names, target = probability_files(path)
     require_absent(names, force=force)
     values = np.moveaxis(segmentation.probabilities.astype(np.float32, copy=False), 0, -1)
     channels = ["background", *(label.name for label in segmentation.table.labels)]
-    content = {"schema": "medseg.probabilities/1.0", "channels": channels, "mask_digest": segmentation.digest}
+    content = {
+        "schema": PROBABILITIES_SCHEMA,
+        "channels": channels,
+        "mask_digest": segmentation.digest,
+        "values_digest": digest_of(values),
+    }
     writer = cast("Writer", plugins.load(plugins.WRITERS, "nifti"))
     with staged_file(target, force=force) as staged:
         writer.write(values, segmentation.grid, staged)

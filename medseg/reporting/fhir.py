@@ -11,6 +11,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from medseg._version import __version__
 from medseg.domain import Measurement, Record, Status
+from medseg.masks.changes import edit_text
 from medseg.reporting.record.json import content_digest
 from medseg.reporting.wording import how_made
 
@@ -57,6 +58,9 @@ def _report(record: Record, observations: list[dict[str, Any]], seed: str) -> di
         "result": [{"reference": f"urn:uuid:{item['id']}"} for item in observations],
         "conclusion": f"RESEARCH – {_review_words(record)}. Research use, not a medical device. "
         f"Mask: {'; '.join(f'{name}: {text}' for name, text in how_made(record))}. "
+        + "".join(
+            f"Edit {number}: {edit_text(edit)}. " for number, edit in enumerate(record.made_by.edits, 1)
+        )
         + " ".join(finding.message for finding in record.findings),
     }
     if review.state == "reviewed":

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from medseg.domain import Grid, Image, Params, Prompts, Segmentation, Segmenter, digest_of
-from medseg.domain.provenance import Edit, ImageDigest, Provenance
+from medseg.domain import Grid, Image, Params, Prompts, Segmenter, digest_of
+from medseg.domain.provenance import ImageDigest, Provenance
 from medseg.domain.values import digest_of_plain
 from medseg.workflows.channels import read_as
 
-__all__ = ["differences", "edit_request", "segment_request"]
+__all__ = ["differences", "segment_request"]
 
 
 def segment_request(
@@ -36,12 +36,6 @@ def segment_request(
     )
 
 
-def edit_request(before: Segmentation, edit: Edit) -> str:
-    """Digest over the mask before (by what it was asked for, else by its voxels) and one operation on it."""
-    start = None if _by_hand(before.made_by) else before.made_by.request_digest
-    return digest_of_plain([start or before.digest, edit.operation, list(edit.parameters)])
-
-
 def differences(made: Provenance, segmenter: Segmenter, images: Mapping[str, Image], params: Params) -> str:
     """How a mask was asked for otherwise than now, in words, for a user who looks at a line of a table."""
     return "; ".join(_differences(made, segmenter, images, params)) or (
@@ -61,16 +55,16 @@ def _differences(
     for name, value in params.details:
         if name in before and before[name] != value:
             yield f"{name} {before[name]} → {value}"
-    digests = {item.channel: item.digest for item in made.images}
-    for name, image in images.items():
-        if digests.get(name) != image.digest:
+    known = {item.channel: item for item in made.images}
+    for need in segmenter.spec.channels:
+        name, read = need.name, read_as(images[need.name], need)
+        old = known.get(name)
+        if old is not None and old.digest == read.digest and old != read:
+            yield f"the values of {name} are declared otherwise"
+        elif old is None or old.digest != read.digest:
             yield "the image is another one" if name == "image" else f"image {name} is another one"
     if made.model is not None and made.model.digest != segmenter.spec.version:
         yield f"{made.segmenter} is another model now (its card or weights differ)"
-
-
-def _by_hand(made: Provenance) -> bool:
-    return any(edit.changes for edit in made.edits)
 
 
 def _image(image: Image, read: ImageDigest) -> dict[str, Any]:
@@ -85,4 +79,6 @@ def _image(image: Image, read: ImageDigest) -> dict[str, Any]:
 
 
 def _grid(grid: Grid) -> list[Any]:
-    return [list(grid.shape), grid.affine.tolist(), grid.unit]
+    # Only of a single slice does the thickness enter a volume.
+    thickness = grid.slice_thickness if 1 in grid.shape else None
+    return [list(grid.shape), grid.affine.tolist(), grid.unit, thickness]

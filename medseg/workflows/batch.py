@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from medseg.domain import Record, Run, Segmentation
+from medseg.domain import InputRef, Record, Run, Segmentation
 from medseg.domain.provenance import GIVEN
 from medseg.errors import InputError, MedsegError, OutputError
+from medseg.geometry import Agreement, compare_grids
 from medseg.io import read_segmentation
 from medseg.io.names import stem_of
+from medseg.io.sidecar import OTHER_PLACE, UNFINISHED
 from medseg.masks.changes import edit_text
-from medseg.workflows.record import read_record
+from medseg.workflows.record import read_record, result_digest
 
 __all__ = [
     "CaseResult",
@@ -45,20 +47,16 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is to be done about an output: whether it is kept, else why one that stands is made again."""
+    """What is to be done about an output: whether it is kept, or one that stands is replaced; and why."""
 
     kept: bool = False
+    replaces: bool = False
     reason: str = ""
-
-    @property
-    def replaces(self) -> bool:
-        """Whether something that stands is made again."""
-        return bool(self.reason) and not self.kept
 
     @property
     def state(self) -> State:
         """The word of the table, once it is done."""
-        return "kept" if self.kept else "made again" if self.reason else "done"
+        return "kept" if self.kept else "made again" if self.replaces else "done"
 
 
 def mask_standing(
@@ -79,10 +77,16 @@ def mask_standing(
         found = read_segmentation(target)
     except MedsegError as error:
         raise OutputError(f"{target} exists and is no mask ({error}); use --force to replace it") from error
-    made = found.made_by
+    made, codes = found.made_by, {item.code for item in found.findings}
+    if UNFINISHED in codes:
+        return Standing(replaces=True, reason="an earlier run was stopped before it replaced it")
     if made.segmenter == GIVEN:
-        raise OutputError(f"{target} exists and medseg did not make it; use --force to replace it")
-    hand = "; ".join(edit_text(item) for item in made.edits)
+        raise OutputError(
+            f"{target} exists and has no history that holds, so what made it is not known; use --force to replace it"
+        )
+    work = [edit_text(item) for item in made.edits]
+    work += ["its place in the header was changed"] if OTHER_PLACE in codes else []
+    hand = "; ".join(work)
     if made.request_digest == request:
         return Standing(kept=True, reason=hand)
     if made.segmenter != segmenter:
@@ -96,7 +100,7 @@ def mask_standing(
             f"{target} holds later work ({hand}) and is asked for otherwise now ({why}); "
             "use --force to replace it, or another --out to keep both"
         )
-    return Standing(reason=why)
+    return Standing(replaces=True, reason=why)
 
 
 def record_standing(target: Path, draft: Record) -> tuple[Standing, Record | None]:
@@ -114,23 +118,35 @@ def record_standing(target: Path, draft: Record) -> tuple[Standing, Record | Non
     except MedsegError as error:
         raise OutputError(f"{target} exists and is no record ({error}); use --force to replace it") from error
     signer = found.review.reviewer if found.review.state == "reviewed" else None
+    if found.result_digest is not None and found.result_digest != result_digest(found):
+        raise OutputError(
+            f"the numbers in {target} were changed since they were measured; use --force to measure again"
+        )
     if found.request_digest == draft.request_digest:
         return Standing(kept=True, reason=f"signed by {signer}" if signer else ""), found
-    why = "; ".join(_record_differences(found, draft))
+    why = "; ".join(_record_differences(found, draft)) or "an earlier medseg measured it"
     if signer or found.review.amends:
         raise OutputError(
             f"{target} was signed and is asked for otherwise now ({why}); "
             "use --force to replace it, or another --out to keep both"
         )
-    return Standing(reason=why), None
+    return Standing(replaces=True, reason=why), None
 
 
 def _record_differences(found: Record, draft: Record) -> Iterable[str]:
-    before = {(item.role, item.channel): item.digest for item in found.inputs}
-    for item in draft.inputs:
-        if before.get((item.role, item.channel)) != item.digest:
-            own = f" {item.channel}" if item.channel not in ("", item.role) else ""
-            yield f"the {item.role}{own} is another one"
+    before = {_input_name(item): item for item in found.inputs}
+    now = {_input_name(item): item for item in draft.inputs}
+    for name, item in now.items():
+        old = before.get(name)
+        if old is None:
+            yield f"{name} was not there"
+        elif old.digest != item.digest:
+            yield f"{name} is another one"
+        elif (old.modality, old.value_unit) != (item.modality, item.value_unit):
+            yield f"the values of {name} are declared otherwise"
+        elif compare_grids(old.grid, item.grid).agreement is not Agreement.SAME:
+            yield f"{name} lies elsewhere"
+    yield from (f"{name} is not given" for name in before if name not in now)
     pairs = {
         "names of labels": (found.table, draft.table),
         "history of the mask": (found.made_by, draft.made_by),
@@ -138,8 +154,13 @@ def _record_differences(found: Record, draft: Record) -> Iterable[str]:
         "the way of reading": (found.read, draft.read),
         "the subject's name": (found.subject, draft.subject),
         "versions of medseg or its libraries": (found.versions, draft.versions),
+        "what is known of the inputs": (set(draft.findings) - set(found.findings), set()),
     }
     yield from (f"{name} differs" for name, (one, two) in pairs.items() if one != two)
+
+
+def _input_name(item: InputRef) -> str:
+    return f"the {item.role}" + (f" {item.channel}" if item.channel not in ("", item.role) else "")
 
 
 def each(

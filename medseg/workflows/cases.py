@@ -1,16 +1,17 @@
 """Many cases: a folder, a dataset or a case list; one bad case is named and the rest goes on."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medseg.domain import Case, ChannelFile, Record, Run, Segmentation
 from medseg.errors import InputError, OutputError
 from medseg.io import is_dataset, open_dataset, read_segmentation
 from medseg.io.atomic import write_bytes
+from medseg.io.masks import read_table
 from medseg.io.names import stem_of
-from medseg.io.probabilities import has_probabilities
-from medseg.io.sidecar import has_sidecar
+from medseg.io.probabilities import are_probabilities, has_probabilities, probability_files
+from medseg.io.sidecar import has_sidecar, sidecar_path
 from medseg.reporting.tables.csv import to_csv
 from medseg.workflows.asked import differences
 from medseg.workflows.batch import (
@@ -23,16 +24,27 @@ from medseg.workflows.batch import (
     record_standing,
     unique,
 )
-from medseg.workflows.measure import MeasureOptions, read_measuring
+from medseg.workflows.ledger import Ledger, ledger_path, open_ledger
+from medseg.workflows.measure import MeasureOptions, MeasureTask, read_measuring
 from medseg.workflows.record import is_record
-from medseg.workflows.segment import SegmentOptions, SegmentTask, read_task, write_result
+from medseg.workflows.segment import SegmentOptions, SegmentTask, read_task, require_options, write_result
 from medseg.workflows.segmenters import find_segmenter
 
-__all__ = ["find_cases", "holds_masks", "masks_by_stem", "measure_cases", "segment_cases", "write_table"]
+__all__ = [
+    "by_id",
+    "find_cases",
+    "holds_masks",
+    "masks_by_stem",
+    "measure_cases",
+    "require_own_table",
+    "segment_cases",
+    "write_table",
+]
 
 #: Files that a folder of cases may hold; anything else in it is left alone.
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 MASK_SUFFIX = ".nii.gz"
+TABLE = "measurements.csv"
 
 
 def find_cases(path: Path) -> tuple[Case, ...] | None:
@@ -67,14 +79,15 @@ def segment_cases(
     """
     options, run = options or SegmentOptions(), run or Run()
     engine = find_segmenter(name)
+    require_options(engine, options)
     for folder in (out, options.objects):
         if folder is not None:
             make_folder(folder)
-    known = _by_id(cases)
+    known = by_id(cases)
 
     def one(case_id: str) -> CaseResult:
         case = _only(known[case_id])
-        target = out / f"{case.id}{_suffix(case)}"
+        target = out / f"{case.id}{_suffix(case, options)}"
         objects = None if options.objects is None else options.objects / target.name
         own = replace(options, objects=objects, same_space=options.same_space or case.same_space)
         task = read_task(engine, {image.channel: image for image in case.images}, target, own)
@@ -85,14 +98,14 @@ def segment_cases(
         return CaseResult(case.id, standing.state, 0.0, str(target), standing.reason)
 
     results = each(known, one, run, f"segment with {engine.spec.name}")
-    wanted = {f"{case.id}{_suffix(case)}" for case in cases}
+    wanted = {f"{case.id}{_suffix(case, options)}" for case in cases}
     left = (path for path in sorted(out.iterdir()) if has_sidecar(path) and path.name not in wanted)
     return (*results, *(_left_over(path) for path in left))
 
 
 def measure_cases(
     masks: Mapping[str, tuple[Path, ...]],
-    images: Mapping[str, Case],
+    images: Mapping[str, tuple[Case, ...]] | None,
     out: Path,
     *,
     options: MeasureOptions | None = None,
@@ -101,38 +114,93 @@ def measure_cases(
     """Measure every mask with the images of its case into `out/<id>.json`; also the records, in order.
 
     A Record that stands is kept where mask, images, plan and versions are the same: see `batch`. Contours and masks
-    of lesions, where they are asked for, go into folders by the same names.
+    of lesions, where they are asked for, go into folders by the same names. `images` are cases by id; None measures the
+    masks alone.
     """
     options, run = options or MeasureOptions(), run or Run()
+    require_own_table(out, force=options.force)
+    if options.labels is not None:
+        read_table(options.labels)
     for folder in (out, options.contours, options.lesions):
         if folder is not None:
             make_folder(folder)
+    extras = _Extras.beside(options)
     records: list[Record] = []
 
     def one(case_id: str) -> CaseResult:
-        mask, case = only(masks[case_id]), images.get(case_id)
-        if images and case is None:
-            raise InputError(f"no image is named {case_id}; the images are {', '.join(list(images)[:5])}")
+        mask, case = only(masks[case_id]), None if images is None else _case_of(case_id, images)
         target = out / f"{case_id}.json"
         own = replace(
             options,
             subject=options.subject or case_id,
             same_space=options.same_space or (case is not None and case.same_space),
-            contours=None if options.contours is None else options.contours / f"{case_id}.json",
-            lesions=None if options.lesions is None else options.lesions / f"{case_id}{MASK_SUFFIX}",
         )
         channels = {} if case is None else {image.channel: image for image in case.images}
         task = read_measuring(mask, channels, own)
         standing, record = (Standing(), None) if options.force else record_standing(target, task.draft)
-        standing = _with_extras(standing, own)
+        beside = extras.settle(case_id, task, own)
         if record is None or not standing.kept:
-            record = task.write(target, replace(own, force=own.force or standing.replaces))
+            record = task.write(target, force=own.force or standing.replaces)
         records.append(record)
-        return CaseResult(case_id, standing.state, 0.0, str(target), standing.reason)
+        reason = "; ".join(filter(None, (standing.reason, *beside)))
+        return CaseResult(case_id, standing.state, 0.0, str(target), reason)
 
     results = each(masks, one, run, "measure")
     left = (path for path in sorted(out.glob("*.json")) if path.stem not in masks and is_record(path))
     return (*results, *(_left_over(path) for path in left)), tuple(records)
+
+
+@dataclass(frozen=True, slots=True)
+class _Extras:
+    """Outlines and lesions beside the Records of a batch, each folder with its ledger."""
+
+    contours: Ledger | None
+    lesions: Ledger | None
+
+    @classmethod
+    def beside(cls, options: MeasureOptions) -> "_Extras":
+        """Ledgers in the folders that are asked for."""
+        folders = {"contours": options.contours, "lesions": options.lesions}
+        return cls(
+            *(
+                None if folder is None else open_ledger(ledger_path(folder, name), name)
+                for name, folder in folders.items()
+            )
+        )
+
+    def settle(self, case: str, task: MeasureTask, options: MeasureOptions) -> list[str]:
+        """Write what is asked for and does not stand; words for what somebody changed or was made again."""
+        results = []
+        if self.contours is not None and options.contours is not None:
+            results.append(self._contours(self.contours, options.contours / f"{case}.json", task, options))
+        if self.lesions is not None and options.lesions is not None:
+            results.append(
+                self._lesions(self.lesions, options.lesions / f"{case}{MASK_SUFFIX}", task, options)
+            )
+        return [f"{Path(item.output).name} {item.state}: {item.reason}" for item in results if item.reason]
+
+    @staticmethod
+    def _contours(ledger: Ledger, path: Path, task: MeasureTask, options: MeasureOptions) -> CaseResult:
+        def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
+            task.write_contours(path, options, force=replaces)
+
+        asked = {"the record": task.request, "the planes": options.contour_planes}
+        return ledger.settle(path.stem, asked, (path,), make, force=options.force)[0]
+
+    @staticmethod
+    def _lesions(ledger: Ledger, path: Path, task: MeasureTask, options: MeasureOptions) -> CaseResult:
+        def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
+            task.write_lesions(path, force=replaces)
+
+        asked = {"the record": task.request}
+        files = (path, sidecar_path(path))
+        return ledger.settle(stem_of(path), asked, files, make, force=options.force)[0]
+
+
+def _case_of(case_id: str, images: Mapping[str, tuple[Case, ...]]) -> Case:
+    if case_id not in images:
+        raise InputError(f"no image is named {case_id}; the images are {', '.join(list(images)[:5])}")
+    return _only(images[case_id])
 
 
 def _mask_standing(task: SegmentTask, target: Path, options: SegmentOptions) -> Standing:
@@ -148,28 +216,36 @@ def _mask_standing(task: SegmentTask, target: Path, options: SegmentOptions) -> 
     objects = None if options.objects is None else standing_of(options.objects)
     if objects is not None and not objects.kept:
         lacks.append("objects")
-    if standing.kept and options.probabilities and not has_probabilities(read_segmentation(target), target):
-        lacks.append("probabilities")
+    if options.probabilities:
+        _require_own_probabilities(target)
+        if standing.kept and not has_probabilities(read_segmentation(target), target):
+            lacks.append("probabilities")
     if not standing.kept:
-        alone = objects is not None and objects.kept and not standing.reason
-        return Standing(reason="its objects stood without it") if alone else standing
+        alone = objects is not None and objects.kept and not standing.replaces
+        if alone and objects is not None and objects.reason:
+            raise OutputError(
+                f"{options.objects} holds later work ({objects.reason}) and has no mask; use --force to replace it"
+            )
+        return Standing(replaces=True, reason="its objects stood without it") if alone else standing
     if lacks and standing.reason:
         raise OutputError(
             f"{target} holds later work ({standing.reason}) and has no {' and '.join(lacks)} of its own; "
             "use --force to segment again"
         )
-    return Standing(reason=f"it stood without its {' and '.join(lacks)}") if lacks else standing
+    if lacks:
+        return Standing(replaces=True, reason=f"it stood without its {' and '.join(lacks)}")
+    told = objects.reason if objects is not None and objects.reason else ""
+    return replace(standing, reason="; ".join(filter(None, (standing.reason, told))))
 
 
-def _with_extras(standing: Standing, options: MeasureOptions) -> Standing:
-    """A Record that lacks the contours or lesions asked for beside it is made again."""
-    absent = [path for path in (options.contours, options.lesions) if path is not None and not path.exists()]
-    if standing.kept and absent:
-        return Standing(reason=f"{absent[0]} was not there")
-    return standing
+def _require_own_probabilities(target: Path) -> None:
+    _, file = probability_files(target)
+    if file.exists() and not are_probabilities(file):
+        raise OutputError(f"{file} exists and holds no probabilities of medseg's; use --force to replace it")
 
 
-def _by_id(cases: tuple[Case, ...]) -> dict[str, tuple[Case, ...]]:
+def by_id(cases: tuple[Case, ...]) -> dict[str, tuple[Case, ...]]:
+    """Cases by id; several of one id are a clash that no batch takes for one case."""
     found: dict[str, tuple[Case, ...]] = {}
     for case in cases:
         found[case.id] = (*found.get(case.id, ()), case)
@@ -199,14 +275,18 @@ def masks_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
     return found
 
 
-def _suffix(case: Case) -> str:
+def _suffix(case: Case, options: SegmentOptions) -> str:
+    """A picture's mask is a picture, unless its pixels are given a size, which no picture holds."""
     first = Path(case.images[0].path).name.lower()
-    return ".png" if first.endswith((".png", ".jpg", ".jpeg", ".tif", ".tiff")) else MASK_SUFFIX
+    in_pixels = options.read.spacing is None and first.endswith((".png", ".jpg", ".jpeg", ".tif", ".tiff"))
+    return ".png" if in_pixels else MASK_SUFFIX
 
 
 def _is_image(path: Path, *, masks: bool = False) -> bool:
     name = path.name.lower()
     if not path.is_file() or name.startswith(".") or not name.endswith(IMAGE_SUFFIXES):
+        return False
+    if are_probabilities(path):
         return False
     return masks or not stem_of(path).lower().endswith(("_mask", ".seg", "_seg", ".probabilities"))
 
@@ -219,8 +299,21 @@ def write_table(records: tuple[Record, ...], folder: Path, *, force: bool = Fals
     OutputError
         If a file of that name holds something else.
     """
-    path = folder / "measurements.csv"
-    return write_bytes(path, to_csv(list(records)), force=force or _is_table(path))
+    require_own_table(folder, force=force)
+    return write_bytes(folder / TABLE, to_csv(list(records)), force=True)
+
+
+def require_own_table(folder: Path, *, force: bool = False) -> None:
+    """Refuse, before any work, a folder in which a file of the table's name holds something else.
+
+    Raises
+    ------
+    OutputError
+        Naming it.
+    """
+    path = folder / TABLE
+    if path.exists() and not force and not _is_table(path):
+        raise OutputError(f"{path} exists and is no table of medseg's; move it, or replace it with --force")
 
 
 def _is_table(path: Path) -> bool:

@@ -12,7 +12,6 @@ from medseg.io import inspect, read, read_segmentation, write_image, write_segme
 from medseg.io.atomic import require_absent
 from medseg.io.names import split_part, stem_of, suffix_of
 from medseg.io.protocols import MASK_DETAIL
-from medseg.io.sidecar import sidecar_path
 from medseg.io.surface.file import SURFACE_SUFFIXES, SurfaceNotes, write_surface
 from medseg.masks.flatten import Structure, flattened, numbers_of, structures_of, taken_findings, values_of
 from medseg.masks.onto import onto_grid
@@ -156,9 +155,8 @@ def convert_cases(  # noqa: PLR0913 - the keywords of `convert`
                 force=replaces,
             )
 
-        beside = (sidecar_path(target),) if mask or labels is not None or is_mask(source) else ()
         asked = {"the file": mask_digest(source), **rest}
-        return ledger.settle(case, asked, (target, *beside), make, force=force)[0]
+        return ledger.settle(case, asked, (target,), make, force=force)[0]
 
     return each(sources, one, run or Run(), "convert")
 

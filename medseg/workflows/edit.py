@@ -20,7 +20,6 @@ from medseg.masks.changes import changed_by_hand
 from medseg.masks.onto import onto_grid
 from medseg.masks.operations import OPERATIONS, Operation
 from medseg.masks.voxels import voxel_ml
-from medseg.workflows.asked import edit_request
 from medseg.workflows.batch import CaseResult, each, make_folder, only
 from medseg.workflows.ledger import file_digest, ledger_path, mask_digest, open_ledger
 from medseg.workflows.relabel import apply_parts, find_target
@@ -243,11 +242,7 @@ def _step(
     if count and not rest:
         text = f"The edit {operation.name} left nothing of {name}."
         findings = (*findings, Finding("edit.emptied", "warning", text, as_details(label=name)))
-    made_by = replace(
-        after.made_by,
-        edits=(*after.made_by.edits, recorded),
-        request_digest=edit_request(before, recorded),
-    )
+    made_by = replace(after.made_by, edits=(*after.made_by.edits, recorded))
     after = replace(after, made_by=made_by, findings=findings)
     return Step(after, recorded, name, count, rest, left, tuple(label.name for label in made))
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
@@ -45,12 +45,18 @@ _NO_PREDICTION = "there is no prediction for this reference: counted as an empty
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One compared pair and the grid of its reference; `error` holds the line that says what failed."""
+    """One compared pair and the grid of its reference.
+
+    `error` holds the line that says what failed; `state` says whether it was compared now or kept from before, and
+    `reason` why it was compared again.
+    """
 
     case: str
     measurements: tuple[Measurement, ...] = ()
     error: str | None = None
     grid: Grid | None = None
+    state: Literal["compared", "kept", "compared again"] = "compared"
+    reason: str = ""
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -152,11 +158,13 @@ def _remembered(pair: _Pair, ledger: Ledger) -> Evaluation:
 
     standing, kept = ledger.standing(pair.stem, asked, ())
     if standing.kept:
-        return _ADAPTER.validate_json(json.dumps(kept))
+        return replace(_ADAPTER.validate_json(json.dumps(kept)), state="kept")
     found = _one(pair)
+    if standing.reason:
+        found = replace(found, state="compared again", reason=standing.reason)
     # An error may be of the moment (memory, a disk that was gone), so it is tried again.
     if found.error in (None, _NO_PREDICTION):
-        ledger.begin(pair.stem, asked)
+        ledger.begin(pair.stem, asked, ())
         ledger.finish(pair.stem, (), _ADAPTER.dump_python(found, mode="json"))
     return found
 
@@ -273,8 +281,11 @@ def read_patients(path: Path) -> dict[str, str]:
     InputError
         If a column is missing or a case has two patients.
     """
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        table = list(csv.DictReader(lines))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            table = list(csv.DictReader(lines))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path} can't be read as a table of patients: {error}") from error
     if not table or not {"case", "patient"} <= set(table[0]):
         raise InputError(f"{path.name} needs a head and rows with the columns case and patient")
     found: dict[str, str] = {}

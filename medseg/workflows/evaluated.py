@@ -49,10 +49,8 @@ def require_free(files: EvaluationFiles, memory: Path | None, *, force: bool) ->
     """
     if memory is not None and force:
         memory.unlink(missing_ok=True)
-    if memory is not None and memory.exists():
-        open_ledger(memory, "evaluate").standing(_ALL, {"results": ""}, files.given)
-        return
-    for path in files.given:
+    known = memory is not None and open_ledger(memory, "evaluate").knows(_ALL, files.given)
+    for path in () if known else files.given:
         require_absent(path, force=force)
 
 

@@ -17,12 +17,15 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from medseg._version import __version__
 from medseg.domain.values import STRICT, digest_of_plain
 from medseg.errors import OutputError
+from medseg.io.names import stem_of, suffix_of
 from medseg.io.sidecar import sidecar_path
 from medseg.workflows.batch import CaseResult, Standing
 
 __all__ = ["Ledger", "file_digest", "ledger_path", "mask_digest", "open_ledger"]
 
 _BLOCK = 1 << 24
+#: Headers whose voxels lie in a file of the same stem.
+_HEADERS = (".mhd", ".nhdr", ".hdr", ".img")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,17 @@ class _Head:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A case: what was asked for, by parts; once it is done, digests of what was written, and the result to keep."""
+    """A case: what was asked for, by parts; once it is done, digests of what was written, and the result to keep.
+
+    A case that is `gone` was entered, and nothing of it was written.
+    """
 
     case: str
     asked: dict[str, str]
     done: bool = False
     outputs: dict[str, str] = field(default_factory=dict)
     result: Any = None
+    gone: bool = False
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -65,7 +72,7 @@ class Ledger:
         OutputError
             If an output stands that no batch wrote, or that somebody changed and that is asked for otherwise now.
         """
-        entry = self.entries.get(case)
+        entry = self.entries.get(self._key(case, outputs))
         there = [path for path in outputs if path.exists()]
         if entry is None:
             if there:
@@ -78,9 +85,15 @@ class Ledger:
                 f"{changed[0]} was changed since and is asked for otherwise now ({why}); use --force to replace it"
             )
         if why or not entry.done or len(there) < len(outputs):
-            return Standing(reason=(why or "an earlier run did not finish it") if there else ""), None
+            missing = "a file of it was not there" if entry.done else "an earlier run did not finish it"
+            stands = bool(there) or not outputs
+            return Standing(replaces=stands, reason=(why or missing) if stands else ""), None
         names = ", ".join(path.name for path in changed)
         return Standing(kept=True, reason=f"changed since: {names}" if names else ""), entry.result
+
+    def knows(self, case: str, outputs: Sequence[Path]) -> bool:
+        """Whether a batch wrote these outputs of a case, or began to."""
+        return self._key(case, outputs) in self.entries
 
     def settle(
         self,
@@ -97,20 +110,34 @@ class Ledger:
         """
         standing, result = (Standing(), None) if force else self.standing(case, asked, outputs)
         if not standing.kept:
-            self.begin(case, asked)
-            result = make(force or standing.replaces)
+            before = self.entries.get(self._key(case, outputs))
+            self.begin(case, asked, outputs)
+            try:
+                result = make(force or standing.replaces)
+            except BaseException:
+                # Nothing was written: what stands is what stood, and belongs to whom it belonged.
+                self._restore(case, outputs, before)
+                raise
             self.finish(case, outputs, result)
         output = str(outputs[0]) if outputs else ""
         return CaseResult(case, standing.state, 0.0, output, standing.reason), result
 
-    def begin(self, case: str, asked: Mapping[str, str]) -> None:
+    def begin(self, case: str, asked: Mapping[str, str], outputs: Sequence[Path]) -> None:
         """Enter a case before its outputs are written."""
-        self._add(_Entry(case, _with_version(asked)))
+        self._add(_Entry(self._key(case, outputs), _with_version(asked)))
 
     def finish(self, case: str, outputs: Sequence[Path], result: Any = None) -> None:
         """Enter what was written; `result` is what a later run needs of it, as plain values."""
         digests = {self._name(path): file_digest(path) for path in outputs}
-        self._add(_Entry(case, self.entries[case].asked, done=True, outputs=digests, result=result))
+        key = self._key(case, outputs)
+        self._add(_Entry(key, self.entries[key].asked, done=True, outputs=digests, result=result))
+
+    def _key(self, case: str, outputs: Sequence[Path]) -> str:
+        """A case with the names of its outputs: another format of it is another output."""
+        return " ".join([case, *(self._name(path) for path in outputs)])
+
+    def _restore(self, case: str, outputs: Sequence[Path], before: _Entry | None) -> None:
+        self._add(before or _Entry(self._key(case, outputs), {}, gone=True))
 
     def _changed(self, entry: _Entry, path: Path) -> bool:
         return entry.outputs.get(self._name(path)) != file_digest(path)
@@ -120,6 +147,8 @@ class Ledger:
 
     def _add(self, entry: _Entry) -> None:
         self.entries[entry.case] = entry
+        if entry.gone:
+            del self.entries[entry.case]
         lines = [_ENTRY.dump_json(entry)]
         try:
             with self.path.open("ab") as file:
@@ -153,7 +182,9 @@ def open_ledger(path: Path, command: str) -> Ledger:
     if not path.exists():
         return Ledger(path, command, {})
     try:
-        head, *lines = [line for line in path.read_bytes().split(b"\n") if line.strip()]
+        head, *lines = [line for line in path.read_bytes().split(b"\n") if line.strip()] or [b""]
+        if not lines and not head.endswith(b"}"):
+            return Ledger(path, command, {})  # cut before its first line was whole
         found = _HEAD.validate_json(head)
     except (OSError, ValueError) as error:
         raise OutputError(f"{path} is no ledger of a batch; give another --out, or remove it") from error
@@ -168,7 +199,7 @@ def open_ledger(path: Path, command: str) -> Ledger:
         except ValidationError:
             continue
         entries[entry.case] = entry
-    return Ledger(path, command, entries)
+    return Ledger(path, command, {case: entry for case, entry in entries.items() if not entry.gone})
 
 
 def file_digest(path: Path) -> str:
@@ -178,6 +209,15 @@ def file_digest(path: Path) -> str:
         return digest_of_plain([[item.relative_to(path).as_posix(), file_digest(item)] for item in files])
     if not path.is_file():
         return "absent"
+    if suffix_of(path) in _HEADERS:
+        files = sorted(
+            item for item in path.parent.iterdir() if item.is_file() and stem_of(item) == stem_of(path)
+        )
+        return digest_of_plain([[item.name, _bytes_digest(item)] for item in files])
+    return _bytes_digest(path)
+
+
+def _bytes_digest(path: Path) -> str:
     hasher = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

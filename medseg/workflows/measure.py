@@ -29,7 +29,7 @@ from medseg.masks.onto import lies_on, onto_grid
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.channels import ChannelPath, Images, as_mapping, as_segmented, read_channels
 from medseg.workflows.declare import declare_values
-from medseg.workflows.record import build_record, write_record
+from medseg.workflows.record import build_record, result_digest, write_record
 
 __all__ = [
     "LesionPlan",
@@ -154,7 +154,8 @@ def _measured(task: _Task, draft: Record) -> Record:
             "The mask is empty and names no label, so nothing was looked for; name what was, with --labels."
         )
         findings.append(Finding("mask.empty", "warning", text))
-    return replace(draft, measurements=measurements, findings=tuple(dict.fromkeys(findings)))
+    record = replace(draft, measurements=measurements, findings=tuple(dict.fromkeys(findings)))
+    return replace(record, result_digest=result_digest(record))
 
 
 def _other_images(task: _Task) -> Iterator[Finding]:
@@ -212,7 +213,13 @@ def measure_files(
     for path in (out, options.contours, options.lesions):
         if path is not None:
             require_absent(path, force=options.force)
-    return read_measuring(mask, images, options).write(out, options)
+    task = read_measuring(mask, images, options)
+    # The Record comes last, so that one that is there has all that was asked for beside it.
+    if options.contours is not None:
+        task.write_contours(options.contours, options, force=options.force)
+    if options.lesions is not None:
+        task.write_lesions(options.lesions, force=options.force)
+    return task.write(out, force=options.force)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,17 +234,19 @@ class MeasureTask:
         """Digest of all that is asked; equal requests give equal numbers."""
         return str(self.draft.request_digest)
 
-    def write(self, out: Path, options: MeasureOptions) -> Record:
-        """Measure, write what else is asked for, and last the Record."""
+    def write(self, out: Path, *, force: bool) -> Record:
+        """Measure, and write the Record."""
         record = _measured(self.inputs, self.draft)
-        mask = self.inputs.mask
-        if options.contours is not None:
-            write_bytes(options.contours, _outlines(mask, options), force=options.force)
-        if options.lesions is not None:
-            asked = options.plan.lesions if options.plan else None
-            write_segmentation(lesion_mask(mask, asked), options.lesions, force=options.force)
-        write_record(record, out, force=options.force)
+        write_record(record, out, force=force)
         return record
+
+    def write_contours(self, path: Path, options: MeasureOptions, *, force: bool) -> None:
+        """Every label's outline in mm as JSON."""
+        write_bytes(path, _outlines(self.inputs.mask, options), force=force)
+
+    def write_lesions(self, path: Path, *, force: bool) -> None:
+        """The mask of numbered lesions."""
+        write_segmentation(lesion_mask(self.inputs.mask, self.draft.plan.lesions), path, force=force)
 
 
 def read_measuring(mask: Path, images: Mapping[str, ChannelPath], options: MeasureOptions) -> MeasureTask:

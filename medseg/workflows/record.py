@@ -7,17 +7,22 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from medseg.domain import Finding, Image, InputRef, Measurement, ReadOptions, Record, Segmentation
 from medseg.domain.plan import MeasurePlan
-from medseg.domain.values import Details, as_details
+from medseg.domain.values import Details, as_details, digest_of_plain
 from medseg.errors import InputError
 from medseg.io.atomic import write_bytes
 from medseg.reporting import record_from_json, record_to_json
 
-__all__ = ["add_file_names", "build_record", "is_record", "read_record", "write_record"]
+__all__ = ["add_file_names", "build_record", "is_record", "read_record", "result_digest", "write_record"]
 
 #: Libraries whose version can change a digit.
 _LIBRARIES = ("numpy", "scipy", "simpleitk", "connected-components-3d", "edt")
+
+
+_ROWS = TypeAdapter(tuple[Measurement, ...])
 
 
 def build_record(
@@ -59,6 +64,11 @@ def build_record(
 def write_record(record: Record, path: Path, *, force: bool = False) -> Path:
     """Write the JSON; paths of inputs are stored relative to it, with forward slashes."""
     return write_bytes(path, record_to_json(add_file_names(record, path.parent)), force=force)
+
+
+def result_digest(record: Record) -> str:
+    """SHA-256 over the measurements of a Record, as they are held."""
+    return digest_of_plain(_ROWS.dump_python(record.measurements, mode="json"))
 
 
 def read_record(path: str | Path) -> Record:

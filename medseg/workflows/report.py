@@ -1,6 +1,7 @@
 """Report: a Record as page, PDF and tables; on values, and on files."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from medseg.domain.values import digest_of_plain
 from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
+from medseg.masks.onto import lies_on, onto_grid
 from medseg.reporting import Picture, draw_tissue, to_rows
 from medseg.reporting.record.json import content_digest
 from medseg.reporting.record.older import plan_of
@@ -73,6 +75,8 @@ def report(
     files = ReportFiles(*(None if path is None else Path(path) for path in (html, pdf, csv, xlsx)))
     channels = {} if images is None else as_mapping(images)
     if mask is not None:
+        on_it = lies_on(mask.grid, record.mask.grid)
+        mask = onto_grid(mask, record.mask.grid, resample=record.read.resample) if on_it else mask
         require_digest(record.mask, mask.digest)
     if len(channels) == 1 and len(record.images) == 1:
         channels = {record.images[0].channel: next(iter(channels.values()))}
@@ -150,7 +154,8 @@ def report_cases(
         return ledger.settle(case, _asked_of_page(path, views), tuple(views.values()), make, force=force)[0]
 
     def table(case: str) -> CaseResult:
-        found = [read_record(only(paths)) for paths in records.values() if len(paths) == 1]
+        readable = [paths[0] for paths in records.values() if len(paths) == 1 and is_record(paths[0])]
+        found = [read_record(path) for path in readable]
 
         def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
             makers: dict[str, Any] = {"csv": room.to_csv, "xlsx": room.to_xlsx}
@@ -161,12 +166,23 @@ def report_cases(
         return ledger.settle(case, asked, tuple(tables.values()), make, force=force)[0]
 
     run = run or Run()
-    results = each(records, page, run, "report") if folders else ()
+    results = each(records, page if folders else _read_only(records), run, "report")
+    results = results if folders else tuple(item for item in results if item.state == "failed")
     return (*results, *each(["all records"], table, run, "report")) if tables else results
 
 
+def _read_only(records: Mapping[str, tuple[Path, ...]]) -> Callable[[str], CaseResult]:
+    """Where only tables are written, a Record that can't be read is named all the same."""
+
+    def one(case: str) -> CaseResult:
+        read_record(only(records[case]))
+        return CaseResult(case, "done", 0.0)
+
+    return one
+
+
 def records_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
-    """Records (JSON) of a folder by stem; other JSON files are left out.
+    """Records (JSON) of a folder by stem; other JSON files are left out, but not Records that are damaged.
 
     Raises
     ------
@@ -174,11 +190,24 @@ def records_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
         If there are none.
     """
     found: dict[str, tuple[Path, ...]] = {
-        path.stem: (path,) for path in sorted(folder.glob("*.json")) if is_record(path)
+        path.stem: (path,) for path in sorted(folder.glob("*.json")) if _may_be_record(path)
     }
     if not found:
         raise InputError(f"{folder} holds no records; 'medseg measure' writes them")
     return found
+
+
+def _may_be_record(path: Path) -> bool:
+    """Whether a JSON says that it is a Record, or is damaged so that it can't say."""
+    if path.name.endswith((".seg.json", ".prob.json")):
+        return False
+    if is_record(path):
+        return True
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return True
+    return isinstance(found, dict) and str(found.get("schema", "")).startswith("medseg.record/")
 
 
 def _asked_of_page(path: Path, views: Mapping[str, Path]) -> dict[str, str]:

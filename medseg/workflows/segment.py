@@ -31,7 +31,15 @@ from medseg.workflows.declare import declare_values
 from medseg.workflows.relabel import objects_as_labels
 from medseg.workflows.segmenters import find_segmenter, make_params
 
-__all__ = ["SegmentOptions", "SegmentTask", "read_task", "segment", "segment_files", "write_result"]
+__all__ = [
+    "SegmentOptions",
+    "SegmentTask",
+    "read_task",
+    "require_options",
+    "segment",
+    "segment_files",
+    "write_result",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,10 @@ class SegmentTask:
         """Segment, on the native grid of the reference channel; raises as `segment`."""
         engine, spec, images = self.engine, self.engine.spec, self.images
         require_common_space(images, declared=self.same_space)
+        if self.within is not None and self.within.shape != images[self.reference].grid.shape:
+            raise GridMismatchError(
+                f"`within` has the shape {self.within.shape}, and the image {images[self.reference].grid.shape}"
+            )
         if spec.needs_prompts and (self.prompts is None or self.prompts.is_empty):
             raise InputError(f"{spec.name} needs seeds: give points, boxes or strokes with --prompts FILE")
         grids = {name: image.grid for name, image in images.items()}
@@ -221,8 +233,23 @@ def read_task(
             require_writable(path, grid)
     if options.within is None:
         return task
-    limits = onto_grid(read_segmentation(options.within), grid, what="mask of --within")
+    given = read_segmentation(options.within)
+    limits = onto_grid(given, grid, resample=options.read.resample, what="mask of --within")
     return replace(task, within=limits.labels > 0)
+
+
+def require_options(engine: Segmenter, options: SegmentOptions) -> None:
+    """Refuse what no case could be segmented with: wrong parameters, seeds or limits that can't be read.
+
+    Raises
+    ------
+    InputError
+        Naming it.
+    """
+    _params_of(engine, options)
+    _read_prompts(options.prompts)
+    if options.within is not None:
+        read_segmentation(options.within)
 
 
 def write_result(result: Segmentation, engine: Segmenter, out: Path, options: SegmentOptions) -> None:

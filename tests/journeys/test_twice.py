@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import nibabel as nib
@@ -103,6 +104,35 @@ class TestSegment:
         assert "holds later work" in reasons(seen)
         assert (tmp_path / "o" / "a.nii.gz").read_bytes() == before
         assert states(run(*HIGH, "--force")) == ["done", "done"]
+
+    def test_an_edited_mask_is_kept_and_said(
+        self, run: Callable[..., Seen], medseg: Medseg, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "o" / "a.nii.gz"
+        assert medseg("edit", out, "--op", "dilate=2", "--out", tmp_path / "e.nii.gz").code == 0
+        assert medseg("convert", tmp_path / "e.nii.gz", out, "--force").code == 0
+        seen = run(*LOW)
+        assert states(seen) == ["kept", "kept"]
+        assert "dilate" in reasons(seen)
+        assert states(run(*HIGH)) == ["failed", "made again"]
+
+    def test_a_mask_moved_in_its_header_is_said(self, run: Callable[..., Seen], tmp_path: Path) -> None:
+        rewrite(tmp_path / "o" / "a.nii.gz", shift=5.0)
+        seen = run(*LOW)
+        assert states(seen) == ["kept", "kept"]
+        assert "its place in the header was changed" in reasons(seen)
+        assert states(run(*HIGH)) == ["failed", "made again"]
+
+    def test_values_declared_otherwise(self, run: Callable[..., Seen]) -> None:
+        seen = run(*LOW, "--values", "image=HU")
+        assert states(seen) == ["made again", "made again"]
+        assert "declared otherwise" in reasons(seen)
+
+    def test_what_no_case_can_be_done_with_is_one_line(
+        self, run: Callable[..., Seen], tmp_path: Path
+    ) -> None:
+        for wrong in (("-p", "low=x"), ("--within", tmp_path / "nowhere.nii.gz"), ("-p", "nix=1")):
+            assert run(*wrong).code == 2
 
     def test_a_foreign_file_is_refused(self, run: Callable[..., Seen], tmp_path: Path, ball: Path) -> None:
         shutil.copy(ball, tmp_path / "o" / "a.nii.gz")
@@ -207,6 +237,52 @@ class TestMeasure:
         assert states(run("--lesions", "all")) == ["failed", "made again"]
         assert record.read_bytes() == signed
 
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            (("--values", "image=HU"), "declared otherwise"),
+            (("--subject", "someone"), "subject's name differs"),
+            (("--slice-thickness", "5"), "the way of reading differs"),
+        ],
+    )
+    def test_every_other_question_has_its_reason(
+        self, run: Callable[..., Seen], more: tuple[str, ...], words: str
+    ) -> None:
+        seen = run(*more)
+        assert states(seen) == ["made again", "made again"]
+        assert words in reasons(seen)
+
+    def test_without_images_it_says_what_is_not_given(
+        self, run: Callable[..., Seen], medseg: Medseg, tmp_path: Path
+    ) -> None:
+        seen = medseg("measure", tmp_path / "o", "--out", tmp_path / "r", "--json")
+        assert states(seen) == ["made again", "made again"]
+        assert "the image is not given" in reasons(seen)
+
+    def test_images_that_are_none_are_refused(
+        self, run: Callable[..., Seen], medseg: Medseg, scans: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "empty").mkdir()
+        for image in (tmp_path / "nowhere", tmp_path / "empty", scans / "a.nii.gz"):
+            seen = medseg("measure", tmp_path / "o", "--image", image, "--out", tmp_path / "x")
+            assert seen.code == 2, image
+            assert not (tmp_path / "x").exists()
+
+    def test_two_images_of_one_name_are_a_clash(self, run: Callable[..., Seen], scans: Path) -> None:
+        nib.save(nib.load(scans / "b.nii.gz"), scans / "b.nii")
+        seen = run()
+        assert (seen.code, states(seen)) == (3, ["kept", "failed"])
+        assert "share the name b" in reasons(seen)
+
+    def test_numbers_changed_by_hand_are_refused(self, run: Callable[..., Seen], tmp_path: Path) -> None:
+        path = tmp_path / "r" / "a.json"
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["measurements"][0]["value"] += 1
+        path.write_text(json.dumps(record), encoding="utf-8")
+        seen = run()
+        assert (seen.code, states(seen)) == (3, ["failed", "kept"])
+        assert "were changed since they were measured" in reasons(seen)
+
     def test_a_foreign_table_is_refused(self, run: Callable[..., Seen], tmp_path: Path) -> None:
         (tmp_path / "r" / "measurements.csv").write_text("mine\n", encoding="utf-8")
         assert run().code == 2
@@ -221,11 +297,18 @@ class TestMeasure:
     def test_outlines_and_lesions_go_into_folders(self, run: Callable[..., Seen], tmp_path: Path) -> None:
         beside = ("--lesions", "all", "--contours", tmp_path / "c", "--lesion-mask", tmp_path / "l")
         assert states(run(*beside)) == ["made again", "made again"]
-        assert {path.name for path in (tmp_path / "c").iterdir()} == {"a.json", "b.json"}
+        assert {path.name for path in (tmp_path / "c").glob("*.json")} == {"a.json", "b.json"}
         assert {path.name for path in (tmp_path / "l").glob("*.nii.gz")} == {"a.nii.gz", "b.nii.gz"}
         assert states(run(*beside)) == ["kept", "kept"]
         (tmp_path / "c" / "b.json").unlink()
-        assert states(run(*beside)) == ["kept", "made again"]
+        assert states(run(*beside)) == ["kept", "kept"]
+        assert (tmp_path / "c" / "b.json").exists()
+        paint(tmp_path / "l" / "a.nii.gz")
+        assert "a.nii.gz kept: changed since" in reasons(run(*beside))
+        other = run(*beside, "--min-lesion-mm3", "5")
+        assert states(other)[0] == "failed"
+        three = run(*beside, "--contour-planes", "three")
+        assert "the planes changed" in reasons(three)
 
 
 class TestLedgers:
@@ -261,7 +344,7 @@ class TestLedgers:
         paint(masks / "a.nii.gz")
         assert states(run()) == ["made again", "kept"]
         (tmp_path / "c" / "b.mha").unlink()
-        assert states(run()) == ["kept", "made again"]
+        assert states(run()) == ["kept", "done"]
         assert run("mha").code == 2
 
     def test_report(self, medseg: Medseg, masks: Path, scans: Path, tmp_path: Path) -> None:
@@ -300,6 +383,9 @@ class TestLedgers:
         ]
         assert values[0] in table.read_text(encoding="utf-8")
         table.write_text("mine\n", encoding="utf-8")
+        assert run().code == 0
+        assert table.read_text(encoding="utf-8") == "mine\n"
+        paint(other / "b.nii.gz")
         assert run().code == 2
         assert table.read_text(encoding="utf-8") == "mine\n"
         assert run("--force").code == 0
@@ -312,7 +398,7 @@ class TestLedgers:
         entries = [json.loads(line) for line in lines if line]
         # Killed after a's output was renamed and before that was entered; the last line is cut.
         ledger.write_bytes(b"\n".join(line for line in lines if line)[:-40])
-        assert entries[-1]["case"] == "b"
+        assert entries[-1]["case"].split()[0] == "b"
         seen = medseg(*arguments)
         assert (seen.code, states(seen)) == (0, ["kept", "made again"])
         assert "did not finish" in reasons(seen)
@@ -324,3 +410,68 @@ class TestLedgers:
         seen = medseg("convert", masks, tmp_path / "c", "--to", ".mha", "--json")
         assert (seen.code, states(seen)) == (3, ["failed", "done"])
         assert (tmp_path / "c" / "a.mha").read_bytes() == b"mine"
+
+    def test_a_case_that_failed_does_not_make_a_persons_file_medsegs(
+        self, medseg: Medseg, masks: Path, tmp_path: Path
+    ) -> None:
+        arguments = ("edit", masks, "--op", "close=2", "--out", tmp_path / "e", "--json")
+        assert medseg(*arguments, "--label", "nothing").code == 3
+        shutil.copy(masks / "b.nii.gz", tmp_path / "e" / "a.nii.gz")
+        seen = medseg(*arguments)
+        assert (seen.code, states(seen)) == (3, ["failed", "done"])
+        assert (tmp_path / "e" / "a.nii.gz").read_bytes() == (masks / "b.nii.gz").read_bytes()
+
+    def test_another_format_is_another_output(self, medseg: Medseg, masks: Path, tmp_path: Path) -> None:
+        for suffix, expected in ((".nrrd", "done"), (".mha", "done"), (".nrrd", "kept"), (".mha", "kept")):
+            seen = medseg("convert", masks, tmp_path / "c", "--to", suffix, "--json")
+            assert states(seen) == [expected, expected], suffix
+
+    def test_voxels_beside_a_header_count(self, medseg: Medseg, masks: Path, tmp_path: Path) -> None:
+        import SimpleITK as sitk
+
+        folder = tmp_path / "mhd"
+        folder.mkdir()
+        image = sitk.ReadImage(str(masks / "a.nii.gz"))
+        sitk.WriteImage(image, str(folder / "a.mhd"))
+        arguments = ("convert", folder, tmp_path / "c", "--to", ".nrrd", "--json")
+        assert states(medseg(*arguments)) == ["done"]
+        sitk.WriteImage(image * 0, str(folder / "a.mhd"))
+        assert states(medseg(*arguments)) == ["made again"]
+
+    def test_a_damaged_record_is_named(
+        self, medseg: Medseg, masks: Path, scans: Path, tmp_path: Path
+    ) -> None:
+        assert medseg("measure", masks, "--image", scans, "--out", tmp_path / "r").code == 0
+        path = tmp_path / "r" / "b.json"
+        path.write_bytes(path.read_bytes()[:3000])
+        for views in (("--html", tmp_path / "h"), ("--csv", tmp_path / "all.csv")):
+            seen = medseg("report", tmp_path / "r", *views, "--json")
+            assert seen.code == 3
+            assert "b" in [case["case"] for case in seen.json["result"]["cases"] if case["state"] == "failed"]
+
+
+class TestKilledBetweenTwoNames:
+    def test_a_mask_under_the_next_masks_sidecar_is_made_again(
+        self, medseg: Medseg, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        out, other = tmp_path / "o", ("-p", "low=105")
+        assert medseg("segment", "threshold", scans, "--out", out, *LOW).code == 0
+        original = Path.replace
+
+        def killed(self: Path, target: Path) -> Path:
+            if target.name == "b.nii.gz":
+                monkeypatch.setattr("medseg.io.write._restored_on_failure", nullcontext)
+                raise KeyboardInterrupt
+            return original(self, target)
+
+        monkeypatch.setattr("medseg.io.write._restored_on_failure", nullcontext)
+        monkeypatch.setattr(Path, "replace", killed)
+        assert medseg("segment", "threshold", scans, "--out", out, *other).code == 130
+        monkeypatch.setattr(Path, "replace", original)
+        seen = medseg("segment", "threshold", scans, "--out", out, *other, "--json")
+        assert (seen.code, states(seen)) == (0, ["kept", "made again"])
+        assert "stopped before it replaced it" in reasons(seen)
+        assert states(medseg("segment", "threshold", scans, "--out", out, *other, "--json")) == [
+            "kept",
+            "kept",
+        ]

@@ -27,7 +27,7 @@ _TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
-_LINE = re.compile(rb"\s*(\w+)\s*=\s*([^\n]*)\n")
+_LINE = re.compile(rb"\s*([^\s=][^=\n]*?)\s*=\s*([^\n]*)\n")
 _MAX_HEADER_BYTES = 1 << 20
 
 
@@ -61,7 +61,7 @@ def _read_fields(path: Path) -> tuple[dict[str, str], int]:
             raise InputError(
                 f"{path} is cut short or no MetaImage: its header has no end; copy or export it again"
             )
-        fields[found.group(1).decode()] = found.group(2).decode("utf-8", "replace").strip()
+        fields[found.group(1).decode("utf-8", "replace")] = found.group(2).decode("utf-8", "replace").strip()
         end = found.end()
     return fields, end
 
