@@ -18,32 +18,6 @@ from medseg.reporting import record_to_json
 from medseg.workflows.cases import find_cases, masks_by_stem, measure_cases, write_table
 from medseg.workflows.measure import MeasureOptions, measure_files
 
-#: Quantities that are shown on the terminal; a label has some fifty more in the record.
-MAIN = frozenset(
-    [
-        "VOXEL_COUNT",
-        "VOLUME",
-        "AREA",
-        "LONGEST_DIAMETER",
-        "SHORT_DIAMETER",
-        "MEAN",
-        "SD",
-        "LESION_COUNT",
-        "BIDIMENSIONAL_PRODUCT",
-        "MEETS_SIZE_CRITERION",
-        "SUV_MAX",
-        "SUV_MEAN",
-        "SUV_PEAK",
-        "MTV",
-        "TLG",
-        "TISSUE_AREA",
-        "TISSUE_VOLUME",
-        "TISSUE_MEAN",
-        "TISSUE_HEIGHT_INDEX",
-        "TISSUE_SURFACE_INDEX",
-    ]
-)
-
 
 @opt.reading
 def command(
@@ -150,7 +124,7 @@ def print_record(record: object, out: Path, *, as_json: bool) -> None:
         emit("measure", {"record": str(out), **loads(record_to_json(record))}, record.findings)
         return
     print_findings(record.findings)
-    items = [item for item in record.measurements if item.quantity.name in MAIN]
+    items = [item for item in record.measurements if item.quantity.info.terminal]
     rows = [
         (
             _name(item),
