@@ -139,7 +139,7 @@ def measure_lesions(
 
     Notes
     -----
-    Sources: see `measuring.lesions.rules`. Memory: one lesion's box, beside the ids.
+    Sources: see `definitions.size`. Memory: one lesion's box, beside the ids.
     """
     found = find_lesions(segmentation, plan) if lesions is None else lesions
     grid = segmentation.grid

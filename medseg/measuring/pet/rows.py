@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.definitions.uptake import Rule
 from medseg.domain import Measurement, Quantity, Segmentation, Target
-from medseg.masks.delineate import Rule
 from medseg.measuring.pet.peak import Sphere, sphere_means
 from medseg.measuring.pet.voxels import Delineation, OnPet, Pet, delineation_of, on_pet
 from medseg.measuring.rows import Rows, not_found
