@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from medseg.cli import measure_options as ask
 from medseg.cli import options as opt
-from medseg.cli import plan as ask
 from medseg.cli.output import emit, print_findings, print_table, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
@@ -84,7 +84,7 @@ def command(
     """
     if contour_planes not in ("acquisition", "three"):
         raise InputError(f"--contour-planes is acquisition or three, not {contour_planes!r}")
-    plan = ask.make_plan(
+    plan = ask.measure_plan(
         ask.lesion_plan(
             lesions, rule=rule, connectivity=connectivity, minimum=min_lesion_mm3, split=split_mm
         ),
