@@ -12,9 +12,9 @@ from medseg.cli.progress import running
 from medseg.cli.segment import print_results
 from medseg.domain import ReadOptions
 from medseg.errors import ConfigError
+from medseg.masks.requests import describe_operations
 from medseg.workflows.cases import holds_masks, masks_by_stem
 from medseg.workflows.edit import Step, edit_cases, edit_files
-from medseg.workflows.requests import describe_operations
 
 
 @opt.reading(without=("series", "volume", "resample"))

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from medseg.cli import measure_options as ask
 from medseg.cli import options as opt
-from medseg.cli import plan as ask
 from medseg.cli.output import emit, print_findings, print_table, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
@@ -17,32 +17,6 @@ from medseg.io import is_dataset
 from medseg.reporting import record_to_json
 from medseg.workflows.cases import by_id, find_cases, masks_by_stem, measure_cases, write_table
 from medseg.workflows.measure import MeasureOptions, measure_files
-
-#: Quantities that are shown on the terminal; a label has some fifty more in the record.
-MAIN = frozenset(
-    [
-        "VOXEL_COUNT",
-        "VOLUME",
-        "AREA",
-        "LONGEST_DIAMETER",
-        "SHORT_DIAMETER",
-        "MEAN",
-        "SD",
-        "LESION_COUNT",
-        "BIDIMENSIONAL_PRODUCT",
-        "MEETS_SIZE_CRITERION",
-        "SUV_MAX",
-        "SUV_MEAN",
-        "SUV_PEAK",
-        "MTV",
-        "TLG",
-        "TISSUE_AREA",
-        "TISSUE_VOLUME",
-        "TISSUE_MEAN",
-        "TISSUE_HEIGHT_INDEX",
-        "TISSUE_SURFACE_INDEX",
-    ]
-)
 
 
 @opt.reading
@@ -110,7 +84,7 @@ def command(
     """
     if contour_planes not in ("acquisition", "three"):
         raise InputError(f"--contour-planes is acquisition or three, not {contour_planes!r}")
-    plan = ask.make_plan(
+    plan = ask.measure_plan(
         ask.lesion_plan(
             lesions, rule=rule, connectivity=connectivity, minimum=min_lesion_mm3, split=split_mm
         ),
@@ -150,7 +124,7 @@ def print_record(record: object, out: Path, *, as_json: bool) -> None:
         emit("measure", {"record": str(out), **loads(record_to_json(record))}, record.findings)
         return
     print_findings(record.findings)
-    items = [item for item in record.measurements if item.quantity.name in MAIN]
+    items = [item for item in record.measurements if item.quantity.info.terminal]
     rows = [
         (
             _name(item),

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from medseg.cli import measure_options as ask
 from medseg.cli import options as opt
-from medseg.cli import plan as ask
 from medseg.cli.output import emit, print_findings, print_table
 from medseg.cli.progress import running
 from medseg.domain import ReadOptions, Segmentation

@@ -8,13 +8,14 @@ from medseg.domain.image import Image, digest_of
 from medseg.domain.labels import Code, Label, LabelTable, Region
 from medseg.domain.measurement import Interval, Measurement, Status, Target
 from medseg.domain.network import NetworkSpec
+from medseg.domain.params import Params
 from medseg.domain.prompts import Prompts
 from medseg.domain.provenance import Provenance
 from medseg.domain.quantity import Quantity
 from medseg.domain.record import InputRef, Record
 from medseg.domain.run import Run
 from medseg.domain.segmentation import Segmentation
-from medseg.domain.segmenter import Params, Segmenter, SegmenterSpec
+from medseg.domain.segmenter import Segmenter, SegmenterSpec
 from medseg.domain.source import ReadOptions, Source
 
 __all__ = [

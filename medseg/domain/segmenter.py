@@ -2,41 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from medseg.domain.grid import Grid
 from medseg.domain.image import Image
+from medseg.domain.params import Params
 from medseg.domain.prompts import Prompts
 from medseg.domain.run import Run
 from medseg.domain.segmentation import Segmentation
-from medseg.domain.values import Details, plain_scalar
 from medseg.errors import ConfigError
 
-__all__ = ["ChannelNeed", "Params", "Segmenter", "SegmenterSpec"]
+__all__ = ["ChannelNeed", "Segmenter", "SegmenterSpec"]
 
 SegmenterKind: TypeAlias = Literal["classical", "model", "prompted"]
-
-
-class Params(BaseModel):
-    """Base of every segmenter's parameters: frozen, unknown names refused.
-
-    Give each field a default, a range, one sentence (`description`), and its unit by
-    `json_schema_extra={"unit": "mm"}`. Distances are mm (pixels on `px` images), never voxels. Fields that do not
-    change the labels are named in `beside_answer`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    beside_answer: ClassVar[frozenset[str]] = frozenset()
-
-    @property
-    def details(self) -> Details:
-        """Every parameter that changes the answer, as a mask's provenance keeps it."""
-        values = self.model_dump(exclude=set(self.beside_answer))
-        return tuple((name, plain_scalar(value)) for name, value in values.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,16 @@
 """The card's steps before and after the network, as functions of arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid
-from medseg.domain.card import Clip, Instances, KeepLargest, PostStep, PreStep, Scale, ZScore
+from medseg.domain.card import Clip, Instances, KeepLargest, PostStep, PreStep, RemoveSmall, Scale, ZScore
 from medseg.masks.components import label_parts
 
-__all__ = ["postprocess", "preprocess"]
+__all__ = ["AFTER", "BEFORE", "postprocess", "preprocess"]
 
 #: Below this standard deviation an image is constant, and only its mean is taken off.
 CONSTANT = 1e-8
@@ -22,27 +22,23 @@ def preprocess(
     """(I, J, K) values after the steps meant for `channel`, in order; `inside` marks voxels that were measured."""
     for step in steps:
         if step.channel == channel:
-            values = _apply(step, values, inside)
+            values = BEFORE[type(step)](step, values, inside)
     return values
 
 
 def postprocess(labels: NDArray[Any], grid: Grid, steps: Sequence[PostStep]) -> NDArray[Any]:
     """(I, J, K) labels after the steps, in order; the input is left as it is. Objects are numbered after all others."""
     for step in steps:
-        if isinstance(step, Instances):
-            continue
-        among = np.isin(labels, step.labels)
-        keep = _largest(among) if isinstance(step, KeepLargest) else _not_small(among, grid, step.minimum_mm3)
-        labels = np.where(among & ~keep, 0, labels).astype(labels.dtype)
+        labels = AFTER[type(step)](step, labels, grid)
     return labels
 
 
-def _apply(step: PreStep, values: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    if isinstance(step, Clip):
-        return np.clip(values, step.low, step.high)
-    if isinstance(step, Scale):
-        return ((values - step.offset) / step.divisor).astype(np.float32)
-    return _zscore(step, values, inside)
+def _clip(step: Clip, values: NDArray[np.float32], _: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return np.clip(values, step.low, step.high)
+
+
+def _scale(step: Scale, values: NDArray[np.float32], _: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return ((values - step.offset) / step.divisor).astype(np.float32)
 
 
 def _zscore(step: ZScore, values: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -63,15 +59,33 @@ def _components(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.int64
     return components, np.bincount(components.ravel(order="K"), minlength=count + 1)
 
 
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    components, sizes = _components(mask)
+def _keep_largest(step: KeepLargest, labels: NDArray[Any], _: Grid) -> NDArray[Any]:
+    among = np.isin(labels, step.labels)
+    components, sizes = _components(among)
     if sizes.size < 2:
-        return mask
-    return np.asarray(components == 1 + int(np.argmax(sizes[1:])))
+        return labels
+    return _without(labels, among & (components != 1 + int(np.argmax(sizes[1:]))))
 
 
-def _not_small(mask: NDArray[np.bool_], grid: Grid, minimum_mm3: float) -> NDArray[np.bool_]:
-    components, sizes = _components(mask)
-    large = sizes * grid.voxel_volume >= minimum_mm3
-    large[0] = False
-    return np.asarray(large[components])
+def _remove_small(step: RemoveSmall, labels: NDArray[Any], grid: Grid) -> NDArray[Any]:
+    components, sizes = _components(np.isin(labels, step.labels))
+    small = sizes * grid.voxel_volume < step.minimum_mm3
+    small[0] = False
+    return _without(labels, small[components])
+
+
+def _without(labels: NDArray[Any], what: NDArray[np.bool_]) -> NDArray[Any]:
+    return np.where(what, 0, labels).astype(labels.dtype)
+
+
+#: Step of a card → what does it; a test holds the keys to the steps that a card can name.
+BEFORE: dict[type, Callable[[Any, NDArray[np.float32], NDArray[np.bool_]], NDArray[np.float32]]] = {
+    Clip: _clip,
+    Scale: _scale,
+    ZScore: _zscore,
+}
+AFTER: dict[type, Callable[[Any, NDArray[Any], Grid], NDArray[Any]]] = {
+    KeepLargest: _keep_largest,
+    RemoveSmall: _remove_small,
+    Instances: lambda _step, labels, _grid: labels,  # numbered after all others, by `inference.instances`
+}

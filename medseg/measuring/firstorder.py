@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Quantity
 
-__all__ = ["BIN_WIDTH", "FIRST_ORDER", "METHODS", "Answer", "first_order"]
+__all__ = ["BIN_WIDTH", "FIRST_ORDER", "Answer", "first_order"]
 
 Answer: TypeAlias = float | str
 
@@ -17,34 +17,8 @@ BIN_WIDTH = 25.0
 #: Values turned into float64 in one go.
 _BLOCK = 1 << 20
 
-#: Every statistic with its definition and source, in the order they are reported.
-METHODS: dict[Quantity, str] = {
-    Quantity.MEAN: "arithmetic mean, IBSI Q4LE",
-    Quantity.SD: "standard deviation, ddof 0: square root of IBSI ECT3",
-    Quantity.VARIANCE: "mean squared deviation from the mean, ddof 0, IBSI ECT3",
-    Quantity.MINIMUM: "smallest value, IBSI 1GSF",
-    Quantity.P10: "linear interpolation between order statistics, IBSI QG58",
-    Quantity.P25: "linear interpolation between order statistics",
-    Quantity.MEDIAN: "middle value, linear interpolation between order statistics, IBSI Y12H",
-    Quantity.P75: "linear interpolation between order statistics",
-    Quantity.P90: "linear interpolation between order statistics, IBSI 8DWT",
-    Quantity.MAXIMUM: "largest value, IBSI 84IY",
-    Quantity.RANGE: "maximum − minimum, IBSI 2OJQ",
-    Quantity.INTERQUARTILE_RANGE: "75th − 25th percentile, IBSI SALO",
-    Quantity.SKEWNESS: "third central moment / variance^1.5, population moments, IBSI KE2A",
-    Quantity.EXCESS_KURTOSIS: "fourth central moment / variance² − 3, population moments, IBSI IPH6",
-    Quantity.KURTOSIS: "fourth central moment / variance², PyRadiomics Kurtosis (IBSI IPH6 + 3)",
-    Quantity.MEAN_DEVIATION: "mean distance from the mean, IBSI 4FUA",
-    Quantity.ROBUST_MEAN_DEVIATION: "mean distance from the mean, both of values from P10 to P90, IBSI 1128",
-    Quantity.MEDIAN_DEVIATION: "mean distance from the median, IBSI N72L",
-    Quantity.VARIATION_COEFFICIENT: "SD / mean, IBSI 7TET",
-    Quantity.QUARTILE_DISPERSION: "(P75 − P25) / (P75 + P25), IBSI 9S40",
-    Quantity.ENERGY: "sum of squared values, IBSI N8CA",
-    Quantity.ROOT_MEAN_SQUARE: "square root of the mean squared value, IBSI 5ZWQ",
-    Quantity.ENTROPY: "−Σ p log2 p over bins of width {width:g} with edges at its multiples (PyRadiomics), IBSI TLU2",
-    Quantity.UNIFORMITY: "Σ p² over bins of width {width:g} with edges at its multiples (PyRadiomics), IBSI BJ5W",
-}
-FIRST_ORDER: tuple[Quantity, ...] = tuple(METHODS)
+#: Every statistic, in the order they are reported.
+FIRST_ORDER = tuple(quantity for quantity in Quantity if quantity.info.kind == "intensity")
 
 _PERCENTILES = {
     Quantity.P10: 10,

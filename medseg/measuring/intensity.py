@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from medseg.domain import Grid, Image, Quantity
 from medseg.geometry import same_grid
 from medseg.geometry.resample import resample
-from medseg.measuring.firstorder import BIN_WIDTH, FIRST_ORDER, METHODS, Answer, first_order
+from medseg.measuring.firstorder import BIN_WIDTH, FIRST_ORDER, Answer, first_order
 from medseg.measuring.rows import Rows, not_found
 from medseg.measuring.structure import mask_in_box
 from medseg.measuring.tally import Tally, tally
@@ -77,7 +77,7 @@ def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, 
         if isinstance(answer, str):
             rows.refuse(quantity, answer, channel=name, unit=unit)
         else:
-            method = METHODS[quantity].format(width=BIN_WIDTH) + (_OTHER_GRID if sampled.own_grid else "")
+            method = quantity.info.method.format(width=BIN_WIDTH) + (_OTHER_GRID if sampled.own_grid else "")
             rows.add(quantity, answer, method=method, channel=name, unit=unit)
     rows.cut = was_cut
 

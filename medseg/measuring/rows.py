@@ -9,38 +9,6 @@ __all__ = ["Rows", "not_found"]
 
 _CUT = "the structure touches the border of the field of view or an area without measurement"
 
-#: Of a cut structure these can only be larger.
-LOWER_BOUNDS = frozenset(
-    {
-        Quantity.VOXEL_COUNT,
-        Quantity.VOLUME,
-        Quantity.AREA,
-        Quantity.EXTENT_I,
-        Quantity.EXTENT_J,
-        Quantity.EXTENT_K,
-        Quantity.BORDER_VOXELS,
-        Quantity.LONGEST_DIAMETER,
-        Quantity.SHORT_DIAMETER,
-        Quantity.MAXIMUM,
-        Quantity.MESH_VOLUME,
-        Quantity.PROBABILITY_VOLUME,
-        Quantity.MAXIMUM_3D_DIAMETER,
-        Quantity.MAXIMUM_DIAMETER_I,
-        Quantity.MAXIMUM_DIAMETER_J,
-        Quantity.MAXIMUM_DIAMETER_K,
-        Quantity.LONGEST_INSIDE,
-        Quantity.SHORT_INSIDE,
-        Quantity.BIDIMENSIONAL_PRODUCT,
-        Quantity.SUV_MAX,
-        Quantity.MTV,
-        Quantity.TLG,
-        Quantity.TISSUE_AREA,
-        Quantity.TISSUE_VOLUME,
-        Quantity.TISSUE_HEIGHT_INDEX,
-        Quantity.TISSUE_SURFACE_INDEX,
-    }
-)
-
 
 @dataclass(slots=True)
 class Rows:
@@ -84,7 +52,8 @@ class Rows:
             return
         status, reason = Status.OK, None
         if self.cut:
-            status = Status.TRUNCATED_LOWER_BOUND if quantity in LOWER_BOUNDS else Status.TRUNCATED_UNRELIABLE
+            bound = quantity.info.lower_bound
+            status = Status.TRUNCATED_LOWER_BOUND if bound else Status.TRUNCATED_UNRELIABLE
             reason = _CUT
         self.items.append(
             Measurement(

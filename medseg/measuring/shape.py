@@ -27,8 +27,8 @@ _SPANS = {
     Quantity.MAXIMUM_DIAMETER_J: "Column",
     Quantity.MAXIMUM_DIAMETER_K: "Slice",
 }
-_LENGTHS = {Quantity.MAJOR_AXIS: "TDIC", Quantity.MINOR_AXIS: "P9VJ", Quantity.LEAST_AXIS: "7J51"}
-_RATIOS = {Quantity.ELONGATION: "Q3CK", Quantity.FLATNESS: "N17B"}
+_LENGTHS = (Quantity.MAJOR_AXIS, Quantity.MINOR_AXIS, Quantity.LEAST_AXIS)
+_RATIOS = (Quantity.ELONGATION, Quantity.FLATNESS)
 _ALL_AXES = (*_LENGTHS, *_RATIOS)
 #: Voxel and mesh volume that differ by more, or so few voxels or slices, are told.
 LARGE_DIFFERENCE, FEW_VOXELS, FEW_SLICES = 0.05, 64, 5
@@ -172,20 +172,20 @@ def add_axes(rows: Rows, structure: Structure) -> None:
     lengths = 4 * np.sqrt(np.where(values > 1e-12 * max(values[-1], 1e-300), values, 0))[::-1]
     centre = grid.to_position(structure.part.centroid)
     flat = is_flat(grid)
-    for rank, (quantity, code) in enumerate(_LENGTHS.items()):
+    for rank, quantity in enumerate(_LENGTHS):
         if flat and quantity is Quantity.LEAST_AXIS:
             rows.refuse(quantity, "a single slice has no third axis")
             continue
         half = vectors[:, 2 - rank] * lengths[rank] / 2
         ends = np.stack([centre - half, centre + half])
-        method = f"{_AXIS}; {_sample_length(structure, lengths[rank], code)}"
+        method = f"{_AXIS}; {_sample_length(structure, lengths[rank], quantity)}"
         rows.add(quantity, float(lengths[rank]), method=method, points_mm=as_points(ends))
     _add_ratios(rows, lengths, flat=flat)
 
 
-def _sample_length(structure: Structure, length: float, code: str) -> str:
+def _sample_length(structure: Structure, length: float, quantity: Quantity) -> str:
     """The length as IBSI's reference values have it: they divide the covariance by N − 1."""
-    count = structure.part.count
+    count, code = structure.part.count, quantity.info.ibsi
     if count == 1:
         return f"IBSI {code} divides by N − 1, which a single voxel forbids"
     return (
@@ -194,13 +194,13 @@ def _sample_length(structure: Structure, length: float, code: str) -> str:
 
 
 def _add_ratios(rows: Rows, lengths: NDArray[np.float64], *, flat: bool) -> None:
-    for rank, (quantity, code) in enumerate(_RATIOS.items(), start=1):
+    for rank, quantity in enumerate(_RATIOS, start=1):
         if flat and quantity is Quantity.FLATNESS:
             rows.refuse(quantity, "a single slice has no third axis")
         elif not lengths[0]:
             rows.refuse(quantity, "a single voxel has no axes to compare")
         else:
-            method = f"{'minor' if rank == 1 else 'least'} / major axis length, IBSI {code}"
+            method = f"{'minor' if rank == 1 else 'least'} / major axis length, IBSI {quantity.info.ibsi}"
             rows.add(quantity, float(lengths[rank] / lengths[0]), method=method)
 
 

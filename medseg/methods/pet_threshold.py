@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from medseg.definitions.uptake import PercistThreshold, Rule, ShareOfMaximum, rule_named
 from medseg.domain import (
     Grid,
     Image,
@@ -20,7 +21,7 @@ from medseg.domain import (
 )
 from medseg.domain.segmenter import ChannelNeed
 from medseg.errors import ConfigError
-from medseg.masks.delineate import PercistThreshold, Rule, ShareOfMaximum, delineate, rule_named
+from medseg.masks.delineate import delineate
 from medseg.methods.base import answer, only_image, require_unit, usable
 from medseg.methods.seeded import parts_with
 from medseg.methods.seeds import BACKGROUND, place_seeds

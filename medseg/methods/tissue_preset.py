@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from medseg.definitions.tissue import Tissue, load_tissues
 from medseg.domain import (
     Grid,
     Image,
@@ -20,7 +21,6 @@ from medseg.domain import (
 )
 from medseg.domain.segmenter import ChannelNeed
 from medseg.errors import ConfigError
-from medseg.masks.tissue_table import Tissue, load_tissues
 from medseg.methods.base import answer, only_image, require_unit, usable
 
 __all__ = ["TISSUE_PRESET", "TissuePreset", "TissuePresetParams"]

@@ -23,14 +23,14 @@ Dice of found      not computed     not computed                not computed
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, Measurement, Quantity, Segmentation, Target
 from medseg.errors import ConfigError
-from medseg.masks import components
+from medseg.masks.matching import ObjectMatches, match_objects
 from medseg.metrics.boxes import boxes_of
 from medseg.metrics.evaluate import (
     Pair,
@@ -97,26 +97,6 @@ class LesionRule:
         return tuple(zip(names, edges, edges[1:], strict=False)) if self.bins_ml else ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Matched:
-    """Sizes in voxels per lesion; of every two that touch: their indices, overlap, IoU, and whether paired."""
-
-    reference: NDArray[np.int64]
-    prediction: NDArray[np.int64]
-    first: NDArray[np.intp]
-    second: NDArray[np.intp]
-    overlap: NDArray[np.int64]
-    iou: NDArray[np.float64]
-    paired: NDArray[np.bool_]
-
-    @property
-    def found(self) -> dict[int, tuple[int, float]]:
-        """Lesion of the reference → its partner, and their Dice."""
-        first, second = self.first[self.paired], self.second[self.paired]
-        dice = 2 * self.overlap[self.paired] / (self.reference[first] + self.prediction[second])
-        return dict(zip(first.tolist(), zip(second.tolist(), dice.tolist(), strict=True), strict=True))
-
-
 def evaluate_lesions(
     *, prediction: Segmentation, reference: Segmentation, rule: LesionRule | None = None
 ) -> tuple[Measurement, ...]:
@@ -155,66 +135,19 @@ def evaluate_lesions(
     return tuple(rows)
 
 
-def _match(pair: Pair, rule: LesionRule) -> _Matched:
-    least = rule.minimum_mm3 / pair.grid.voxel_volume
-    ours, our_sizes = _lesions(pair.prediction, rule, least)
-    theirs, their_sizes = _lesions(pair.reference, rule, least)
-    both = (ours > 0) & (theirs > 0)
-    touching, overlap = np.unique(
-        theirs[both].astype(np.int64) * (our_sizes.size + 1) + ours[both], return_counts=True
+def _match(pair: Pair, rule: LesionRule) -> ObjectMatches:
+    return match_objects(
+        pair.reference,
+        pair.prediction,
+        connectivity=rule.connectivity,
+        least_voxels=rule.minimum_mm3 / pair.grid.voxel_volume,
+        iou=rule.iou,
     )
-    first, second = touching // (our_sizes.size + 1) - 1, touching % (our_sizes.size + 1) - 1
-    iou = overlap / (their_sizes[first] + our_sizes[second] - overlap)
-    paired = _paired(first, second, np.where(iou >= rule.iou, iou, 0))
-    return _Matched(their_sizes, our_sizes, first, second, overlap, iou, paired)
 
 
-def _lesions(
-    mask: NDArray[np.bool_], rule: LesionRule, least: float
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Numbers by size from 1, those under the minimum size gone, and sizes in voxels."""
-    found = components(mask, rule.connectivity)
-    sizes = np.bincount(found.ravel(order="K"))[1:]
-    count = int((sizes >= least * (1 - 1e-9)).sum())
-    return np.where(found <= count, found, 0), sizes[:count]
-
-
-def _paired(first: NDArray[np.intp], second: NDArray[np.intp], iou: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which candidates are pairs: one to one, as many as possible, then the largest sum of IoU; none at 0."""
-    from scipy.optimize import linear_sum_assignment
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    chosen = np.zeros(iou.size, np.bool_)
-    allowed = np.flatnonzero(iou > 0)
-    if not allowed.size:
-        return chosen
-    # Groups of lesions that compete are solved by themselves: thousands of specks stay cheap.
-    rows, columns = first[allowed], second[allowed] + first.max() + 1
-    count = int(columns.max()) + 1
-    group = connected_components(
-        coo_array((np.ones(rows.size), (rows, columns)), shape=(count, count)), directed=False
-    )[1]
-    for members in np.split(allowed[np.argsort(group[rows], kind="stable")], _starts(np.sort(group[rows]))):
-        into, row = np.unique(first[members], return_inverse=True)
-        onto, column = np.unique(second[members], return_inverse=True)
-        place = np.full((into.size, onto.size), -1)
-        place[row, column] = members
-        # A pair more outweighs any sum of IoU, each of which is at most 1.
-        gain = np.where(place >= 0, 1 + iou[place] / (min(place.shape) + 1), 0.0)
-        picked = place[linear_sum_assignment(gain, maximize=True)]
-        chosen[picked[picked >= 0]] = True
-    return chosen
-
-
-def _starts(ordered: NDArray[Any]) -> NDArray[np.intp]:
-    starts: NDArray[np.intp] = np.flatnonzero(np.diff(ordered)) + 1
-    return starts
-
-
-def _totals(target: Target, matched: _Matched, grid: Grid, rule: LesionRule) -> list[Measurement]:
-    dice = [share for _, share in matched.found.values()]
-    wanted, given, found = matched.reference.size, matched.prediction.size, len(dice)
+def _totals(target: Target, matched: ObjectMatches, grid: Grid, rule: LesionRule) -> list[Measurement]:
+    dice = [share for _, share in matched.partners.values()]
+    wanted, given, found = matched.first_sizes.size, matched.second_sizes.size, len(dice)
     f1 = 2 * found / (wanted + given) if wanted + given else 1.0
     counts = (
         (Quantity.LESIONS_IN_REFERENCE, wanted),
@@ -241,8 +174,8 @@ def _totals(target: Target, matched: _Matched, grid: Grid, rule: LesionRule) -> 
     ]
 
 
-def _panoptic(target: Target, matched: _Matched, grid: Grid, rule: LesionRule) -> Measurement:
-    wanted, given = matched.reference.size, matched.prediction.size
+def _panoptic(target: Target, matched: ObjectMatches, grid: Grid, rule: LesionRule) -> Measurement:
+    wanted, given = matched.first_sizes.size, matched.second_sizes.size
     good = matched.iou[matched.iou > PANOPTIC_IOU]
     quality = float(good.sum()) / ((wanted + given) / 2) if wanted + given else 1.0
     method = (
@@ -252,17 +185,17 @@ def _panoptic(target: Target, matched: _Matched, grid: Grid, rule: LesionRule) -
     return number(target, Quantity.PANOPTIC_QUALITY, quality, grid, method)
 
 
-def _per_bin(target: Target, matched: _Matched, grid: Grid, rule: LesionRule) -> list[Measurement]:
+def _per_bin(target: Target, matched: ObjectMatches, grid: Grid, rule: LesionRule) -> list[Measurement]:
     if grid.unit != "mm":
         return []
     ml = grid.voxel_volume / 1000
-    is_found = np.isin(np.arange(matched.reference.size), matched.first[matched.paired])
-    is_false = ~np.isin(np.arange(matched.prediction.size), matched.second[matched.paired])
+    is_found = np.isin(np.arange(matched.first_sizes.size), matched.first[matched.paired])
+    is_false = ~np.isin(np.arange(matched.second_sizes.size), matched.second[matched.paired])
     rows = []
     for name, low, high in rule.bins:
         part = Target(target.kind, target.name, target.labels, detail=name)
-        here = _between(matched.reference * ml, low, high)
-        false = int((is_false & _between(matched.prediction * ml, low, high)).sum())
+        here = _between(matched.first_sizes * ml, low, high)
+        false = int((is_false & _between(matched.second_sizes * ml, low, high)).sum())
         wanted, found = int(here.sum()), int((here & is_found).sum())
         rows += [
             number(part, Quantity.LESIONS_IN_REFERENCE, wanted, grid, rule.text(grid)),
@@ -277,15 +210,15 @@ def _per_bin(target: Target, matched: _Matched, grid: Grid, rule: LesionRule) ->
     return rows
 
 
-def _per_lesion(target: Target, matched: _Matched, grid: Grid, rule: LesionRule) -> list[Measurement]:
-    found = matched.found
+def _per_lesion(target: Target, matched: ObjectMatches, grid: Grid, rule: LesionRule) -> list[Measurement]:
+    found = matched.partners
     ml = grid.voxel_volume / 1000
     rows = []
-    for index, size in enumerate(matched.reference.tolist()):
+    for index, size in enumerate(matched.first_sizes.tolist()):
         lesion = Target(target.kind, target.name, target.labels, lesion=index + 1)
         partner, dice = found.get(index, (None, 0.0))
         method = f"missed; {rule.text(grid)}" if partner is None else rule.text(grid)
-        error = (0 if partner is None else int(matched.prediction[partner])) - size
+        error = (0 if partner is None else int(matched.second_sizes[partner])) - size
         rows.append(number(lesion, Quantity.DICE, dice, grid, method))
         if grid.unit == "mm":
             rows.append(number(lesion, Quantity.VOLUME_ERROR, error * ml, grid, method))

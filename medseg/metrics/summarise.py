@@ -8,24 +8,14 @@ from numpy.typing import NDArray
 
 from medseg.domain import Measurement, Quantity
 
-__all__ = ["HEADLINES", "bootstrap_interval", "summarise"]
+__all__ = ["bootstrap_interval", "summarise"]
 
 #: Resamples behind an interval.
 RESAMPLES = 2000
 LEVEL = 0.95
 
-#: What a summary may be quoted by. Each counts a miss as 0, so that leaving something right out can't raise it.
-#: Distances, precision and the Dice of found lesions do not: they are taken over what was predicted. Surface Dice
-#: and panoptic quality rise when a lesion that was found, but fits badly, is left out.
-HEADLINES = frozenset({Quantity.DICE, Quantity.LESION_SENSITIVITY, Quantity.LESION_F1})
-_COUNTS = frozenset({Quantity.LESIONS_IN_REFERENCE, Quantity.LESIONS_FOUND, Quantity.LESION_FALSE_POSITIVES})
-_OF_LESIONS = _COUNTS | {
-    Quantity.LESION_SENSITIVITY,
-    Quantity.LESION_PRECISION,
-    Quantity.LESION_F1,
-    Quantity.PANOPTIC_QUALITY,
-    Quantity.MEAN_MATCHED_DICE,
-}
+_COUNTS = frozenset(quantity for quantity in Quantity if quantity.info.compared == "count")
+_OF_LESIONS = frozenset(quantity for quantity in Quantity if quantity.info.compared in ("count", "lesion"))
 
 Values = dict[str, float | None]
 
@@ -71,7 +61,10 @@ def summarise(
     for (name, detail, quantity), group in groups.items():
         values = found[name, detail, quantity]
         row: dict[str, Any] = {"name": name, "detail": detail, "quantity": quantity.value}
-        row |= {"unit": next(iter(group.values())).unit, "headline": quantity in HEADLINES and detail is None}
+        row |= {
+            "unit": next(iter(group.values())).unit,
+            "headline": quantity.info.quotable and detail is None,
+        }
         row |= _failures(found, (name, detail, quantity))
         rows.append(row | _figures(values, quantity, [known.get(case, case) for case in values], seed))
     return rows

@@ -10,7 +10,7 @@ from medseg.errors import ConfigError, ModelError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["build", "load_state", "state_for", "tensors_of"]
+__all__ = ["BUILDERS", "build", "load_state", "state_for", "tensors_of"]
 
 
 def build(spec: NetworkSpec, *, drawn: bool = True) -> "nn.Module":
@@ -26,10 +26,9 @@ def build(spec: NetworkSpec, *, drawn: bool = True) -> "nn.Module":
     ConfigError
         If the architecture can't be built that way.
     """
-    builders: dict[str, Callable[[NetworkSpec], Any]] = {"unet": _unet, "dynunet": _dynunet}
     try:
         with nullcontext() if drawn else _undrawn():
-            network: nn.Module = builders[spec.architecture](spec)
+            network: nn.Module = BUILDERS[spec.architecture](spec)
     except (ValueError, TypeError, RuntimeError, AssertionError, NotImplementedError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"a {spec.architecture} can't be built from this specification: {what}") from error
@@ -126,3 +125,7 @@ def _dynunet(spec: NetworkSpec) -> Any:
         deep_supr_num=max(1, spec.deep_supervision),
         res_block=spec.residual,
     )
+
+
+#: Architecture → what builds it; a test holds the keys to those of a NetworkSpec.
+BUILDERS: dict[str, Callable[[NetworkSpec], Any]] = {"unet": _unet, "dynunet": _dynunet}

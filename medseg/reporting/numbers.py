@@ -18,18 +18,7 @@ _UNITS = {
     "[hnsf'U]": "HU",
     "[arb'U]": "arb. units",
 }
-#: Finest step of quantities that do not depend on the voxel.
-_STEPS = {
-    Quantity.DICE: 0.001,
-    Quantity.SURFACE_DICE: 0.001,
-    Quantity.HD: 0.1,
-    Quantity.HD95: 0.1,
-    Quantity.ASSD: 0.01,
-    Quantity.RELATIVE_VOLUME_ERROR: 0.1,
-    Quantity.CENTROID_X: 0.1,
-    Quantity.CENTROID_Y: 0.1,
-    Quantity.CENTROID_Z: 0.1,
-}
+#: Finest step of quantities whose rows name none.
 _UNIT_STEPS = {
     "[hnsf'U]": 1.0,
     "{px}": 1.0,
@@ -130,8 +119,8 @@ def rounding_note(grid: Grid) -> str:
 
 
 def _step(item: Measurement, grid: Grid) -> float:
-    if item.quantity in _STEPS:
-        return _STEPS[item.quantity]
+    if item.quantity.info.step is not None:
+        return item.quantity.info.step
     if item.unit == "ml":
         return grid.voxel_volume / 1000
     if item.unit == "mm":

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from medseg.domain import Case, ModelCard, Run
 from medseg.inference import labels_on_grid, prepare, slice_axis
 from medseg.training.cases import load_case
-from medseg.training.plan import Plan
+from medseg.training.run_folder import RunFolder
 
 __all__ = ["CachedCase", "build_cache", "cache_folder"]
 
@@ -50,7 +50,7 @@ def cache_folder(run: Path, card: ModelCard) -> Path:
     return run / "cache" / hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
-def build_cache(plan: Plan, card: ModelCard, run: Run) -> dict[str, CachedCase]:
+def build_cache(plan: RunFolder, card: ModelCard, run: Run) -> dict[str, CachedCase]:
     """Prepared cases by id; what is there and intact is used, the rest is made."""
     folder = cache_folder(plan.folder, card)
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def build_cache(plan: Plan, card: ModelCard, run: Run) -> dict[str, CachedCase]:
     return ready
 
 
-def _make(folder: Path, case: Case, plan: Plan, card: ModelCard) -> CachedCase:
+def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedCase:
     loaded = load_case(case, plan.config, plan.names)
     prepared = prepare(loaded.images, card)
     reference = loaded.images[card.reference]

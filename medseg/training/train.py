@@ -13,7 +13,7 @@ from medseg.training.assemble import assemble_bundle, read_rows, write_rows
 from medseg.training.cache import CachedCase, build_cache
 from medseg.training.config import TrainConfig
 from medseg.training.curve import draw_curve
-from medseg.training.plan import Plan, card_from, make_plan
+from medseg.training.run_folder import RunFolder, card_from, open_run
 from medseg.training.validate import validate_bundle
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def train(
         If the user stopped it; checkpoints stay.
     """
     run = run or Run()
-    plan = make_plan(config, dataset, Path(out), restart=restart)
+    plan = open_run(config, dataset, Path(out), restart=restart)
     count = len(plan.split.folds)
     if fold is not None and not 0 <= fold < count:
         raise ConfigError(f"there is no fold {fold}: this run has folds 0 to {count - 1}")
@@ -98,7 +98,7 @@ def train(
     return bundle
 
 
-def _train_fold(plan: Plan, number: int, cache: dict[str, CachedCase], run: Run) -> None:
+def _train_fold(plan: RunFolder, number: int, cache: dict[str, CachedCase], run: Run) -> None:
     from medseg.training.loop import fit_fold
 
     folder = _fold(plan, number)
@@ -118,14 +118,14 @@ def _train_fold(plan: Plan, number: int, cache: dict[str, CachedCase], run: Run)
     write_rows(folder, rows)
 
 
-def _leave_bundle(plan: Plan, number: int, module: "SegmentationModule") -> None:
+def _leave_bundle(plan: RunFolder, number: int, module: "SegmentationModule") -> None:
     folder = _fold(plan, number)
     curve = draw_curve(folder, f"{plan.config.model.title}, fold {number}")
     (folder / "curve.png").write_bytes(curve)
     write_bundle(folder / "bundle", card_from(plan.config, plan), [module.weights()], force=True)
 
 
-def _self_test(plan: Plan, bundle: Path, number: int, run: Run) -> dict[str, float | None]:
+def _self_test(plan: RunFolder, bundle: Path, number: int, run: Run) -> dict[str, float | None]:
     case = plan.validation_cases(number)[0]
     plain = replace(run, progress=Run().progress)
     rows = validate_bundle(bundle, (case,), plan.config, plan.names, fold=number, run=plain)
@@ -134,7 +134,7 @@ def _self_test(plan: Plan, bundle: Path, number: int, run: Run) -> dict[str, flo
     return {row.target: row.dice for row in rows}
 
 
-def _write_metrics(plan: Plan, bundle: Path, tested: dict[str, float | None]) -> None:
+def _write_metrics(plan: RunFolder, bundle: Path, tested: dict[str, float | None]) -> None:
     folds = [folder for folder in sorted(plan.folder.glob("fold[0-9]*")) if (folder / "dice.json").is_file()]
     values = {
         "schema": "medseg.training/1.0",
@@ -150,5 +150,5 @@ def _write_metrics(plan: Plan, bundle: Path, tested: dict[str, float | None]) ->
     temporary.replace(plan.folder / "metrics.json")
 
 
-def _fold(plan: Plan, number: int) -> Path:
+def _fold(plan: RunFolder, number: int) -> Path:
     return plan.folder / f"fold{number}"

@@ -1,5 +1,6 @@
 """One file per verb: on values (`segment`), and on files (`segment_files`). The only room that joins rooms."""
 
+from medseg.masks.relabel import objects_as_labels
 from medseg.workflows.cases import find_cases, measure_cases, segment_cases
 from medseg.workflows.convert import convert
 from medseg.workflows.edit import edit
@@ -24,6 +25,7 @@ __all__ = [
     "measure",
     "measure_cases",
     "measure_files",
+    "objects_as_labels",
     "open_dataset",
     "read",
     "read_record",

@@ -17,6 +17,7 @@ from medseg.geometry import AxisOrder, order_to, same_grid
 from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
 from medseg.io.atomic import require_absent
 from medseg.masks.onto import onto_grid
+from medseg.masks.relabel import objects_as_labels
 from medseg.workflows.asked import segment_request
 from medseg.workflows.channels import (
     ChannelPath,
@@ -28,7 +29,6 @@ from medseg.workflows.channels import (
     require_common_space,
 )
 from medseg.workflows.declare import declare_values
-from medseg.workflows.relabel import objects_as_labels
 from medseg.workflows.segmenters import find_segmenter, make_params
 
 __all__ = [

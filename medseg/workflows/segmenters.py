@@ -1,17 +1,15 @@
 """Find a segmenter by name, and turn what a user typed into its parameters."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
-
-from pydantic import ValidationError
+from typing import Any
 
 from medseg import plugins, settings
 from medseg.domain import Params, Segmenter, SegmenterSpec
-from medseg.errors import ConfigError, InputError, MedsegError
+from medseg.domain.params import params_from
+from medseg.errors import InputError, MedsegError
 from medseg.inference import ModelSegmenter
 from medseg.models import read_card
 
@@ -78,37 +76,8 @@ def make_params(segmenter: Segmenter, given: Mapping[str, Any]) -> Params:
     ConfigError
         If a name is unknown (the nearest is named) or a value out of range.
     """
-    fields = segmenter.Params.model_fields
-    for name in given:
-        if name not in fields:
-            near = get_close_matches(name, fields, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(fields) or 'none'}"
-            raise ConfigError(f"{segmenter.spec.name} has no parameter {name!r}; {hint}")
-    try:
-        return segmenter.Params(
-            **{name: _parse(value, fields[name].annotation) for name, value in given.items()}
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"{segmenter.spec.name}: parameter {where} = {first['input']!r}: {first['msg']}; "
-            f"see 'medseg methods {segmenter.spec.name}'"
-        ) from error
-
-
-def _parse(value: Any, annotation: Any = None) -> Any:
-    """Text as the value it means: one of a field's choices by its text, JSON for lists; else left to pydantic."""
-    if isinstance(value, str):
-        chosen = [item for item in get_args(annotation) if str(item) == value and not isinstance(item, type)]
-        if chosen:
-            return chosen[0]
-    if isinstance(value, str) and value[:1] in ("[", "{"):
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{value!r} is no JSON: {error}") from error
-    return value
+    name = segmenter.spec.name
+    return params_from(segmenter.Params, given, of=name, listed_by=f"medseg methods {name}")
 
 
 def _bundles() -> Iterator[Path]:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Image, LabelTable, Segmentation
 from medseg.errors import InputError
 from medseg.geometry import same_grid
+from medseg.workflows import objects_as_labels
 from medseg.workflows.edit import changed_by_hand
-from medseg.workflows.relabel import objects_as_labels
 from napari_medseg.placement import KEY, ORDER, Placement, kept_value, obliqueness, place_grid, place_layer
 
 __all__ = [

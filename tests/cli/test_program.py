@@ -12,7 +12,7 @@ from medseg.cli.options import READING
 from medseg.domain import ReadOptions
 
 #: Files of `cli/` that are no commands.
-PARTS = {"everything", "options", "output", "plan", "progress"}
+PARTS = {"everything", "measure_options", "options", "output", "progress"}
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

@@ -140,10 +140,3 @@ def test_integers_stay_integers_at_the_edge() -> None:
     again = adapter.validate_json(adapter.dump_json(count))
     assert again.value == 523
     assert isinstance(again.value, int)
-
-
-def test_every_quantity_has_a_row() -> None:
-    for quantity in Quantity:
-        assert quantity.info.title
-        assert quantity.info.definition.endswith(".")
-        assert quantity.info.kind in ("mask", "intensity", "lesion", "pet", "tissue", "comparison")

@@ -3,14 +3,8 @@
 import numpy as np
 import pytest
 
-from medseg.errors import ConfigError
-from medseg.masks.delineate import (
-    FixedThreshold,
-    PercistThreshold,
-    ShareOfMaximum,
-    delineate,
-    rule_named,
-)
+from medseg.definitions.uptake import FixedThreshold, PercistThreshold, ShareOfMaximum
+from medseg.masks.delineate import delineate
 
 VALUES = np.array([[[1.0, 2.5, 4.0, 10.0, 20.0]]])
 INSIDE = np.array([[[True, True, True, True, False]]])
@@ -50,22 +44,3 @@ def test_values_that_are_not_finite_never_belong() -> None:
     values[0, 0, 3] = np.nan
     found = delineate(values, INSIDE, ShareOfMaximum(0.5))
     assert found.mask[0, 0].tolist() == [False, True, True, False, False]
-
-
-@pytest.mark.parametrize(
-    ("name", "rule"),
-    [
-        ("fixed-2.5", FixedThreshold(2.5)),
-        ("fixed-4", FixedThreshold(4)),
-        ("41%", ShareOfMaximum(0.41)),
-        ("50 %", ShareOfMaximum(0.5)),
-    ],
-)
-def test_names(name: str, rule: object) -> None:
-    assert rule_named(name) == rule
-
-
-@pytest.mark.parametrize("name", ["", "fixed", "2.5", "given", "0%", "100%", "fixed-0", "otsu"])
-def test_no_names(name: str) -> None:
-    with pytest.raises(ConfigError):
-        rule_named(name)

@@ -1,19 +1,15 @@
 """Edits in order: who owns which voxel, what is recorded, and that it can be replayed."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, Label, LabelTable, Region, Segmentation
 from medseg.domain.provenance import Edit
-from medseg.errors import ConfigError, GridMismatchError, InputError, LabelError
+from medseg.errors import GridMismatchError, InputError, LabelError
 from medseg.masks.morphology import close_gaps, dilate
 from medseg.masks.operations import OPERATIONS
 from medseg.workflows.edit import Request, edit, edit_steps, replay
-from medseg.workflows.relabel import objects_as_labels
-from medseg.workflows.requests import describe_operations, parse_request
 
 GRID = Grid((30, 20, 12), np.diag([1.0, 1.0, 2.0, 1.0]))
 TABLE = LabelTable(
@@ -36,61 +32,6 @@ def two(grid: Grid = GRID) -> Segmentation:
     labels = np.zeros(grid.shape, np.uint8)
     labels[LIVER], labels[TUMOUR] = 4, 1
     return Segmentation(labels, grid, TABLE)
-
-
-class TestText:
-    """What a user types."""
-
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [
-            ("keep-largest", Request("keep-largest")),
-            ("close=2", Request("close", (("radius_mm", "2"),))),
-            ("margin=5,superior=10", Request("margin", (("margin_mm", "5"), ("superior", "10")))),
-            ("dilate = 2 , label = liver", Request("dilate", (("radius_mm", "2"),), ("liver",))),
-            (
-                "crop-box,low=[0,1,2],high=[3,4,5]",
-                Request("crop-box", (("low", "[0,1,2]"), ("high", "[3,4,5]"))),
-            ),
-            ("union=a.nii.gz,of=x", Request("union", (("other", "a.nii.gz"), ("of", "x")))),
-        ],
-    )
-    def test_it_is_read(self, text: str, expected: Request) -> None:
-        assert parse_request(text) == expected
-
-    @pytest.mark.parametrize(
-        ("text", "message"),
-        [
-            ("clsoe=2", "did you mean 'close'"),
-            ("keeplargest", "did you mean 'keep-largest'"),
-            ("zzz", "there are keep-largest"),
-            ("close,radius=2", "did you mean 'radius_mm'"),
-            ("close=2,radius_mm=3", "twice"),
-            ("close=2,what", "no key=value"),
-            ("close=-1", "greater than 0"),
-            ("close=two", "valid number"),
-            ("split-plane=[0,0,0]", "normal is missing"),
-            ("crop-box,low=[0,0],high=[1,1,1]", "crop-box: low"),
-            ("crop-box,low=[0,0,],high=[1,1,1]", "no list"),
-            ("union", "other is missing"),
-            ("fill-holes,plane=saggital", "plane"),
-        ],
-    )
-    def test_what_is_wrong_is_said_in_one_line(self, text: str, message: str) -> None:
-        with pytest.raises(ConfigError, match=message) as seen:
-            edit(two(), [text])
-        assert "\n" not in str(seen.value)
-
-    def test_the_list_shows_every_operation_with_units_and_meanings(self) -> None:
-        found = describe_operations()
-        assert [item["name"] for item in found] == list(OPERATIONS)
-        for item in found:
-            assert item["summary"].endswith(".")
-            for name, part in item["parameters"].items():
-                assert part["meaning"].endswith(".")
-                assert part["range"], (item["name"], name)
-                if name.endswith(("_mm", "_mm3")):
-                    assert part["unit"] in ("mm", "mm3")
 
 
 class TestLabels:
@@ -282,30 +223,6 @@ class TestRecord:
         done = edit(two(), ["union=other"], labels=["tumour"], others={"other": TestSets().other()})
         with pytest.raises(InputError, match="of then is needed"):
             replay(two(), done.made_by.edits, others={"other": two()})
-
-
-class TestObjects:
-    """Instances as labels."""
-
-    def test_each_object_is_a_label_and_the_label_is_their_region(self) -> None:
-        ids = np.zeros(GRID.shape, np.uint32)
-        ids[4:7], ids[7:10] = 1, 2
-        ids[~TUMOUR] = 0
-        found = objects_as_labels(replace(two(), instances=ids))
-        assert [label.name for label in found.table.labels] == ["tumour 1", "tumour 2", "liver"]
-        assert [(region.name, region.labels) for region in found.table.regions] == [
-            ("tumour", (1, 2)),
-            ("all", (1, 2, 3)),
-            ("lesions", (1, 2)),
-        ]
-        assert (found.mask(1, 2) == TUMOUR).all()
-        assert (found.mask(2) == (ids == 2)).all()
-        assert (found.mask(3) == LIVER).all()
-        assert found.table.labels[2].side == "right"
-
-    def test_without_objects_there_is_nothing_to_do(self) -> None:
-        with pytest.raises(InputError, match="no objects"):
-            objects_as_labels(two())
 
 
 def test_nothing_asked_changes_nothing() -> None:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.definitions.size import RULES, SizeRule
 from medseg.domain import Grid, Measurement, Quantity, Status
 from medseg.domain.plan import RuleSet
 from medseg.masks import slice_axis
 from medseg.masks.diameters import PlaneDiameters, count_slices, plane_diameters
-from medseg.measuring.lesions.rules import RULES, SizeRule, axial_box, is_axial, judge
+from medseg.measuring.lesions.rules import axial_box, is_axial, judge
 from medseg.measuring.rows import Rows
 from medseg.measuring.structure import SHEARED, plane_name
 

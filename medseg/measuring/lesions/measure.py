@@ -23,24 +23,7 @@ __all__ = ["Lesions", "find_lesions", "measure_lesions"]
 Box = tuple[slice, slice, slice]
 
 #: What is measured of a lesion beside its axes.
-_QUANTITIES = frozenset(
-    {
-        Quantity.VOXEL_COUNT,
-        Quantity.VOLUME,
-        Quantity.AREA,
-        Quantity.CENTROID_X,
-        Quantity.CENTROID_Y,
-        Quantity.CENTROID_Z,
-        Quantity.BORDER_VOXELS,
-        Quantity.MEAN,
-        Quantity.SD,
-        Quantity.MINIMUM,
-        Quantity.P10,
-        Quantity.MEDIAN,
-        Quantity.P90,
-        Quantity.MAXIMUM,
-    }
-)
+_QUANTITIES = frozenset(quantity for quantity in Quantity if quantity.info.of_lesions)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +139,7 @@ def measure_lesions(
 
     Notes
     -----
-    Sources: see `measuring.lesions.rules`. Memory: one lesion's box, beside the ids.
+    Sources: see `definitions.size`. Memory: one lesion's box, beside the ids.
     """
     found = find_lesions(segmentation, plan) if lesions is None else lesions
     grid = segmentation.grid

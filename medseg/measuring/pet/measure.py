@@ -7,10 +7,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.definitions.uptake import Rule, rule_named
 from medseg.domain import Image, Measurement, Quantity, Segmentation, Target
 from medseg.domain.plan import PetPlan
 from medseg.errors import InputError
-from medseg.masks.delineate import Rule, rule_named
 from medseg.measuring.pet.peak import sphere_by_centres, sphere_by_shares
 from medseg.measuring.pet.percist import percist
 from medseg.measuring.pet.rows import Work, measure_target

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.definitions.uptake import PercistThreshold
 from medseg.domain import Image, Segmentation
 from medseg.domain.plan import PetPlan
 from medseg.errors import InputError
-from medseg.masks.delineate import PercistThreshold
 from medseg.masks.fractions import fractions
 from medseg.measuring.pet.peak import sphere_by_centres
 

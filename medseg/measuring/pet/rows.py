@@ -6,34 +6,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.definitions.uptake import Rule
 from medseg.domain import Measurement, Quantity, Segmentation, Target
-from medseg.masks.delineate import Rule
 from medseg.measuring.pet.peak import Sphere, sphere_means
 from medseg.measuring.pet.voxels import Delineation, OnPet, Pet, delineation_of, on_pet
 from medseg.measuring.rows import Rows, not_found
 
 __all__ = ["Work", "measure_target"]
 
-_STATISTICS = (
-    Quantity.SUV_MAX,
-    Quantity.SUV_MEAN,
-    Quantity.SUV_PEAK,
-    Quantity.SUV_PEAK_LOCAL,
-    Quantity.SUV_PEAK_EXACT,
-)
 _VOXELS = "native PET voxels, not interpolated"
 _MAX = f"largest value of a voxel with at least half in the structure; {_VOXELS}"
 #: Thresholds and glycolysis as the procedure guideline defines them.
 _SOURCE = "Boellaard et al. 2015, Eur J Nucl Med Mol Imaging 42:328-354"
 _MEAN = f"mean weighted by each voxel's share in the structure; {_VOXELS}"
-_PEAKS = {
-    Quantity.SUV_PEAK: "highest mean in a sphere of 1 ml (radius 6.2035 mm) centred on any voxel with at least "
-    f"half in the structure, voxels by centre: global intensity peak, IBSI 0F91; {_VOXELS}",
-    Quantity.SUV_PEAK_LOCAL: "mean in a sphere of 1 ml (radius 6.2035 mm) centred on the voxel of SUVmax, voxels "
-    f"by centre: local intensity peak, IBSI VJGA; {_VOXELS}",
-    Quantity.SUV_PEAK_EXACT: "highest mean in a sphere of 1 ml (radius 6.2035 mm) centred on any voxel with at "
-    f"least half in the structure, voxels weighted by their share in the sphere; {_VOXELS}",
-}
+_PEAKS = (Quantity.SUV_PEAK, Quantity.SUV_PEAK_LOCAL, Quantity.SUV_PEAK_EXACT)
+_STATISTICS = (Quantity.SUV_MAX, Quantity.SUV_MEAN, *_PEAKS)
 _LEAVES = "the sphere of 1 ml leaves the PET's field of view or reaches voxels without a measurement"
 _NO_HALF = "no PET voxel lies at least half in the structure"
 
@@ -97,12 +84,13 @@ def _add_statistics(rows: Rows, work: Work, found: OnPet) -> None:
     else:
         rows.add(Quantity.SUV_MAX, top, method=f"{_MAX}. {work.source}", channel=channel, unit=unit)
     rows.add(Quantity.SUV_MEAN, mean, method=f"{_MEAN}. {work.source}", channel=channel, unit=unit)
-    for quantity, method in _PEAKS.items():
+    for quantity in _PEAKS:
         value = None if top is None else _peak(work, found, quantity)
         if value is None:
             rows.refuse(quantity, _NO_HALF if top is None else _LEAVES, channel=channel, unit=unit)
         else:
-            rows.add(quantity, value, method=f"{method}. {work.source}", channel=channel, unit=unit)
+            method = f"{quantity.info.method}; {_VOXELS}. {work.source}"
+            rows.add(quantity, value, method=method, channel=channel, unit=unit)
 
 
 def _peak(work: Work, found: OnPet, quantity: Quantity) -> float | None:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.definitions.uptake import Rule, ShareOfMaximum
 from medseg.domain import Grid, Image
 from medseg.geometry import same_grid
 from medseg.masks import border_mask, components
-from medseg.masks.delineate import Rule, ShareOfMaximum, delineate
+from medseg.masks.delineate import delineate
 from medseg.masks.fractions import Box, bounds, crop, fractions, share_covered
 
 __all__ = ["Delineation", "OnPet", "Pet", "delineation_of", "on_pet"]

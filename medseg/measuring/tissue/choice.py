@@ -1,8 +1,8 @@
 """Which tissues a plan asks for, and the title that each may carry there."""
 
+from medseg.definitions.tissue import Tissue, TissueTable
 from medseg.domain.plan import TissuePlan
 from medseg.errors import ConfigError
-from medseg.masks.tissue_table import Tissue, TissueTable
 
 __all__ = ["choose_tissues"]
 

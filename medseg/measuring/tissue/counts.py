@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.definitions.tissue import Tissue
 from medseg.domain import Image
 from medseg.masks import border_mask
-from medseg.masks.tissue_table import Tissue
 
 __all__ = ["TissueCounts", "count_tissues", "slice_of", "tissue_planes"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.definitions.tissue import Tissue, TissueTable, load_tissues
 from medseg.domain import Grid, Image, Label, LabelTable, Measurement, Quantity, Segmentation, Target
 from medseg.domain.plan import TissuePlan
 from medseg.errors import InputError
 from medseg.masks import slice_axis
-from medseg.masks.tissue_table import Tissue, TissueTable, load_tissues
 from medseg.measuring.rows import Rows, not_found
 from medseg.measuring.tissue.choice import choose_tissues
 from medseg.measuring.tissue.counts import count_tissues, slice_of, tissue_planes

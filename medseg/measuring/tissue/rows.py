@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from medseg.definitions.tissue import Tissue
 from medseg.domain import Grid, Image, Measurement, Quantity, Target
 from medseg.domain.plan import TissuePlan
 from medseg.errors import ConfigError
-from medseg.masks.tissue_table import Tissue
 from medseg.measuring.measure import plane_name
 from medseg.measuring.rows import Rows
 from medseg.measuring.tissue.counts import TissueCounts

@@ -11,29 +11,17 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from medseg.domain import Grid, Measurement, Quantity
 from medseg.reporting.extras import Picture
+from medseg.reporting.groups import GROUPS
 from medseg.reporting.numbers import number_text, unit_text
 
 __all__ = ["ComparedCase", "Comparison", "comparison_to_html"]
 
 #: Structures in the table of page one, the worst first, and rows of single cases in the appendix.
 MOST_STRUCTURES, MOST_ROWS = 24, 2000
-_COLUMNS = (
-    Quantity.DICE,
-    Quantity.SURFACE_DICE,
-    Quantity.HD95,
-    Quantity.ASSD,
-    Quantity.VOLUME_ERROR,
-    Quantity.RELATIVE_VOLUME_ERROR,
+_COLUMNS, _LESION_COLUMNS, _COUNTS = (
+    tuple(item for item in GROUPS["Against a reference"] if item.info.compared == columns)
+    for columns in ("structure", "lesion", "count")
 )
-_LESION_COLUMNS = (
-    Quantity.LESION_SENSITIVITY,
-    Quantity.LESION_PRECISION,
-    Quantity.LESION_F1,
-    Quantity.PANOPTIC_QUALITY,
-    Quantity.MEAN_MATCHED_DICE,
-)
-_COUNTS = (Quantity.LESIONS_IN_REFERENCE, Quantity.LESIONS_FOUND, Quantity.LESION_FALSE_POSITIVES)
-_SIGNED = (Quantity.VOLUME_ERROR, Quantity.RELATIVE_VOLUME_ERROR)
 _STEPS = {"mm": 0.01, "{px}": 0.1, "%": 0.1}
 
 Summary = Mapping[str, Any]
@@ -171,7 +159,7 @@ def _bare(value: float, quantity: Quantity, unit: str) -> str:
     if unit == "1":
         return f"{value:.3f}"
     text = number_text(float(value), _STEPS.get(unit, 0.001))
-    return f"+{text}" if quantity in _SIGNED and value > 0 else text
+    return f"+{text}" if quantity.info.signed and value > 0 else text
 
 
 def _text(value: float, quantity: Quantity, unit: str) -> str:

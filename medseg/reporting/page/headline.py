@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from medseg.domain import Measurement, Quantity, Record, Status, Target
+from medseg.reporting.groups import placed
 from medseg.reporting.index import Index, index_of
 from medseg.reporting.lesions.words import LINES
 from medseg.reporting.numbers import interval_text, value_text
@@ -20,21 +21,8 @@ _OF_THE_MAIN = 3
 #: Rows for tissues at a level.
 _TISSUES = 4
 _SIZE = (Quantity.VOLUME, Quantity.AREA)
-_ORDER = (
-    Quantity.VOLUME,
-    Quantity.AREA,
-    Quantity.LONGEST_DIAMETER,
-    Quantity.SHORT_DIAMETER,
-    Quantity.SUV_MAX,
-    Quantity.SUV_PEAK,
-    Quantity.MTV,
-    Quantity.TLG,
-    Quantity.MAXIMUM,
-    Quantity.MEAN,
-    Quantity.MEDIAN,
-    Quantity.BORDER_VOXELS,
-)
-_TISSUE = (Quantity.TISSUE_AREA, Quantity.TISSUE_HEIGHT_INDEX, Quantity.TISSUE_VOLUME, Quantity.TISSUE_MEAN)
+_ORDER = placed(lambda row: row.headline, "mask", "pet", "intensity")
+_TISSUE = placed(lambda row: row.headline, "tissue")
 
 
 @dataclass(frozen=True, slots=True)

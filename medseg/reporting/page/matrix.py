@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from medseg.domain import Grid, LabelTable, Measurement, Quantity, Record, Status, Target
-from medseg.reporting.groups import GROUPS, group_of, rank
+from medseg.reporting.groups import GROUPS, group_of, placed, rank
 from medseg.reporting.index import Index
 from medseg.reporting.numbers import interval_text, unit_text
 from medseg.reporting.pictures.palette import swatch
@@ -14,16 +14,9 @@ __all__ = ["FEW", "all_measurements"]
 
 #: Structures that can stand side by side with every quantity; of more, the main quantities do.
 FEW = 3
-_SIZES = (
-    Quantity.VOLUME,
-    Quantity.AREA,
-    Quantity.MESH_VOLUME,
-    Quantity.SURFACE_AREA,
-    Quantity.SPHERICITY,
-    Quantity.MAXIMUM_3D_DIAMETER,
-)
+_SIZES = placed(lambda row: row.matrix, "mask")
 _AXES = (Quantity.LONGEST_DIAMETER, Quantity.SHORT_DIAMETER)
-_VALUES = (Quantity.MEAN, Quantity.SD, Quantity.MEDIAN, Quantity.P10, Quantity.P90)
+_VALUES = placed(lambda row: row.matrix, "intensity")
 #: Kinds of quantities that stand here; others have tables of their own.
 _KINDS = ("mask", "intensity", "lesion")
 _ALL_ELSEWHERE = "Every quantity of every structure is in the JSON, CSV and XLSX."

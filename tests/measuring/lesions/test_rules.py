@@ -6,9 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from medseg.definitions.size import RULES, node_category
 from medseg.domain import Grid
 from medseg.geometry import affine_orientation
-from medseg.measuring.lesions.rules import RULES, axial_box, is_axial, judge, known_thickness, node_category
+from medseg.measuring.lesions.rules import axial_box, is_axial, judge, known_thickness
 
 
 def grid(

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from medseg.definitions.tissue import load_tissues
 from medseg.domain import Grid, Image, Label, LabelTable, Measurement, Quantity, Region, Segmentation, Status
 from medseg.domain.plan import TissuePlan
 from medseg.errors import ConfigError, InputError, LabelError
-from medseg.masks.tissue_table import load_tissues
 from medseg.measuring.tissue.choice import choose_tissues
 from medseg.measuring.tissue.measure import measure_tissue, tissue_map
 

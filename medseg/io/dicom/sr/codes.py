@@ -11,23 +11,13 @@ __all__ = ["IMAGING", "concept", "own_scheme", "quantity_code", "unit_code"]
 IMAGING = Code("363679005", "Imaging procedure")
 #: Scheme of quantities that no public dictionary names.
 LOCAL = "99MEDSEG"
-_SNOMED = {
-    Quantity.LONGEST_DIAMETER: Code("103339001", "Long Axis"),
-    Quantity.SHORT_DIAMETER: Code("103340004", "Short Axis"),
-    Quantity.AREA: Code("42798000", "Area"),
-    Quantity.SD: Code("386136009", "Standard Deviation"),
-}
 
 
 def quantity_code(quantity: Quantity) -> Code:
-    """SNOMED CT where the rules name it, else IBSI, else our own by the quantity's stable name."""
-    if quantity in _SNOMED:
-        return _SNOMED[quantity]
+    """The code that its row names, else IBSI, else our own by the quantity's stable name."""
     info = quantity.info
-    if quantity is Quantity.VOLUME:
-        return Code("YEKZ", "Volume from Voxel Summation", "IBSI")
-    if quantity is Quantity.MESH_VOLUME:
-        return Code("RNU0", "Volume of Mesh", "IBSI")
+    if info.code is not None:
+        return info.code
     if info.ibsi:
         return Code(info.ibsi, info.title[:64], "IBSI")
     return Code(quantity.value, info.title[:64], LOCAL)

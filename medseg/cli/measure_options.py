@@ -174,6 +174,6 @@ def tissue_plan(
     return TissuePlan(channel or "", compartments[0], tuple(presets or ()), tuple(levels or ()), *body)
 
 
-def make_plan(lesions: LesionPlan | None, pet: PetPlan | None, tissue: TissuePlan | None) -> MeasurePlan:
+def measure_plan(lesions: LesionPlan | None, pet: PetPlan | None, tissue: TissuePlan | None) -> MeasurePlan:
     """The three parts as one value."""
     return MeasurePlan(lesions, pet, tissue)

@@ -16,13 +16,13 @@ from medseg.io.datasets import make_split, read_split, write_split
 from medseg.training.cases import match_channels
 from medseg.training.config import TrainConfig, dump_config
 
-__all__ = ["Plan", "card_from", "make_plan"]
+__all__ = ["RunFolder", "card_from", "open_run"]
 
 _PLAN, _SPLIT = "plan.yaml", "split.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunFolder:
     """Configuration, cases and split of one run folder."""
 
     config: TrainConfig
@@ -47,8 +47,8 @@ class Plan:
         return _of(self.dataset, [name for part in self.split.folds for name in part])
 
 
-def make_plan(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bool = False) -> Plan:
-    """Plan of a new run, or of the one that `folder` holds already.
+def open_run(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bool = False) -> RunFolder:
+    """Folder of a new run, or of the one that `folder` holds already.
 
     Raises
     ------
@@ -74,10 +74,10 @@ def make_plan(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: b
         folder.mkdir(parents=True, exist_ok=True)
         write_split(split, folder / _SPLIT)
         _write_plan(folder, config, digest)
-    return Plan(config, dataset, split, names, folder, digest)
+    return RunFolder(config, dataset, split, names, folder, digest)
 
 
-def card_from(config: TrainConfig, plan: Plan | None = None) -> ModelCard:
+def card_from(config: TrainConfig, plan: RunFolder | None = None) -> ModelCard:
     """Card without weights: what `prepare` needs in training, and the start of the bundle's card."""
     text = config.model
     return ModelCard(
@@ -118,7 +118,7 @@ def _split(config: TrainConfig, dataset: Dataset, free: int) -> Split:
     return split
 
 
-def _facts(plan: Plan) -> tuple[tuple[str, str | int | float | bool | None], ...]:
+def _facts(plan: RunFolder) -> tuple[tuple[str, str | int | float | bool | None], ...]:
     config = plan.config
     return as_details(
         data=plan.dataset.name,

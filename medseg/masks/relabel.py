@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 from medseg.domain import Label, LabelTable, Region, Segmentation
 from medseg.errors import InputError, LabelError
 
-__all__ = ["Target", "apply_parts", "find_target", "objects_as_labels"]
+__all__ = ["NamedLabels", "apply_parts", "labels_named", "objects_as_labels"]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class NamedLabels:
     """A label, or a region as the union of its labels."""
 
     name: str
     values: tuple[int, ...]
 
 
-def find_target(table: LabelTable, name: str) -> Target:
+def labels_named(table: LabelTable, name: str) -> NamedLabels:
     """The label or region of this name.
 
     Raises
@@ -31,10 +31,10 @@ def find_target(table: LabelTable, name: str) -> Target:
     """
     for label in table.labels:
         if label.name == name:
-            return Target(name, (label.value,))
+            return NamedLabels(name, (label.value,))
     for region in table.regions:
         if region.name == name:
-            return Target(name, region.labels)
+            return NamedLabels(name, region.labels)
     known = _names(table)
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
@@ -43,7 +43,7 @@ def find_target(table: LabelTable, name: str) -> Target:
 
 def apply_parts(
     segmentation: Segmentation,
-    target: Target,
+    target: NamedLabels,
     parts: NDArray[Any],
     *,
     take: tuple[int, ...] | None,
@@ -149,7 +149,7 @@ def _names(table: LabelTable) -> list[str]:
     return [label.name for label in table.labels] + [region.name for region in table.regions]
 
 
-def _new_labels(table: LabelTable, target: Target, count: int) -> tuple[Label, ...]:
+def _new_labels(table: LabelTable, target: NamedLabels, count: int) -> tuple[Label, ...]:
     """Labels `NAME 2`, `NAME 3` and on, with the codes of the one they come from."""
     if count < 1:
         return ()
@@ -163,7 +163,7 @@ def _new_labels(table: LabelTable, target: Target, count: int) -> tuple[Label, .
 
 
 def _table(
-    table: LabelTable, target: Target, made: tuple[Label, ...], dropped: tuple[int, ...]
+    table: LabelTable, target: NamedLabels, made: tuple[Label, ...], dropped: tuple[int, ...]
 ) -> LabelTable:
     """Regions keep their extent: new labels join those of the old one, and a merged label is the one it went to."""
     labels = tuple(label for label in table.labels if label.value not in dropped)
@@ -171,7 +171,7 @@ def _table(
     return LabelTable((*labels, *made), regions)
 
 
-def _region(region: Region, target: Target, made: tuple[Label, ...], dropped: tuple[int, ...]) -> Region:
+def _region(region: Region, target: NamedLabels, made: tuple[Label, ...], dropped: tuple[int, ...]) -> Region:
     values = list(region.labels)
     if set(values) & set(dropped):
         values = [value for value in values if value not in dropped]

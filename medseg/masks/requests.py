@@ -1,14 +1,12 @@
 """What is asked of a mask: operations and their parameters, as typed or as values, checked before any work."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import ValidationError
-
 from medseg.domain import Params
+from medseg.domain.params import params_from
 from medseg.errors import ConfigError
 from medseg.masks.operations import OPERATIONS, Operation
 
@@ -83,20 +81,8 @@ def params_of(request: Request) -> Params:
     ConfigError
         If one is unknown (the nearest is named), missing or out of range.
     """
-    operation = operation_named(request.name)
-    fields = operation.Params.model_fields
-    for key, _ in request.parameters:
-        if key not in fields:
-            near = get_close_matches(key, fields, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(fields)}"
-            raise ConfigError(f"{request.name} has no parameter {key!r}; {hint}")
-    try:
-        return operation.Params(**{key: _parsed(value) for key, value in request.parameters})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = "is missing" if first["type"] == "missing" else f"= {first['input']!r}: {first['msg']}"
-        raise ConfigError(f"{request.name}: {where} {what}; see 'medseg edit --list'") from error
+    kind = operation_named(request.name).Params
+    return params_from(kind, dict(request.parameters), of=request.name, listed_by="medseg edit --list")
 
 
 def describe_operations() -> tuple[dict[str, Any], ...]:
@@ -113,17 +99,6 @@ def describe_operations() -> tuple[dict[str, Any], ...]:
         for operation in OPERATIONS.values()
         for schema in (operation.Params.model_json_schema(),)
     )
-
-
-def _parsed(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] == "[":
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{value!r} is no list of numbers such as [0, 0, 40]") from error
-    if value in ("26", "18", "6"):
-        return int(value)
-    return value
 
 
 def _first(fields: Sequence[str]) -> str:

@@ -1,0 +1,1 @@
+"""Clinical tables with citations: ranges of tissue, delineations of uptake, criteria of size."""
