@@ -1,5 +1,6 @@
 """The segmentation: labels on a grid, what they mean, and how they were made."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +16,10 @@ from medseg.domain.provenance import Provenance
 from medseg.domain.values import owned
 from medseg.errors import LabelError
 
-__all__ = ["Segmentation", "smallest_unsigned"]
+__all__ = ["Segmentation", "smallest_unsigned", "voxels_with"]
+
+#: Labels counted at a time.
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +76,11 @@ class Segmentation:
     @property
     def present(self) -> tuple[int, ...]:
         """Label values that occur, without background. Cost: one pass over the labels."""
-        counts = np.bincount(self.labels.ravel(order="K"))
+        flat = self.labels.ravel(order="K")
+        counts = np.zeros(int(flat.max(initial=0)) + 1, np.intp)
+        # In blocks, as counting turns labels into eight bytes each.
+        for start in range(0, flat.size, _BLOCK):
+            counts += np.bincount(flat[start : start + _BLOCK], minlength=counts.size)
         return tuple(int(value) for value in np.flatnonzero(counts) if value)
 
     @property
@@ -82,11 +90,22 @@ class Segmentation:
 
     def mask(self, *values: int) -> NDArray[np.bool_]:
         """(I, J, K) bool: voxels with any of these labels."""
-        if len(values) == 1:
-            return np.asarray(self.labels == values[0])
-        table = np.zeros(max(int(self.labels.max()), *values) + 1, dtype=np.bool_)
-        table[list(values)] = True
-        return np.asarray(table[self.labels])
+        return voxels_with(self.labels, values)
+
+
+def voxels_with(labels: NDArray[Any], values: Collection[int]) -> NDArray[np.bool_]:
+    """Bool of the shape and memory order of `labels` (unsigned): where one of these values stands.
+
+    The same as `np.isin`, which turns an array of Fortran's order, as NIfTI's and DICOM's are here, into one of C's.
+
+    >>> voxels_with(np.array([0, 1, 2, 3], np.uint8), (1, 3)).tolist()
+    [False, True, False, True]
+    """
+    if len(values) == 1:
+        return np.asarray(labels == next(iter(values)))
+    table = np.zeros(max(int(labels.max(initial=0)), *values, 0) + 1, dtype=np.bool_)
+    table[list(values)] = True
+    return np.asarray(table[labels])
 
 
 def smallest_unsigned(labels: NDArray[Any]) -> NDArray[Any]:

@@ -67,7 +67,7 @@ def outlines(mask: NDArray[np.bool_], axis: int) -> Iterator[Outline]:
     used = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
     others = [other for other in range(3) if other != axis]
     for index in used:
-        plane = np.take(mask, int(index), axis=axis)
+        plane = np.moveaxis(mask, axis, 0)[index]
         for polygon, is_hole in _edge_polygons(plane):
             points = np.empty((len(polygon), 3))
             points[:, axis] = index
@@ -125,8 +125,8 @@ def subvoxel_outlines(
 
     others = [other for other in range(3) if other != axis]
     for index in np.flatnonzero(mask.any(axis=tuple(others))):
-        plane = np.take(mask, int(index), axis=axis)
-        margin = margin_of(np.take(probabilities, int(index), axis=axis + 1), channel, plane)
+        plane = np.moveaxis(mask, axis, 0)[index]
+        margin = margin_of(np.moveaxis(probabilities, axis + 1, 0)[index], channel, plane)
         padded = np.pad(margin.astype(np.float64), 1, constant_values=-1.0)
         for polygon in find_contours(padded, 0.0, fully_connected="low", positive_orientation="high"):
             points = np.empty((len(polygon) - 1, 3))

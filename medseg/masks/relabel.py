@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Label, LabelTable, Region, Segmentation
+from medseg.domain.segmentation import voxels_with
 from medseg.errors import InputError, LabelError
 
 __all__ = ["NamedLabels", "apply_parts", "labels_named", "objects_as_labels"]
@@ -75,7 +76,7 @@ def apply_parts(
     own = segmentation.mask(*target.values)
     wanted = parts > 0
     gained = wanted & ~own
-    free = np.ones(old.shape, np.bool_) if take is None else (old == 0) | np.isin(old, take)
+    free = np.ones(old.shape, np.bool_) if take is None else (old == 0) | voxels_with(old, take)
     left = int((gained & ~free).sum())
     gained &= free
     count = int(parts.max(initial=0))

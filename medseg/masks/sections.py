@@ -100,7 +100,9 @@ Slice: TypeAlias = tuple[int, NDArray[np.bool_], Points]
 def slices_of(mask: NDArray[np.bool_], plane: Plane) -> list[Slice]:
     """Used slices with their box of pixels and its low corner."""
     used = np.flatnonzero(mask.any(axis=tuple(plane.others)))
-    return [(int(index), *_cropped(np.take(mask, int(index), axis=plane.axis))) for index in used]
+    # A view per slice: `np.take` copies the whole mask for each of them where it is not contiguous.
+    stack = np.moveaxis(mask, plane.axis, 0)
+    return [(int(index), *_cropped(stack[index])) for index in used]
 
 
 def _cropped(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Points]:

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, LabelTable, Measurement, Quantity, Segmentation, Status, Target
+from medseg.domain.segmentation import voxels_with
 from medseg.errors import ConfigError, GridMismatchError
 from medseg.geometry import Agreement, compare_grids
 from medseg.metrics.boxes import Box, boxes_of
@@ -111,13 +111,8 @@ def pair_of(
         )
         for axis in range(3)
     )
-    ours, theirs = (_mask(item.labels[box], target.labels) for item in (prediction, reference))
+    ours, theirs = (voxels_with(item.labels[box], target.labels) for item in (prediction, reference))
     return Pair(ours, theirs, reference.grid)
-
-
-def _mask(labels: NDArray[Any], values: tuple[int, ...]) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = labels == values[0] if len(values) == 1 else np.isin(labels, values)
-    return mask
 
 
 def _overlap_rows(target: Target, pair: Pair) -> list[Measurement]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Record, Segmentation, Source
+from medseg.domain.segmentation import voxels_with
 from medseg.domain.source import Instance
 from medseg.errors import OutputError
 from medseg.io.dicom.derived.origin import Origin, on_origin
@@ -145,8 +146,8 @@ def _require_same(again: Segmentation, segmentation: Segmentation, origin: Origi
     wanted = on_origin(segmentation.labels, segmentation.grid, origin)
     segments = segments_of(segmentation.table)
     for segment, name in zip(segments, _names(segments), strict=True):
-        ours = np.isin(wanted, segment.values)
-        mask = np.isin(again.labels, values.get(name, ())).astype(np.uint8)
+        ours = voxels_with(wanted, segment.values)
+        mask = voxels_with(again.labels, values.get(name, ())).view(np.uint8)
         theirs = place_exactly(mask, again.grid, origin.grid)
         if theirs is None or not np.array_equal(theirs > 0, ours):
             raise OutputError(f"the {what} was not written: read again, {segment.name} has other voxels")

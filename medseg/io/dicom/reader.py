@@ -18,6 +18,9 @@ from medseg.io.protocols import MASK_DETAIL
 __all__ = ["READER", "DicomReader"]
 
 _MAGIC = b"DICM"
+#: Headers kept, of objects with no more frames than the second; a header is a few kilobytes.
+_MOST_SEEN, _FEW_FRAMES = 8192, 4
+_SEEN: dict[tuple[object, ...], Header | None] = {}
 _SUFFIXES = (".dcm", ".ima", ".dicom")
 
 
@@ -42,7 +45,7 @@ class DicomReader:
         broken: dict[str, str] = {}
         for file in files:
             try:
-                header = read_header(file)
+                header = _header_of(file)
             except InputError as error:
                 broken[str(file)] = str(error)
                 continue
@@ -81,6 +84,23 @@ class DicomReader:
             return None
 
         return read_mask(source, on)
+
+
+def _header_of(file: Path) -> Header | None:
+    """`read_header`, once for each file as it stands: a study is looked through for each of its series."""
+    try:
+        state = file.stat()
+    except OSError:
+        return read_header(file)
+    key = (file, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    if key in _SEEN:
+        return _SEEN[key]
+    header = read_header(file)
+    if header is None or len(header.frames) <= _FEW_FRAMES:
+        if len(_SEEN) >= _MOST_SEEN:
+            _SEEN.clear()
+        _SEEN[key] = header
+    return header
 
 
 def _sources(path: Path, headers: list[Header]) -> list[Source]:

@@ -152,7 +152,7 @@ def _reread(segmentation: Segmentation, structures: tuple[Structure, ...], path:
     theirs = {" ".join(item.name.split()): values_of(item) for item in structures_of(again.table)}
     for item in structures:
         values = theirs.get(" ".join(item.name.split()), ())
-        lost = not values and bool(np.isin(segmentation.labels, values_of(item)).any())
+        lost = not values and bool(segmentation.mask(*values_of(item)).any())
         if lost or (values and not _same_mask(segmentation, values_of(item), again, values)):
             raise OutputError(f"{path} was not written: reading it again gave other voxels of {item.name}")
     return again

@@ -142,11 +142,11 @@ def draw_worst(prediction: Segmentation, reference: Segmentation, image: Image |
         if number or window is None:
             for mask, label in ((theirs, 1), (ours, 2)):
                 if number or label == 1:
-                    flat = np.where(mask.take(index, axis=plane.axis).T, label, 0).astype(np.uint8)
+                    flat = np.where(np.moveaxis(mask, plane.axis, 0)[index].T, label, 0).astype(np.uint8)
                     show_contours(axes, scene, plane, flat)
     _legend(canvas.figure.axes[1])
     shown = "image alone, and with" if window is not None else "reference alone, and with"
-    voxels = int(differs.take(index, axis=plane.axis).sum())
+    voxels = int(np.moveaxis(differs, plane.axis, 0)[index].sum())
     text = "mask only, no image was given" if window is None else window.text
     caption = (
         f"{name}, {shown} both contours: reference yellow, prediction blue; {scene.slice_name(plane, index)}, where "

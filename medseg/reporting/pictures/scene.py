@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, LabelTable, Segmentation
+from medseg.domain.segmentation import voxels_with
 from medseg.geometry import AxisOrder, order_to, same_grid
 from medseg.geometry.resample import covered_by, resample
 
@@ -77,16 +78,16 @@ class Scene:
 
     def mask(self, labels: tuple[int, ...]) -> NDArray[np.bool_]:
         """(I, J, K) bool in display order."""
-        return np.isin(self.labels, labels)
+        return voxels_with(self.labels, labels)
 
     def labels_on(self, plane: Plane, index: int) -> NDArray[np.unsignedinteger]:
         """(rows, columns) labels of one slice."""
-        return np.asarray(self.labels.take(index, axis=plane.axis)).T
+        return np.moveaxis(self.labels, plane.axis, 0)[index].copy().T
 
     def values_on(self, image: Image, plane: Plane, index: int) -> Values:
         """(rows, columns) values of one slice, NaN where the image has no voxel; interpolated for display only."""
         if same_grid(image.grid, self.native):
-            return np.asarray(self.order.apply(image.array).take(index, axis=plane.axis).T, np.float64)
+            return np.array(np.moveaxis(self.order.apply(image.array), plane.axis, 0)[index].T, np.float64)
 
         target = self._slice_grid(plane, index)
         values = resample(image.array, image.grid, target).astype(np.float64)
