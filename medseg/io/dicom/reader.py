@@ -1,27 +1,25 @@
 """The reader: files → headers → series → volumes with verdicts → Image."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
-from medseg.domain import Finding, Grid, Image, ReadOptions, Segmentation, Source
-from medseg.domain.source import Verdict
+from medseg.domain import Grid, Image, ReadOptions, Segmentation, Source
 from medseg.errors import InputError
+from medseg.io.dicom.beside import Beside, with_beside
 from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.image.headers import Header, read_header
 from medseg.io.dicom.image.load import load_volume
 from medseg.io.dicom.image.volumes import series_sources
 from medseg.io.dicom.mask.read import read_mask
 from medseg.io.dicom.mask.source import is_mask, mask_sources
+from medseg.io.dicom.opened import DICOM_SUFFIXES, is_dicom, looks_like_dicom
 from medseg.io.protocols import MASK_DETAIL
 
 __all__ = ["READER", "DicomReader"]
 
-_MAGIC = b"DICM"
 #: Headers kept, of objects with no more frames than the second; a header is a few kilobytes.
 _MOST_SEEN, _FEW_FRAMES = 8192, 4
 _SEEN: dict[tuple[object, ...], Header | None] = {}
-_SUFFIXES = (".dcm", ".ima", ".dicom")
 
 
 class DicomReader:
@@ -32,8 +30,8 @@ class DicomReader:
     def sniff(self, path: Path, head: bytes) -> bool:
         """A folder is taken to hold DICOM; a file by its magic word or suffix."""
         if path.is_dir():
-            return any(_is_dicom(file) for file in dicom_files(path))
-        return head[128:132] == _MAGIC or path.suffix.lower() in _SUFFIXES
+            return any(is_dicom(file) for file in dicom_files(path))
+        return looks_like_dicom(head) or path.suffix.lower() in DICOM_SUFFIXES
 
     def inspect(self, path: Path) -> tuple[Source, ...]:
         """One Source per volume of each series, by headers only; what is no volume says what it is."""
@@ -43,6 +41,7 @@ class DicomReader:
         """The same for a list of files; `path` is the folder that they are known by."""
         series: dict[str, list[Header]] = {}
         broken: dict[str, str] = {}
+        strange: list[Path] = []
         for file in files:
             try:
                 header = _header_of(file)
@@ -51,10 +50,13 @@ class DicomReader:
                 continue
             if header is not None:
                 series.setdefault(header.series, []).append(header)
+            else:
+                strange.append(file)
         if not series and not broken:
             raise InputError(f"{path} holds no DICOM image")
         sources = [source for headers in series.values() for source in _sources(path, headers)]
-        return tuple(_with_broken(path, sources, broken))
+        images = tuple(Path(header.file) for headers in series.values() for header in headers)
+        return tuple(with_beside(path, sources, Beside(images, broken, tuple(strange))))
 
     def load(self, source: Source, options: ReadOptions) -> Image:
         """Decode and rescale the slices of one volume.
@@ -107,29 +109,6 @@ def _sources(path: Path, headers: list[Header]) -> list[Source]:
     masks = [header for header in headers if header.fault is not None and is_mask(header)]
     images = [header for header in headers if header not in masks]
     return mask_sources(path, masks) + (series_sources(path, images) if images else [])
-
-
-def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == _MAGIC
-    except OSError:
-        return False
-
-
-def _with_broken(path: Path, sources: list[Source], broken: dict[str, str]) -> list[Source]:
-    """A damaged file may be a slice of any series beside it, so none of them is whole any more."""
-    if not broken:
-        return sources
-    first = next(iter(broken.values()))
-    text = f"{len(broken)} of its files can't be read, so slices may be missing: {first}"
-    finding = Finding("dicom.damaged", "error", text)
-    if not sources:
-        return [Source(str(path), "dicom", verdict=Verdict.NOT_A_VOLUME, findings=(finding,))]
-    return [
-        replace(source, verdict=Verdict.NOT_A_VOLUME, findings=(*source.findings, finding))
-        for source in sources
-    ]
 
 
 READER = DicomReader()

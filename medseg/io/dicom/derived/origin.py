@@ -12,6 +12,7 @@ from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import Agreement, AxisOrder
 from medseg.geometry.compare import GridComparison
 from medseg.geometry.place import match_order
+from medseg.io.dicom.opened import open_dicom
 
 __all__ = ["Origin", "lies_on", "on_origin", "read_origin"]
 
@@ -101,11 +102,10 @@ def _anywhere(grid: Grid) -> Grid:
 
 
 def _header(path: Path) -> Any:
-    from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     try:
-        return dcmread(path, stop_before_pixels=True)
+        return open_dicom(path, pixels=False)
     except FileNotFoundError as error:
         raise InputError(f"{path} is not there any more") from error
     except (OSError, InvalidDicomError) as error:

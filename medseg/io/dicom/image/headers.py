@@ -8,15 +8,23 @@ from typing import Any
 
 from medseg.domain.values import Details
 from medseg.errors import InputError
+from medseg.io.dicom.image.figures import stated, stated_many, tag_words
+from medseg.io.dicom.image.kinds import kind_of
 from medseg.io.dicom.image.pet import pet_inputs
+from medseg.io.dicom.image.places import frame_place, is_stacked
 from medseg.io.dicom.image.suv import PetInputs
 from medseg.io.dicom.image.traits import frame_traits
+from medseg.io.dicom.opened import is_dicom, open_header
 from medseg.io.dicom.tags import first, group_item, integer, number, numbers, text
 
 __all__ = ["Frame", "Header", "read_header"]
 
 #: An object with more frames than this is refused unread: no scanner makes it.
 MOST_FRAMES = 100_000
+#: Words of ImageType: Siemens' and United Imaging's mosaics; overviews; pictures of screens and dose pages.
+_MOSAICS = ("MOSAIC", "VFRAME")
+_SCOUTS = ("LOCALIZER", "SCOUT", "SURVIEW", "TOPOGRAM")
+_SHOTS = ("SCREEN SAVE", "SCREENSHOT", "SCREEN CAPTURE", "DOSE INFO", "DOSE REPORT")
 #: Modalities that are no images of a body part, however they are stored.
 _NOT_IMAGES = {
     "SEG": "a segmentation (SEG)",
@@ -48,7 +56,7 @@ _DETAILS = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One slice: where it lies, how its values are scaled, and what tells it from others at its place."""
+    """One slice: where it lies, how its values are scaled, what they are, and what tells it from others there."""
 
     file: str
     number: int
@@ -61,11 +69,16 @@ class Frame:
     traits: tuple[tuple[str, Any], ...]
     stack: str | None
     instance: int | None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the frames of one file have in common; `fault` says why it holds no slices."""
+    """What the frames of one file have in common; `fault` says why it holds no slices.
+
+    `patient` tells patients apart and is shown nowhere. `secondary` is a Secondary Capture or secondary image, and
+    `stacked` an older object whose frames are placed by the first one's position and the step between them.
+    """
 
     file: str
     series: str
@@ -84,6 +97,9 @@ class Header:
     px: bool
     details: Details
     fault: tuple[str, str] | None = None
+    sop_class: str = ""
+    patient: str = ""
+    stacked: bool = False
 
 
 def read_header(path: Path) -> Header | None:
@@ -94,20 +110,25 @@ def read_header(path: Path) -> Header | None:
     InputError
         If it is DICOM and damaged.
     """
-    import pydicom
     from pydicom.errors import InvalidDicomError
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            # Old exports lack the magic word; their suffix is then all that says DICOM.
-            bare = path.suffix.lower() in (".dcm", ".ima")
-            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=bare)
-            if bare and not (dataset.get("SOPClassUID") or dataset.file_meta):
+            dataset, more = open_header(path)
+            # Old exports lack the magic word; what they describe is then all that says DICOM.
+            if not (dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")):
+                if is_dicom(path):
+                    raise InputError(f"{path.name} is truncated: it ends before it says what it is")
                 return None
             if "DirectoryRecordSequence" in dataset:
                 return None
-            return _header(path, dataset)
+            header = _header(path, dataset)
+            if header.fault is None and not more:
+                raise InputError(
+                    f"{path.name} holds no pixels; the file is truncated or was exported without them"
+                )
+            return header
         except InvalidDicomError:
             return None
         except InputError:
@@ -134,7 +155,7 @@ def _header(path: Path, ds: Any) -> Header:
         description=str(ds.get("SeriesDescription", "") or ""),
         image_type=image_type,
         frame_of_reference=str(ds.FrameOfReferenceUID) if ds.get("FrameOfReferenceUID") else None,
-        thickness=_thickness(ds),
+        thickness=_thickness(path, ds),
         rescale_type=text(first(ds, transform, "RescaleType")),
         has_rescale=first(ds, transform, "RescaleSlope") is not None,
         padding=_padding(ds),
@@ -142,6 +163,16 @@ def _header(path: Path, ds: Any) -> Header:
         px=_is_px(ds, modality),
         details=_facts(ds),
         fault=fault,
+        sop_class=str(ds.get("SOPClassUID", "") or ""),
+        patient=_patient(ds),
+        stacked=fault is None and is_stacked(ds),
+    )
+
+
+def _patient(ds: Any) -> str:
+    """What tells one patient from another: the id, else name and birth date."""
+    return str(ds.get("PatientID", "") or "").strip() or " ".join(
+        str(ds.get(keyword, "") or "").strip(" ^").upper() for keyword in ("PatientName", "PatientBirthDate")
     )
 
 
@@ -164,10 +195,12 @@ def _fault(ds: Any, modality: str) -> tuple[str, str] | None:
         ds.get("PhotometricInterpretation", "")
     ):
         return "dicom.colour", "it is a colour picture, and colours are no measured intensities"
-    if "MOSAIC" in image_type:
+    if any(word in _MOSAICS for word in image_type):
         return "dicom.mosaic", "it is a mosaic of many slices in one picture; export it as an enhanced series"
-    if "LOCALIZER" in image_type or "SCOUT" in image_type:
+    if any(word in part for part in image_type for word in _SCOUTS):
         return "dicom.scout", "it is a scout (localizer), not a stack of slices"
+    if any(part.replace("_", " ") in _SHOTS for part in image_type):
+        return "dicom.secondary", "it is a picture of a screen or a page, whose values are not measured"
     if not 1 <= frames <= MOST_FRAMES:
         raise InputError(f"{Path(str(ds.filename)).name}: it claims {frames} frames")
     return None
@@ -190,31 +223,40 @@ def _frames(path: Path, ds: Any) -> Iterator[Frame]:
 
 
 def _frame(path: Path, ds: Any, group: Any, index: int) -> Frame:
-    place = group_item(ds, group, "PlanePositionSequence")
-    plane = group_item(ds, group, "PlaneOrientationSequence")
     measures = group_item(ds, group, "PixelMeasuresSequence")
-    transform = group_item(ds, group, "PixelValueTransformationSequence")
     content = group_item(ds, group, "FrameContentSequence")
-    slope = number(first(ds, transform, "RescaleSlope"), 1.0)
-    intercept = number(first(ds, transform, "RescaleIntercept"), 0.0)
-    if slope == 0:
-        raise InputError(f"{path.name}: its RescaleSlope is 0, so its values are lost")
-    spacing = numbers(first(ds, measures, "PixelSpacing"), 2)
+    slope, intercept = _scaling(path, ds, group)
+    spacing = stated_many(path.name, ds, measures, "PixelSpacing", 2)
     if spacing is not None and min(spacing) <= 0:
         raise InputError(f"{path.name}: its PixelSpacing is {spacing}, and pixels have a size")
+    position, orientation = frame_place(path.name, ds, group, index)
     return Frame(
         file=str(path),
         number=index,
         sop_uid=str(ds.get("SOPInstanceUID", "") or ""),
-        position=numbers(first(ds, place, "ImagePositionPatient"), 3),
-        orientation=numbers(first(ds, plane, "ImageOrientationPatient"), 6),
+        position=position,
+        orientation=orientation,
         spacing=None if spacing is None else (spacing[0], spacing[1]),
         slope=slope,
         intercept=intercept,
-        traits=tuple(frame_traits(ds, group)),
+        traits=tuple(frame_traits(ds, group, index)),
         stack=text(first(ds, content, "StackID")) if content is not None else None,
         instance=integer(ds.get("InstanceNumber")),
+        kind=kind_of(ds, group_item(ds, group, "MRImageFrameTypeSequence")),
     )
+
+
+def _scaling(path: Path, ds: Any, group: Any) -> tuple[float, float]:
+    """Slope and intercept; 1 and 0 only where neither is there, which says that values are stored as they are."""
+    transform = group_item(ds, group, "PixelValueTransformationSequence")
+    slope = stated(path.name, ds, transform, "RescaleSlope")
+    intercept = stated(path.name, ds, transform, "RescaleIntercept")
+    if slope == 0:
+        raise InputError(f"{path.name}: its RescaleSlope is 0, so its values are lost")
+    if (slope is None) != (intercept is None):
+        there, gone = ("RescaleSlope", "RescaleIntercept")[:: 1 if intercept is None else -1]
+        raise InputError(f"{path.name}: it has {tag_words(there)} and no {tag_words(gone)}; values need both")
+    return (1.0, 0.0) if slope is None or intercept is None else (slope, intercept)
 
 
 def _is_px(ds: Any, modality: str) -> bool:
@@ -240,11 +282,11 @@ def _padding(ds: Any) -> tuple[float, float] | None:
     return min(value, limit), max(value, limit)
 
 
-def _thickness(ds: Any) -> float | None:
+def _thickness(path: Path, ds: Any) -> float | None:
     measures = group_item(ds, None, "PixelMeasuresSequence")
     if measures is None and ds.get("PerFrameFunctionalGroupsSequence"):
         measures = group_item(ds, ds.PerFrameFunctionalGroupsSequence[0], "PixelMeasuresSequence")
-    value = number(first(ds, measures, "SliceThickness"))
+    value = stated(path.name, ds, measures, "SliceThickness")
     return value if value and value > 0 else None
 
 

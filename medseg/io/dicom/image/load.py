@@ -12,9 +12,11 @@ from medseg.domain import Finding, Image, ReadOptions, Source
 from medseg.domain.source import Verdict
 from medseg.errors import InputError, ResourceError
 from medseg.io.dicom.decode import stored_plane
+from medseg.io.dicom.image.bits import Bits
 from medseg.io.dicom.image.headers import Frame, Header, read_header
 from medseg.io.dicom.image.regular import Stack, even_steps, resampled_finding, upright
 from medseg.io.dicom.image.volumes import SIDEWAYS, judge, stack_grid
+from medseg.io.dicom.opened import open_dicom
 
 __all__ = ["load_volume"]
 
@@ -38,15 +40,14 @@ def load_volume(source: Source, options: ReadOptions) -> Image:
     _require_regular(source, options)
     frames, header = _frames(source)
     if source.grid is not None and source.grid.unit == "px":
-        array, outside = _values(frames, header)
-        return Image(
-            array, source.grid, source.modality, findings=source.findings, source=source, outside=outside
-        )
+        array, outside, said = _values(frames, header)
+        findings = (*source.findings, *said)
+        return Image(array, source.grid, source.modality, findings=findings, source=source, outside=outside)
     found = judge(frames, (header.rows, header.columns))
     frames = [_to_suv(frame, source) for frame in frames]
-    array, outside = _values(frames, header)
+    array, outside, said = _values(frames, header)
     stack = Stack(array, source.grid or stack_grid(header, frames[0], found), outside)
-    findings = source.findings
+    findings = (*source.findings, *said)
     if options.resample and found.verdict is not Verdict.UNIFORM:
         stack = upright(stack) if found.verdict is Verdict.SHEARED else even_steps(stack, found)
         findings = (*findings, resampled_finding(found))
@@ -101,8 +102,10 @@ def _to_suv(frame: Frame, source: Source) -> Frame:
     return replace(frame, slope=frame.slope * factor, intercept=frame.intercept * factor)
 
 
-def _values(frames: list[Frame], header: Header) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """(I, J, K) physical values, and where the stored ones are padding."""
+def _values(
+    frames: list[Frame], header: Header
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None, tuple[Finding, ...]]:
+    """(I, J, K) physical values, where the stored ones are padding, and what was found in their bits."""
     shape = (header.columns, header.rows, len(frames))
     if int(np.prod(shape, dtype=np.int64)) > MOST_VOXELS:
         raise ResourceError(f"{Path(header.file).name}: a volume of {shape} voxels can't be held")
@@ -118,7 +121,7 @@ def _values(frames: list[Frame], header: Header) -> tuple[NDArray[Any], NDArray[
             array[..., k] = plane.astype(np.int64) * int(frame.slope) + int(frame.intercept)
         else:
             array[..., k] = plane.astype(np.float64) * frame.slope + frame.intercept
-    return (_narrow(array) if whole else array), outside
+    return (_narrow(array) if whole else array), outside, stored.bits.findings
 
 
 class _Pixels:
@@ -127,19 +130,18 @@ class _Pixels:
     def __init__(self) -> None:
         self.file = ""
         self.dataset: Any = None
+        self.bits = Bits()
 
     def plane(self, frame: Frame, shape: tuple[int, int]) -> NDArray[Any]:
         """Stored values (rows, columns) of one frame."""
-        import pydicom
-
         name = Path(frame.file).name
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 if frame.file != self.file:
-                    self.dataset, self.file = pydicom.dcmread(frame.file), frame.file
+                    self.dataset, self.file = open_dicom(frame.file), frame.file
                     _require_enough(self.dataset, name)
-                plane = stored_plane(self.dataset, frame.file, frame.number)
+                plane = self.bits.own(stored_plane(self.dataset, frame.file, frame.number), self.dataset)
             except InputError:
                 raise
             except Exception as error:

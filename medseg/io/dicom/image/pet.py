@@ -9,6 +9,7 @@ from typing import Any
 from medseg.domain import Finding
 from medseg.domain.values import Details, as_details
 from medseg.errors import InputError
+from medseg.io.dicom.image.figures import stated
 from medseg.io.dicom.image.suv import PetInputs, merge_inputs, suv_factor
 from medseg.io.dicom.tags import number, plain, private, text
 
@@ -16,6 +17,7 @@ __all__ = ["PetReading", "pet_inputs", "read_pet"]
 
 _PHILIPS = "Philips PET Private Group"
 _ARBITRARY = "[arb'U]"
+_HALF_DAY_S = 43200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,10 @@ class PetReading:
 
 
 def pet_inputs(ds: Any) -> PetInputs | None:
-    """Tags of one PET file; None for other modalities. A tag that can't be read counts as missing."""
+    """Tags of one PET file; None for other modalities.
+
+    A date or time that can't be read counts as missing; a number that is none is kept as a fault, which forbids SUV.
+    """
     if str(ds.get("Modality", "")) != "PT":
         return None
     drugs = ds.get("RadiopharmaceuticalInformationSequence")
@@ -43,6 +48,7 @@ def pet_inputs(ds: Any) -> PetInputs | None:
         weight_kg=number(ds.get("PatientWeight")),
         dose_bq=number(drug.get("RadionuclideTotalDose")),
         half_life_s=number(drug.get("RadionuclideHalfLife")),
+        fault=_fault(ds, drug),
         series_time=_together(ds.get("SeriesDate"), ds.get("SeriesTime")),
         acquisition=_acquisition(ds, zone),
         injection=_moment(drug.get("RadiopharmaceuticalStartDateTime"), zone),
@@ -68,9 +74,36 @@ def read_pet(series: Sequence[PetInputs]) -> PetReading:
     return PetReading(found.unit, found.details, tuple(findings))
 
 
+def _fault(ds: Any, drug: Any) -> str | None:
+    """The first number of SUV that is there and is none."""
+    places = (
+        (ds, "PatientWeight"),
+        (drug, "RadionuclideTotalDose"),
+        (drug, "RadionuclideHalfLife"),
+    )
+    for place, keyword in places:
+        try:
+            stated("", place, None, keyword)
+        except InputError as error:
+            return str(error).removeprefix(": ")
+    return None
+
+
 def _acquisition(ds: Any, zone: str | None) -> datetime | None:
-    stated = _moment(ds.get("AcquisitionDateTime"), zone)
-    return stated or _together(ds.get("AcquisitionDate") or ds.get("SeriesDate"), ds.get("AcquisitionTime"))
+    stated_moment = _moment(ds.get("AcquisitionDateTime"), zone)
+    dated = stated_moment or _together(ds.get("AcquisitionDate"), ds.get("AcquisitionTime"))
+    return dated or _nearest(
+        _together(ds.get("SeriesDate"), ds.get("AcquisitionTime")),
+        _together(ds.get("SeriesDate"), ds.get("SeriesTime")),
+    )
+
+
+def _nearest(moment: datetime | None, series: datetime | None) -> datetime | None:
+    """A time without a date: on the day of the series, or the one before or after, whichever is nearest to it."""
+    if moment is None or series is None:
+        return moment
+    apart = (moment - series).total_seconds()
+    return moment - timedelta(days=1) * (apart > _HALF_DAY_S) + timedelta(days=1) * (apart < -_HALF_DAY_S)
 
 
 def _together(day: Any, clock: Any) -> datetime | None:

@@ -31,7 +31,8 @@ class Stack:
 def even_steps(stack: Stack, found: StackVerdict) -> Stack:
     """Slices with gaps or variable steps, interpolated linearly along their line onto even steps.
 
-    `stack.grid` has the slices' own first position and the even step; its last extent is replaced.
+    `stack.grid` has the slices' own first position and the smallest step; its last extent is replaced, and its step
+    where that does not divide the stack: the first and the last slice lie on the grid.
     Places with no slice within one step of them are `outside`. Returns float32; a tilted stack comes
     back upright. Memory: three copies.
     """
@@ -42,7 +43,9 @@ def even_steps(stack: Stack, found: StackVerdict) -> Stack:
     if stack.outside is not None:
         gone |= stack.outside[..., left] & (share < 1) | stack.outside[..., right] & (share > 0)
     shape = (*stack.grid.shape[:2], len(places_mm))
-    even = Stack(np.asfortranarray(low), replace(stack.grid, shape=shape), gone)
+    affine = stack.grid.affine.copy()
+    affine[:3, 2] *= _even_mm(found) / _step_mm(found)
+    even = Stack(np.asfortranarray(low), replace(stack.grid, shape=shape, affine=affine), gone)
     return upright(even) if found.tilt_degrees else even
 
 
@@ -86,14 +89,20 @@ def _step_mm(found: StackVerdict) -> float:
     return float(np.linalg.norm(found.step)) * float(np.cos(np.radians(found.tilt_degrees)))
 
 
+def _even_mm(found: StackVerdict) -> float:
+    """The largest step, up to the smallest between slices, that ends on the last slice; a gap's steps are whole."""
+    length, step = float(found.offsets[-1]), _step_mm(found)
+    steps = length / step
+    count = np.rint(steps) if found.verdict is Verdict.GAP else np.ceil(steps - ON_SLICE)
+    return length / max(1.0, float(count))
+
+
 def _places(
     found: StackVerdict,
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """Even places along the normal, the slices left and right of each, and the right one's share."""
-    offsets, step = found.offsets, _step_mm(found)
-    steps = float(offsets[-1]) / step
-    # A gap's steps are whole ones, up to rounding; a variable stack ends where its last whole step does.
-    count = int(np.rint(steps) if found.verdict is Verdict.GAP else steps + ON_SLICE) + 1
+    offsets, step = found.offsets, _even_mm(found)
+    count = int(np.rint(offsets[-1] / step)) + 1
     places = np.arange(count, dtype=np.float64) * step
     right = np.clip(np.searchsorted(offsets, places - 1e-6 * step), 1, len(offsets) - 1)
     left = right - 1

@@ -1,9 +1,9 @@
 """From the frames of one series to stacks of one orientation, and from those to volumes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,16 @@ import numpy as np
 from medseg.geometry.slices import same_orientation, slice_normal
 from medseg.io.dicom.image.headers import Frame
 
-__all__ = ["Part", "split_stacks", "split_volumes"]
+__all__ = ["Part", "split_interleaved", "split_stacks", "split_volumes"]
 
 #: Positions within this many mm along the normal are one.
 PLACE_TOLERANCE_MM = 1e-2
 #: Up to so many traits are combined to tell volumes apart (echo and type, say).
-MOST_TRAITS = 3
+MOST_TRAITS = 4
+#: Fewer slices are no stack of their own.
+_FEWEST = 2
+#: Stacks that end this share of a step before the next one begins follow each other.
+_NEAR = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,70 @@ def split_stacks(frames: Sequence[Frame], shape_of: dict[str, tuple[int, int]]) 
 
 
 def split_volumes(part: Part) -> list[Part]:
-    """Split frames at the same positions by what tells them apart; unsplit when nothing does."""
+    """Split frames by what they are, those at the same positions by what tells them apart; unsplit when nothing does.
+
+    Magnitude, phase and maps are volumes of their own wherever they lie.
+    """
+    kinds = list(dict.fromkeys(frame.kind for frame in part.frames))
+    if len(kinds) == 1:
+        return _split_same_kind(part)
+    # What is an image comes first, so that a list begins with it.
+    kinds.sort(key=lambda kind: (kind != "magnitude", str(kind)))
+    found = []
+    for kind in kinds:
+        frames = tuple(frame for frame in part.frames if frame.kind == kind)
+        name = f"{part.name} " if part.name else ""
+        found += _split_same_kind(Part(frames, f"{name}kind={kind or 'unstated'}"))
+    return found
+
+
+def split_interleaved(part: Part, is_regular: Callable[[Sequence[Frame]], bool]) -> list[Part]:
+    """Two regular stacks that lie in one place, as two acquisitions do; the part alone where there are none.
+
+    Taken for one they are an uneven stack, and resampling would blend what was scanned at different times.
+    """
+    for name in _varying(part.frames):
+        keys = [(dict(frame.traits).get(name),) for frame in part.frames]
+        groups = [
+            tuple(frame for frame, own in zip(part.frames, keys, strict=True) if own == key)
+            for key in dict.fromkeys(keys)
+        ]
+        if min(map(len, groups)) >= _FEWEST and all(map(is_regular, groups)) and _overlap(groups):
+            return _named(part, keys, (name,))
+    return [part]
+
+
+def _overlap(groups: Sequence[Sequence[Frame]]) -> bool:
+    """Whether stacks reach into each other: closer than the smaller of their steps."""
+    normal = slice_normal(np.array(groups[0][0].orientation))
+    spans = []
+    for frames in groups:
+        along = sorted(float(np.array(frame.position) @ normal) for frame in frames)
+        spans.append((along[0], along[-1], (along[-1] - along[0]) / (len(along) - 1)))
+    spans.sort()
+    return any(
+        after[0] < before[1] + min(before[2], after[2]) * (1 - _NEAR) for before, after in pairwise(spans)
+    )
+
+
+def _varying(frames: Sequence[Frame]) -> list[str]:
+    """Names of traits that are not the same in all frames, in the order in which they are tried."""
+    own = [dict(frame.traits) for frame in frames]
+    names = dict.fromkeys(name for traits in own for name in traits)
+    return [name for name in names if len({traits.get(name) for traits in own}) > 1]
+
+
+def _split_same_kind(part: Part) -> list[Part]:
     frames = part.frames
     places = _places(frames)
     times = max(Counter(places).values())
     if times == 1:
         return [part]
-    names = [name for name, _ in frames[0].traits]
+    own = [dict(frame.traits) for frame in frames]
+    names = _varying(frames)
     for count in range(1, MOST_TRAITS + 1):
         for chosen in combinations(names, count):
-            keys = [tuple(dict(frame.traits)[name] for name in chosen) for frame in frames]
+            keys = [tuple(traits.get(name) for name in chosen) for traits in own]
             if len(set(keys)) == times and _each_place_once(keys, places):
                 return _named(part, keys, chosen)
     return _by_instance(part, places, times) or [part]

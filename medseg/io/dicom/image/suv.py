@@ -43,6 +43,8 @@ class PetInputs:
         RadiopharmaceuticalStartDateTime; RadiopharmaceuticalStartTime, which has no date.
     suv_scale, activity_scale
         Philips' private factors (7053,1000) and (7053,1009).
+    fault
+        A number among these that is there and can't be one; it forbids SUV.
     """
 
     units: str | None = None
@@ -58,6 +60,7 @@ class PetInputs:
     injection_clock: time | None = None
     suv_scale: float | None = None
     activity_scale: float | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,8 @@ def _scaled(scale: float) -> SuvFactor:
 
 
 def _from_activity(inputs: PetInputs, scale: float, origin: str) -> SuvFactor:
+    if inputs.fault is not None:
+        raise InputError(inputs.fault)
     weight, dose, half_life = (_positive(inputs, name) for name in ("weight_kg", "dose_bq", "half_life_s"))
     if weight > MOST_WEIGHT_KG:
         raise InputError(f"Patient's Weight is {weight:g}, which are no kg")
@@ -291,4 +296,5 @@ _TAGS = {
     "injection_clock": "RadiopharmaceuticalStartTime",
     "suv_scale": "Philips' SUV factor (7053,1000)",
     "activity_scale": "Philips' activity factor (7053,1009)",
+    "fault": "a number that is none",
 }

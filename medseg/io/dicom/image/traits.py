@@ -9,16 +9,19 @@ __all__ = ["frame_traits"]
 
 #: GE adds a multiple of this to its b-values.
 _GE_OFFSET = 100_000
+#: Dimensions that only say where a frame lies: StackID, InStackPositionNumber, positions.
+_PLACES = (0x00209056, 0x00209057, 0x00200032, 0x00209113, 0x00200037, 0x00209116, 0x0048021E, 0x0048021F)
+_LABEL = 32
 _GE_COMPONENTS = ("magnitude", "phase", "real", "imaginary")
 
 
-def frame_traits(ds: Any, group: Any) -> Iterator[tuple[str, Any]]:
+def frame_traits(ds: Any, group: Any, index: int = 0) -> Iterator[tuple[str, Any]]:
     """(name, value or None) in the order in which they are tried; the same names for every frame."""
     content = group_item(ds, group, "FrameContentSequence")
     time = first(ds, content, "TemporalPositionIndex") or ds.get("TemporalPositionIdentifier")
     yield "t", integer(time)
     echo = first(ds, group_item(ds, group, "MREchoSequence"), "EffectiveEchoTime")
-    yield "echo", number(echo if echo is not None else ds.get("EchoTime")) or integer(ds.get("EchoNumbers"))
+    yield "echo", _echo(ds, echo)
     yield "diffusion", _diffusion(ds, group)
     yield "ti", _inversion(ds, group)
     heart = group_item(ds, group, "CardiacSynchronizationSequence")
@@ -30,6 +33,42 @@ def frame_traits(ds: Any, group: Any) -> Iterator[tuple[str, Any]]:
     yield "acquisition", integer(first(ds, content, "FrameAcquisitionNumber") or ds.get("AcquisitionNumber"))
     yield "time", text(first(ds, content, "FrameAcquisitionDateTime") or ds.get("AcquisitionTime"))
     yield "content time", text(ds.get("ContentTime"))
+    yield from _nuclear(ds, index)
+    yield from _dimensions(ds, content)
+
+
+def _echo(ds: Any, effective: Any) -> float | None:
+    """Echo time in ms; 0 (a map has none) is a time too."""
+    found: float | None = number(effective if effective is not None else ds.get("EchoTime"))
+    return integer(ds.get("EchoNumbers")) if found is None else found
+
+
+def _nuclear(ds: Any, index: int) -> Iterator[tuple[str, Any]]:
+    """Energy window, time slot and time slice of a frame of nuclear medicine, which has a vector for each."""
+    for name, keyword in (
+        ("energy", "EnergyWindowVector"),
+        ("slot", "TimeSlotVector"),
+        ("r-r", "RRIntervalVector"),
+    ):
+        vector = ds.get(keyword)
+        numbers = [vector] if isinstance(vector, int) else list(vector or ())
+        if index < len(numbers):
+            yield name, int(numbers[index])
+
+
+def _dimensions(ds: Any, content: Any) -> Iterator[tuple[str, Any]]:
+    """Index of a frame along each dimension that an enhanced object declares, those of place left out."""
+    from pydicom.datadict import keyword_for_tag
+
+    values = content.get("DimensionIndexValues") if content is not None else None
+    if values is None:
+        return
+    values = [values] if isinstance(values, int) else list(values)
+    for item, value in zip(ds.get("DimensionIndexSequence") or (), values, strict=False):
+        pointer = int(item.get("DimensionIndexPointer") or 0)
+        if pointer not in _PLACES:
+            label = str(item.get("DimensionDescriptionLabel") or keyword_for_tag(pointer) or f"{pointer:08X}")
+            yield f"dim {' '.join(label.split())[:_LABEL]}", int(value)
 
 
 def _inversion(ds: Any, group: Any) -> float | None:

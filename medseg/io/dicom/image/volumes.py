@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Grid, Source
 from medseg.domain.source import Instance, Verdict
 from medseg.domain.values import as_details
+from medseg.errors import InputError
 from medseg.geometry import flip_affine
 from medseg.geometry.slices import StackVerdict, judge_slices
 from medseg.io.dicom.image.headers import Frame, Header
+from medseg.io.dicom.image.kinds import IMAGE_KINDS
 from medseg.io.dicom.image.pet import PetReading, read_pet
-from medseg.io.dicom.image.split import Part, split_stacks, split_volumes
+from medseg.io.dicom.image.split import Part, split_interleaved, split_stacks, split_volumes
+from medseg.io.dicom.image.together import one_of_each, set_aside, strangers
 from medseg.io.dicom.image.units import value_unit
 
 __all__ = ["SIDEWAYS", "judge", "lps_affine", "series_sources", "stack_grid"]
@@ -22,22 +25,72 @@ __all__ = ["SIDEWAYS", "judge", "lps_affine", "series_sources", "stack_grid"]
 #: Code of the Finding on slices off a straight line, which no resampling repairs.
 SIDEWAYS = "dicom.sideways"
 _REGULAR = (Verdict.UNIFORM, Verdict.SHEARED)
+_UNEVEN = (Verdict.GAP, Verdict.VARIABLE)
 
 
 def series_sources(path: Path, headers: Sequence[Header]) -> list[Source]:
-    """Sources of one series: its volumes; before them the whole, when that is refused for mixed stacks."""
+    """Sources of one series: its volumes; before them the whole, when that is refused for mixed stacks.
+
+    What is no slice is refused beside them, and exact copies of files count once.
+    """
+    headers = set_aside(headers)
     unfit = [header for header in headers if header.fault]
-    fit = [header for header in headers if not header.fault]
-    sources = [_refused(path, unfit)] if unfit else []
+    fit, copies = one_of_each([header for header in headers if not header.fault])
+    sources = [_refused(path, group) for group in _by_fault(unfit)]
     frames = [frame for header in fit for frame in header.frames]
     if not frames:
         return sources
+    if (fault := strangers(fit)) is not None:
+        return [*sources, _no_volume(path, fit, fault)]
     by_file = {header.file: header for header in fit}
     stacks = split_stacks(frames, {file: (header.rows, header.columns) for file, header in by_file.items()})
     if len(stacks) > 1:
         sources.append(_mixed(path, fit[0], stacks))
-    volumes = [volume for stack in stacks for volume in split_volumes(stack)]
-    return sources + [_source(path, by_file, volume) for volume in volumes]
+    volumes = [volume for stack in stacks for volume in _volumes(stack, by_file)]
+    found = [_source(path, by_file, volume) for volume in volumes]
+    if copies is not None:
+        found = [replace(source, findings=(*source.findings, copies)) for source in found]
+    return sources + found
+
+
+def _volumes(stack: Part, by_file: dict[str, Header]) -> list[Part]:
+    parts = []
+    for part in split_volumes(stack):
+        uneven = _is_placed(part.frames) and _verdict(part.frames, by_file) in _UNEVEN
+        parts += (
+            split_interleaved(part, lambda frames: _verdict(frames, by_file) in _REGULAR)
+            if uneven
+            else [part]
+        )
+    return parts
+
+
+def _is_placed(frames: Sequence[Frame]) -> bool:
+    return not any(None in (frame.position, frame.orientation, frame.spacing) for frame in frames)
+
+
+def _verdict(frames: Sequence[Frame], by_file: dict[str, Header]) -> Verdict:
+    header = by_file[frames[0].file]
+    return judge(frames, (header.rows, header.columns)).verdict
+
+
+def _by_fault(unfit: Sequence[Header]) -> list[list[Header]]:
+    groups: dict[tuple[str, str] | None, list[Header]] = {}
+    for header in unfit:
+        groups.setdefault(header.fault, []).append(header)
+    return list(groups.values())
+
+
+def _no_volume(path: Path, headers: Sequence[Header], fault: Finding) -> Source:
+    return Source(
+        str(path),
+        "dicom",
+        verdict=Verdict.NOT_A_VOLUME,
+        findings=(fault,),
+        modality=headers[0].modality or None,
+        series_uid=headers[0].series,
+        description=f"{len(headers)} files",
+    )
 
 
 def judge(frames: Sequence[Frame], shape: tuple[int, int]) -> StackVerdict:
@@ -73,21 +126,51 @@ def _source(path: Path, by_file: dict[str, Header], part: Part) -> Source:
         series_uid=header.series,
         volume=part.name,
         description=_description(header, part),
-        details=(*header.details, *values.details),
-        findings=values.findings,
+        details=(*header.details, *values.details, *as_details(kind=part.frames[0].kind)),
+        findings=(*values.findings, *_said(header, part)),
         instances=tuple(Instance(frame.sop_uid, frame.file, frame.number) for frame in part.frames),
     )
-    if header.px or any(None in (frame.position, frame.orientation, frame.spacing) for frame in part.frames):
+    if header.px or not _is_placed(part.frames):
         return _without_place(plain, header, part)
+    if len(part.frames) == 1 and header.thickness is None:
+        return _without_thickness(plain, header, part.frames[0])
     found = judge(part.frames, (header.rows, header.columns))
     ordered = [part.frames[index] for index in found.order]
     return replace(
         plain,
         grid=stack_grid(header, ordered[0], found) if found.verdict in _REGULAR else None,
         verdict=found.verdict,
-        findings=(*_findings(found), *values.findings),
+        findings=(*_findings(found, ordered), *plain.findings),
         instances=tuple(Instance(frame.sop_uid, frame.file, frame.number) for frame in ordered),
     )
+
+
+def _said(header: Header, part: Part) -> tuple[Finding, ...]:
+    """What the headers say that a reader of the image must know."""
+    found = []
+    kind = part.frames[0].kind
+    if kind not in IMAGE_KINDS:
+        text = f"This is a {kind} image, no magnitude image: its values are not those of the tissue's signal."
+        if kind is not None and kind.endswith("map"):
+            text = f"This is a {kind}, no magnitude image: its values are not those of the tissue's signal."
+        found.append(Finding("dicom.kind", "warning", text, as_details(kind=kind)))
+    if header.stacked:
+        text = "The file places its first frame only; the others were placed by the stated spacing between slices."
+        found.append(Finding("dicom.stacked", "info", text))
+    return tuple(found)
+
+
+def _without_thickness(plain: Source, header: Header, frame: Frame) -> Source:
+    """A single slice whose third size nothing states: in pixels, as volumes would be made up."""
+    between_rows, between_columns = frame.spacing or (0.0, 0.0)
+    finding = Finding(
+        "dicom.no_thickness",
+        "warning",
+        f"The single slice states pixels of {between_columns:g} × {between_rows:g} mm and no thickness, so it is "
+        f"measured in pixels; --spacing {between_columns:g},{between_rows:g},MM states it.",
+    )
+    grid = Grid((header.columns, header.rows, 1), np.diag([-1.0, -1.0, 1.0, 1.0]), unit="px")
+    return replace(plain, grid=grid, findings=(finding, *plain.findings))
 
 
 def _values(by_file: dict[str, Header], header: Header) -> PetReading:
@@ -102,7 +185,7 @@ def stack_grid(header: Header, first: Frame, found: StackVerdict) -> Grid:
     if len(found.order) == 1:
         orientation = np.array(first.orientation)
         normal = np.cross(orientation[:3], orientation[3:])
-        step = normal / np.linalg.norm(normal) * (header.thickness or 1.0)
+        step = normal / np.linalg.norm(normal) * _thickness(header)
     return Grid(
         (header.columns, header.rows, len(found.order)),
         flip_affine(lps_affine(first, step)),
@@ -111,7 +194,13 @@ def stack_grid(header: Header, first: Frame, found: StackVerdict) -> Grid:
     )
 
 
-def _findings(found: StackVerdict) -> tuple[Finding, ...]:
+def _thickness(header: Header) -> float:
+    if header.thickness is None:
+        raise InputError(f"{Path(header.file).name}: the single slice states no thickness")
+    return header.thickness
+
+
+def _findings(found: StackVerdict, ordered: Sequence[Frame]) -> tuple[Finding, ...]:
     if found.verdict is Verdict.GAP:
         return (_gap(found),)
     if found.sideways_mm:
@@ -132,7 +221,11 @@ def _findings(found: StackVerdict) -> tuple[Finding, ...]:
         details = as_details(smallest_mm=float(steps.min()), largest_mm=float(steps.max()))
         return (Finding("dicom.variable_spacing", "warning", text, details),)
     if found.verdict is Verdict.DUPLICATES:
-        text = "Several slices lie at one position and nothing in their headers tells them apart."
+        text = "Several slices lie at one position and nothing in their headers tells them apart"
+        steps = np.diff(found.offsets)
+        near = int(steps.argmin())
+        names = " and ".join(dict.fromkeys(Path(frame.file).name for frame in ordered[near : near + 2]))
+        text = f"{text}: {names}, for one."
         return (Finding("dicom.duplicates", "error", text),)
     return ()
 
@@ -204,4 +297,6 @@ def _refused(path: Path, unfit: Sequence[Header]) -> Source:
 
 def _description(header: Header, part: Part) -> str:
     slices = f"{len(part.frames)} slice{'s' * (len(part.frames) > 1)}"
+    if part.frames[0].kind:
+        slices = f"{part.frames[0].kind}, {slices}"
     return f"{header.description}, {slices}" if header.description else slices
