@@ -17,7 +17,7 @@ from medseg.workflows.edit import Step, edit_cases, edit_files
 from medseg.workflows.requests import describe_operations
 
 
-@opt.reading(without=("series", "volume", "resample"))
+@opt.reading(without=("series", "volume", "resample", *opt.OF_MASKS))
 def command(
     mask: Annotated[
         Path | None, typer.Argument(help="The mask to edit, or a folder of masks; they are left as they are.")
