@@ -26,7 +26,7 @@ from medseg.workflows.convert_set import convert_set, is_set
 from medseg.workflows.info import describe_grid
 
 
-@opt.reading
+@opt.reading(without=("label",))
 def command(
     source: Annotated[
         Path,

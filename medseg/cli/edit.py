@@ -17,7 +17,7 @@ from medseg.workflows.cases import holds_masks, masks_by_stem
 from medseg.workflows.edit import Step, edit_cases, edit_files
 
 
-@opt.reading(without=("series", "volume", "resample"))
+@opt.reading(without=("series", "volume", "resample", *opt.OF_MASKS))
 def command(
     mask: Annotated[
         Path | None, typer.Argument(help="The mask to edit, or a folder of masks; they are left as they are.")

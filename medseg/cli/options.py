@@ -12,17 +12,20 @@ from medseg.domain import ReadOptions
 from medseg.errors import ConfigError
 
 __all__ = [
+    "OF_MASKS",
     "READING",
     "AffineForm",
     "Channels",
     "Device",
     "Force",
     "Json",
+    "Label",
     "Orientation",
     "Resample",
     "SameSpace",
     "Series",
     "SliceThickness",
+    "Space",
     "Spacing",
     "Subject",
     "Volume",
@@ -54,6 +57,13 @@ Spacing = Annotated[
     str | None,
     typer.Option(help="mm per pixel for an image without physical size: one number, or three as 0.5,0.5,5."),
 ]
+Label = Annotated[
+    str | None, typer.Option(help="Of a mask with several structures: the name of the only one that is read.")
+]
+Space = Annotated[
+    str | None,
+    typer.Option(help="STL, PLY: RAS or LPS, the way that x and y grow where the file does not say it."),
+]
 Subject = Annotated[
     str | None, typer.Option(help="Pseudonym for the record; default case-XXXXXXXX from the image.")
 ]
@@ -75,7 +85,11 @@ READING: dict[str, Any] = {
     "orientation": Orientation,
     "slice_thickness": SliceThickness,
     "spacing": Spacing,
+    "label": Label,
+    "space": Space,
 }
+#: Of these, what says how masks are read; commands that read none leave them out.
+OF_MASKS = ("label", "space")
 
 
 def reading(
@@ -113,6 +127,9 @@ def _read_options(typed: Mapping[str, Any]) -> ReadOptions:
     values = dict(typed)
     if values.get("affine") not in (None, "qform", "sform"):
         raise ConfigError(f"--affine is qform or sform, not {values['affine']!r}")
+    values["space"] = values["space"].upper() if values.get("space") else None
+    if values["space"] not in (None, "RAS", "LPS"):
+        raise ConfigError(f"--space is RAS or LPS, not {values['space']!r}")
     thickness = values.get("slice_thickness")
     if thickness is not None and not thickness > 0:
         raise ConfigError(f"--slice-thickness is a positive number of mm, not {thickness}")

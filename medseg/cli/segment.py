@@ -17,7 +17,7 @@ from medseg.workflows.cases import find_cases, segment_cases
 from medseg.workflows.segment import SegmentOptions, segment_files
 
 
-@opt.reading
+@opt.reading(without=opt.OF_MASKS)
 def command(
     name: Annotated[
         str,

@@ -16,10 +16,12 @@ from medseg.domain.provenance import Provenance
 from medseg.domain.values import owned
 from medseg.errors import LabelError
 
-__all__ = ["Segmentation", "smallest_unsigned", "voxels_with"]
+__all__ = ["NOT_READ", "Segmentation", "smallest_unsigned", "voxels_with"]
 
 #: Labels counted at a time.
 _BLOCK = 1 << 18
+#: Code of the Finding on a label whose voxels could not be read; its details are `label` and `reason`.
+NOT_READ = "mask.not_read"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +89,12 @@ class Segmentation:
     def digest(self) -> str:
         """SHA-256 of the labels as held; see `digest_of`."""
         return digest_of(self.labels)
+
+    @property
+    def not_read(self) -> dict[str, str]:
+        """Name → reason of the labels and regions whose voxels could not be read, so that 0 voxels say nothing."""
+        found = [item for item in self.findings if item.code == NOT_READ]
+        return {str(item.detail("label")): str(item.detail("reason")) for item in found}
 
     def mask(self, *values: int) -> NDArray[np.bool_]:
         """(I, J, K) bool: voxels with any of these labels."""

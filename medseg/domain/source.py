@@ -96,6 +96,10 @@ class ReadOptions:
         mm, where the file has none.
     spacing
         mm per index step for a `px` image; turns it into `mm` with a Finding.
+    label
+        Of a mask with several structures: the name of the only one that is read.
+    space
+        Of a surface (STL, PLY) whose file does not say it: which way its x and y grow.
     """
 
     series: str | None = None
@@ -105,4 +109,6 @@ class ReadOptions:
     orientation: str | None = None
     slice_thickness: float | None = None
     spacing: tuple[float, float, float] | None = None
+    label: str | None = None
+    space: Literal["RAS", "LPS"] | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT

@@ -20,7 +20,7 @@ from medseg.io.sidecar import OTHER_PLACE, Recalled, Sidecar, recall
 from medseg.io.values import NOT_FINITE, freeze
 from medseg.masks.changes import changed_outside
 
-__all__ = ["LABEL_DETAIL", "read_table", "segmentation_of"]
+__all__ = ["LABEL_DETAIL", "only_label", "read_table", "segmentation_of"]
 
 #: Values this close to a whole number are that number: rounding by slopes and float files.
 ROUNDING = 1e-3
@@ -76,6 +76,30 @@ def _recall(name: str, values: NDArray[Any], image: Image, *, is_picture: bool) 
         return found
     again = recall(Path(name), one, image.grid)
     return replace(again, findings=(*note, *again.findings))
+
+
+def only_label(found: Segmentation, name: str) -> Segmentation:
+    """One structure of a mask; the others are background. Probabilities of the others are dropped with theirs.
+
+    Raises
+    ------
+    LabelError
+        If it has none of this name.
+    """
+    labels = tuple(item for item in found.table.labels if item.name == name)
+    regions = tuple(item for item in found.table.regions if item.name == name)
+    if not labels and not regions:
+        known = ", ".join(
+            [*(item.name for item in found.table.labels), *(item.name for item in found.table.regions)]
+        )
+        raise LabelError(f"the mask has no label or region {name!r}; it has {known or 'none'}")
+    values = (labels[0].value,) if labels else regions[0].labels
+    parts = labels[:1] or tuple(item for item in found.table.labels if item.value in values)
+    table = LabelTable(parts, () if labels else regions[:1])
+    inside = found.mask(*values)
+    instances = None if found.instances is None else np.where(inside, found.instances, 0)
+    kept = np.where(inside, found.labels, 0).astype(found.labels.dtype)
+    return replace(found, labels=kept, table=table, instances=instances, probabilities=None)
 
 
 def read_table(path: Path) -> LabelTable:

@@ -13,7 +13,7 @@ from medseg.io.answers import apply_answers
 from medseg.io.choose import choose, require_volume
 from medseg.io.choose_mask import choose_mask, refuse_masks
 from medseg.io.dicom import READER
-from medseg.io.masks import read_table, segmentation_of
+from medseg.io.masks import only_label, read_table, segmentation_of
 from medseg.io.names import split_part, suffix_of
 from medseg.io.protocols import HEAD_BYTES, INDEX_VOLUME, Reader, SegmentationReader, unreadable
 
@@ -134,11 +134,14 @@ def read_segmentation(
     """
     reader, chosen, options = _chosen(path, options, None, mask=True)
     table = None if labels is None else Path(labels)
+    found = None
     if isinstance(reader, SegmentationReader):
         found = reader.load_segmentation(chosen, options, on)
-        if found is not None:
-            return found if table is None else _renamed(found, read_table(table))
-    return segmentation_of(_load(reader, chosen, options), chosen, labels=table)
+    if found is None:
+        found = segmentation_of(_load(reader, chosen, options), chosen, labels=table)
+    elif table is not None:
+        found = _renamed(found, read_table(table))
+    return found if options.label is None else only_label(found, options.label)
 
 
 def _renamed(found: Segmentation, table: LabelTable) -> Segmentation:

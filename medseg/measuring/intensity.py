@@ -15,7 +15,7 @@ from medseg.measuring.structure import mask_in_box
 from medseg.measuring.tally import Tally, tally
 from medseg.measuring.units import squared
 
-__all__ = ["Sampled", "add_intensities", "sample"]
+__all__ = ["Sampled", "add_intensities", "refuse_intensities", "sample"]
 
 _OTHER_GRID = "; on the channel's own voxels, labels taken at their centres"
 _BASIC = frozenset({Quantity.MEAN, Quantity.SD, Quantity.VARIANCE})
@@ -68,8 +68,7 @@ def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, 
         reason = (
             f"no voxel of channel {name!r} lies in {rows.target.name}" if here else not_found(rows.target)
         )
-        for quantity in FIRST_ORDER:
-            rows.refuse(quantity, reason, channel=name, unit=_unit(quantity, sampled.image))
+        refuse_intensities(rows, name, sampled, reason)
         return
     was_cut, rows.cut = rows.cut, rows.cut or (sampled.own_grid and part.on_border > 0)
     for quantity, answer in _answers(inside, rows).items():
@@ -80,6 +79,12 @@ def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, 
             method = quantity.info.method.format(width=BIN_WIDTH) + (_OTHER_GRID if sampled.own_grid else "")
             rows.add(quantity, answer, method=method, channel=name, unit=unit)
     rows.cut = was_cut
+
+
+def refuse_intensities(rows: Rows, name: str, sampled: Sampled, reason: str) -> None:
+    """Every statistic of a channel as null, with one reason."""
+    for quantity in FIRST_ORDER:
+        rows.refuse(quantity, reason, channel=name, unit=_unit(quantity, sampled.image))
 
 
 def _answers(inside: NDArray[Any], rows: Rows) -> dict[Quantity, Answer]:

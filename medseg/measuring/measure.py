@@ -31,7 +31,8 @@ def measure(
     -------
     tuple of Measurement
         In the order of the table: labels, then regions. A structure that is not there has volume 0 with
-        status `ok`, and everything else `not_computed`. A cut structure's sizes are lower bounds.
+        status `ok`, and everything else `not_computed`; one that could not be read has
+        no number. A cut structure's sizes are lower bounds.
 
     Notes
     -----
@@ -47,6 +48,7 @@ def measure(
         channels=_channels(segmentation, [values for _, values in wanted]),
         probabilities=segmentation.probabilities,
         only=only,
+        refused=segmentation.not_read,
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, Measurement, Quantity, Target
 from medseg.measuring.field import find_field, outside_of
-from medseg.measuring.intensity import add_intensities, sample
+from medseg.measuring.intensity import Sampled, add_intensities, refuse_intensities, sample
 from medseg.measuring.rows import Rows, not_found
 from medseg.measuring.shape import (
     Surface,
@@ -39,6 +39,7 @@ def measure_regions(
     channels: Mapping[tuple[int, ...], Sequence[int]] | None = None,
     probabilities: NDArray[np.floating[Any]] | None = None,
     only: Collection[Quantity] | None = None,
+    refused: Mapping[str, str] | None = None,
 ) -> tuple[Measurement, ...]:
     """Measure structures of a label array, each within its own box.
 
@@ -58,6 +59,8 @@ def measure_regions(
         (C, I, J, K) probabilities, and for each target's values the channels that add up to it.
     only
         Quantities to measure; the others cost nothing. None measures all.
+    refused
+        Reason by name of a target that is not measured at all: its voxels are not known.
 
     Returns
     -------
@@ -80,6 +83,10 @@ def measure_regions(
     for target, values in targets:
         part = counts.part(values)
         rows = Rows(target, grid, cut=part.on_border > 0, only=wanted)
+        if refused and target.name in refused:
+            _refuse_all(rows, refused[target.name], samples)
+            measured += rows.items
+            continue
         add_count(rows, part.count)
         if part.box is None:
             _refuse_rest(rows)
@@ -145,6 +152,15 @@ def _add_probability(
     else:
         total = sum(float(probabilities[channel].sum(dtype=np.float64)) for channel in channels)
         rows.add(quantity, total * factor, method=_PROBABILITY)
+
+
+def _refuse_all(rows: Rows, reason: str, samples: Mapping[str, Sampled]) -> None:
+    """Of a structure whose voxels are not known, nothing is: not even that there are none."""
+    for quantity in Quantity:
+        if quantity.info.kind == "mask" and quantity not in _WITHOUT_ROW:
+            rows.refuse(quantity, reason)
+    for name, sampled in samples.items():
+        refuse_intensities(rows, name, sampled, reason)
 
 
 def _refuse_rest(rows: Rows) -> None:

@@ -72,7 +72,7 @@ class DicomReader:
     def load_segmentation(
         self,
         source: Source,
-        options: ReadOptions,  # noqa: ARG002 - of the protocol
+        options: ReadOptions,
         on: Image | Grid | None = None,
     ) -> Segmentation | None:
         """The mask that a SEG or RTSTRUCT is, on the grid of `on`; None if the source is an image.
@@ -85,7 +85,7 @@ class DicomReader:
         if source.detail(MASK_DETAIL) is None:
             return None
 
-        return read_mask(source, on)
+        return read_mask(source, on, options=options)
 
 
 def _header_of(file: Path) -> Header | None:

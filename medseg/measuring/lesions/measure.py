@@ -74,7 +74,7 @@ def find_lesions(segmentation: Segmentation, plan: LesionPlan) -> Lesions:
     Raises
     ------
     LabelError
-        If a name is neither label nor region, or two named structures overlap.
+        If a name is neither label nor region, could not be read, or two named structures overlap.
     InputError
         If a least size is asked of a single slice without a thickness, or splitting of a sheared grid.
 
@@ -85,8 +85,10 @@ def find_lesions(segmentation: Segmentation, plan: LesionPlan) -> Lesions:
     structures = tuple(_structure(segmentation.table, name) for name in plan.names) or tuple(
         Target("label", label.name, (label.value,))
         for label in segmentation.table.labels
-        if not label.is_part
+        if not label.is_part and label.name not in segmentation.not_read
     )
+    if unknown := [item.name for item in structures if item.name in segmentation.not_read]:
+        raise LabelError(f"lesions of {unknown[0]!r} are not known: {segmentation.not_read[unknown[0]]}")
     ids = np.zeros(segmentation.grid.shape, np.uint32)
     targets: list[Target] = []
     boxes: list[Box] = []

@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from medseg.domain import Grid, Image, Segmentation, Source
+from medseg.domain import Grid, Image, ReadOptions, Segmentation, Source
 from medseg.errors import GridMismatchError, InputError, MedsegError
 from medseg.io.dicom.mask.place import placed
 from medseg.io.dicom.rtstruct.images import draws_on, find_images
@@ -18,7 +18,9 @@ __all__ = ["read_mask"]
 MOST_BYTES = 1 << 29
 
 
-def read_mask(source: Source, on: Image | Grid | None = None) -> Segmentation:
+def read_mask(
+    source: Source, on: Image | Grid | None = None, *, options: ReadOptions | None = None
+) -> Segmentation:
     """The mask that a Source of `mask_sources` names.
 
     Parameters
@@ -28,6 +30,8 @@ def read_mask(source: Source, on: Image | Grid | None = None) -> Segmentation:
     on
         The image being measured, or its grid: the mask comes back on that grid. Without it a SEG lies on the
         grid that its frames span, an RTSTRUCT on that of the images that it names.
+    options
+        Which structure is read (`label`), and whether images that form no regular grid are put on one.
 
     Raises
     ------
@@ -41,7 +45,7 @@ def read_mask(source: Source, on: Image | Grid | None = None) -> Segmentation:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # lengths and forms that a file's own values break
-            return read(path, on)
+            return read(path, on, options or ReadOptions())
     except MedsegError:
         raise
     except Exception as error:  # a damaged object fails anywhere inside pydicom
@@ -49,7 +53,7 @@ def read_mask(source: Source, on: Image | Grid | None = None) -> Segmentation:
         raise InputError(f"{path.name} is damaged ({type(error).__name__}: {reason})") from error
 
 
-def _segments(path: Path, on: Image | Grid | None) -> Segmentation:
+def _segments(path: Path, on: Image | Grid | None, options: ReadOptions) -> Segmentation:  # noqa: ARG001
     ds = read_dataset(path)
     found = seg_of(ds, path.name)
     if on is None:
@@ -59,19 +63,19 @@ def _segments(path: Path, on: Image | Grid | None) -> Segmentation:
     return _on(found, on.grid if isinstance(on, Image) else on, path.name)
 
 
-def _structures(path: Path, on: Image | Grid | None) -> Segmentation:
+def _structures(path: Path, on: Image | Grid | None, options: ReadOptions) -> Segmentation:
     if path.stat().st_size > MOST_BYTES:
         raise InputError(f"{path.name} is larger than {MOST_BYTES >> 20} MB; no set of contours is")
     ds = read_dataset(path)
     own = on.source if isinstance(on, Image) else None
     if own is not None and own.format == "dicom" and own.instances:
-        if own.grid is None or not draws_on(ds, own):
+        if not draws_on(ds, own):
             raise GridMismatchError(
                 f"{path.name} was drawn on other images than these; give the series that it names"
             )
-        found = rtstruct_of(ds, path.name, own)
     else:
-        found = rtstruct_of(ds, path.name, find_images(ds, path))
+        own = find_images(ds, path, resample=options.resample)
+    found = rtstruct_of(ds, path.name, own, label=options.label, resample=options.resample)
     return found if on is None else _on(found, on.grid if isinstance(on, Image) else on, path.name)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.domain import Source
+from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.image.headers import Header, read_header
@@ -28,8 +29,10 @@ def draws_on(ds: Any, source: Source) -> bool:
     return source.series_uid in series if series else not images
 
 
-def find_images(ds: Any, path: Path) -> Source:
+def find_images(ds: Any, path: Path, *, resample: bool = False) -> Source:
     """The series beside a structure set that it was drawn on: in its folder, or in one beside that.
+
+    One of uneven slices is taken where it is to be put on a regular grid (`resample`).
 
     Raises
     ------
@@ -42,26 +45,30 @@ def find_images(ds: Any, path: Path) -> Source:
     for folder in (path.parent, path.absolute().parent.parent):
         files = list(_named_files(folder, series, images))
         if files:
-            return _source(ds, folder, files, path.name)
+            return _source(ds, folder, files, path.name, resample=resample)
     raise InputError(
         f"the images that {path.name} was drawn on are not beside it; give their series with --image, "
         "or put them into its folder"
     )
 
 
-def _source(ds: Any, folder: Path, files: list[Path], name: str) -> Source:
+def _source(ds: Any, folder: Path, files: list[Path], name: str, *, resample: bool) -> Source:
     series: dict[str, list[Header]] = {}
     for file in files:
         header = read_header(file)
         if header is not None:
             series.setdefault(header.series, []).append(header)
     sources = [item for headers in series.values() for item in series_sources(folder, headers)]
-    fit = [item for item in sources if item.grid is not None and draws_on(ds, item)]
+    uneven = (Verdict.GAP, Verdict.VARIABLE) if resample else ()
+    fit = [
+        item for item in sources if (item.grid is not None or item.verdict in uneven) and draws_on(ds, item)
+    ]
     if fit:
         return fit[0]
     reasons = [finding.message for item in sources for finding in item.findings]
     reason = reasons[0] if reasons else "they hold no slices"
-    raise InputError(f"the images that {name} was drawn on form no regular stack: {reason}")
+    hint = "" if resample else " Put them on a regular grid with --resample"
+    raise InputError(f"the images that {name} was drawn on form no regular stack: {reason}{hint}")
 
 
 def _named_files(folder: Path, series: set[str], images: set[str]) -> Iterator[Path]:

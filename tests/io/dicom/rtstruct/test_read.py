@@ -79,8 +79,8 @@ ASIDE = [(6.0, 6.0), (12.0, 6.0), (12.0, 12.0), (6.0, 12.0)]
         (["CLOSED_PLANAR"] * 2, [SQUARE, ASIDE], (68, ["rtstruct.overlap"])),
         (["CLOSED_PLANAR"] * 2, [SQUARE, SQUARE], (36, [])),
         (["CLOSED_PLANAR", "CLOSEDPLANAR_XOR"], [SQUARE, INNER], "mixes contour types"),
-        (["POINT"], [SQUARE[:1]], (0, ["rtstruct.no_area"])),
-        (["OPEN_PLANAR"], [SQUARE], (0, ["rtstruct.no_area"])),
+        (["POINT"], [SQUARE[:1]], (0, ["mask.not_read"])),
+        (["OPEN_PLANAR"], [SQUARE], (0, ["mask.not_read"])),
     ],
 )
 def test_contours_mean_what_the_rules_say(
