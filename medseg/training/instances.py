@@ -17,7 +17,7 @@ from medseg.models import write_bundle
 from medseg.networks import state_for
 from medseg.training.assemble import licence_text
 from medseg.training.config import PhantomConfig, dump_config
-from medseg.training.phantom_quality import judge, quality_of, quality_table
+from medseg.training.phantom_quality import judge_phantoms, quality_of, quality_table
 from medseg.training.phantoms import InstanceTraining, draw_phantom
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def train_instances(
     state = state_for(card.network, _fit(card, settings, run))
     with TemporaryDirectory() as folder:
         trained = write_bundle(Path(folder) / "bundle", card, [state])
-        rows = judge(trained, Path(folder) / "bundle", settings, run)
+        rows = judge_phantoms(trained, Path(folder) / "bundle", settings, run)
     extras = {
         "LICENSE": licence_text(card),
         "plan.yaml": dump_config(PhantomConfig(settings)),

@@ -14,10 +14,10 @@ from medseg.geometry import flip_affine
 from medseg.geometry.slices import StackVerdict, judge_slices
 from medseg.io.dicom.image.headers import Frame, Header
 from medseg.io.dicom.image.pet import PetReading, read_pet
-from medseg.io.dicom.image.split import Part, split_stacks, split_volumes
+from medseg.io.dicom.image.split import SeriesPart, split_stacks, split_volumes
 from medseg.io.dicom.image.units import value_unit
 
-__all__ = ["SIDEWAYS", "judge", "lps_affine", "series_sources", "stack_grid"]
+__all__ = ["SIDEWAYS", "judge_volume", "lps_affine", "series_sources", "stack_grid"]
 
 #: Code of the Finding on slices off a straight line, which no resampling repairs.
 SIDEWAYS = "dicom.sideways"
@@ -40,7 +40,7 @@ def series_sources(path: Path, headers: Sequence[Header]) -> list[Source]:
     return sources + [_source(path, by_file, volume) for volume in volumes]
 
 
-def judge(frames: Sequence[Frame], shape: tuple[int, int]) -> StackVerdict:
+def judge_volume(frames: Sequence[Frame], shape: tuple[int, int]) -> StackVerdict:
     """Verdict on the frames of one volume, all of which have a place."""
     positions = np.array([frame.position for frame in frames], dtype=np.float64)
     orientations = np.array([frame.orientation for frame in frames], dtype=np.float64)
@@ -62,7 +62,7 @@ def lps_affine(first: Frame, step: NDArray[np.float64]) -> NDArray[np.float64]:
     return affine
 
 
-def _source(path: Path, by_file: dict[str, Header], part: Part) -> Source:
+def _source(path: Path, by_file: dict[str, Header], part: SeriesPart) -> Source:
     header = by_file[part.frames[0].file]
     values = _values(by_file, header)
     plain = Source(
@@ -79,7 +79,7 @@ def _source(path: Path, by_file: dict[str, Header], part: Part) -> Source:
     )
     if header.px or any(None in (frame.position, frame.orientation, frame.spacing) for frame in part.frames):
         return _without_place(plain, header, part)
-    found = judge(part.frames, (header.rows, header.columns))
+    found = judge_volume(part.frames, (header.rows, header.columns))
     ordered = [part.frames[index] for index in found.order]
     return replace(
         plain,
@@ -149,7 +149,7 @@ def _gap(found: StackVerdict) -> Finding:
     return Finding("dicom.gap", "warning", f"{text}{tilted}.", details)
 
 
-def _without_place(plain: Source, header: Header, part: Part) -> Source:
+def _without_place(plain: Source, header: Header, part: SeriesPart) -> Source:
     """An image without a physical size, or frames that can't be stacked."""
     if len(part.frames) > 1:
         finding = Finding(
@@ -168,7 +168,7 @@ def _without_place(plain: Source, header: Header, part: Part) -> Source:
     return replace(plain, grid=grid, findings=(finding, *plain.findings))
 
 
-def _mixed(path: Path, header: Header, stacks: Sequence[Part]) -> Source:
+def _mixed(path: Path, header: Header, stacks: Sequence[SeriesPart]) -> Source:
     parts = ", ".join(f"{stack.name} ({len(stack.frames)} slices)" for stack in stacks)
     finding = Finding(
         "dicom.mixed_orientations",
@@ -202,6 +202,6 @@ def _refused(path: Path, unfit: Sequence[Header]) -> Source:
     )
 
 
-def _description(header: Header, part: Part) -> str:
+def _description(header: Header, part: SeriesPart) -> str:
     slices = f"{len(part.frames)} slice{'s' * (len(part.frames) > 1)}"
     return f"{header.description}, {slices}" if header.description else slices
