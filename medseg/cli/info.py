@@ -68,7 +68,7 @@ def print_card(found: Info) -> None:
             item.label,
             item.quantity,
             f"{item.mean:.3f}",
-            f"{item.low:.3f} to {item.high:.3f}",
+            "one case" if item.low is None or item.high is None else f"{item.low:.3f} to {item.high:.3f}",
             item.cases,
             item.command,
         )

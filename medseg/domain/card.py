@@ -143,13 +143,13 @@ class WeightsFile:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """One measured figure and the command that measures it."""
+    """One measured figure and the command that measures it; a single case has no interval."""
 
     label: str
     quantity: str
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     level: float
     cases: int
     command: str

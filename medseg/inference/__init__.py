@@ -3,7 +3,7 @@
 from medseg.inference.engine import Predictor, WindowEngine
 from medseg.inference.prepare import Prepared, canonical, labels_on_grid, model_grid, prepare
 from medseg.inference.segmenter import ModelParams, ModelSegmenter
-from medseg.inference.slices import slice_axis
+from medseg.inference.slices import network_slice_axis
 
 __all__ = [
     "ModelParams",
@@ -14,6 +14,6 @@ __all__ = [
     "canonical",
     "labels_on_grid",
     "model_grid",
+    "network_slice_axis",
     "prepare",
-    "slice_axis",
 ]

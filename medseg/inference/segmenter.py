@@ -32,7 +32,7 @@ from medseg.inference.engine import Engine, NetworkPredictor, Predictor, WindowE
 from medseg.inference.instances import number_objects
 from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.restore import labels_on_native, probabilities_on_native
-from medseg.inference.slices import slice_axis
+from medseg.inference.slices import network_slice_axis
 from medseg.inference.steps import postprocess
 from medseg.models import card_digest, load_weights, model_facts, weights_digest
 from medseg.networks import build, load_state
@@ -126,7 +126,7 @@ class ModelSegmenter:
         prepared = prepare(images, self.card)
         reference = images[self.card.reference]
         engine = self._engine(params, run)
-        axis = slice_axis(reference) if self.card.network.dimensions == 2 else None
+        axis = network_slice_axis(reference) if self.card.network.dimensions == 2 else None
         outputs = _predict(engine, prepared, axis, run)
         run.check()
         probabilities = outputs[: self.card.classes]

@@ -4,13 +4,13 @@ import numpy as np
 
 from medseg.domain import Image
 
-__all__ = ["slice_axis"]
+__all__ = ["network_slice_axis"]
 
 #: An axis counts as coarser than another only beyond this factor; equal axes leave the last one.
 COARSER = 1.001
 
 
-def slice_axis(image: Image) -> int:
+def network_slice_axis(image: Image) -> int:
     """Array axis that a 2D network steps along.
 
     The only single-slice axis if there is one; for DICOM the axis along which the slices were acquired, found

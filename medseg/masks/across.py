@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.masks.chords import edge_segments, inside
-from medseg.masks.sections import SAME_LENGTH, Chord, Plane, Points
+from medseg.masks.sections import SAME_LENGTH, Chord, CutPlane, Points
 
 __all__ = ["Across"]
 
@@ -30,7 +30,7 @@ class Across:
     inner: Points
 
     @classmethod
-    def of(cls, chord: Chord, plane: Plane, *, look_inside: bool = True) -> "Across":
+    def of(cls, chord: Chord, plane: CutPlane, *, look_inside: bool = True) -> "Across":
         """Of a long chord; without a look inside, `inner` is the free chords."""
         ends = chord.ends @ plane.basis
         along = (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])

@@ -16,7 +16,7 @@ from medseg.masks.chords import longest_inside, stays_inside
 from medseg.masks.sections import (
     SAME_LENGTH,
     Chord,
-    Plane,
+    CutPlane,
     Points,
     longest_in,
     longest_of,
@@ -91,7 +91,7 @@ def plane_diameters(
     >>> found.long, found.short
     (10.0, 3.0)
     """
-    plane = Plane(grid, axis)
+    plane = CutPlane(grid, axis)
     return _best(longest_of(slices_of(mask, plane), plane), plane, search=long_inside)
 
 
@@ -99,7 +99,7 @@ def slice_diameters(
     pixels: NDArray[np.bool_], grid: Grid, axis: int, index: int, *, long_inside: bool = True
 ) -> PlaneDiameters | None:
     """`plane_diameters` of one slice, given as (A, B) bool: the array's other two axes in their order."""
-    plane = Plane(grid, axis)
+    plane = CutPlane(grid, axis)
     return _best(longest_of([(index, pixels, np.zeros(2))], plane), plane, search=long_inside)
 
 
@@ -110,7 +110,7 @@ def count_slices(
 
     Stops at `enough`. An empty mask has none. The rule of RANO 2010 asks for two (Wen 2010).
     """
-    plane = Plane(grid, axis)
+    plane = CutPlane(grid, axis)
     slices = sorted(slices_of(mask, plane), key=lambda item: -plane.bound(item[1].shape))
     count = 0
     for item in slices:
@@ -125,7 +125,7 @@ def count_slices(
     return count
 
 
-def _best(chords: list[Chord], plane: Plane, *, search: bool) -> PlaneDiameters | None:
+def _best(chords: list[Chord], plane: CutPlane, *, search: bool) -> PlaneDiameters | None:
     """Of equally long chords the one that stays inside, then the one with the longer perpendicular."""
     if not chords:
         return None
@@ -150,7 +150,7 @@ def _first_of_longest(found: list[PlaneDiameters]) -> int:
     return min(left, key=lambda n: found[n].index)
 
 
-def _measured(chord: Chord, plane: Plane) -> PlaneDiameters:
+def _measured(chord: Chord, plane: CutPlane) -> PlaneDiameters:
     """A chord with its perpendicular, free and, where that leaves the component, inside."""
     across = Across.of(chord, plane)
     short, short_ends = across.chord(across.spans)

@@ -25,7 +25,7 @@ __all__ = ["OPERATIONS", "Operation"]
 
 Mask = NDArray[np.bool_]
 Triple = tuple[float, float, float]
-Plane = Literal["axial", "coronal", "sagittal"]
+PatientPlane = Literal["axial", "coronal", "sagittal"]
 
 _MM: dict[str, Any] = {"unit": "mm"}
 _MM3: dict[str, Any] = {"unit": "mm3"}
@@ -120,7 +120,9 @@ class FillParams(Growing):
     largest_mm3: float | None = Field(
         None, gt=0, description="Leave larger holes open; none fills all.", json_schema_extra=_MM3
     )
-    plane: Plane | None = Field(None, description="Fill slice by slice in this plane; none fills in 3D.")
+    plane: PatientPlane | None = Field(
+        None, description="Fill slice by slice in this plane; none fills in 3D."
+    )
 
 
 class SmoothParams(Growing):
@@ -140,7 +142,9 @@ class BetweenParams(Growing):
         description="Leave wider gaps between drawn slices; none fills all.",
         json_schema_extra=_MM,
     )
-    plane: Plane | None = Field(None, description="Plane of the slices; none takes that of acquisition.")
+    plane: PatientPlane | None = Field(
+        None, description="Plane of the slices; none takes that of acquisition."
+    )
 
 
 class OtherParams(Params):
@@ -187,7 +191,7 @@ def _margins(params: MarginParams) -> Margins:
     return Margins(*(params.margin_mm if side is None else side for side in sides))
 
 
-def _axis(grid: Grid, plane: Plane | None) -> int | None:
+def _axis(grid: Grid, plane: PatientPlane | None) -> int | None:
     """Array axis across a named plane; None for none."""
     if plane is None:
         return None

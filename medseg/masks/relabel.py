@@ -11,7 +11,7 @@ from medseg.domain import Label, LabelTable, Region, Segmentation
 from medseg.domain.segmentation import voxels_with
 from medseg.errors import InputError, LabelError
 
-__all__ = ["NamedLabels", "apply_parts", "labels_named", "objects_as_labels"]
+__all__ = ["NamedLabels", "apply_parts", "find_labels", "objects_as_labels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class NamedLabels:
     values: tuple[int, ...]
 
 
-def labels_named(table: LabelTable, name: str) -> NamedLabels:
+def find_labels(table: LabelTable, name: str) -> NamedLabels:
     """The label or region of this name.
 
     Raises

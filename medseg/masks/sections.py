@@ -14,9 +14,9 @@ from medseg.masks.components import label_parts
 __all__ = [
     "SAME_LENGTH",
     "Chord",
-    "Part",
-    "Plane",
+    "CutPlane",
     "Points",
+    "SectionPart",
     "Slice",
     "longest_in",
     "longest_of",
@@ -37,7 +37,7 @@ _WORST = math.cos(math.pi / 32)
 Points: TypeAlias = NDArray[np.float64]
 
 
-class Plane:
+class CutPlane:
     """A slicing axis of a grid, with lengths as they are in the world.
 
     `basis` (2, 2) has in its rows one pixel step along each axis, in right-angled coordinates of the plane.
@@ -66,7 +66,7 @@ class Plane:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class SectionPart:
     """A component of a slice.
 
     Its box of pixels and the box's low corner; boundary points that may end its diameter, in pixels of the
@@ -89,7 +89,7 @@ class Part:
 class Chord:
     """A candidate: its component, length, and ends in the component's pixels."""
 
-    part: Part
+    part: SectionPart
     length: float
     ends: Points
 
@@ -97,7 +97,7 @@ class Chord:
 Slice: TypeAlias = tuple[int, NDArray[np.bool_], Points]
 
 
-def slices_of(mask: NDArray[np.bool_], plane: Plane) -> list[Slice]:
+def slices_of(mask: NDArray[np.bool_], plane: CutPlane) -> list[Slice]:
     """Used slices with their box of pixels and its low corner."""
     used = np.flatnonzero(mask.any(axis=tuple(plane.others)))
     # A view per slice: `np.take` copies the whole mask for each of them where it is not contiguous.
@@ -111,7 +111,7 @@ def _cropped(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Points]:
     return part, np.array([rows[0], columns[0]], dtype=np.float64)
 
 
-def parts_of(item: Slice, plane: Plane) -> Iterator[Part]:
+def parts_of(item: Slice, plane: CutPlane) -> Iterator[SectionPart]:
     """8-connected components of a slice."""
     index, pixels, corner = item
     if not pixels.any():
@@ -126,12 +126,12 @@ def parts_of(item: Slice, plane: Plane) -> Iterator[Part]:
         # A point that has nothing far enough away in any direction ends no diameter.
         reach = np.maximum(high_end - seen, seen - low_end).max(axis=1)
         far = points[reach >= extent * _WORST * (1 - SAME_LENGTH)]
-        yield Part(index, part, corner + low, far, extent)
+        yield SectionPart(index, part, corner + low, far, extent)
 
 
-def longest_of(slices: list[Slice], plane: Plane) -> list[Chord]:
+def longest_of(slices: list[Slice], plane: CutPlane) -> list[Chord]:
     """The longest chords of all slices; several where they are equally long."""
-    parts: list[Part] = []
+    parts: list[SectionPart] = []
     sure = 0.0
     for item in sorted(slices, key=lambda item: -plane.bound(item[1].shape)):
         if plane.bound(item[1].shape) < sure:
@@ -143,7 +143,7 @@ def longest_of(slices: list[Slice], plane: Plane) -> list[Chord]:
     return [chord for chord in chords if chord.length >= length * (1 - SAME_LENGTH)]
 
 
-def longest_in(part: Part, plane: Plane) -> list[Chord]:
+def longest_in(part: SectionPart, plane: CutPlane) -> list[Chord]:
     """Longest chords of one component."""
     points = part.points
     if len(points) > _FEW:

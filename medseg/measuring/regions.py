@@ -11,7 +11,7 @@ from medseg.measuring.field import find_field, outside_of
 from medseg.measuring.intensity import Sampled, add_intensities, refuse_intensities, sample
 from medseg.measuring.rows import Rows, not_found
 from medseg.measuring.shape import (
-    Surface,
+    StructureSurface,
     add_axes,
     add_border,
     add_euler,
@@ -125,7 +125,7 @@ def _add_mask(
     probabilities: NDArray[np.floating[Any]] | None,
     channels: Sequence[int] | None,
 ) -> None:
-    surface = Surface(structure)
+    surface = StructureSurface(structure)
     add_mesh_size(rows, surface)
     if probabilities is not None:
         _add_probability(rows, probabilities, channels)

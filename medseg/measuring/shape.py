@@ -14,7 +14,15 @@ from medseg.measuring.rows import Rows
 from medseg.measuring.size import as_points
 from medseg.measuring.structure import NOT_PHYSICAL, SHEARED, Structure
 
-__all__ = ["Surface", "add_axes", "add_border", "add_euler", "add_form", "add_mesh_size", "add_spans"]
+__all__ = [
+    "StructureSurface",
+    "add_axes",
+    "add_border",
+    "add_euler",
+    "add_form",
+    "add_mesh_size",
+    "add_spans",
+]
 
 _MESH = "marching cubes of the mask at level 0.5 (Lorensen and Cline 1987, patterns as in PyRadiomics)"
 _FLAT = "a single slice has no closed surface in space"
@@ -34,7 +42,7 @@ _ALL_AXES = (*_LENGTHS, *_RATIOS)
 LARGE_DIFFERENCE, FEW_VOXELS, FEW_SLICES = 0.05, 64, 5
 
 
-class Surface:
+class StructureSurface:
     """The surface of a structure, worked out once and only if asked for."""
 
     def __init__(self, structure: Structure) -> None:
@@ -79,7 +87,7 @@ def size_reasons(structure: Structure, difference: float, volume: float) -> str:
     return ", ".join(reasons)
 
 
-def add_mesh_size(rows: Rows, surface: Surface) -> None:
+def add_mesh_size(rows: Rows, surface: StructureSurface) -> None:
     """Mesh volume, and by how much it differs from voxel volume."""
     if not rows.wants(_VOLUMES):
         return
@@ -101,7 +109,7 @@ def add_mesh_size(rows: Rows, surface: Surface) -> None:
     rows.add(_VOLUMES[1], difference / 1000, method=method)
 
 
-def add_form(rows: Rows, surface: Surface) -> None:
+def add_form(rows: Rows, surface: StructureSurface) -> None:
     """Surface area, its ratio to the mesh volume, and sphericity."""
     reason = surface_reason(surface.structure)
     if reason:
@@ -119,7 +127,7 @@ def add_form(rows: Rows, surface: Surface) -> None:
             rows.add(_FORMS[2], round_area / numbers.area, method="(36π V²)^(1/3) / A of the mesh, IBSI QCFX")
 
 
-def add_euler(rows: Rows, surface: Surface) -> None:
+def add_euler(rows: Rows, surface: StructureSurface) -> None:
     """Euler number: objects minus tunnels plus cavities."""
     if surface.structure.grid.is_sheared:
         rows.refuse(Quantity.EULER_NUMBER, SHEARED)
@@ -128,7 +136,7 @@ def add_euler(rows: Rows, surface: Surface) -> None:
         rows.add(Quantity.EULER_NUMBER, surface.numbers.euler, method=method)
 
 
-def add_spans(rows: Rows, surface: Surface) -> None:
+def add_spans(rows: Rows, surface: StructureSurface) -> None:
     """Largest distance between vertices of the surface: in space and in planes across each axis."""
     quantities = (Quantity.MAXIMUM_3D_DIAMETER, *_SPANS)
     if reason := surface_reason(surface.structure):

@@ -16,9 +16,9 @@ __all__ = [
     "box_of",
     "class_table",
     "only_image",
+    "refuse_sheared",
     "require_contrast",
     "require_order",
-    "require_right_angles",
     "require_unit",
     "require_values",
     "usable",
@@ -124,7 +124,7 @@ def require_order(low: float | None, high: float | None, method: str, *, apart: 
         raise ConfigError(f"{method}: low and high are both {low:g}, so nothing is between")
 
 
-def require_right_angles(grid: Grid, method: str) -> None:
+def refuse_sheared(grid: Grid, method: str) -> None:
     """Refuse a sheared grid, where distances along the axes are not those of the world.
 
     Raises

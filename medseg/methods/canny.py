@@ -11,9 +11,9 @@ from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, Segme
 from medseg.domain.run import Progress
 from medseg.masks.components import keep_largest, label_parts
 from medseg.masks.contours import slice_axis
-from medseg.methods.base import answer, only_image, require_contrast, require_right_angles, usable
+from medseg.methods.base import answer, only_image, refuse_sheared, require_contrast, usable
 from medseg.methods.child import here_or_in_child
-from medseg.methods.edges import Peaks, gradient, magnitude_of, peaks_of, smoothed
+from medseg.methods.edges import Peaks, gradient, magnitude_of, peaks_of, smoothed_image
 from medseg.methods.otsu import otsu_threshold
 from medseg.methods.seeded import distance_from
 
@@ -82,7 +82,7 @@ class Canny:
             If the grid is sheared, or all values are the same.
         """
         image = only_image(images)
-        require_right_angles(image.grid, self.spec.name)
+        refuse_sheared(image.grid, self.spec.name)
         measured = usable(image)
         considered = usable(image, within)
         require_contrast(image.array[considered], self.spec.name)
@@ -129,7 +129,7 @@ def enclosed_by_edges(
         Told of each of four steps but the last.
     """
     spacing = grid.spacing
-    smooth = smoothed(values, usable, spacing, params.sigma_mm)
+    smooth = smoothed_image(values, usable, spacing, params.sigma_mm)
     slopes = gradient(smooth, spacing)
     del smooth
     magnitude = magnitude_of(slopes)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Peaks", "gradient", "magnitude_of", "peaks_of", "smoothed"]
+__all__ = ["Peaks", "gradient", "magnitude_of", "peaks_of", "smoothed_image"]
 
 #: A gradient this little below its neighbour's is still a peak: equal ones differ by rounding.
 _EQUAL = 1e-3
@@ -39,7 +39,7 @@ class Peaks:
         return Peaks(self.places[chosen], self.offset[chosen], self.step[chosen])
 
 
-def smoothed(
+def smoothed_image(
     values: NDArray[Any], usable: NDArray[np.bool_] | None, spacing: tuple[float, ...], sigma: float
 ) -> NDArray[np.float32]:
     """Values under a Gaussian, leaving out what may not be used.

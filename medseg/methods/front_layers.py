@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid
 from medseg.geometry.resample import grid_with_spacing, resample
-from medseg.methods.edges import smoothed
+from medseg.methods.edges import smoothed_image
 from medseg.methods.seeds import Field
 
 __all__ = ["Layer", "edge_of", "layer_of", "on_grid", "other_seeds"]
@@ -51,7 +51,7 @@ def layer_of(field: Field, closed: NDArray[np.bool_], nodes: int) -> Layer:
     grid = grid_with_spacing(field.grid, (first, second, third))
     # What is left out between sparser voxels is averaged.
     sigma = 0.4 * np.sqrt(max(edge**2 - min(old[axis] for axis in axes) ** 2, 0.0))
-    values = on_grid(smoothed(field.values, field.usable, old, float(sigma)), field.grid, grid)
+    values = on_grid(smoothed_image(field.values, field.usable, old, float(sigma)), field.grid, grid)
     usable = resample(field.usable, field.grid, grid, interpolation="nearest")
     shut = resample(closed, field.grid, grid, interpolation="nearest")
     return Layer(values, usable, shut | ~usable, None, grid)

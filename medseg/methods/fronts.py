@@ -9,7 +9,7 @@ from pydantic import Field as Choice
 
 from medseg.domain import Finding, Grid, Image, Params, Prompts, Run
 from medseg.domain.values import as_details
-from medseg.methods.base import require_right_angles
+from medseg.methods.base import refuse_sheared
 from medseg.methods.child import in_child
 from medseg.methods.front_layers import Layer, edge_of, layer_of, on_grid, other_seeds
 from medseg.methods.front_steps import Forces, moved
@@ -119,7 +119,7 @@ def grown_fronts(
     InputError
         If there is no seed in an object, an object's seeds may not be used, or the grid is sheared.
     """
-    require_right_angles(image.grid, front.method)
+    refuse_sheared(image.grid, front.method)
     seeds = place_seeds(prompts, image.grid, front.method)
     objects = seeds.labels
     field = field_of(image, seeds, considered, params.margin_mm)

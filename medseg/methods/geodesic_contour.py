@@ -10,7 +10,7 @@ from pydantic import Field
 from medseg.domain import Grid, Image, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import InputError
 from medseg.methods.base import answer, only_image, usable
-from medseg.methods.edges import gradient, magnitude_of, smoothed
+from medseg.methods.edges import gradient, magnitude_of, smoothed_image
 from medseg.methods.front_layers import Layer, other_seeds
 from medseg.methods.front_steps import Forces
 from medseg.methods.fronts import Front, FrontParams, front_bytes, grown_fronts
@@ -103,7 +103,7 @@ def _feature(
     """1 / (1 + (gradient / edge)²), the paper's g with p = 2; 0 where the front may not go."""
     spacing = layer.grid.spacing
     sigma = max(params.sigma_mm, _VOXEL * sorted(field.grid.spacing)[1])
-    slope = magnitude_of(gradient(smoothed(layer.values, layer.usable, spacing, sigma), spacing))
+    slope = magnitude_of(gradient(smoothed_image(layer.values, layer.usable, spacing, sigma), spacing))
     edge = params.edge or float(np.sqrt(np.square(slope[layer.usable], dtype=np.float64).mean()))
     if edge == 0:
         raise InputError(

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.methods.base import answer, only_image, require_contrast, usable
-from medseg.methods.edges import smoothed
+from medseg.methods.edges import smoothed_image
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.paths import CLOSED, Edges, cheapest_seed, neighbours
 from medseg.methods.seeded import expected_voxels
@@ -108,7 +108,7 @@ def _resistance(field: SeedField, params: GrowCutParams) -> Edges:
     a Gaussian, since under many small steps of noise the straight line of its example wears off. The second
     part is ours: between equal values the nearer seed wins, in mm.
     """
-    values = smoothed(field.values, field.usable, field.grid.spacing, params.sigma_mm)
+    values = smoothed_image(field.values, field.usable, field.grid.spacing, params.sigma_mm)
     used = values[field.usable]
     require_contrast(used, GROW_CUT.spec.name, "box around the seeds")
     spread = float(used.max() - used.min())

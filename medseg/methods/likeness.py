@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Run
 from medseg.geometry.resample import resample
-from medseg.methods.edges import smoothed
+from medseg.methods.edges import smoothed_image
 from medseg.methods.links import links, typical_difference
 from medseg.methods.paths import Edges, neighbours
 from medseg.methods.seeds import BACKGROUND, Field
@@ -110,7 +110,7 @@ def nearness(
     A step is −log of its link: its difference over σ, squared and halved, and its length over 100 mm. Steps
     between different values are long, so what is near has a way to a seed on which values hardly change.
     """
-    values = smoothed(field.values, field.usable, field.grid.spacing, _SMOOTH)
+    values = smoothed_image(field.values, field.usable, field.grid.spacing, _SMOOTH)
     sigma = typical_difference(values, field.usable) or 1.0
     edges = links(values, field.usable, sigma)
     inverse = []

@@ -13,7 +13,7 @@ from medseg.errors import InputError
 from medseg.masks.contours import slice_axis
 from medseg.masks.rasterise import rasterise
 from medseg.methods.base import answer, only_image, usable
-from medseg.methods.edges import gradient, magnitude_of, peaks_of, smoothed
+from medseg.methods.edges import gradient, magnitude_of, peaks_of, smoothed_image
 from medseg.methods.objects import object_table
 
 __all__ = ["LIVEWIRE", "Livewire", "LivewireParams"]
@@ -174,7 +174,7 @@ def _enclosed(
     window = _window(contour.anchors, plane.shape)
     corner = np.array([side.start for side in window])
     wire = _wire(
-        smoothed(plane[window], usable_plane[window], (sides[0], sides[1]), params.sigma_mm),
+        smoothed_image(plane[window], usable_plane[window], (sides[0], sides[1]), params.sigma_mm),
         (sides[0], sides[1]),
         contour.anchors - corner,
         params,

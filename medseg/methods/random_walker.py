@@ -10,7 +10,7 @@ from pydantic import Field
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.geometry.resample import resample
 from medseg.methods.base import answer, only_image, require_contrast, usable
-from medseg.methods.edges import smoothed
+from medseg.methods.edges import smoothed_image
 from medseg.methods.harmonic import harmonic
 from medseg.methods.likeness import NODES, Likeness, likeness_of
 from medseg.methods.links import links, typical_difference
@@ -155,7 +155,7 @@ class _Walk:
     @classmethod
     def on(cls, field: SeedField, params: RandomWalkerParams) -> "_Walk":
         """Weights fall with the square of a link's length, so that a walk spreads alike along all axes."""
-        values = smoothed(field.values, field.usable, field.grid.spacing, params.sigma_mm)
+        values = smoothed_image(field.values, field.usable, field.grid.spacing, params.sigma_mm)
         # Parts that do not touch may be even, each in itself.
         sigma = params.sigma or typical_difference(values, field.usable) / 2 or 1.0
         shortest = min(field.grid.spacing)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.masks.split import split_touching
-from medseg.methods.base import answer, only_image, require_right_angles, usable
+from medseg.methods.base import answer, only_image, refuse_sheared, usable
 from medseg.methods.child import here_or_in_child
 from medseg.methods.otsu import otsu_threshold
 
@@ -72,7 +72,7 @@ class SplitObjects:
             If there is nothing to threshold, or the grid is sheared.
         """
         image = only_image(images)
-        require_right_angles(image.grid, self.spec.name)
+        refuse_sheared(image.grid, self.spec.name)
         mask = usable(image, within)
         threshold = (
             otsu_threshold(image.array[mask], self.spec.name)

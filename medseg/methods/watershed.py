@@ -11,9 +11,9 @@ from medseg.domain import Finding, Grid, Image, Params, Prompts, Run, Segmentati
 from medseg.domain.run import Progress
 from medseg.masks.components import components, label_parts
 from medseg.masks.split import high_maxima, without_thin
-from medseg.methods.base import answer, only_image, require_contrast, require_right_angles, usable
+from medseg.methods.base import answer, only_image, refuse_sheared, require_contrast, usable
 from medseg.methods.child import here_or_in_child
-from medseg.methods.edges import gradient, magnitude_of, smoothed
+from medseg.methods.edges import gradient, magnitude_of, smoothed_image
 from medseg.methods.objects import background_markers, cut_by_box, object_table
 from medseg.methods.otsu import otsu_threshold
 from medseg.methods.paths import neighbours
@@ -89,7 +89,7 @@ class Watershed:
             If the grid is sheared, all values are the same, or prompts hold no seed in an object.
         """
         image = only_image(images)
-        require_right_angles(image.grid, self.spec.name)
+        refuse_sheared(image.grid, self.spec.name)
         considered = usable(image, within)
         run.check()
         if prompts is None or prompts.is_empty:
@@ -164,7 +164,7 @@ def basins_of_seeds(
     keeps what is nearer to it up to a rim (own; in mm on the image's grid, where the compact watershed of
     Neubert and Protzel counts from each marker in voxels).
     """
-    slope = magnitude_of(gradient(smoothed(values, usable, spacing, params.sigma_mm), spacing))
+    slope = magnitude_of(gradient(smoothed_image(values, usable, spacing, params.sigma_mm), spacing))
     slope += distance_from(markers != 0, spacing) * np.float32(params.seed_pull * float(slope.max()))
     progress(2, 3, "gradient")
     return _flooded(slope, np.where(usable, markers, 0), usable)
@@ -184,7 +184,7 @@ def basins_of_minima(
     Minima are those at least `depth` of the usual edge below the pass to a deeper one (h-minima: Soille,
     Morphological Image Analysis, 2003).
     """
-    smooth = smoothed(values, usable, spacing, params.sigma_mm)
+    smooth = smoothed_image(values, usable, spacing, params.sigma_mm)
     slope = magnitude_of(gradient(smooth, spacing))
     progress(2, 4, "gradient")
     minima = high_maxima(-slope, params.depth * _usual_edge(smooth > threshold, slope, usable))

@@ -13,7 +13,7 @@ from medseg.geometry import Agreement, compare_grids
 from medseg.metrics.boxes import Box, boxes_of
 from medseg.metrics.surface import surface_distances
 
-__all__ = ["Pair", "evaluate", "number", "pair_of", "pair_targets", "refused", "require_one_grid"]
+__all__ = ["Pair", "evaluate", "pair_number", "pair_of", "pair_targets", "refused", "require_one_grid"]
 
 #: `Target.detail` of the two volumes that a volume error is the difference of.
 PREDICTED, REFERRED = "prediction", "reference"
@@ -118,7 +118,7 @@ def pair_of(
 def _overlap_rows(target: Target, pair: Pair) -> list[Measurement]:
     ours, theirs, both = pair.counts
     dice = 2 * both / (ours + theirs) if ours + theirs else 1.0
-    return [number(target, Quantity.DICE, dice, pair.grid, _DICE)]
+    return [pair_number(target, Quantity.DICE, dice, pair.grid, _DICE)]
 
 
 def _surface_rows(target: Target, pair: Pair, tolerance: float) -> list[Measurement]:
@@ -130,15 +130,15 @@ def _surface_rows(target: Target, pair: Pair, tolerance: float) -> list[Measurem
         agree = 1.0 if bool(ours) == bool(theirs) else 0.0
         reason = "both masks are empty" if agree else _one_empty(predicted=bool(ours))
         return [
-            number(target, Quantity.SURFACE_DICE, agree, grid, method),
+            pair_number(target, Quantity.SURFACE_DICE, agree, grid, method),
             *(refused(target, quantity, grid, reason) for quantity in _DISTANCES),
         ]
     distances = surface_distances(pair.prediction, pair.reference, grid)
     return [
-        number(target, Quantity.SURFACE_DICE, distances.surface_dice(tolerance), grid, method),
-        number(target, Quantity.HD, distances.hausdorff, grid, _SURFACE),
-        number(target, Quantity.HD95, distances.percentile(95), grid, _SURFACE),
-        number(target, Quantity.ASSD, distances.average, grid, _SURFACE),
+        pair_number(target, Quantity.SURFACE_DICE, distances.surface_dice(tolerance), grid, method),
+        pair_number(target, Quantity.HD, distances.hausdorff, grid, _SURFACE),
+        pair_number(target, Quantity.HD95, distances.percentile(95), grid, _SURFACE),
+        pair_number(target, Quantity.ASSD, distances.average, grid, _SURFACE),
     ]
 
 
@@ -148,15 +148,15 @@ def _volume_rows(target: Target, pair: Pair) -> list[Measurement]:
     if grid.unit == "mm":
         voxel_ml = grid.voxel_volume / 1000
         method = "prediction − reference, voxel volumes"
-        rows.append(number(target, Quantity.VOLUME_ERROR, (ours - theirs) * voxel_ml, grid, method))
+        rows.append(pair_number(target, Quantity.VOLUME_ERROR, (ours - theirs) * voxel_ml, grid, method))
         for detail, count in ((PREDICTED, ours), (REFERRED, theirs)):
             part = Target(target.kind, target.name, target.labels, detail=detail)
-            rows.append(number(part, Quantity.VOLUME, count * voxel_ml, grid, _VOXELS))
+            rows.append(pair_number(part, Quantity.VOLUME, count * voxel_ml, grid, _VOXELS))
     else:
         rows.append(refused(target, Quantity.VOLUME_ERROR, grid, "the masks have no physical size (px)"))
     if theirs:
         relative = 100 * (ours - theirs) / theirs
-        rows.append(number(target, Quantity.RELATIVE_VOLUME_ERROR, relative, grid, "by voxel counts"))
+        rows.append(pair_number(target, Quantity.RELATIVE_VOLUME_ERROR, relative, grid, "by voxel counts"))
     else:
         rows.append(refused(target, Quantity.RELATIVE_VOLUME_ERROR, grid, "the reference is empty"))
     return rows
@@ -168,7 +168,7 @@ def _one_empty(*, predicted: bool) -> str:
     return "the prediction is empty: a missed structure has no distance"
 
 
-def number(target: Target, quantity: Quantity, value: float, grid: Grid, method: str) -> Measurement:
+def pair_number(target: Target, quantity: Quantity, value: float, grid: Grid, method: str) -> Measurement:
     """A number in the unit that the quantity has on this grid."""
     return Measurement(target, quantity, value, _unit(quantity, grid), method=method)
 

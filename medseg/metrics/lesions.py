@@ -34,7 +34,7 @@ from medseg.masks.matching import ObjectMatches, match_objects
 from medseg.metrics.boxes import boxes_of
 from medseg.metrics.evaluate import (
     Pair,
-    number,
+    pair_number,
     pair_of,
     pair_targets,
     refused,
@@ -156,10 +156,10 @@ def _totals(target: Target, matched: ObjectMatches, grid: Grid, rule: LesionRule
     )
     none_given = "the prediction has no lesion"
     return [
-        *(number(target, quantity, count, grid, rule.text(grid)) for quantity, count in counts),
+        *(pair_number(target, quantity, count, grid, rule.text(grid)) for quantity, count in counts),
         _ratio(target, Quantity.LESION_SENSITIVITY, (found, wanted), grid, _none("", rule, grid)),
         _ratio(target, Quantity.LESION_PRECISION, (found, given), grid, (none_given, rule.text(grid))),
-        number(target, Quantity.LESION_F1, f1, grid, f"{rule.text(grid)}; 1 when neither has lesions"),
+        pair_number(target, Quantity.LESION_F1, f1, grid, f"{rule.text(grid)}; 1 when neither has lesions"),
         _panoptic(target, matched, grid, rule),
         _ratio(
             target,
@@ -182,7 +182,7 @@ def _panoptic(target: Target, matched: ObjectMatches, grid: Grid, rule: LesionRu
         f"{rule.what(grid)}; pairs with IoU > 0.5; sum of "
         "their IoU / (TP + FP/2 + FN/2) (Kirillov 2019); 1 when neither has lesions"
     )
-    return number(target, Quantity.PANOPTIC_QUALITY, quality, grid, method)
+    return pair_number(target, Quantity.PANOPTIC_QUALITY, quality, grid, method)
 
 
 def _per_bin(target: Target, matched: ObjectMatches, grid: Grid, rule: LesionRule) -> list[Measurement]:
@@ -198,9 +198,9 @@ def _per_bin(target: Target, matched: ObjectMatches, grid: Grid, rule: LesionRul
         false = int((is_false & _between(matched.second_sizes * ml, low, high)).sum())
         wanted, found = int(here.sum()), int((here & is_found).sum())
         rows += [
-            number(part, Quantity.LESIONS_IN_REFERENCE, wanted, grid, rule.text(grid)),
-            number(part, Quantity.LESIONS_FOUND, found, grid, rule.text(grid)),
-            number(
+            pair_number(part, Quantity.LESIONS_IN_REFERENCE, wanted, grid, rule.text(grid)),
+            pair_number(part, Quantity.LESIONS_FOUND, found, grid, rule.text(grid)),
+            pair_number(
                 part, Quantity.LESION_FALSE_POSITIVES, false, grid, f"{rule.text(grid)}; by their own size"
             ),
             _ratio(
@@ -219,10 +219,10 @@ def _per_lesion(target: Target, matched: ObjectMatches, grid: Grid, rule: Lesion
         partner, dice = found.get(index, (None, 0.0))
         method = f"missed; {rule.text(grid)}" if partner is None else rule.text(grid)
         error = (0 if partner is None else int(matched.second_sizes[partner])) - size
-        rows.append(number(lesion, Quantity.DICE, dice, grid, method))
+        rows.append(pair_number(lesion, Quantity.DICE, dice, grid, method))
         if grid.unit == "mm":
-            rows.append(number(lesion, Quantity.VOLUME_ERROR, error * ml, grid, method))
-        rows.append(number(lesion, Quantity.RELATIVE_VOLUME_ERROR, 100 * error / size, grid, method))
+            rows.append(pair_number(lesion, Quantity.VOLUME_ERROR, error * ml, grid, method))
+        rows.append(pair_number(lesion, Quantity.RELATIVE_VOLUME_ERROR, 100 * error / size, grid, method))
     return rows
 
 
@@ -233,7 +233,7 @@ def _ratio(
     reason, method = words
     if not parts[1]:
         return refused(target, quantity, grid, reason)
-    return number(target, quantity, parts[0] / parts[1], grid, method)
+    return pair_number(target, quantity, parts[0] / parts[1], grid, method)
 
 
 def _none(what: str, rule: LesionRule, grid: Grid) -> tuple[str, str]:

@@ -6,13 +6,13 @@ from typing import get_args
 from medseg.domain import Quantity
 from medseg.domain.quantity import Group, QuantityInfo
 
-__all__ = ["GROUPS", "group_of", "placed", "rank"]
+__all__ = ["GROUPS", "group_of", "rank", "shown_in_order"]
 
 
-def placed(place: Callable[[QuantityInfo], int], *kinds: str) -> tuple[Quantity, ...]:
+def shown_in_order(place: Callable[[QuantityInfo], int], *kinds: str) -> tuple[Quantity, ...]:
     """Quantities of these kinds that have a place, in its order.
 
-    >>> [quantity.name for quantity in placed(lambda row: row.headline, "pet")]
+    >>> [quantity.name for quantity in shown_in_order(lambda row: row.headline, "pet")]
     ['SUV_MAX', 'SUV_PEAK', 'MTV', 'TLG']
     """
     there = (item for item in Quantity if item.info.kind in kinds and place(item.info))

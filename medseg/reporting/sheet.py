@@ -8,7 +8,7 @@ from medseg.domain import Grid, Measurement, Status
 from medseg.reporting.numbers import bare_text, value_text
 from medseg.reporting.wording import status_view
 
-__all__ = ["Cell", "Notes", "Row", "Sheet", "legend", "measured", "method_lines", "status_cell", "text"]
+__all__ = ["Cell", "Notes", "Row", "Sheet", "legend", "measured", "method_lines", "status_cell", "text_cell"]
 
 _NONE = "–"
 #: Between the clauses of a method.
@@ -75,7 +75,7 @@ class Notes:
         return tuple(f"{letter}: {reason}" for reason, letter in self.letters.items())
 
 
-def text(words: str, *, number: bool = False) -> Cell:
+def text_cell(words: str, *, number: bool = False) -> Cell:
     """A cell of plain words, or the head of a column of numbers."""
     return Cell(words, number=number)
 

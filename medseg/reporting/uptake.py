@@ -7,7 +7,7 @@ from medseg.domain import Measurement, Quantity, Record
 from medseg.reporting.groups import GROUPS
 from medseg.reporting.index import Index, Lesion
 from medseg.reporting.numbers import unit_text
-from medseg.reporting.sheet import Cell, Notes, Row, Sheet, legend, measured, method_lines, text
+from medseg.reporting.sheet import Cell, Notes, Row, Sheet, legend, measured, method_lines, text_cell
 from medseg.reporting.wording import delineation_text
 
 __all__ = ["lesion_uptake", "structure_uptake"]
@@ -60,22 +60,22 @@ def _sheet(record: Record, title: str, first: str, rows: Sequence[_Row]) -> Shee
     for name, detail, items in rows:
         by_quantity = {item.quantity: item for item in items}
         cells = [measured(by_quantity.get(quantity), grid, notes) for quantity in used]
-        drawn.append(Row((text(name), text(delineation_text(detail)), *cells)))
+        drawn.append(Row((text_cell(name), text_cell(delineation_text(detail)), *cells)))
     heads = [_head(quantity, everything) for quantity in used]
     sized = any(item.quantity in _VOLUMES and item.target.detail == _GIVEN for item in everything)
     methods = method_lines((item.quantity.info.title, item.method) for item in everything)
     said = (*legend(drawn), *notes.lines, *((_GIVEN_NOTE,) if sized else ()), *methods)
     units = dict.fromkeys(unit_text(item.unit) for item in everything if item.quantity not in _VOLUMES)
     unit = f": {', '.join(units)}" if units else ""
-    return Sheet(f"{title}{unit}", (text(first), text("Delineation"), *heads), tuple(drawn), said)
+    return Sheet(f"{title}{unit}", (text_cell(first), text_cell("Delineation"), *heads), tuple(drawn), said)
 
 
 def _head(quantity: Quantity, items: Iterable[Measurement]) -> Cell:
     title = quantity.info.title
     if quantity not in _VOLUMES:
-        return text(title, number=True)
+        return text_cell(title, number=True)
     unit = next(unit_text(item.unit) for item in items if item.quantity is quantity)
-    return text(f"{'MTV, or mask volume' if quantity is Quantity.MTV else title} ({unit})", number=True)
+    return text_cell(f"{'MTV, or mask volume' if quantity is Quantity.MTV else title} ({unit})", number=True)
 
 
 def _pet(items: Iterable[Measurement]) -> list[Measurement]:

@@ -4,7 +4,7 @@ Nothing in medseg imports this room; tests, benchmarks and authors of plugins do
 """
 
 from medseg.testing.grids import grid_around, random_turn
-from medseg.testing.phantoms import partial_volumes, phantom, rasterise
+from medseg.testing.phantoms import partial_volumes, phantom, rasterise_solid
 from medseg.testing.solids import Box, Ellipsoid, Shell, Solid, Torus, ball, slab
 
 __all__ = [
@@ -18,6 +18,6 @@ __all__ = [
     "partial_volumes",
     "phantom",
     "random_turn",
-    "rasterise",
+    "rasterise_solid",
     "slab",
 ]

@@ -1,6 +1,6 @@
 """Phantoms: a solid as a perfect annotator would draw it, and as a perfect model would see it.
 
-`rasterise` gives the mask (voxel centres inside), `partial_volumes` the probabilities (share of each voxel
+`rasterise_solid` gives the mask (voxel centres inside), `partial_volumes` the probabilities (share of each voxel
 inside, exact).
 """
 
@@ -14,12 +14,12 @@ from medseg.errors import InputError
 from medseg.testing.overlap import ball_overlaps, box_overlaps
 from medseg.testing.solids import Box, Ellipsoid, Shell, Solid, Triple, ball
 
-__all__ = ["partial_volumes", "phantom", "rasterise"]
+__all__ = ["partial_volumes", "phantom", "rasterise_solid"]
 
 _Floats = NDArray[np.float64]
 
 
-def rasterise(solid: Solid, grid: Grid) -> NDArray[np.bool_]:
+def rasterise_solid(solid: Solid, grid: Grid) -> NDArray[np.bool_]:
     """(I, J, K) bool: voxels whose centre lies inside.
 
     Its volume differs from the solid's by at most the volume within half a voxel diagonal on one side of the
@@ -80,5 +80,5 @@ def phantom(solid: Solid, grid: Grid, *, probabilities: bool = False) -> Segment
     if probabilities:
         inside = partial_volumes(solid, grid)
         kept = np.stack([1 - inside, inside])
-    labels = rasterise(solid, grid).astype(np.uint8)
+    labels = rasterise_solid(solid, grid).astype(np.uint8)
     return Segmentation(labels, grid, LabelTable((Label(1, "phantom"),)), probabilities=kept)

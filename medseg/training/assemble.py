@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
+import numpy as np
 import yaml
 from pydantic import TypeAdapter
 
 from medseg.domain.card import ModelCard, Quality
 from medseg.errors import InputError
+from medseg.metrics.summarise import bootstrap_interval
 from medseg.models import load_weights, read_card, write_bundle
 from medseg.training.curve import draw_quality
-from medseg.training.validate import SubjectDice, bootstrap_interval
+from medseg.training.validate import SubjectDice
 
-__all__ = ["assemble_bundle", "licence_text", "read_rows", "summarise", "write_rows"]
+__all__ = ["assemble_bundle", "licence_text", "quality_of_folds", "read_dice", "write_dice"]
 
 _ROWS: TypeAdapter[tuple[SubjectDice, ...]] = TypeAdapter(tuple[SubjectDice, ...])
 _DICE = "dice.json"
@@ -51,7 +53,7 @@ def assemble_bundle(
     finished = [fold for fold in sorted(run.glob("fold[0-9]*"), key=_number) if (fold / _DICE).is_file()]
     if not finished:
         raise InputError(f"{run} has no finished fold yet; train it to the end first")
-    rows = tuple(row for fold in finished for row in read_rows(fold))
+    rows = tuple(row for fold in finished for row in read_dice(fold))
     first = read_card(finished[0] / "bundle")
     states = [
         state for fold in finished for state in load_weights(read_card(fold / "bundle"), fold / "bundle")
@@ -64,29 +66,29 @@ def assemble_bundle(
         "quality.csv": _table(rows),
         "quality.png": draw_quality(rows, f"{first.title}: cross-validation"),
     }
-    card = replace(first, weights=(), quality=summarise(rows, command=command, note=note))
+    card = replace(first, weights=(), quality=quality_of_folds(rows, command=command, note=note))
     write_bundle(folder, card, states, extras=extras, force=force)
     return folder
 
 
-def summarise(rows: Sequence[SubjectDice], *, command: str, note: str) -> tuple[Quality, ...]:
-    """Mean Dice over subjects per label and region, with a 95 % bootstrap interval."""
+def quality_of_folds(rows: Sequence[SubjectDice], *, command: str, note: str) -> tuple[Quality, ...]:
+    """Mean Dice over subjects per label and region, with a 95 % bootstrap interval; none for a single one."""
     found = []
     for target in dict.fromkeys(row.target for row in rows):
         values = [row.dice for row in rows if row.target == target and row.dice is not None]
         if values:
-            low, high = bootstrap_interval(values)
+            low, high = bootstrap_interval(np.array(values))
             mean = sum(values) / len(values)
             found.append(Quality(target, "dice", mean, low, high, 0.95, len(values), command, note))
     return tuple(found)
 
 
-def read_rows(fold: Path) -> tuple[SubjectDice, ...]:
-    """Rows that `write_rows` left in a fold's folder."""
+def read_dice(fold: Path) -> tuple[SubjectDice, ...]:
+    """Rows that `write_dice` left in a fold's folder."""
     return _ROWS.validate_json((fold / _DICE).read_bytes())
 
 
-def write_rows(fold: Path, rows: Sequence[SubjectDice]) -> None:
+def write_dice(fold: Path, rows: Sequence[SubjectDice]) -> None:
     """Mark a fold as finished by its Dice."""
     temporary = fold / f"{_DICE}.part"
     temporary.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from medseg.domain import Case, ModelCard, Run
-from medseg.inference import labels_on_grid, prepare, slice_axis
+from medseg.inference import labels_on_grid, network_slice_axis, prepare
 from medseg.training.cases import load_case
 from medseg.training.run_folder import RunFolder
 
@@ -69,7 +69,7 @@ def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedC
     labels = labels_on_grid(loaded.labels, reference.grid, prepared.grid, card.table.values)
     image = prepared.array
     if card.network.dimensions == 2:
-        axis = slice_axis(reference)
+        axis = network_slice_axis(reference)
         image, labels = np.moveaxis(image, axis + 1, 1), np.moveaxis(labels, axis, 0)
     arrays: dict[str, NDArray[Any]] = {
         "image": np.ascontiguousarray(image, dtype=np.float16),

@@ -13,7 +13,7 @@ from medseg.io import read_segmentation
 from medseg.io.datasets import read_channel
 from medseg.training.config import TrainConfig
 
-__all__ = ["LoadedCase", "load_case", "match_channels"]
+__all__ = ["LoadedCase", "load_case", "match_names"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +24,7 @@ class LoadedCase:
     labels: NDArray[np.uint16]
 
 
-def match_channels(dataset: Dataset, config: TrainConfig) -> dict[str, str]:
+def match_names(dataset: Dataset, config: TrainConfig) -> dict[str, str]:
     """Configuration's channel name → dataset's: by name, else by position where the numbers agree.
 
     Raises
@@ -44,7 +44,7 @@ def match_channels(dataset: Dataset, config: TrainConfig) -> dict[str, str]:
 
 
 def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedCase:
-    """Read a case; `names` comes from `match_channels`.
+    """Read a case; `names` comes from `match_names`.
 
     Raises
     ------

@@ -1,7 +1,5 @@
 """Training a network that tells touching objects apart, on phantoms: foreground, and distance to the boundary."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,22 +12,18 @@ from medseg.domain import ChannelSpec, Label, LabelTable, ModelCard, NetworkSpec
 from medseg.domain.card import Instances, ZScore
 from medseg.domain.values import as_details
 from medseg.errors import OutputError
-from medseg.inference.device import choose_device
 from medseg.inference.steps import preprocess
 from medseg.models import write_bundle
-from medseg.networks import build, state_for
+from medseg.networks import state_for
 from medseg.training.assemble import licence_text
 from medseg.training.config import PhantomConfig, dump_config
-from medseg.training.phantom_quality import judge, quality_of, quality_table
+from medseg.training.phantom_quality import judge_phantoms, quality_of, quality_table
 from medseg.training.phantoms import InstanceTraining, draw_phantom
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = ["InstanceTraining", "train_instances"]
-
-#: Weight of the distance's error beside that of the foreground.
-_DISTANCE_WEIGHT = 20.0
 
 
 def train_instances(
@@ -65,17 +59,14 @@ def train_instances(
     Cancelled
         If the user stopped it.
     """
-    from medseg.training.loop import limited_threads
-
     settings, run = settings or InstanceTraining(), run or Run()
     if Path(out).exists() and not force:
         raise OutputError(f"{out} exists; give another folder or replace it by force")
     card = _card(settings)
-    with limited_threads(run):
-        state = state_for(card.network, _fit(card, settings, run))
+    state = state_for(card.network, _fit(card, settings, run))
     with TemporaryDirectory() as folder:
         trained = write_bundle(Path(folder) / "bundle", card, [state])
-        rows = judge(trained, Path(folder) / "bundle", settings, run)
+        rows = judge_phantoms(trained, Path(folder) / "bundle", settings, run)
     extras = {
         "LICENSE": licence_text(card),
         "plan.yaml": dump_config(PhantomConfig(settings)),
@@ -126,65 +117,39 @@ def _card(settings: InstanceTraining) -> ModelCard:
     )
 
 
-def _fit(card: ModelCard, settings: InstanceTraining, run: Run) -> "nn.Module":
-    import torch
+class _Phantoms:
+    """Phantom by its number: (1, …) image as the network sees it, (1, …) classes, (…) distance as a share."""
 
-    device = choose_device(run.device)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed + run.seed)
-        network = build(card.network).to(device).train()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=1e-4)
-    for step in range(settings.steps):
-        run.check()
-        for group in optimiser.param_groups:
-            group["lr"] = settings.lr * _schedule(step, settings.steps)
-        numbers = range(step * settings.batch, (step + 1) * settings.batch)
-        batch = [part.to(device) for part in _batch(numbers, card, settings)]
-        loss = _loss(network(batch[0]), batch[1], batch[2])
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        run.progress(step + 1, settings.steps, f"loss {float(loss.detach()):.3f}")
-    return network.cpu().eval()
+    def __init__(self, card: ModelCard, settings: InstanceTraining) -> None:
+        self.card, self.settings = card, settings
 
+    def __len__(self) -> int:
+        return self.settings.steps * self.settings.batch
 
-def _schedule(step: int, steps: int) -> float:
-    """Up in the first tenth, then down as a cosine."""
-    rise = max(1, steps // 10)
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+    def __getitem__(self, number: int) -> "tuple[Tensor, Tensor, Tensor]":
+        import edt
+        import torch
 
-
-def _batch(
-    numbers: Sequence[int], card: ModelCard, settings: InstanceTraining
-) -> "tuple[Tensor, Tensor, Tensor]":
-    """(N, 1, …) images as the network sees them, (N, 1, …) classes, (N, …) distances as shares of the scale."""
-    import edt
-    import torch
-
-    images, classes, distances = [], [], []
-    spacing = (settings.spacing_mm,) * 3
-    for number in numbers:
-        drawn = draw_phantom(number, settings)
+        drawn = draw_phantom(number, self.settings)
         inside = np.ones(drawn.image.shape, np.bool_)
-        images.append(preprocess(drawn.image, inside, "image", card.preprocessing))
-        classes.append(drawn.ids > 0)
+        image = preprocess(drawn.image, inside, "image", self.card.preprocessing)
+        spacing = (self.settings.spacing_mm,) * 3
         deep: Any = edt.edt(drawn.ids, anisotropy=spacing, black_border=False, parallel=1)
-        distances.append(np.clip(deep / settings.scale_mm, 0, 1))
-    return (
-        torch.from_numpy(np.stack(images))[:, None],
-        torch.from_numpy(np.stack(classes)).long()[:, None],
-        torch.from_numpy(np.stack(distances).astype(np.float32)),
-    )
+        distance = np.clip(deep / self.settings.scale_mm, 0, 1).astype(np.float32)
+        return (
+            torch.from_numpy(image)[None],
+            torch.from_numpy(drawn.ids > 0).long()[None],
+            torch.from_numpy(distance),
+        )
 
 
-def _loss(logits: "Tensor", classes: "Tensor", distances: "Tensor") -> "Tensor":
-    """Dice and cross-entropy of the foreground, and the squared error of the distance."""
-    import torch
-    from monai.losses.dice import DiceCELoss
+def _fit(card: ModelCard, settings: InstanceTraining, run: Run) -> "nn.Module":
+    from medseg.training.loop import Pace, fit_module
+    from medseg.training.module import InstanceModule
 
-    foreground: Tensor = DiceCELoss(to_onehot_y=True, softmax=True)(logits[:, :2], classes)
-    error = torch.mean((torch.sigmoid(logits[:, 2]) - distances) ** 2)
-    return foreground + _DISTANCE_WEIGHT * error
+    module = InstanceModule(card.network, settings, settings.seed + run.seed)
+    pace = Pace(settings.steps, settings.steps, clip=5.0)
+    network: nn.Module = fit_module(
+        module, _Phantoms(card, settings), settings.batch, pace=pace, run=run
+    ).network
+    return network

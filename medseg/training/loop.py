@@ -6,8 +6,9 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning.pytorch as pl
 import torch
@@ -23,10 +24,22 @@ from medseg.training.config import TrainConfig
 from medseg.training.module import SegmentationModule
 from medseg.training.patches import EpochSampler, Patches
 
-__all__ = ["fit_fold"]
+__all__ = ["Pace", "fit_fold", "fit_module"]
 
 #: Validation patches behind each point of the learning curve.
 CURVE_PATCHES = 8
+
+Module = TypeVar("Module", bound=pl.LightningModule)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Steps, steps between lines of the log, precision as a configuration names it, largest norm of a gradient."""
+
+    steps: int
+    log_every: int
+    precision: str = "32"
+    clip: float = 0.0
 
 
 def fit_fold(
@@ -48,11 +61,16 @@ def fit_fold(
     seed = config.loop.seed + run.seed + 1000 * fold
     per_epoch = min(config.loop.checkpoint_every, config.loop.steps) * config.loop.batch
     device = choose_device(run.device)
+    pace = Pace(
+        config.loop.steps,
+        min(config.loop.checkpoint_every, config.loop.steps),
+        config.loop.precision,
+        config.optimiser.clip,
+    )
     with _quiet(), limited_threads(run):
         pl.seed_everything(seed, workers=True, verbose=False)
         module = SegmentationModule(config)
-        watch = _Watch(run, config.loop.steps, f"fold {fold}")
-        trainer = _trainer(config, device, folder, run, watch)
+        trainer = _trainer(pace, device, folder, run, f"fold {fold}")
         trainer.fit(
             module,
             _loader(Patches(training, config, seed, augment=True), per_epoch, config, device),
@@ -63,23 +81,39 @@ def fit_fold(
     return module.cpu().eval()
 
 
-def _trainer(
-    config: TrainConfig, device: torch.device, folder: Path, run: Run, watch: Callback
-) -> pl.Trainer:
+def fit_module(module: Module, patches: Any, batch: int, *, pace: Pace, run: Run) -> Module:
+    """Train a module on patches in their order, in one go: it leaves neither checkpoints nor a log.
+
+    The caller's random numbers stay as they are.
+
+    Raises
+    ------
+    Cancelled
+        If the user stopped it.
+    """
+    with _quiet(), limited_threads(run), torch.random.fork_rng(devices=[]):
+        trainer = _trainer(pace, choose_device(run.device), None, run, "phantoms")
+        trainer.fit(module, DataLoader(patches, batch_size=batch))
+    return module.cpu().eval()
+
+
+def _trainer(pace: Pace, device: torch.device, folder: Path | None, run: Run, what: str) -> pl.Trainer:
+    watch = _Watch(run, pace.steps, what)
     return pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=1,
-        precision=_precision(config.loop.precision, device),  # type: ignore[arg-type]
-        max_steps=config.loop.steps,
+        precision=_precision(pace.precision, device),  # type: ignore[arg-type]
+        max_steps=pace.steps,
         max_epochs=-1,
-        gradient_clip_val=config.optimiser.clip or None,
+        gradient_clip_val=pace.clip or None,
         deterministic=run.deterministic,
-        logger=_loggers(folder),
-        callbacks=[watch, _checkpoints(folder)],
+        logger=False if folder is None else _loggers(folder),
+        callbacks=[watch] if folder is None else [watch, _checkpoints(folder)],
+        enable_checkpointing=folder is not None,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        log_every_n_steps=min(config.loop.checkpoint_every, config.loop.steps),
+        log_every_n_steps=pace.log_every,
     )
 
 
@@ -166,6 +200,9 @@ class _Watch(Callback):
         self.steps = steps
         self.what = what
         self.begun: tuple[float, int] = (0.0, 0)
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self.run.check()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         self.begun = (time.monotonic(), trainer.global_step)

@@ -9,10 +9,15 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from medseg.domain import NetworkSpec
 from medseg.networks import build, state_for
 from medseg.training.config import TrainConfig
+from medseg.training.phantoms import InstanceTraining
 
-__all__ = ["SegmentationModule"]
+__all__ = ["InstanceModule", "SegmentationModule"]
+
+#: Weight of the distance's error beside that of the foreground.
+_DISTANCE_WEIGHT = 20.0
 
 
 class SegmentationModule(pl.LightningModule):
@@ -88,3 +93,40 @@ class SegmentationModule(pl.LightningModule):
 def _share(warmup: float, steps: int) -> float:
     # OneCycleLR divides by the steps of each phase less one; very short runs need a phase of two.
     return min(0.9, max(warmup, math.ceil(2) / (steps + 1)))
+
+
+class InstanceModule(pl.LightningModule):
+    """Foreground and distance to the boundary, with AdamW; its weights are drawn by `seed`."""
+
+    def __init__(self, spec: NetworkSpec, settings: InstanceTraining, seed: int) -> None:
+        from monai.losses.dice import DiceCELoss
+
+        super().__init__()
+        self.settings = settings
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = build(spec)
+        self.foreground = DiceCELoss(to_onehot_y=True, softmax=True)
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], _number: int) -> Tensor:
+        """Dice and cross-entropy of the foreground, and the squared error of the distance, as `train_loss`."""
+        image, classes, distances = batch
+        logits = self.network(image)
+        error = torch.mean((torch.sigmoid(logits[:, 2]) - distances) ** 2)
+        loss: Tensor = self.foreground(logits[:, :2], classes) + _DISTANCE_WEIGHT * error
+        self.log("train_loss", loss.detach(), on_step=True, on_epoch=False, batch_size=len(image))
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; the rate goes up in the first tenth, then down as a cosine."""
+        steps = self.settings.steps
+        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.settings.lr, weight_decay=1e-4)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rise_and_fall(step, steps))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _rise_and_fall(step: int, steps: int) -> float:
+    rise = max(1, steps // 10)
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))

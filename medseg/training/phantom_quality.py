@@ -17,7 +17,7 @@ from medseg.masks.components import components
 from medseg.masks.split import split_touching
 from medseg.training.phantoms import InstanceTraining, draw_phantom
 
-__all__ = ["WAYS", "ObjectCount", "count_objects", "f1_of", "judge", "quality_of", "quality_table"]
+__all__ = ["WAYS", "ObjectCount", "count_objects", "f1_of", "judge_phantoms", "quality_of", "quality_table"]
 
 #: How a foreground becomes objects: the network's distances, necks of its shape, its connected parts.
 WAYS = ("network", "split at necks", "connected components")
@@ -69,7 +69,9 @@ def f1_of(rows: Sequence[ObjectCount]) -> float:
     return 2 * sum(row.fitting for row in rows) / total if total else 1.0
 
 
-def judge(card: ModelCard, folder: Path, settings: InstanceTraining, run: Run) -> tuple[ObjectCount, ...]:
+def judge_phantoms(
+    card: ModelCard, folder: Path, settings: InstanceTraining, run: Run
+) -> tuple[ObjectCount, ...]:
     """Objects found on unseen phantoms, by the network and from its foreground by what needs no distance.
 
     Parameters

@@ -13,7 +13,7 @@ from medseg.domain import Case, Dataset, ModelCard, Split
 from medseg.domain.values import as_details
 from medseg.errors import ConfigError
 from medseg.io.datasets import make_split, read_split, write_split
-from medseg.training.cases import match_channels
+from medseg.training.cases import match_names
 from medseg.training.config import TrainConfig, dump_config
 
 __all__ = ["RunFolder", "card_from", "open_run"]
@@ -62,7 +62,7 @@ def open_run(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bo
         raise ConfigError(f"data.held_out names subjects that {dataset.name} lacks: {', '.join(unknown)}")
     split = _split(config, dataset, len(free))
     digest = hashlib.sha256(f"{config.digest} {dataset.digest} {split.digest}".encode()).hexdigest()
-    names = match_channels(dataset, config)
+    names = match_names(dataset, config)
     if restart:
         _clear(folder)
     if (folder / _PLAN).is_file():

@@ -9,7 +9,7 @@ from medseg.domain import Dataset, Run
 from medseg.errors import ConfigError, ModelError
 from medseg.io import open_dataset
 from medseg.models import CARD_FILE, read_card, write_bundle
-from medseg.training.assemble import assemble_bundle, read_rows, write_rows
+from medseg.training.assemble import assemble_bundle, read_dice, write_dice
 from medseg.training.cache import CachedCase, build_cache
 from medseg.training.config import TrainConfig
 from medseg.training.curve import draw_curve
@@ -115,7 +115,7 @@ def _train_fold(plan: RunFolder, number: int, cache: dict[str, CachedCase], run:
         )
         _leave_bundle(plan, number, module)
     rows = validate_bundle(folder / "bundle", validation, plan.config, plan.names, fold=number, run=run)
-    write_rows(folder, rows)
+    write_dice(folder, rows)
 
 
 def _leave_bundle(plan: RunFolder, number: int, module: "SegmentationModule") -> None:
@@ -143,7 +143,7 @@ def _write_metrics(plan: RunFolder, bundle: Path, tested: dict[str, float | None
         "steps_per_fold": plan.config.loop.steps,
         "self_test": tested,
         "quality": [asdict(item) for item in read_card(bundle).quality],
-        "dice": [asdict(row) for folder in folds for row in read_rows(folder)],
+        "dice": [asdict(row) for folder in folds for row in read_dice(folder)],
     }
     temporary = plan.folder / "metrics.json.part"
     temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")

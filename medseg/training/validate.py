@@ -16,7 +16,7 @@ from medseg.models import read_card
 from medseg.training.cases import load_case
 from medseg.training.config import TrainConfig
 
-__all__ = ["SubjectDice", "bootstrap_interval", "dice", "validate_bundle"]
+__all__ = ["SubjectDice", "pooled_dice", "validate_bundle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +36,10 @@ class SubjectDice:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
-def dice(overlap: int, prediction: int, reference: int) -> float | None:
+def pooled_dice(overlap: int, prediction: int, reference: int) -> float | None:
     """2·|A∩B| / (|A|+|B|) from voxel counts; None where both are empty (Dice 1945)."""
     total = prediction + reference
     return 2 * overlap / total if total else None
-
-
-def bootstrap_interval(values: Sequence[float], level: float = 0.95, seed: int = 0) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over subjects, 10 000 resamples; the value itself for one."""
-    sample = np.asarray(values, dtype=np.float64)
-    rng = np.random.default_rng(seed)
-    means = rng.choice(sample, size=(10_000, sample.size)).mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def validate_bundle(
@@ -71,7 +62,13 @@ def validate_bundle(
         run.progress(number + 1, len(cases), f"fold {fold}: validation")
     return tuple(
         SubjectDice(
-            fold, subject, name, dice(*(int(n) for n in row[:3])), int(row[2]), int(row[1]), int(row[3])
+            fold,
+            subject,
+            name,
+            pooled_dice(*(int(n) for n in row[:3])),
+            int(row[2]),
+            int(row[1]),
+            int(row[3]),
         )
         for (subject, name), row in counts.items()
     )

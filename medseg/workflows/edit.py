@@ -19,7 +19,7 @@ from medseg.io.sidecar import sidecar_path
 from medseg.masks.changes import changed_by_hand
 from medseg.masks.onto import onto_grid
 from medseg.masks.operations import OPERATIONS, Operation
-from medseg.masks.relabel import apply_parts, labels_named
+from medseg.masks.relabel import apply_parts, find_labels
 from medseg.masks.requests import Request, operation_named, params_of, parse_request
 from medseg.masks.voxels import voxel_ml
 from medseg.workflows.batch import CaseResult, each, make_folder, only
@@ -224,7 +224,7 @@ def _request_of(item: Edit, others: Mapping[str, Segmentation]) -> Request:
 def _step(
     before: Segmentation, operation: Operation, params: Params, name: str, others: Mapping[str, Segmentation]
 ) -> Step:
-    target = labels_named(before.table, name)
+    target = find_labels(before.table, name)
     mask = before.mask(*target.values)
     other, taken, facts = _other(before, operation, params, others)
     parts = operation.apply(mask, before.grid, params, other)
@@ -256,7 +256,7 @@ def _other(
     if params.other in others:
         found = others[params.other]
         placed = _on_one_grid(segmentation, found, operation.name, params.other)
-        values = placed.present if params.of is None else labels_named(placed.table, params.of).values
+        values = placed.present if params.of is None else find_labels(placed.table, params.of).values
         inside = placed.mask(*values) if values else np.zeros(placed.grid.shape, np.bool_)
         return inside, (), {"other": Path(params.other).name, "other_digest": found.digest}
     if params.of is not None:
@@ -264,7 +264,7 @@ def _other(
             f"{operation.name}: 'of' names a label of another file, and {params.other!r} is none"
         )
     try:
-        own = labels_named(segmentation.table, params.other)
+        own = find_labels(segmentation.table, params.other)
     except LabelError as error:
         raise InputError(f"{operation.name}: {params.other!r} is no file, and {error}") from error
     return segmentation.mask(*own.values), own.values, {}
@@ -283,7 +283,7 @@ def _on_one_grid(mask: Segmentation, other: Segmentation, operation: str, name: 
 def _require_known(segmentation: Segmentation, name: str, operations: Sequence[str]) -> None:
     """Labels that a split is going to make are looked for when it is their turn."""
     if not {"split", "split-plane"} & set(operations):
-        labels_named(segmentation.table, name)
+        find_labels(segmentation.table, name)
 
 
 def _read_others(
@@ -303,7 +303,7 @@ def _read_others(
 
 def _is_label(segmentation: Segmentation, name: str) -> bool:
     try:
-        labels_named(segmentation.table, name)
+        find_labels(segmentation.table, name)
     except LabelError:
         return False
     return True

@@ -13,7 +13,7 @@ from medseg.errors import GridMismatchError, InputError, MedsegError
 from medseg.io.atomic import staged_file
 from medseg.io.choose import choose
 from medseg.io.dicom.derived.attributes import Uids
-from medseg.io.dicom.derived.origin import lies_on, read_origin
+from medseg.io.dicom.derived.origin import lies_on_series, read_origin
 from medseg.reporting.fhir import to_fhir
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
@@ -144,7 +144,7 @@ def _source(record: Record, folder: Path, segmentation: Segmentation, dicom: Pat
     faults: list[str] = []
     found = list(_candidates(record, folder, dicom, faults))
     for source in found:
-        if source.grid is not None and lies_on(segmentation.grid, source.grid):
+        if source.grid is not None and lies_on_series(segmentation.grid, source.grid):
             return source
     if found:
         raise GridMismatchError(

@@ -22,7 +22,7 @@ from medseg.reporting.record.older import plan_of
 from medseg.workflows.measure import lesion_mask
 from medseg.workflows.reopen import as_recorded, reopen_image
 
-__all__ = ["MAKERS", "Made", "Material", "lesions_of"]
+__all__ = ["MAKERS", "Made", "Material", "lesion_labels"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,14 +70,14 @@ def _seg_object(material: Material) -> Any:
 def _lesions_object(material: Material) -> Any:
     """The SEG of single lesions, where the Record has any; each a segment by the name that the SR tracks it by."""
     if "lesions" not in material.objects:
-        mask = lesions_of(material.record, material.segmentation)
+        mask = lesion_labels(material.record, material.segmentation)
         options = SegOptions("BINARY", material.record.review, material.uids, content="lesions")
         material.objects["lesion mask"] = mask
         material.objects["lesions"] = None if mask is None else make_seg(mask, material.origin, options)
     return material.objects["lesions"]
 
 
-def lesions_of(record: Record, segmentation: Segmentation) -> Segmentation | None:
+def lesion_labels(record: Record, segmentation: Segmentation) -> Segmentation | None:
     """The lesions of a Record as labels, found again as its settings say; None if it has none.
 
     Codes and side are those of the structure that a lesion lies in.

@@ -13,13 +13,13 @@ from medseg.errors import InputError, MedsegError
 from medseg.inference import ModelSegmenter
 from medseg.models import read_card
 
-__all__ = ["Found", "find_segmenter", "list_segmenters", "make_params", "model_folder"]
+__all__ = ["ListedSegmenter", "find_segmenter", "list_segmenters", "make_params", "model_folder"]
 
 CARD = "card.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ListedSegmenter:
     """One line of `medseg methods` or `medseg models`: what, and where it comes from."""
 
     spec: SegmenterSpec
@@ -49,13 +49,13 @@ def find_segmenter(name: str) -> Segmenter:
     raise InputError(_unknown(name))
 
 
-def list_segmenters() -> Iterator[Found]:
+def list_segmenters() -> Iterator[ListedSegmenter]:
     """Everything that `find_segmenter` would find: methods first, then models; broken ones are left out."""
     for _, segmenter in plugins.load_all(plugins.SEGMENTERS):
-        yield Found(segmenter.spec, "method")
+        yield ListedSegmenter(segmenter.spec, "method")
     for folder in _bundles():
         try:
-            yield Found(_model(folder).spec, str(folder))
+            yield ListedSegmenter(_model(folder).spec, str(folder))
         except MedsegError:
             continue
 

@@ -10,7 +10,7 @@ from medseg.domain.card import Clip, KeepLargest, RemoveSmall, Scale, ZScore
 from medseg.errors import InputError
 from medseg.geometry import affine_orientation
 from medseg.geometry.resample import covered_by
-from medseg.inference import canonical, labels_on_grid, model_grid, prepare, slice_axis
+from medseg.inference import canonical, labels_on_grid, model_grid, network_slice_axis, prepare
 from medseg.inference.steps import postprocess, preprocess
 from tests.inference.conftest import make_card, make_image
 
@@ -241,4 +241,4 @@ def test_slices_of_a_2d_network(
     image = make_image(np.zeros(shape), affine_orientation(spacing, orientation))
     # As segmenters see it: brought to canonical order, the source as it was read.
     seen = canonical(as_dicom(image) if dicom else image)
-    assert slice_axis(seen) == axis
+    assert network_slice_axis(seen) == axis

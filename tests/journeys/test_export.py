@@ -84,7 +84,7 @@ def test_everything_that_is_asked_for_is_written(
 def test_objects_say_what_the_record_says(
     medseg: Medseg, record: Path, mask: Path, series: Path, tmp_path: Path
 ) -> None:
-    from medseg.io.dicom.sr.read import numbers_of
+    from medseg.io.dicom.sr.read import sr_numbers
 
     assert medseg("export", record, *EVERYTHING, "--out", tmp_path / "out").code == 0
     ours, image = io.read_segmentation(mask), io.read(series)
@@ -96,7 +96,7 @@ def test_objects_say_what_the_record_says(
     assert [item.side for item in lesions.table.labels] == ["left", "left"]
     assert np.array_equal(lesions.labels > 0, ours.labels == 1)
     values = [row["value"] for row in json.loads(record.read_text("utf-8"))["measurements"]]
-    read = numbers_of(pydicom.dcmread(tmp_path / "out" / "measurements.dcm"))
+    read = sr_numbers(pydicom.dcmread(tmp_path / "out" / "measurements.dcm"))
     assert sorted(value for value in read if value is not None) == sorted(
         float(value) for value in values if value is not None
     )

@@ -144,6 +144,7 @@ class TestShippedModel:
         assert any("no picture of a patient" in limit for limit in card.limits)
         (quality,) = card.quality
         assert quality.command == "medseg train touching_objects --out RUN"
+        assert quality.low is not None
         assert quality.low >= 0.75
         assert "touching-objects" in medseg("models").out
 

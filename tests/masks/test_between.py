@@ -11,7 +11,7 @@ from medseg.masks.between import fill_between
 from medseg.masks.boolean import combine
 from medseg.masks.plane import beyond_plane, inside_box
 from medseg.testing.grids import ORIENTATIONS, grid_around, random_turn
-from medseg.testing.phantoms import rasterise
+from medseg.testing.phantoms import rasterise_solid
 from medseg.testing.solids import ball
 
 GRID = grid_around(np.array([[-18.0] * 3, [18.0] * 3]), (1.0, 1.0, 2.0))
@@ -32,7 +32,7 @@ def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
 
 @pytest.mark.parametrize(("step", "least"), [(2, 0.97), (3, 0.94), (4, 0.88)])
 def test_a_ball_drawn_on_every_nth_slice_comes_back(step: int, least: float) -> None:
-    mask = rasterise(ball(15.0), GRID)
+    mask = rasterise_solid(ball(15.0), GRID)
     drawn = every(mask, step)
     found = fill_between(drawn, GRID)
     assert dice(found, mask) > least > dice(drawn, mask)
@@ -57,7 +57,7 @@ def test_a_slanting_rod_slants() -> None:
 
 
 def test_nothing_is_added_outside_the_drawn_slices_or_over_wide_gaps() -> None:
-    mask = rasterise(ball(15.0), GRID)
+    mask = rasterise_solid(ball(15.0), GRID)
     drawn = every(mask, 3)
     found = fill_between(drawn, GRID)
     assert not found[..., ~mask.any(axis=(0, 1))].any()
@@ -76,7 +76,7 @@ def _one_slice_gap(drawn: NDArray[np.bool_]) -> int:
 
 
 def test_filling_does_not_depend_on_how_axes_are_stored() -> None:
-    mask = every(rasterise(ball(13.0, (1.0, 2.0, 0.5)), GRID), 3)
+    mask = every(rasterise_solid(ball(13.0, (1.0, 2.0, 0.5)), GRID), 3)
     expected = fill_between(mask, GRID)
     for letters in ORIENTATIONS:
         order = order_to(GRID, letters)
@@ -102,7 +102,7 @@ def test_full_slices_stay_full() -> None:
 def test_a_plane_through_the_middle_halves_a_ball_on_any_grid(tilt: float) -> None:
     turn = random_turn(np.random.default_rng(1))
     grid = grid_around(np.array([[-12.0] * 3, [12.0] * 3]), (0.9, 1.3, 2.1), turn=turn, tilt_degrees=tilt)
-    mask = rasterise(ball(10.0), grid)
+    mask = rasterise_solid(ball(10.0), grid)
     normal = (1.0, 2.0, -2.0)
     beyond = beyond_plane(mask, grid, (0, 0, 0), normal)
     assert beyond.sum() == pytest.approx(mask.sum() / 2, rel=0.03)

@@ -18,7 +18,7 @@ from medseg.masks.morphology import Margins, add_margins, close_gaps, dilate, er
 from medseg.masks.sizes import keep_by_size
 from medseg.masks.smooth import smooth_boundary
 from medseg.testing.grids import ORIENTATIONS, grid_around, random_turn
-from medseg.testing.phantoms import rasterise
+from medseg.testing.phantoms import rasterise_solid
 from medseg.testing.solids import ball
 
 SPACINGS = [(1.0, 1.0, 1.0), (0.7, 0.7, 0.7), (0.9, 1.3, 2.1), (1.0, 1.0, 5.0)]
@@ -148,20 +148,20 @@ class TestSolids:
         self, operation, change: float, spacing: tuple[float, float, float]
     ) -> None:
         grid = grid_around(BOUNDS, spacing, turn=random_turn(np.random.default_rng(5)))
-        found = operation(rasterise(ball(9.0), grid), grid, abs(change))
+        found = operation(rasterise_solid(ball(9.0), grid), grid, abs(change))
         # Only centres count, so the surface moves by less than in the continuum, and never by more.
         radius = (3 * found.sum() * grid.voxel_volume / (4 * math.pi)) ** (1 / 3)
         short = (9.0 + change - radius) * np.sign(change)
         assert 0 <= short < 0.4 * max(spacing)
-        beyond = found & ~rasterise(ball(9.0 + change + 1e-3), grid)
-        missing = rasterise(ball(9.0 + change - 1e-3), grid) & ~found
+        beyond = found & ~rasterise_solid(ball(9.0 + change + 1e-3), grid)
+        missing = rasterise_solid(ball(9.0 + change - 1e-3), grid) & ~found
         assert not (beyond if change > 0 else missing).any()
 
     @pytest.mark.parametrize("spacing", SPACINGS[:3])
     def test_balls_agree_across_spacings(self, spacing: tuple[float, float, float]) -> None:
         grid = grid_around(BOUNDS, spacing)
-        found = dilate(rasterise(ball(8.0), grid), grid, 5.0)
-        assert shares_of_two(found, rasterise(ball(13.0), grid)) > 0.95
+        found = dilate(rasterise_solid(ball(8.0), grid), grid, 5.0)
+        assert shares_of_two(found, rasterise_solid(ball(13.0), grid)) > 0.95
 
     def test_a_radius_below_the_slice_distance_stays_in_the_slice(self) -> None:
         grid = grid_of((9, 9, 3), (1.0, 1.0, 5.0))
@@ -206,7 +206,7 @@ class TestMargins:
     @pytest.mark.parametrize("orientation", ["RAS", "LPS", "SLA", "PIR"])
     def test_one_margin_grows_towards_one_side(self, side: str, orientation: str) -> None:
         grid = grid_around(np.array([[-8.0] * 3, [8.0] * 3]), (1.0, 1.0, 1.0), orientation=orientation)
-        mask = rasterise(ball(2.5), grid)
+        mask = rasterise_solid(ball(2.5), grid)
         found = add_margins(mask, grid, Margins(**{side: 4.0}))
         places = grid.to_position(np.argwhere(found))
         low, high = places.min(axis=0), places.max(axis=0)
@@ -216,7 +216,7 @@ class TestMargins:
 
     def test_six_margins_around_a_point_are_eight_octants(self) -> None:
         grid = grid_around(np.array([[-12.0] * 3, [12.0] * 3]), (1.0, 1.0, 1.0))
-        mask = rasterise(ball(0.4), grid)
+        mask = rasterise_solid(ball(0.4), grid)
         assert mask.sum() == 1
         sizes = (10.0, 6.0, 8.0, 4.0, 9.0, 5.0)
         found = add_margins(mask, grid, Margins(*sizes))
@@ -228,9 +228,9 @@ class TestMargins:
     def test_oblique_and_sheared_grids_give_the_ellipsoid_in_the_body(self, tilt: float) -> None:
         turn = random_turn(np.random.default_rng(2))
         grid = grid_around(np.array([[-14.0] * 3, [14.0] * 3]), (1.0, 1.0, 1.5), turn=turn, tilt_degrees=tilt)
-        mask = rasterise(ball(3.0), grid)
+        mask = rasterise_solid(ball(3.0), grid)
         found = add_margins(mask, grid, Margins(6, 6, 6, 6, 6, 6))
-        assert shares_of_two(found, rasterise(ball(9.0), grid)) > 0.92
+        assert shares_of_two(found, rasterise_solid(ball(9.0), grid)) > 0.92
 
     def test_sides_that_nobody_knows_are_refused(self) -> None:
         grid = Grid((5, 5, 1), np.diag([-1.0, -1, 1, 1]), unit="px", orientation_known=False)
@@ -323,7 +323,7 @@ class TestSmoothing:
         self, spacing: tuple[float, float, float], sigma: float
     ) -> None:
         grid = grid_around(BOUNDS, spacing)
-        mask = rasterise(ball(10.0), grid)
+        mask = rasterise_solid(ball(10.0), grid)
         found = smooth_boundary(mask, grid, sigma)
         # A ball is its own mirror image, so its voxels change in groups of up to 48.
         assert found.sum() == pytest.approx(mask.sum(), abs=24)
@@ -340,7 +340,7 @@ class TestSmoothing:
 
     def test_a_spike_goes_and_steps_go(self) -> None:
         grid = grid_around(BOUNDS, (1.0, 1.0, 1.0))
-        mask = rasterise(ball(8.0), grid)
+        mask = rasterise_solid(ball(8.0), grid)
         spiked = mask.copy()
         middle = [extent // 2 for extent in grid.shape]
         spiked[middle[0] : middle[0] + 15, middle[1], middle[2]] = True

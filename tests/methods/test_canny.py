@@ -10,7 +10,7 @@ from medseg.domain import Grid, Image, Run
 from medseg.errors import Cancelled, ConfigError, InputError
 from medseg.methods import child
 from medseg.methods.canny import CANNY
-from medseg.methods.edges import gradient, magnitude_of, peaks_of, smoothed
+from medseg.methods.edges import gradient, magnitude_of, peaks_of, smoothed_image
 from medseg.workflows import segment
 from tests.methods.balls import ball, dice, dumbbell
 
@@ -56,7 +56,7 @@ def test_smoothing_leaves_out_what_may_not_be_used() -> None:
     values[:8] = 1e6
     usable = np.ones(values.shape, np.bool_)
     usable[:8] = False
-    np.testing.assert_allclose(smoothed(values, usable, (1, 1, 1), 2.0)[usable], 7, rtol=1e-5)
+    np.testing.assert_allclose(smoothed_image(values, usable, (1, 1, 1), 2.0)[usable], 7, rtol=1e-5)
 
 
 def test_gaps_are_closed_up_to_the_radius() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from medseg.domain import Grid, Image, Prompts, Run
 from medseg.errors import Cancelled, ConfigError, InputError
-from medseg.methods.edges import smoothed
+from medseg.methods.edges import smoothed_image
 from medseg.methods.front_layers import layer_of
 from medseg.methods.level_set import LEVEL_SET, Range, likeness
 from medseg.methods.seeds import field_of, place_seeds
@@ -135,7 +135,7 @@ def test_curvature_closes_what_is_thinner_than_its_radius() -> None:
 def test_edges_pull_the_front_that_a_range_would_let_go_on() -> None:
     # Blurred by 4 mm, values of 40 lie 3 mm beyond the edge of the ball, whose half height is 60.
     scan = ball(noise=0)
-    image = Image(smoothed(scan.image.array, None, (1.0, 1.0, 1.0), 4.0), scan.image.grid)
+    image = Image(smoothed_image(scan.image.array, None, (1.0, 1.0, 1.0), 4.0), scan.image.grid)
     without, drawn = (
         segment(LEVEL_SET, image, prompts=MIDDLE, params={"low": 40, "high": 160, "advection": weight}).labels
         for weight in (0, 5)

@@ -17,7 +17,7 @@ from medseg.testing import (
     grid_around,
     phantom,
     random_turn,
-    rasterise,
+    rasterise_solid,
     slab,
 )
 from medseg.testing.grids import ORIENTATIONS, SPACINGS
@@ -99,7 +99,7 @@ def volume_errors(shape: str, voxels: float, spacing: tuple[float, float, float]
         smallest = voxels * max(spacing)
         solid = ball(smallest) if shape == "ball" else random_ellipsoid(smallest, rng)
         grid = grid_of("straight", solid, spacing, rng, margin=1)
-        volume = int(rasterise(solid, grid).sum()) * grid.voxel_volume
+        volume = int(rasterise_solid(solid, grid).sum()) * grid.voxel_volume
         errors.append(volume / solid.volume_mm3 - 1)
     return np.abs(errors)
 
@@ -139,7 +139,7 @@ def test_volume_within_the_rasterisation_bound(name: str, kind: str, rng: np.ran
     share = 0.25 if name in CURVED else 1.0
     for spacing in SPACINGS:
         grid = grid_of(kind, solid, spacing, rng, margin=1)
-        volume = int(rasterise(solid, grid).sum()) * grid.voxel_volume
+        volume = int(rasterise_solid(solid, grid).sum()) * grid.voxel_volume
         bound = solid.area_mm2 * diagonal_mm(grid) / 2
         assert abs(volume - solid.volume_mm3) <= share * bound
 

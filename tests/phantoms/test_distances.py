@@ -23,7 +23,7 @@ from medseg.testing import (
     grid_around,
     phantom,
     random_turn,
-    rasterise,
+    rasterise_solid,
     slab,
 )
 from medseg.testing.grids import SPACINGS
@@ -168,7 +168,7 @@ def test_hd_of_a_mask_moved_by_whole_voxels_is_the_way_it_went(
     table = LabelTable((Label(1, "phantom"),))
     for spacing, steps in product(SPACINGS[::2], [(0, 0, 2), (3, 0, 0), (2, -1, 1)]):
         grid = grid_of(kind, MOVED[name], spacing, rng, margin=5)
-        labels = rasterise(MOVED[name], grid).astype(np.uint8)
+        labels = rasterise_solid(MOVED[name], grid).astype(np.uint8)
         moved = np.roll(labels, steps, axis=(0, 1, 2))
         found = numbers(
             evaluate(prediction=Segmentation(moved, grid, table), reference=Segmentation(labels, grid, table))

@@ -16,7 +16,7 @@ from medseg.testing import (
     grid_around,
     partial_volumes,
     random_turn,
-    rasterise,
+    rasterise_solid,
     slab,
 )
 from medseg.testing.grids import ORIENTATIONS, SPACINGS
@@ -96,7 +96,7 @@ def test_a_cube_cut_by_a_corner() -> None:
 def test_bounds_hold_the_solid_and_touch_it(name: str, rng: np.random.Generator) -> None:
     solid = SOLIDS.get(name) or Torus(10.0, 3.0, TURN, (1.0, 2.0, 3.0))
     grid = grid_around(solid.bounds_mm, (0.25, 0.25, 0.25))
-    positions = grid.to_position(np.argwhere(rasterise(solid, grid)))
+    positions = grid.to_position(np.argwhere(rasterise_solid(solid, grid)))
     low, high = solid.bounds_mm
     assert (positions >= low - 1e-9).all()
     assert (positions <= high + 1e-9).all()

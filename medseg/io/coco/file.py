@@ -10,14 +10,14 @@ from medseg.domain.labels import Color
 from medseg.errors import InputError
 from medseg.io.raster.pages import MAX_PIXELS
 
-__all__ = ["Annotation", "CocoFile", "Picture", "parse_coco"]
+__all__ = ["Annotation", "CocoFile", "CocoPicture", "parse_coco"]
 
 #: A larger file is refused unread; the largest of COCO itself has 0.45 GB.
 _MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class CocoPicture:
     """One entry of `images`."""
 
     id: int
@@ -58,7 +58,7 @@ class CocoFile:
 
     path: Path
     table: LabelTable
-    pictures: dict[str, Picture]
+    pictures: dict[str, CocoPicture]
     annotations: dict[int, list[Annotation]]
     findings: tuple[Finding, ...] = ()
     licence: str = field(default="")
@@ -117,7 +117,7 @@ def _whole(item: dict[str, Any], key: str, what: str) -> int:
     return value
 
 
-def _picture(item: dict[str, Any]) -> Picture:
+def _picture(item: dict[str, Any]) -> CocoPicture:
     number = _whole(item, "id", "an image")
     what = f"image {number}"
     width, height = _whole(item, "width", what), _whole(item, "height", what)
@@ -126,10 +126,10 @@ def _picture(item: dict[str, Any]) -> Picture:
         raise InputError(f"{what} has no file name")
     if min(width, height) < 1 or width * height > MAX_PIXELS:
         raise InputError(f"{what} has {width} × {height} pixels; there are from 1 to {MAX_PIXELS}")
-    return Picture(number, name, width, height)
+    return CocoPicture(number, name, width, height)
 
 
-def _by_name(pictures: list[Picture]) -> dict[str, Picture]:
+def _by_name(pictures: list[CocoPicture]) -> dict[str, CocoPicture]:
     names = [item.file_name for item in pictures]
     twice = {name for name, count in _counts(names).items() if count > 1}
     return {str(item.id) if item.file_name in twice else item.file_name: item for item in pictures}

@@ -26,7 +26,7 @@ from medseg.domain import (
 from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.io.answers import apply_answers
-from medseg.io.coco.file import Annotation, CocoFile, Picture, parse_coco
+from medseg.io.coco.file import Annotation, CocoFile, CocoPicture, parse_coco
 from medseg.io.coco.rle import mask_of
 from medseg.io.overlaps import labels_of_masks
 from medseg.io.raster.format import PX_AFFINE
@@ -124,7 +124,7 @@ def _sources(path: Path, file: CocoFile) -> tuple[Source, ...]:
     )
 
 
-def _grid(picture: Picture) -> Grid:
+def _grid(picture: CocoPicture) -> Grid:
     return Grid((picture.width, picture.height, 1), PX_AFFINE, unit="px", orientation_known=False)
 
 
@@ -156,7 +156,7 @@ def coco_segmentation(file: CocoFile, name: str) -> Segmentation:
 class _Numbered:
     """Numbers the outlines that pass by; `ids` is None once two share a pixel, or one is a crowd."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: CocoPicture) -> None:
         self.ids: NDArray[np.uint32] | None = None
         self._shape = (picture.width, picture.height, 1)
         self._count = 0
@@ -176,7 +176,7 @@ class _Numbered:
 
 
 def _drawn(
-    file: CocoFile, picture: Picture, findings: dict[Finding, None]
+    file: CocoFile, picture: CocoPicture, findings: dict[Finding, None]
 ) -> Iterator[tuple[Annotation, _Box, NDArray[np.bool_]]]:
     """Each outline with the box that it fills a part of."""
     filled = 0

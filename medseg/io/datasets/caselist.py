@@ -6,7 +6,7 @@ from typing import Any
 
 from medseg.domain import Case, ChannelFile, Dataset
 from medseg.errors import InputError
-from medseg.io.datasets.paths import inside, read_json
+from medseg.io.datasets.paths import path_inside, read_json
 
 __all__ = ["is_caselist", "open_caselist"]
 
@@ -90,13 +90,13 @@ def _case(path: Path, root: Path, row: dict[str, str], channels: tuple[str, ...]
     name = row.get("id") or row.get("case") or ""
     if not name or any(sign in "/\\" or not sign.isprintable() for sign in name) or name.startswith("."):
         raise InputError(f"{path}: a case needs an id that can be a file name, not {name!r}")
-    files = tuple(ChannelFile(_channel(key), inside(root, row[key])) for key in channels if row.get(key))
+    files = tuple(ChannelFile(_channel(key), path_inside(root, row[key])) for key in channels if row.get(key))
     if not files:
         raise InputError(f"{path}: case {name} has no image")
     declared = row.get("same_space", "").lower()
     if declared not in _YES | _NO:
         raise InputError(f"{path}: case {name}: same_space is yes or no, not {declared!r}")
-    reference = inside(root, row["reference"]) if row.get("reference") else None
+    reference = path_inside(root, row["reference"]) if row.get("reference") else None
     return Case(name, row.get("subject") or name, files, reference, same_space=declared in _YES)
 
 

@@ -6,7 +6,7 @@ from medseg.domain import Dataset
 from medseg.errors import InputError
 from medseg.io.coco.file import CocoFile
 from medseg.io.coco.reader import READER, open_coco_file
-from medseg.io.datasets.paths import inside
+from medseg.io.datasets.paths import path_inside
 from medseg.io.datasets.pictures import Entry, picture_cases
 
 __all__ = ["coco_files", "is_coco", "open_coco"]
@@ -49,7 +49,7 @@ def open_coco(path: Path) -> Dataset:
     entries = [
         Entry(
             picture.file_name if name == picture.file_name else f"{name}/{picture.file_name}",
-            Path(inside(root, picture.file_name)),
+            Path(path_inside(root, picture.file_name)),
             f"{file.path}#{name}" if several else str(file.path),
         )
         for name, picture in file.pictures.items()
@@ -75,6 +75,6 @@ def _root(file: CocoFile) -> Path:
         folder / name for folder in above for name in ("", "images", own, f"images/{own}", "JPEGImages")
     ]
     for place in places:
-        if Path(inside(place, first)).is_file():
+        if Path(path_inside(place, first)).is_file():
             return place
     return file.path.parent

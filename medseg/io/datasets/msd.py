@@ -5,7 +5,7 @@ from typing import Any
 
 from medseg.domain import Case, ChannelFile, Dataset, Label, LabelTable
 from medseg.errors import InputError
-from medseg.io.datasets.paths import inside, read_json, whole_number
+from medseg.io.datasets.paths import path_inside, read_json, whole_number
 from medseg.io.names import stem_of
 
 __all__ = ["is_msd", "label_table", "open_msd"]
@@ -70,7 +70,7 @@ def _case(root: Path, entry: Any, channels: tuple[str, ...]) -> Case | None:
         raise InputError(
             f"an entry of 'training' in {root.name} has a label that is no path: {str(label)[:80]}"
         )
-    path = inside(root, image)
+    path = path_inside(root, image)
     if Path(path).name.startswith("._"):
         return None
     name = stem_of(Path(path))
@@ -78,4 +78,4 @@ def _case(root: Path, entry: Any, channels: tuple[str, ...]) -> Case | None:
         ChannelFile(channel, path, None if len(channels) == 1 else str(number))
         for number, channel in enumerate(channels)
     )
-    return Case(name, name, files, None if label is None else inside(root, label))
+    return Case(name, name, files, None if label is None else path_inside(root, label))

@@ -6,7 +6,7 @@ from typing import Any
 
 from medseg.errors import InputError
 
-__all__ = ["IMAGE_SUFFIXES", "NIFTI_SUFFIXES", "image_files", "inside", "read_json", "whole_number"]
+__all__ = ["IMAGE_SUFFIXES", "NIFTI_SUFFIXES", "image_files", "path_inside", "read_json", "whole_number"]
 
 IMAGE_SUFFIXES = (
     ".nii.gz",
@@ -36,7 +36,7 @@ def image_files(
     )
 
 
-def inside(root: Path, relative: str) -> str:
+def path_inside(root: Path, relative: str) -> str:
     """Path of an entry, refused when it leads out of the dataset's folder.
 
     Raises

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from medseg.domain import Dataset
 from medseg.errors import InputError
-from medseg.io.datasets.paths import image_files, inside
+from medseg.io.datasets.paths import image_files, path_inside
 from medseg.io.datasets.pictures import PICTURE_SUFFIXES, Entry, picture_cases
 from medseg.io.names import stem_of
 from medseg.io.voc.names import voc_classes
@@ -63,6 +63,6 @@ def _listed(root: Path) -> list[str]:
     for path in sorted((root / _LISTS).glob("*.txt")):
         for line in path.read_text("utf-8", errors="replace").splitlines():
             if words := line.split():
-                inside(root, words[0])
+                path_inside(root, words[0])
                 names[words[0]] = None
     return list(names)

@@ -16,7 +16,7 @@ from medseg.io.dicom.derived.origin import Origin, on_origin
 from medseg.io.dicom.placing import place_exactly
 from medseg.io.dicom.rtstruct.read import rtstruct_of
 from medseg.io.dicom.seg.read import seg_of
-from medseg.io.dicom.sr.read import numbers_of
+from medseg.io.dicom.sr.read import sr_numbers
 from medseg.io.dicom.structures.segments import Segment, dicom_name, segments_of
 
 __all__ = ["checked_capture", "checked_pdf", "checked_rtstruct", "checked_seg", "checked_sr", "to_bytes"]
@@ -98,7 +98,7 @@ def checked_sr(sr: Any, record: Record) -> bytes:
         If a number is missing or another.
     """
     data = to_bytes(sr)
-    found = numbers_of(reread(data))
+    found = sr_numbers(reread(data))
     wanted = [
         item.value for item in record.measurements if item.target.kind != "pair" and "{px}" not in item.unit
     ]

@@ -10,8 +10,8 @@ from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.image.headers import Header, read_header
 from medseg.io.dicom.image.load import load_volume
 from medseg.io.dicom.image.volumes import series_sources
-from medseg.io.dicom.mask.read import read_mask
-from medseg.io.dicom.mask.source import is_mask, mask_sources
+from medseg.io.dicom.mask.read import read_mask_object
+from medseg.io.dicom.mask.source import is_mask_object, mask_sources
 from medseg.io.dicom.opened import DICOM_SUFFIXES, is_dicom, looks_like_dicom
 from medseg.io.protocols import MASK_DETAIL
 
@@ -80,12 +80,12 @@ class DicomReader:
         Raises
         ------
         InputError
-            As `mask_read.read_mask` has it.
+            As `mask_read.read_mask_object` has it.
         """
         if source.detail(MASK_DETAIL) is None:
             return None
 
-        return read_mask(source, on, options=options)
+        return read_mask_object(source, on, options=options)
 
 
 def _header_of(file: Path) -> Header | None:
@@ -106,7 +106,7 @@ def _header_of(file: Path) -> Header | None:
 
 
 def _sources(path: Path, headers: list[Header]) -> list[Source]:
-    masks = [header for header in headers if header.fault is not None and is_mask(header)]
+    masks = [header for header in headers if header.fault is not None and is_mask_object(header)]
     images = [header for header in headers if header not in masks]
     return mask_sources(path, masks) + (series_sources(path, images) if images else [])
 

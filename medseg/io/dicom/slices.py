@@ -14,7 +14,7 @@ from medseg.errors import InputError
 from medseg.geometry.slices import StackVerdict
 from medseg.io.dicom.image.headers import Header, read_header
 from medseg.io.dicom.image.regular import Stack, even_steps, upright
-from medseg.io.dicom.image.volumes import judge, stack_grid
+from medseg.io.dicom.image.volumes import judge_volume, stack_grid
 
 __all__ = ["Slices", "even_finding", "slices_of"]
 
@@ -102,7 +102,7 @@ def slices_of(source: Source, *, resample: bool) -> Slices:
         headers[instance.file] = header
     first = headers[source.instances[0].file]
     frames = [headers[item.file].frames[item.frame] for item in source.instances]
-    found = judge(frames, (first.rows, first.columns))
+    found = judge_volume(frames, (first.rows, first.columns))
     return Slices(source.grid or stack_grid(first, frames[0], found), found)
 
 

@@ -10,11 +10,11 @@ from medseg.domain import Grid, Measurement, Quantity, Status
 from medseg.domain.plan import RuleSet
 from medseg.masks import slice_axis
 from medseg.masks.diameters import PlaneDiameters, count_slices, plane_diameters
-from medseg.measuring.lesions.rules import axial_box, is_axial, judge
+from medseg.measuring.lesions.rules import axial_box, is_axial, judge_size
 from medseg.measuring.rows import Rows
 from medseg.measuring.structure import SHEARED, plane_name
 
-__all__ = ["add_axes"]
+__all__ = ["add_lesion_axes"]
 
 _BOUNDARY = "boundary points lie midway between a voxel centre inside and one outside"
 _LONG = f"largest distance between two boundary points of one 8-connected component of one slice; {_BOUNDARY}"
@@ -42,7 +42,7 @@ class _View:
         return f"{plane_name(self.grid, self.axis)} {'ijk'[self.axis]}={found.index + self.first}"
 
 
-def add_axes(
+def add_lesion_axes(
     rows: Rows, mask: NDArray[np.bool_], box: tuple[slice, slice, slice], rule_set: RuleSet | None
 ) -> None:
     """Longest diameter, perpendicular, their product, and whether they meet the rule set's size criterion.
@@ -111,7 +111,7 @@ def _add_criterion(rows: Rows, rule: SizeRule, found: PlaneDiameters, view: _Vie
             return int(view.mask.any(axis=others).sum())
         return count_slices(view.mask, view.grid, view.axis, long=long, short=short, enough=rule.slices)
 
-    verdict = judge(rule, rows.grid, (found.long, found.short), slices, cut=rows.cut)
+    verdict = judge_size(rule, rows.grid, (found.long, found.short), slices, cut=rows.cut)
     if verdict.value is None:
         rows.refuse(Quantity.MEETS_SIZE_CRITERION, verdict.words)
         return

@@ -14,7 +14,7 @@ from medseg.masks import slice_axis
 from medseg.masks.components import label_parts
 from medseg.masks.split import split_touching
 from medseg.masks.voxels import pixel_area
-from medseg.measuring.lesions.axes import add_axes
+from medseg.measuring.lesions.axes import add_lesion_axes
 from medseg.measuring.regions import measure_regions
 from medseg.measuring.rows import Rows
 
@@ -162,7 +162,7 @@ def measure_lesions(
         measured += count.items
     for number, (target, box) in enumerate(zip(found.targets, found.boxes, strict=True), start=1):
         rows = Rows(target, grid, cut=cut[target])
-        add_axes(rows, found.ids[box] == number, box, plan.rule)
+        add_lesion_axes(rows, found.ids[box] == number, box, plan.rule)
         items = by_lesion[target]
         measured += [item for item in items if item.channel is None]
         measured += rows.items

@@ -15,7 +15,7 @@ from medseg.domain import Grid
 from medseg.geometry.resample import resample
 from medseg.masks import slice_axis
 
-__all__ = ["Verdict", "axial_box", "is_axial", "judge", "known_thickness"]
+__all__ = ["SizeVerdict", "axial_box", "is_axial", "judge_size", "known_thickness"]
 
 #: A plane tilted by less than this (degrees) against the transverse one is called axial.
 AXIAL_DEGREES = 15.0
@@ -28,7 +28,7 @@ ONE_SLICE = "the rule asks for two slices and the image is a single one"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SizeVerdict:
     """1, 0, or None with the reason; `words` says what was compared with what."""
 
     value: int | None
@@ -82,14 +82,14 @@ def _shape(extent: tuple[int, ...] | NDArray[np.intp]) -> tuple[int, int, int]:
     return i, j, k
 
 
-def judge(
+def judge_size(
     rule: SizeRule,
     grid: Grid,
     axes: tuple[float, float],
     slices: Callable[[float, float], int],
     *,
     cut: bool,
-) -> Verdict:
+) -> SizeVerdict:
     """Whether a lesion meets a rule set's size criterion.
 
     Parameters
@@ -108,7 +108,7 @@ def judge(
         be met but never missed for certain.
     """
     if reason := _unanswerable(rule, grid):
-        return Verdict(None, reason)
+        return SizeVerdict(None, reason)
     thickness = known_thickness(grid) or 0.0
     least = 2 * thickness if rule.twice_thickness else 0.0
     long, short = (max(length, least) if length else 0.0 for length in (rule.long_mm, rule.short_mm))
@@ -117,14 +117,14 @@ def judge(
         met = slices(long, short) >= rule.slices
     words = _words(rule, long, short, thickness)
     if cut and not met:
-        return Verdict(
+        return SizeVerdict(
             None,
             f"the lesion is cut by the border, and its visible part does not meet the criterion ({words}); "
             "whether the whole does is unknown",
         )
     if rule.long_mm == 0:
         words += f"; this node: {node_category(axes[1])}" if not cut else ""
-    return Verdict(int(met), words)
+    return SizeVerdict(int(met), words)
 
 
 def _unanswerable(rule: SizeRule, grid: Grid) -> str | None:

@@ -10,7 +10,7 @@ from medseg.domain import LabelTable, Segmentation
 from medseg.domain.plan import TissuePlan
 from medseg.errors import ConfigError, LabelError
 
-__all__ = ["Level", "find_levels", "labels_named", "slices_of"]
+__all__ = ["Level", "find_levels", "labels_named", "level_slices"]
 
 _POSITION = re.compile(r"([ijk])=(\d+)")
 
@@ -64,7 +64,7 @@ def find_levels(segmentation: Segmentation, plan: TissuePlan, axis: int) -> tupl
     return tuple(_find(segmentation, name, axis) for name in plan.levels)
 
 
-def slices_of(levels: tuple[Level, ...]) -> range | None:
+def level_slices(levels: tuple[Level, ...]) -> range | None:
     """The slices that levels need, from the first to the last; None means all."""
     if not levels:
         return None

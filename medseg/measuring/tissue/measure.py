@@ -15,8 +15,8 @@ from medseg.measuring.rows import Rows, not_found
 from medseg.measuring.tissue.choice import choose_tissues
 from medseg.measuring.tissue.counts import count_tissues, slice_of, tissue_planes
 from medseg.measuring.tissue.image import choose_channel, unfit_reason
-from medseg.measuring.tissue.levels import find_levels, labels_named, slices_of
-from medseg.measuring.tissue.rows import Span, TissueRows, require_body
+from medseg.measuring.tissue.levels import find_levels, labels_named, level_slices
+from medseg.measuring.tissue.rows import SliceSpan, TissueRows, require_body
 
 __all__ = ["measure_tissue", "tissue_map"]
 
@@ -144,7 +144,7 @@ def _rows(segmentation: Segmentation, image: Image, asked: _Asked) -> Iterator[M
     if inside is not None and not inside.any():
         yield from _empty(segmentation.grid, asked)
         return
-    counts = count_tissues(image, inside, asked.tissues, axis, slices=slices_of(levels))
+    counts = count_tissues(image, inside, asked.tissues, axis, slices=level_slices(levels))
     makers = [
         TissueRows(image, counts, number, tissue, title, asked.labels, asked.plan, asked.version)
         for number, (tissue, title) in enumerate(zip(asked.tissues, asked.titles, strict=True))
@@ -154,7 +154,7 @@ def _rows(segmentation: Segmentation, image: Image, asked: _Asked) -> Iterator[M
         if len(levels) == 2:
             yield from maker.slab(levels)
         elif not levels:
-            yield from maker.volume(Span(_ALL, 0, len(counts.inside) - 1, ends=True))
+            yield from maker.volume(SliceSpan(_ALL, 0, len(counts.inside) - 1, ends=True))
     for maker in makers:
         for level in levels:
             yield from maker.level(level, alone=len(levels) == 1)

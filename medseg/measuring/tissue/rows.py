@@ -14,7 +14,7 @@ from medseg.measuring.rows import Rows
 from medseg.measuring.tissue.counts import TissueCounts
 from medseg.measuring.tissue.levels import Level
 
-__all__ = ["Span", "TissueRows", "require_body"]
+__all__ = ["SliceSpan", "TissueRows", "require_body"]
 
 #: Bodies outside these are a slip of units; both ends included.
 HEIGHT_M, WEIGHT_KG = (0.3, 2.6), (1.0, 500.0)
@@ -23,7 +23,7 @@ _SHEARED = "the grid is sheared (tilted gantry), so only volumes can be had; use
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class SliceSpan:
     """Slices `first` to `last`, both included; `ends` says whether the ends of the stack cut it."""
 
     detail: str
@@ -62,7 +62,7 @@ class TissueRows:
     plan: TissuePlan
     version: str
 
-    def volume(self, span: Span) -> Iterator[Measurement]:
+    def volume(self, span: SliceSpan) -> Iterator[Measurement]:
         """Volume and mean over a span of slices."""
         rows = self._at(span.detail, self._is_cut(span))
         if self._is_bare(rows, span, Quantity.TISSUE_VOLUME, Quantity.TISSUE_MEAN):
@@ -99,7 +99,7 @@ class TissueRows:
             return
         low, high = sorted((first.index, second.index))
         rule = f"{first.rule}, {second.rule}: "
-        yield from self.volume(Span(detail, low, high, rule=rule))
+        yield from self.volume(SliceSpan(detail, low, high, rule=rule))
 
     def level(self, level: Level, *, alone: bool) -> Iterator[Measurement]:
         """Area, mean and indexes in the slice of a level; its volume too when it is the only one."""
@@ -112,13 +112,13 @@ class TissueRows:
         yield from self.section(level.index, level)
         if alone and self.counts.inside[level.index]:
             rule = f"{level.rule}: "
-            done = self.volume(Span(level.name, level.index, level.index, rule=rule))
+            done = self.volume(SliceSpan(level.name, level.index, level.index, rule=rule))
             yield from (item for item in done if item.quantity is Quantity.TISSUE_VOLUME)
 
     def section(self, index: int, level: Level | None = None) -> Iterator[Measurement]:
         """Area and mean in one slice; indexes at a level."""
         letter = "ijk"[self.counts.axis]
-        span = Span(level.name if level else f"{letter}={index}", index, index)
+        span = SliceSpan(level.name if level else f"{letter}={index}", index, index)
         rows = self._at(span.detail, self._is_cut(span))
         indexes = self._asked_indexes() if level else ()
         if self._is_bare(rows, span, Quantity.TISSUE_AREA, Quantity.TISSUE_MEAN, *indexes):
@@ -168,18 +168,18 @@ class TissueRows:
     def _at(self, detail: str, cut: bool) -> Rows:  # noqa: FBT001 - as Rows takes it
         return Rows(Target("tissue", self.title, self.labels, detail=detail), self._grid, cut=cut)
 
-    def _count(self, span: Span) -> tuple[int, float]:
+    def _count(self, span: SliceSpan) -> tuple[int, float]:
         part = slice(span.first, span.last + 1)
         return int(self.counts.voxels[self.number, part].sum()), float(
             self.counts.sums[self.number, part].sum()
         )
 
-    def _is_cut(self, span: Span) -> bool:
+    def _is_cut(self, span: SliceSpan) -> bool:
         if span.ends:
             return bool(self.counts.cut_along[self.number])
         return bool(self.counts.cut[self.number, span.first : span.last + 1].any())
 
-    def _is_bare(self, rows: Rows, span: Span, *quantities: Quantity) -> bool:
+    def _is_bare(self, rows: Rows, span: SliceSpan, *quantities: Quantity) -> bool:
         """Refuse quantities where the span holds nothing of the compartment: 0 would claim that it was drawn."""
         if self.counts.inside[span.first : span.last + 1].any():
             return False

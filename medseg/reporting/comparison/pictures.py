@@ -19,7 +19,7 @@ from medseg.reporting.pictures.canvas import (
     show_text,
 )
 from medseg.reporting.pictures.palette import outline
-from medseg.reporting.pictures.scene import Plane, Scene, make_scene
+from medseg.reporting.pictures.scene import Scene, ScenePlane, make_scene
 from medseg.reporting.pictures.window import Window, choose_window
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _most_different(prediction: Segmentation, reference: Segmentation) -> int:
 def _base(
     axes: "Axes",
     scene: Scene,
-    plane: Plane,
+    plane: ScenePlane,
     index: int,
     look: tuple[Window | None, tuple[float, float, float, float]],
 ) -> None:
@@ -187,7 +187,7 @@ def _legend(axes: "Axes") -> None:
         show_text(axes, (0.99, y), name, ha="right", va="top", color=outline(_BOTH, value)[0], weight="bold")
 
 
-def _acquired(scene: Scene) -> Plane:
+def _acquired(scene: Scene) -> ScenePlane:
     """The plane across an axis that is clearly coarser than the others, else the first."""
     spacing = scene.grid.spacing
     coarse = max(scene.planes, key=lambda plane: spacing[plane.axis])

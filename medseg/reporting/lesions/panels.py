@@ -17,7 +17,7 @@ from medseg.reporting.pictures.canvas import (
     show_scale,
     show_text,
 )
-from medseg.reporting.pictures.scene import Plane, Scene, Values
+from medseg.reporting.pictures.scene import Scene, ScenePlane, Values
 from medseg.reporting.pictures.window import Window
 
 __all__ = ["LESION_PICTURES", "PREFIX", "draw_lesions"]
@@ -64,7 +64,7 @@ def _picture(record: Record, scene: Scene, lesion: Lesion, window: Window | None
     return Picture(name, canvas.png(), caption)
 
 
-def _projected(plane: Plane, index: int, lines: Sequence[Values]) -> str:
+def _projected(plane: ScenePlane, index: int, lines: Sequence[Values]) -> str:
     off = max(float(np.abs(points[:, plane.axis] - index).max()) for points in lines)
     return "; axes lie in a tilted plane and are drawn as seen from above" if off > _OFF_SLICE else ""
 

@@ -8,7 +8,17 @@ from medseg.domain import Grid, Quantity, Record
 from medseg.reporting.index import Lesion, lesions_of
 from medseg.reporting.lesions.words import criterion_word
 from medseg.reporting.numbers import unit_text
-from medseg.reporting.sheet import Cell, Notes, Row, Sheet, legend, measured, method_lines, status_cell, text
+from medseg.reporting.sheet import (
+    Cell,
+    Notes,
+    Row,
+    Sheet,
+    legend,
+    measured,
+    method_lines,
+    status_cell,
+    text_cell,
+)
 from medseg.reporting.uptake import lesion_uptake
 from medseg.reporting.wording import quantity_text
 
@@ -44,7 +54,7 @@ def _table(record: Record, found: Sequence[Lesion]) -> Sheet:
     rows: list[Row] = []
     for number, lesion in enumerate(found):
         if several and (number == 0 or found[number - 1].name != lesion.name):
-            rows.append(Row((text(lesion.name),), heading=True))
+            rows.append(Row((text_cell(lesion.name),), heading=True))
         rows.append(Row(tuple(fill(lesion) for _, fill in columns)))
     title = "Lesions" if several else f"Lesions: {found[0].name}"
     said = (*legend(rows), *notes.lines, *_methods(found), _REST)
@@ -53,21 +63,21 @@ def _table(record: Record, found: Sequence[Lesion]) -> Sheet:
 
 def _columns(found: Sequence[Lesion], grid: Grid, notes: Notes) -> Iterator[_Column]:
     """Heads and what fills them; a column that no lesion could fill is left out."""
-    yield text("Lesion", number=True), lambda lesion: Cell(str(lesion.number), number=True)
+    yield text_cell("Lesion", number=True), lambda lesion: Cell(str(lesion.number), number=True)
     yield _size_head(found), lambda lesion: measured(lesion.size, grid, notes)
     for title, pair in (("Long × short axis", _AXES), ("Inside the mask", _INSIDE)):
         if any(lesion.find(pair[0]) for lesion in found):
             yield _head(title, found, pair[0]), _filler(pair, grid, notes)
         if pair is _AXES:
-            yield text("Plane, slice"), lambda lesion: text(lesion.plane or "–")
+            yield text_cell("Plane, slice"), lambda lesion: text_cell(lesion.plane or "–")
     product = Quantity.BIDIMENSIONAL_PRODUCT
     if any(lesion.find(product) for lesion in found):
         yield _head("Product", found, product), lambda lesion: measured(lesion.find(product), grid, notes)
     if any(lesion.find(Quantity.MEETS_SIZE_CRITERION) for lesion in found):
-        yield text("Size criterion"), lambda lesion: _criterion(lesion, notes)
+        yield text_cell("Size criterion"), lambda lesion: _criterion(lesion, notes)
     for name in _channels(found):
         yield _head(f"Mean, {name}", found, Quantity.MEAN, name), _mean(name, grid, notes)
-    yield text("Status"), lambda lesion: status_cell(lesion.judged)
+    yield text_cell("Status"), lambda lesion: status_cell(lesion.judged)
 
 
 def _filler(pair: tuple[Quantity, Quantity], grid: Grid, notes: Notes) -> Callable[[Lesion], Cell]:
@@ -90,10 +100,10 @@ def _mean(channel: str, grid: Grid, notes: Notes) -> Callable[[Lesion], Cell]:
 def _criterion(lesion: Lesion, notes: Notes) -> Cell:
     item = lesion.find(Quantity.MEETS_SIZE_CRITERION)
     if item is None:
-        return text("–")
+        return text_cell("–")
     if item.value is None:
         return Cell(criterion_word(item), kind="none", mark="∅", note=notes.letter(item.reason))
-    return text(criterion_word(item))
+    return text_cell(criterion_word(item))
 
 
 def _channels(found: Sequence[Lesion]) -> tuple[str, ...]:
@@ -104,7 +114,7 @@ def _channels(found: Sequence[Lesion]) -> tuple[str, ...]:
 
 def _size_head(found: Sequence[Lesion]) -> Cell:
     item = next((lesion.size for lesion in found if lesion.size is not None), None)
-    return text(
+    return text_cell(
         "Size" if item is None else f"{item.quantity.info.title} ({unit_text(item.unit)})", number=True
     )
 
@@ -112,7 +122,7 @@ def _size_head(found: Sequence[Lesion]) -> Cell:
 def _head(title: str, found: Sequence[Lesion], quantity: Quantity, channel: str | None = None) -> Cell:
     items = (lesion.find(quantity, channel=channel) for lesion in found)
     unit = next((unit_text(item.unit) for item in items if item is not None), "")
-    return text(f"{title} ({unit})" if unit else title, number=True)
+    return text_cell(f"{title} ({unit})" if unit else title, number=True)
 
 
 def _methods(found: Sequence[Lesion]) -> tuple[str, ...]:

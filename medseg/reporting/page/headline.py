@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from medseg.domain import Measurement, Quantity, Record, Status, Target
-from medseg.reporting.groups import placed
+from medseg.reporting.groups import shown_in_order
 from medseg.reporting.index import Index, index_of
 from medseg.reporting.lesions.words import LINES
 from medseg.reporting.numbers import interval_text, value_text
@@ -21,8 +21,8 @@ _OF_THE_MAIN = 3
 #: Rows for tissues at a level.
 _TISSUES = 4
 _SIZE = (Quantity.VOLUME, Quantity.AREA)
-_ORDER = placed(lambda row: row.headline, "mask", "pet", "intensity")
-_TISSUE = placed(lambda row: row.headline, "tissue")
+_ORDER = shown_in_order(lambda row: row.headline, "mask", "pet", "intensity")
+_TISSUE = shown_in_order(lambda row: row.headline, "tissue")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from medseg.domain import Grid, LabelTable, Measurement, Quantity, Record, Status, Target
-from medseg.reporting.groups import GROUPS, group_of, placed, rank
+from medseg.reporting.groups import GROUPS, group_of, rank, shown_in_order
 from medseg.reporting.index import Index
 from medseg.reporting.numbers import interval_text, unit_text
 from medseg.reporting.pictures.palette import swatch
-from medseg.reporting.sheet import Cell, Notes, Row, Sheet, legend, measured, status_cell, text
+from medseg.reporting.sheet import Cell, Notes, Row, Sheet, legend, measured, status_cell, text_cell
 
 __all__ = ["FEW", "all_measurements"]
 
 #: Structures that can stand side by side with every quantity; of more, the main quantities do.
 FEW = 3
-_SIZES = placed(lambda row: row.matrix, "mask")
+_SIZES = shown_in_order(lambda row: row.matrix, "mask")
 _AXES = (Quantity.LONGEST_DIAMETER, Quantity.SHORT_DIAMETER)
-_VALUES = placed(lambda row: row.matrix, "intensity")
+_VALUES = shown_in_order(lambda row: row.matrix, "intensity")
 #: Kinds of quantities that stand here; others have tables of their own.
 _KINDS = ("mask", "intensity", "lesion")
 _ALL_ELSEWHERE = "Every quantity of every structure is in the JSON, CSV and XLSX."
@@ -48,17 +48,17 @@ def _side_by_side(record: Record, index: Index, structures: Sequence[Target]) ->
     for quantity, channel in keys:
         heading = group_of(quantity) + (f", {channel}" if channel else "")
         if heading != before:
-            rows.append(Row((text(heading),), heading=True))
+            rows.append(Row((text_cell(heading),), heading=True))
             before = heading
         found = [items.get((target, quantity, channel)) for target in structures]
         cells = [_with_interval(item, grid, notes) for item in found]
-        rows.append(Row((text(quantity.info.title), *cells, text(_methods(found)))))
+        rows.append(Row((text_cell(quantity.info.title), *cells, text_cell(_methods(found)))))
     heads = [_structure(record.table, target, number=True) for target in structures]
     states = [replace(status_cell(index.by_target[target]), number=True) for target in structures]
-    first = Row((text("Status"), *states, text("")))
+    first = Row((text_cell("Status"), *states, text_cell("")))
     return Sheet(
         "All measurements",
-        (text("Quantity"), *heads, text("Method")),
+        (text_cell("Quantity"), *heads, text_cell("Method")),
         (first, *rows),
         (*legend(rows), *notes.lines),
     )
@@ -79,7 +79,9 @@ def _size_sheet(record: Record, index: Index, there: Sequence[Target], missing: 
     axes = any(index.find(target, _AXES[0]) for target in there)
     heads = [_head(index, there, quantity) for quantity in used]
     heads += (
-        [text(f"Long × short axis in plane ({_unit(index, there, _AXES[0])})", number=True)] if axes else []
+        [text_cell(f"Long × short axis in plane ({_unit(index, there, _AXES[0])})", number=True)]
+        if axes
+        else []
     )
     rows = []
     for target in there:
@@ -89,7 +91,7 @@ def _size_sheet(record: Record, index: Index, there: Sequence[Target], missing: 
         rows.append(Row((_structure(record.table, target), *cells, _state(index, target))))
     return Sheet(
         "All measurements",
-        (text("Structure"), *heads, text("Status")),
+        (text_cell("Structure"), *heads, text_cell("Status")),
         tuple(rows),
         (*legend(rows), *notes.lines, *missing, _ALL_ELSEWHERE),
     )
@@ -113,10 +115,12 @@ def _value_sheet(record: Record, index: Index, there: Sequence[Target], channel:
                 )
             )
         )
-    heads = [text(f"{quantity.info.title} ({unit})".replace(" ()", ""), number=True) for quantity in _VALUES]
+    heads = [
+        text_cell(f"{quantity.info.title} ({unit})".replace(" ()", ""), number=True) for quantity in _VALUES
+    ]
     return Sheet(
         f"Intensity, {channel}",
-        (text("Structure"), *heads, text("Status")),
+        (text_cell("Structure"), *heads, text_cell("Status")),
         tuple(rows),
         (*legend(rows), *notes.lines),
     )
@@ -169,7 +173,7 @@ def _place(key: tuple[Quantity, str | None]) -> tuple[int, str, int]:
 
 def _head(index: Index, there: Sequence[Target], quantity: Quantity) -> Cell:
     unit = _unit(index, there, quantity)
-    return text(f"{quantity.info.title}{f' ({unit})' if unit else ''}", number=True)
+    return text_cell(f"{quantity.info.title}{f' ({unit})' if unit else ''}", number=True)
 
 
 def _unit(index: Index, there: Sequence[Target], quantity: Quantity) -> str:

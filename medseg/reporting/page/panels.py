@@ -19,7 +19,7 @@ from medseg.reporting.pictures.canvas import (
     show_text,
 )
 from medseg.reporting.pictures.fused import draw_fused
-from medseg.reporting.pictures.scene import PLANES, Plane, Scene, Values, make_scene
+from medseg.reporting.pictures.scene import PLANES, Scene, ScenePlane, Values, make_scene
 from medseg.reporting.pictures.window import Window, choose_window
 
 __all__ = ["draw"]
@@ -81,7 +81,7 @@ def _largest(record: Record) -> Target | None:
     return max(main_targets(record), key=lambda target: sizes[target], default=None)
 
 
-def _pair(scene: Scene, plane: Plane, index: int, window: Window | None) -> Picture:
+def _pair(scene: Scene, plane: ScenePlane, index: int, window: Window | None) -> Picture:
     cell = _CELL if len(scene.planes) > 1 else _LARGE_CELL
     box = scene.view_box(plane, scene.labels > 0, cell[0] / cell[1])
     canvas = Canvas(2, 1, cell)
@@ -126,7 +126,7 @@ def _diameter(
     yield Picture("diameter", canvas.png(), _sentence(caption, scene))
 
 
-def _montage(scene: Scene, plane: Plane, window: Window | None) -> Picture:
+def _montage(scene: Scene, plane: ScenePlane, window: Window | None) -> Picture:
     columns, rows = _MONTAGE
     others = tuple(axis for axis in range(3) if axis != plane.axis)
     used = np.flatnonzero((scene.labels > 0).any(axis=others))
@@ -153,7 +153,7 @@ def _display_index(scene: Scene, item: Measurement) -> Values:
     return scene.grid.to_index(np.array(item.points_mm))
 
 
-def _acquired(scene: Scene) -> Plane:
+def _acquired(scene: Scene) -> ScenePlane:
     """The plane across an axis that is clearly coarser than the others, else axial."""
     if len(scene.planes) == 1:
         return scene.planes[0]

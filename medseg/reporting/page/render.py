@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from medseg.domain import Grid, Quantity, Record, Status
 from medseg.extras import require_extra
 from medseg.reporting.extras import PageExtras, Picture
-from medseg.reporting.groups import placed, rank
+from medseg.reporting.groups import rank, shown_in_order
 from medseg.reporting.index import index_of, lesions_of
 from medseg.reporting.lesions.panels import PREFIX
 from medseg.reporting.lesions.table import lesion_sheets
@@ -38,7 +38,7 @@ from medseg.reporting.wording import (
 
 __all__ = ["to_html", "to_pdf"]
 
-_COMPARED = placed(lambda row: row.headline, "comparison")
+_COMPARED = shown_in_order(lambda row: row.headline, "comparison")
 _RANK = {"error": 0, "warning": 1, "info": 2}
 _SEVERITY = {"error": "Error:", "warning": "Warning:", "info": "Note:"}
 

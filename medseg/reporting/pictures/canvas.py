@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.reporting.pictures.palette import outline
-from medseg.reporting.pictures.scene import Box, Plane, Scene, Values
+from medseg.reporting.pictures.scene import Box, Scene, ScenePlane, Values
 from medseg.reporting.pictures.window import Window
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ class Canvas:
             dpi = max(_MIN_DPI, int(dpi * shrink))
 
 
-def show_slice(axes: "Axes", scene: Scene, plane: Plane, values: Values, look: tuple[Window, Box]) -> None:
+def show_slice(
+    axes: "Axes", scene: Scene, plane: ScenePlane, values: Values, look: tuple[Window, Box]
+) -> None:
     """Grey values in a window, in true proportions; what holds no voxel is black."""
     window, box = look
     left, right, top, bottom = scene.frame(plane)
@@ -90,7 +92,9 @@ def show_slice(axes: "Axes", scene: Scene, plane: Plane, values: Values, look: t
     axes.set_ylim(box[3], box[2])
 
 
-def show_base(axes: "Axes", scene: Scene, plane: Plane, index: int, look: tuple[Window | None, Box]) -> None:
+def show_base(
+    axes: "Axes", scene: Scene, plane: ScenePlane, index: int, look: tuple[Window | None, Box]
+) -> None:
     """The scene's grey image in one slice; black where no image was given."""
     window, box = look
     if scene.base is None or window is None:
@@ -100,7 +104,7 @@ def show_base(axes: "Axes", scene: Scene, plane: Plane, index: int, look: tuple[
     show_slice(axes, scene, plane, scene.values_on(scene.base, plane, index), (window, box))
 
 
-def show_line(axes: "Axes", scene: Scene, plane: Plane, points: Values, style: str) -> None:
+def show_line(axes: "Axes", scene: Scene, plane: ScenePlane, points: Values, style: str) -> None:
     """A line through (N, 3) display indices, as seen in the plane: white with a dark edge."""
     from matplotlib.patheffects import Normal, Stroke
 
@@ -109,7 +113,7 @@ def show_line(axes: "Axes", scene: Scene, plane: Plane, points: Values, style: s
     axes.plot(x, y, color="white", linewidth=1.1, linestyle=style, path_effects=edge, solid_capstyle="butt")
 
 
-def show_contours(axes: "Axes", scene: Scene, plane: Plane, labels: NDArray[np.unsignedinteger]) -> None:
+def show_contours(axes: "Axes", scene: Scene, plane: ScenePlane, labels: NDArray[np.unsignedinteger]) -> None:
     """Outline of each label along voxel edges, midway between voxel centres; closed at the image's edge."""
     from matplotlib.patheffects import Normal, Stroke
 
@@ -127,7 +131,7 @@ def show_contours(axes: "Axes", scene: Scene, plane: Plane, labels: NDArray[np.u
         lines.set_path_effects([Stroke(linewidth=1.8, foreground="black", alpha=0.6), Normal()])
 
 
-def show_letters(axes: "Axes", scene: Scene, plane: Plane) -> None:
+def show_letters(axes: "Axes", scene: Scene, plane: ScenePlane) -> None:
     """Signs at the four edges."""
     places = (
         (0.01, 0.5, "left", "center"),

@@ -13,7 +13,7 @@ from medseg.reporting.pictures.canvas import (
     show_slice,
     show_text,
 )
-from medseg.reporting.pictures.scene import Box, Plane, Scene, Values
+from medseg.reporting.pictures.scene import Box, Scene, ScenePlane, Values
 from medseg.reporting.pictures.window import Window
 
 __all__ = ["draw_fused"]
@@ -24,7 +24,7 @@ _OPACITY = 0.75
 
 
 def draw_fused(
-    scene: Scene, plane: Plane, index: int, look: tuple[Window, Box], cell_mm: tuple[float, float]
+    scene: Scene, plane: ScenePlane, index: int, look: tuple[Window, Box], cell_mm: tuple[float, float]
 ) -> Picture:
     """One slice of the scene's PET over its grey image, with contours and a colour scale."""
     from matplotlib import colormaps

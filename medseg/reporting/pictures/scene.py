@@ -16,7 +16,7 @@ from medseg.domain.segmentation import voxels_with
 from medseg.geometry import AxisOrder, order_to, same_grid
 from medseg.geometry.resample import covered_by, resample
 
-__all__ = ["PLANES", "Box", "Plane", "Scene", "make_scene"]
+__all__ = ["PLANES", "Box", "Scene", "ScenePlane", "make_scene"]
 
 Values = NDArray[np.floating]
 #: (left, right, top, bottom) of a picture, in mm or px along the display axes.
@@ -30,7 +30,7 @@ _POINT_MARGIN_MM = 12.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plane:
+class ScenePlane:
     """A picture plane: the display axis across it, those along its columns and rows, and how rows run."""
 
     name: str
@@ -41,9 +41,9 @@ class Plane:
 
 
 PLANES = (
-    Plane("axial", 2, 0, 1, rows_down=True),
-    Plane("coronal", 1, 0, 2, rows_down=False),
-    Plane("sagittal", 0, 1, 2, rows_down=False),
+    ScenePlane("axial", 2, 0, 1, rows_down=True),
+    ScenePlane("coronal", 1, 0, 2, rows_down=False),
+    ScenePlane("sagittal", 0, 1, 2, rows_down=False),
 )
 
 
@@ -60,7 +60,7 @@ class Scene:
     pet: Image | None
 
     @property
-    def planes(self) -> tuple[Plane, ...]:
+    def planes(self) -> tuple[ScenePlane, ...]:
         """The three planes; of a single slice only its own."""
         thin = [plane for plane in PLANES if self.grid.shape[plane.axis] == 1]
         return tuple(thin[:1]) or PLANES
@@ -80,12 +80,12 @@ class Scene:
         """(I, J, K) bool in display order."""
         return voxels_with(self.labels, labels)
 
-    def labels_on(self, plane: Plane, index: int) -> NDArray[np.unsignedinteger]:
+    def labels_on(self, plane: ScenePlane, index: int) -> NDArray[np.unsignedinteger]:
         """(rows, columns) labels of one slice."""
         labels: NDArray[np.unsignedinteger] = np.moveaxis(self.labels, plane.axis, 0)[index].copy().T
         return labels
 
-    def values_on(self, image: Image, plane: Plane, index: int) -> Values:
+    def values_on(self, image: Image, plane: ScenePlane, index: int) -> Values:
         """(rows, columns) values of one slice, NaN where the image has no voxel; interpolated for display only."""
         if same_grid(image.grid, self.native):
             return np.array(np.moveaxis(self.order.apply(image.array), plane.axis, 0)[index].T, np.float64)
@@ -99,7 +99,7 @@ class Scene:
         """Whether the image has to be interpolated to lie under the mask."""
         return not same_grid(image.grid, self.native)
 
-    def slice_name(self, plane: Plane, index: int) -> str:
+    def slice_name(self, plane: ScenePlane, index: int) -> str:
         """Native index of a slice and its position: `k = 57 (0–119), S 34.5 mm`."""
         source, flipped = self.order.source[plane.axis], self.order.flipped[plane.axis]
         count = self.grid.shape[plane.axis]
@@ -113,7 +113,7 @@ class Scene:
         letter = _WORLD[plane.axis][0 if position >= 0 else 1]
         return f"{name}, {letter} {abs(position):.1f} mm"
 
-    def letters(self, plane: Plane) -> tuple[str, str, str, str]:
+    def letters(self, plane: ScenePlane) -> tuple[str, str, str, str]:
         """Signs at the left, right, top and bottom edge: patient directions, else the array axes, none in px."""
         if self.grid.unit == "px":
             return "", "", "", ""
@@ -123,29 +123,29 @@ class Scene:
         low, high = ends[plane.row]
         return *ends[plane.column], *((low, high) if plane.rows_down else (high, low))
 
-    def largest_section(self, plane: Plane, mask: NDArray[np.bool_]) -> int:
+    def largest_section(self, plane: ScenePlane, mask: NDArray[np.bool_]) -> int:
         """Index of the slice with most voxels of `mask`; the middle one of an empty mask."""
         others = tuple(axis for axis in range(3) if axis != plane.axis)
         areas = mask.sum(axis=others)
         return int(areas.argmax()) if areas.any() else self.grid.shape[plane.axis] // 2
 
-    def frame(self, plane: Plane) -> Box:
+    def frame(self, plane: ScenePlane) -> Box:
         """Outer edges of the whole image in a plane."""
         (left, right), (first, last) = (self._edges(axis) for axis in (plane.column, plane.row))
         return (left, right, first, last) if plane.rows_down else (left, right, last, first)
 
-    def view_box(self, plane: Plane, mask: NDArray[np.bool_], aspect: float) -> Box:
+    def view_box(self, plane: ScenePlane, mask: NDArray[np.bool_], aspect: float) -> Box:
         """Part of the image to show: the structure with a margin, widened to `aspect` (width by height)."""
         ends = _ends(mask)
         if ends is None:
             return _widened(self.frame(plane), self.frame(plane), aspect)
         return self._box(plane, (ends[0] - 0.5, ends[1] + 0.5), _MARGIN_MM, aspect)
 
-    def point_box(self, plane: Plane, points: Values, aspect: float) -> Box:
+    def point_box(self, plane: ScenePlane, points: Values, aspect: float) -> Box:
         """Part of the image to show around (N, 3) display indices, closer than around a whole structure."""
         return self._box(plane, (points.min(axis=0), points.max(axis=0)), _POINT_MARGIN_MM, aspect)
 
-    def _box(self, plane: Plane, ends: tuple[Values, Values], least: float, aspect: float) -> Box:
+    def _box(self, plane: ScenePlane, ends: tuple[Values, Values], least: float, aspect: float) -> Box:
         spacing = np.array(self.grid.spacing)
         low, high = ends[0] * spacing, ends[1] * spacing
         axes = [plane.column, plane.row]
@@ -160,13 +160,13 @@ class Scene:
         box = (left, right, first, last) if plane.rows_down else (left, right, last, first)
         return _widened(box, self.frame(plane), aspect)
 
-    def slice_through(self, points: Values) -> tuple[Plane, int]:
+    def slice_through(self, points: Values) -> tuple[ScenePlane, int]:
         """The plane across which (N, 3) display indices vary least, and its slice through their middle."""
         plane = min(self.planes, key=lambda plane: float(np.ptp(points[:, plane.axis])))
         middle = round(float(points[:, plane.axis].mean()))
         return plane, int(np.clip(middle, 0, self.grid.shape[plane.axis] - 1))
 
-    def plane_name(self, plane: Plane) -> str:
+    def plane_name(self, plane: ScenePlane) -> str:
         """`Axial`, `Axial (oblique)`, the axis it lies across where directions are not known, or `Image`."""
         if self.grid.unit == "px":
             return "Image"
@@ -183,7 +183,7 @@ class Scene:
         ends = f"−{name}", f"+{name}"
         return ends[::-1] if self.order.flipped[axis] else ends
 
-    def _slice_grid(self, plane: Plane, index: int) -> Grid:
+    def _slice_grid(self, plane: ScenePlane, index: int) -> Grid:
         start = np.zeros(3)
         start[plane.axis] = index
         affine = np.array(self.grid.affine)

@@ -16,7 +16,7 @@ from medseg.reporting.pictures.canvas import (
     show_slice,
     show_text,
 )
-from medseg.reporting.pictures.scene import PLANES, Plane, Scene, make_scene
+from medseg.reporting.pictures.scene import PLANES, Scene, ScenePlane, make_scene
 from medseg.reporting.pictures.window import Window, choose_window
 from medseg.reporting.tissue.profile import colour_of, display_index, draw_profile
 
@@ -104,7 +104,11 @@ def _shown(rows: list[Measurement]) -> dict[int, list[Measurement]]:
 
 
 def _sections(
-    record: Record, scene: Scene, plane: Plane, shown: dict[int, list[Measurement]], tissues: Segmentation
+    record: Record,
+    scene: Scene,
+    plane: ScenePlane,
+    shown: dict[int, list[Measurement]],
+    tissues: Segmentation,
 ) -> Picture:
     assert scene.base is not None  # noqa: S101 - made with one
     window = _window(record, scene.base, shown)
@@ -163,7 +167,7 @@ def _areas(record: Record, items: list[Measurement]) -> str:
 
 
 def _show_tissues(
-    axes: "Axes", scene: Scene, plane: Plane, labels: NDArray[np.unsignedinteger], tissues: Segmentation
+    axes: "Axes", scene: Scene, plane: ScenePlane, labels: NDArray[np.unsignedinteger], tissues: Segmentation
 ) -> None:
     painted = np.zeros((*labels.shape, 4))
     for label in tissues.table.labels:
@@ -178,7 +182,7 @@ def _show_tissues(
     )
 
 
-def _show_outline(axes: "Axes", scene: Scene, plane: Plane, inside: NDArray[np.bool_]) -> None:
+def _show_outline(axes: "Axes", scene: Scene, plane: ScenePlane, inside: NDArray[np.bool_]) -> None:
     if not inside.any():
         return
     mask = np.pad(inside, 1).astype(np.float64)

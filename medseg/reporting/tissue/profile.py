@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from medseg.domain import Segmentation
 from medseg.reporting.extras import Picture
 from medseg.reporting.pictures.canvas import Canvas, show_text
-from medseg.reporting.pictures.scene import Plane, Scene
+from medseg.reporting.pictures.scene import Scene, ScenePlane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,13 +25,15 @@ def colour_of(tissues: Segmentation, name: str) -> tuple[float, ...]:
     return tuple(part / 255 for part in label.rgb)
 
 
-def display_index(scene: Scene, plane: Plane, native: int) -> int:
+def display_index(scene: Scene, plane: ScenePlane, native: int) -> int:
     """Index in display order of a slice's index in the file."""
     last = scene.grid.shape[plane.axis] - 1
     return last - native if scene.order.flipped[plane.axis] else native
 
 
-def draw_profile(scene: Scene, plane: Plane, levels: dict[int, str], tissues: Segmentation) -> Picture | None:
+def draw_profile(
+    scene: Scene, plane: ScenePlane, levels: dict[int, str], tissues: Segmentation
+) -> Picture | None:
     """Area of each tissue along the stack, head up; None with fewer than two slices or on a sheared grid.
 
     Parameters
@@ -83,7 +85,7 @@ def draw_profile(scene: Scene, plane: Plane, levels: dict[int, str], tissues: Se
     return Picture("tissue-profile", canvas.png(), caption)
 
 
-def _positions(scene: Scene, plane: Plane) -> NDArray[np.float64]:
+def _positions(scene: Scene, plane: ScenePlane) -> NDArray[np.float64]:
     """Positions of the slices' middles along the patient's axis in mm; indices where that is not known."""
     index = np.tile((np.array(scene.grid.shape) - 1) / 2, (scene.grid.shape[plane.axis], 1))
     index[:, plane.axis] = np.arange(scene.grid.shape[plane.axis])
@@ -95,7 +97,7 @@ def _positions(scene: Scene, plane: Plane) -> NDArray[np.float64]:
     return index[:, plane.axis]
 
 
-def _dress(axes: "Axes", scene: Scene, plane: Plane) -> None:
+def _dress(axes: "Axes", scene: Scene, plane: ScenePlane) -> None:
     axes.set_facecolor("black")
     axes.tick_params(colors="white", labelsize=5.5, length=2.0, width=0.5)
     for side, spine in axes.spines.items():

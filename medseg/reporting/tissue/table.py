@@ -7,7 +7,17 @@ from medseg.domain import Grid, Measurement, Quantity, Record, Target
 from medseg.reporting.groups import GROUPS
 from medseg.reporting.index import Index
 from medseg.reporting.numbers import bare_text, unit_text
-from medseg.reporting.sheet import Cell, Notes, Row, Sheet, legend, measured, method_lines, status_cell, text
+from medseg.reporting.sheet import (
+    Cell,
+    Notes,
+    Row,
+    Sheet,
+    legend,
+    measured,
+    method_lines,
+    status_cell,
+    text_cell,
+)
 
 __all__ = ["LEVELS", "is_slice", "tissue_sheets"]
 
@@ -38,9 +48,18 @@ def tissue_sheets(record: Record, index: Index) -> tuple[Sheet, ...]:
         rows += [_row(index, target, used, grid, notes) for target in mine]
         if len(slices) > LEVELS:
             rows.append(_span(index, slices, used, grid))
-    heads = [text(f"{quantity.info.title} ({_unit(everything, quantity)})", number=True) for quantity in used]
+    heads = [
+        text_cell(f"{quantity.info.title} ({_unit(everything, quantity)})", number=True) for quantity in used
+    ]
     said = (*legend(rows), *notes.lines, *((_SUMMED,) if shortened else ()), *_methods(everything))
-    return (Sheet("Tissue", (text("Tissue"), text("Level"), *heads, text("Status")), tuple(rows), said),)
+    return (
+        Sheet(
+            "Tissue",
+            (text_cell("Tissue"), text_cell("Level"), *heads, text_cell("Status")),
+            tuple(rows),
+            said,
+        ),
+    )
 
 
 def is_slice(detail: str | None) -> bool:
@@ -51,7 +70,7 @@ def is_slice(detail: str | None) -> bool:
 def _row(index: Index, target: Target, used: Sequence[Quantity], grid: Grid, notes: Notes) -> Row:
     cells = [measured(index.find(target, quantity), grid, notes) for quantity in used]
     state = status_cell(index.by_target[target])
-    return Row((text(target.name), text(target.detail or "all slices"), *cells, state))
+    return Row((text_cell(target.name), text_cell(target.detail or "all slices"), *cells, state))
 
 
 def _span(index: Index, slices: Sequence[Target], used: Sequence[Quantity], grid: Grid) -> Row:
@@ -60,8 +79,8 @@ def _span(index: Index, slices: Sequence[Target], used: Sequence[Quantity], grid
     ends = slices[0].detail, slices[-1].detail
     return Row(
         (
-            text(slices[0].name),
-            text(f"each of {len(slices)} slices ({ends[0]} to {ends[1]})"),
+            text_cell(slices[0].name),
+            text_cell(f"each of {len(slices)} slices ({ends[0]} to {ends[1]})"),
             *cells,
             status_cell(items),
         )

@@ -9,7 +9,7 @@ import pytest
 from medseg.definitions.size import RULES, node_category
 from medseg.domain import Grid
 from medseg.geometry import affine_orientation
-from medseg.measuring.lesions.rules import axial_box, is_axial, judge, known_thickness
+from medseg.measuring.lesions.rules import axial_box, is_axial, judge_size, known_thickness
 
 
 def grid(
@@ -50,7 +50,7 @@ def test_the_criterion(
     rule: str, thickness: float, long: float, short: float, slices: int, meets: int
 ) -> None:
     place = grid((1, 1, thickness), thickness)
-    verdict = judge(RULES[rule], place, (long, short), on(slices), cut=False)  # type: ignore[index]
+    verdict = judge_size(RULES[rule], place, (long, short), on(slices), cut=False)  # type: ignore[index]
     assert verdict.value == meets
     assert "target lesion" not in verdict.words
 
@@ -62,7 +62,7 @@ def test_the_slices_are_counted_by_the_lengths_that_the_thickness_asks_for() -> 
         asked.append((long, short))
         return 2
 
-    judge(RULES["rano-2010"], grid((1, 1, 7), 7.0), (30, 30), count, cut=False)
+    judge_size(RULES["rano-2010"], grid((1, 1, 7), 7.0), (30, 30), count, cut=False)
     assert asked == [(14.0, 14.0)]
 
 
@@ -95,20 +95,20 @@ WITHHELD = {
 @pytest.mark.parametrize("name", WITHHELD)
 def test_what_can_not_be_answered_says_why(name: str) -> None:
     rule, place, word = WITHHELD[name]
-    verdict = judge(RULES[rule], place, (90, 90), on(9), cut=False)  # type: ignore[index]
+    verdict = judge_size(RULES[rule], place, (90, 90), on(9), cut=False)  # type: ignore[index]
     assert verdict.value is None
     assert word in verdict.words
 
 
 @pytest.mark.parametrize("rule", ["recist-1.1-node", "rano-bm"])
 def test_a_rule_without_thickness_needs_none(rule: str) -> None:
-    verdict = judge(RULES[rule], grid(thickness=None), (90, 90), on(9), cut=False)  # type: ignore[index]
+    verdict = judge_size(RULES[rule], grid(thickness=None), (90, 90), on(9), cut=False)  # type: ignore[index]
     assert verdict.value == 1
 
 
 @pytest.mark.parametrize(("long", "value"), [(10.0, 1), (9.0, None)])
 def test_a_cut_lesion_can_meet_a_criterion_and_never_miss_it(long: float, value: int | None) -> None:
-    verdict = judge(RULES["recist-1.1"], grid(), (long, 5), on(1), cut=True)
+    verdict = judge_size(RULES["recist-1.1"], grid(), (long, 5), on(1), cut=True)
     assert verdict.value == value
     assert value or "cut" in verdict.words
 
@@ -119,7 +119,7 @@ def test_a_cut_lesion_can_meet_a_criterion_and_never_miss_it(long: float, value:
 )
 def test_nodes_have_three_categories(short: float, word: str) -> None:
     assert word in node_category(short)
-    verdict = judge(RULES["recist-1.1-node"], grid(), (40, short), on(1), cut=False)
+    verdict = judge_size(RULES["recist-1.1-node"], grid(), (40, short), on(1), cut=False)
     assert word in verdict.words
 
 

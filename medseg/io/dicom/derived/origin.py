@@ -14,7 +14,7 @@ from medseg.geometry.compare import GridComparison
 from medseg.geometry.place import match_order
 from medseg.io.dicom.opened import open_dicom
 
-__all__ = ["Origin", "lies_on", "on_origin", "read_origin"]
+__all__ = ["Origin", "lies_on_series", "on_origin", "read_origin"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +87,7 @@ def on_origin(array: NDArray[Any], grid: Grid, origin: Origin) -> NDArray[Any]:
     return np.asarray(order.apply(array))
 
 
-def lies_on(grid: Grid, series: Grid) -> bool:
+def lies_on_series(grid: Grid, series: Grid) -> bool:
     """Whether a mask's voxels are those of a series, in whatever axis order."""
     return _matched(grid, series)[1].agreement is not Agreement.OTHER
 

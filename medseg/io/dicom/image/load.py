@@ -15,7 +15,7 @@ from medseg.io.dicom.decode import stored_plane
 from medseg.io.dicom.image.bits import Bits
 from medseg.io.dicom.image.headers import Frame, Header, read_header
 from medseg.io.dicom.image.regular import Stack, even_steps, resampled_finding, upright
-from medseg.io.dicom.image.volumes import SIDEWAYS, judge, stack_grid
+from medseg.io.dicom.image.volumes import SIDEWAYS, judge_volume, stack_grid
 from medseg.io.dicom.opened import open_dicom
 
 __all__ = ["load_volume"]
@@ -43,7 +43,7 @@ def load_volume(source: Source, options: ReadOptions) -> Image:
         array, outside, said = _values(frames, header)
         findings = (*source.findings, *said)
         return Image(array, source.grid, source.modality, findings=findings, source=source, outside=outside)
-    found = judge(frames, (header.rows, header.columns))
+    found = judge_volume(frames, (header.rows, header.columns))
     frames = [_to_suv(frame, source) for frame in frames]
     array, outside, said = _values(frames, header)
     stack = Stack(array, source.grid or stack_grid(header, frames[0], found), outside)

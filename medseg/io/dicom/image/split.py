@@ -11,7 +11,7 @@ import numpy as np
 from medseg.geometry.slices import same_orientation, slice_normal
 from medseg.io.dicom.image.headers import Frame
 
-__all__ = ["Part", "split_interleaved", "split_stacks", "split_volumes"]
+__all__ = ["SeriesPart", "split_interleaved", "split_stacks", "split_volumes"]
 
 #: Positions within this many mm along the normal are one.
 PLACE_TOLERANCE_MM = 1e-2
@@ -24,14 +24,14 @@ _NEAR = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SeriesPart:
     """Frames that may form one volume, with the id that picks it; None when it is the only one."""
 
     frames: tuple[Frame, ...]
     name: str | None = None
 
 
-def split_stacks(frames: Sequence[Frame], shape_of: dict[str, tuple[int, int]]) -> list[Part]:
+def split_stacks(frames: Sequence[Frame], shape_of: dict[str, tuple[int, int]]) -> list[SeriesPart]:
     """Group frames by orientation, shape and stack id; `stack=1`, `stack=2` when there are several."""
     stacks: list[list[Frame]] = []
     for frame in frames:
@@ -41,11 +41,11 @@ def split_stacks(frames: Sequence[Frame], shape_of: dict[str, tuple[int, int]]) 
         else:
             home.append(frame)
     if len(stacks) == 1:
-        return [Part(tuple(stacks[0]))]
-    return [Part(tuple(stack), f"stack={number}") for number, stack in enumerate(stacks, start=1)]
+        return [SeriesPart(tuple(stacks[0]))]
+    return [SeriesPart(tuple(stack), f"stack={number}") for number, stack in enumerate(stacks, start=1)]
 
 
-def split_volumes(part: Part) -> list[Part]:
+def split_volumes(part: SeriesPart) -> list[SeriesPart]:
     """Split frames by what they are, those at the same positions by what tells them apart; unsplit when nothing does.
 
     Magnitude, phase and maps are volumes of their own wherever they lie.
@@ -59,11 +59,11 @@ def split_volumes(part: Part) -> list[Part]:
     for kind in kinds:
         frames = tuple(frame for frame in part.frames if frame.kind == kind)
         name = f"{part.name} " if part.name else ""
-        found += _split_same_kind(Part(frames, f"{name}kind={kind or 'unstated'}"))
+        found += _split_same_kind(SeriesPart(frames, f"{name}kind={kind or 'unstated'}"))
     return found
 
 
-def split_interleaved(part: Part, is_regular: Callable[[Sequence[Frame]], bool]) -> list[Part]:
+def split_interleaved(part: SeriesPart, is_regular: Callable[[Sequence[Frame]], bool]) -> list[SeriesPart]:
     """Two regular stacks that lie in one place, as two acquisitions do; the part alone where there are none.
 
     Taken for one they are an uneven stack, and resampling would blend what was scanned at different times.
@@ -99,7 +99,7 @@ def _varying(frames: Sequence[Frame]) -> list[str]:
     return [name for name in names if len({traits.get(name) for traits in own}) > 1]
 
 
-def _split_same_kind(part: Part) -> list[Part]:
+def _split_same_kind(part: SeriesPart) -> list[SeriesPart]:
     frames = part.frames
     places = _places(frames)
     times = max(Counter(places).values())
@@ -142,7 +142,7 @@ def _each_place_once(keys: Sequence[Any], places: Sequence[int]) -> bool:
     return len(set(pairs)) == len(pairs)
 
 
-def _named(part: Part, keys: Sequence[tuple[Any, ...]], chosen: tuple[str, ...]) -> list[Part]:
+def _named(part: SeriesPart, keys: Sequence[tuple[Any, ...]], chosen: tuple[str, ...]) -> list[SeriesPart]:
     distinct = sorted(
         set(keys), key=lambda key: tuple((value is not None, _sortable(value)) for value in key)
     )
@@ -152,7 +152,7 @@ def _named(part: Part, keys: Sequence[tuple[Any, ...]], chosen: tuple[str, ...])
         pairs = enumerate(zip(chosen, key, strict=True))
         words = [_word(name, value, distinct, index, number) for index, (name, value) in pairs]
         prefix = [part.name] if part.name else []
-        parts.append(Part(frames, " ".join([*prefix, *words])))
+        parts.append(SeriesPart(frames, " ".join([*prefix, *words])))
     return parts
 
 
@@ -175,7 +175,7 @@ def _diffusion_word(value: Any, everything: Sequence[Any]) -> str:
     return f"b={b:g}" if len(shells) < 2 else f"b={b:g} dir={shells.index(value[1]) + 1}"
 
 
-def _by_instance(part: Part, places: Sequence[int], times: int) -> list[Part] | None:
+def _by_instance(part: SeriesPart, places: Sequence[int], times: int) -> list[SeriesPart] | None:
     """Last resort: instance numbers that run through all positions, block after block."""
     numbers = [frame.instance for frame in part.frames]
     if None in numbers or len(set(numbers)) != len(numbers) or set(Counter(places).values()) != {times}:
@@ -187,7 +187,7 @@ def _by_instance(part: Part, places: Sequence[int], times: int) -> list[Part] | 
         return None
     prefix = f"{part.name} " if part.name else ""
     return [
-        Part(tuple(part.frames[index] for index in block), f"{prefix}t={number}")
+        SeriesPart(tuple(part.frames[index] for index in block), f"{prefix}t={number}")
         for number, block in enumerate(blocks, start=1)
     ]
 

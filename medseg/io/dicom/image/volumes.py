@@ -16,11 +16,11 @@ from medseg.geometry.slices import StackVerdict, judge_slices
 from medseg.io.dicom.image.headers import Frame, Header
 from medseg.io.dicom.image.kinds import IMAGE_KINDS
 from medseg.io.dicom.image.pet import PetReading, read_pet
-from medseg.io.dicom.image.split import Part, split_interleaved, split_stacks, split_volumes
+from medseg.io.dicom.image.split import SeriesPart, split_interleaved, split_stacks, split_volumes
 from medseg.io.dicom.image.together import one_of_each, set_aside, strangers
 from medseg.io.dicom.image.units import value_unit
 
-__all__ = ["SIDEWAYS", "judge", "lps_affine", "series_sources", "stack_grid"]
+__all__ = ["SIDEWAYS", "judge_volume", "lps_affine", "series_sources", "stack_grid"]
 
 #: Code of the Finding on slices off a straight line, which no resampling repairs.
 SIDEWAYS = "dicom.sideways"
@@ -53,7 +53,7 @@ def series_sources(path: Path, headers: Sequence[Header]) -> list[Source]:
     return sources + found
 
 
-def _volumes(stack: Part, by_file: dict[str, Header]) -> list[Part]:
+def _volumes(stack: SeriesPart, by_file: dict[str, Header]) -> list[SeriesPart]:
     parts = []
     for part in split_volumes(stack):
         uneven = _is_placed(part.frames) and _verdict(part.frames, by_file) in _UNEVEN
@@ -71,7 +71,7 @@ def _is_placed(frames: Sequence[Frame]) -> bool:
 
 def _verdict(frames: Sequence[Frame], by_file: dict[str, Header]) -> Verdict:
     header = by_file[frames[0].file]
-    return judge(frames, (header.rows, header.columns)).verdict
+    return judge_volume(frames, (header.rows, header.columns)).verdict
 
 
 def _by_fault(unfit: Sequence[Header]) -> list[list[Header]]:
@@ -93,7 +93,7 @@ def _no_volume(path: Path, headers: Sequence[Header], fault: Finding) -> Source:
     )
 
 
-def judge(frames: Sequence[Frame], shape: tuple[int, int]) -> StackVerdict:
+def judge_volume(frames: Sequence[Frame], shape: tuple[int, int]) -> StackVerdict:
     """Verdict on the frames of one volume, all of which have a place."""
     positions = np.array([frame.position for frame in frames], dtype=np.float64)
     orientations = np.array([frame.orientation for frame in frames], dtype=np.float64)
@@ -115,7 +115,7 @@ def lps_affine(first: Frame, step: NDArray[np.float64]) -> NDArray[np.float64]:
     return affine
 
 
-def _source(path: Path, by_file: dict[str, Header], part: Part) -> Source:
+def _source(path: Path, by_file: dict[str, Header], part: SeriesPart) -> Source:
     header = by_file[part.frames[0].file]
     values = _values(by_file, header)
     plain = Source(
@@ -134,7 +134,7 @@ def _source(path: Path, by_file: dict[str, Header], part: Part) -> Source:
         return _without_place(plain, header, part)
     if len(part.frames) == 1 and header.thickness is None:
         return _without_thickness(plain, header, part.frames[0])
-    found = judge(part.frames, (header.rows, header.columns))
+    found = judge_volume(part.frames, (header.rows, header.columns))
     ordered = [part.frames[index] for index in found.order]
     return replace(
         plain,
@@ -145,7 +145,7 @@ def _source(path: Path, by_file: dict[str, Header], part: Part) -> Source:
     )
 
 
-def _said(header: Header, part: Part) -> tuple[Finding, ...]:
+def _said(header: Header, part: SeriesPart) -> tuple[Finding, ...]:
     """What the headers say that a reader of the image must know."""
     found = []
     kind = part.frames[0].kind
@@ -242,7 +242,7 @@ def _gap(found: StackVerdict) -> Finding:
     return Finding("dicom.gap", "warning", f"{text}{tilted}.", details)
 
 
-def _without_place(plain: Source, header: Header, part: Part) -> Source:
+def _without_place(plain: Source, header: Header, part: SeriesPart) -> Source:
     """An image without a physical size, or frames that can't be stacked."""
     if len(part.frames) > 1:
         finding = Finding(
@@ -261,7 +261,7 @@ def _without_place(plain: Source, header: Header, part: Part) -> Source:
     return replace(plain, grid=grid, findings=(finding, *plain.findings))
 
 
-def _mixed(path: Path, header: Header, stacks: Sequence[Part]) -> Source:
+def _mixed(path: Path, header: Header, stacks: Sequence[SeriesPart]) -> Source:
     parts = ", ".join(f"{stack.name} ({len(stack.frames)} slices)" for stack in stacks)
     finding = Finding(
         "dicom.mixed_orientations",
@@ -295,7 +295,7 @@ def _refused(path: Path, unfit: Sequence[Header]) -> Source:
     )
 
 
-def _description(header: Header, part: Part) -> str:
+def _description(header: Header, part: SeriesPart) -> str:
     slices = f"{len(part.frames)} slice{'s' * (len(part.frames) > 1)}"
     if part.frames[0].kind:
         slices = f"{part.frames[0].kind}, {slices}"

@@ -12,13 +12,13 @@ from medseg.io.dicom.rtstruct.read import rtstruct_of
 from medseg.io.dicom.seg.read import read_dataset, seg_of
 from medseg.io.protocols import MASK_DETAIL
 
-__all__ = ["read_mask"]
+__all__ = ["read_mask_object"]
 
 #: A structure set larger than this is refused unread; 5 million points need half of it at most.
 MOST_BYTES = 1 << 29
 
 
-def read_mask(
+def read_mask_object(
     source: Source, on: Image | Grid | None = None, *, options: ReadOptions | None = None
 ) -> Segmentation:
     """The mask that a Source of `mask_sources` names.

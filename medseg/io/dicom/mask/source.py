@@ -10,7 +10,7 @@ from medseg.domain.values import as_details
 from medseg.io.dicom.image.headers import Header
 from medseg.io.protocols import MASK_DETAIL, unreadable
 
-__all__ = ["is_mask", "mask_sources"]
+__all__ = ["is_mask_object", "mask_sources"]
 
 #: Modalities that hold masks, and what people call them.
 MASKS = {"SEG": "segmentation (SEG)", "RTSTRUCT": "set of contours (RTSTRUCT)"}
@@ -32,7 +32,7 @@ _TAGS = [
 ]
 
 
-def is_mask(header: Header) -> bool:
+def is_mask_object(header: Header) -> bool:
     """Whether a file is a SEG or RTSTRUCT by its class too: a modality alone is easily mistaken."""
     from pydicom import dcmread
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["numbers_of"]
+__all__ = ["sr_numbers"]
 
 
-def numbers_of(sr: Any) -> list[float | None]:
+def sr_numbers(sr: Any) -> list[float | None]:
     """Value of every NUM item in document order: float64 where it is stated, None where there is no value."""
     return [_value(item) for item in _nums(sr.ContentSequence)]
 

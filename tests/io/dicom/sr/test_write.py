@@ -10,7 +10,7 @@ from medseg.domain.record import Review
 from medseg.io.dicom.checked import checked_sr, reread
 from medseg.io.dicom.derived.attributes import Uids
 from medseg.io.dicom.seg.write import SegOptions, make_seg
-from medseg.io.dicom.sr.read import numbers_of
+from medseg.io.dicom.sr.read import sr_numbers
 from medseg.io.dicom.sr.write import SrInput, make_sr
 from medseg.workflows.measure import measure
 from tests.io.dicom.seg.test_write import KIND
@@ -56,7 +56,7 @@ def test_values_are_exact_to_the_last_digit(data: Data, tmp_path: Path) -> None:
     odd = replace(record.measurements[0], quantity=Quantity.VOLUME, value=1.2345678901234567e-7, unit="ml")
     record = replace(record, measurements=(odd, *record.measurements[1:]))
     sr, _, _ = _sr(found, record)
-    assert 1.2345678901234567e-7 in numbers_of(reread(checked_sr(sr, record)))
+    assert 1.2345678901234567e-7 in sr_numbers(reread(checked_sr(sr, record)))
 
 
 def test_what_was_not_computed_has_a_qualifier_and_its_reason(data: Data, tmp_path: Path) -> None:
