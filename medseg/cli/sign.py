@@ -38,15 +38,8 @@ def command(
     found = sign_files(record, name=name, organization=organization, out=out, key=key, force=force)
     review = found.review
     if json:
-        emit(
-            "sign",
-            {
-                "record": str(out or record),
-                "digest": review.digest,
-                "signed_at": review.signed_at,
-                "key": review.key,
-            },
-        )
+        said = {"digest": review.digest, "signed_at": review.signed_at, "key": review.key}
+        emit("sign", {"record": str(out or record), **said})
         return
     how = signature_words(review)
     say(f"signed by {review.reviewer}, {review.organization}, {review.signed_at} ({how}): {out or record}")
