@@ -14,6 +14,7 @@ EXTRAS = {
     "dataframe": ("pandas",),
     "k-means": ("sklearn",),
     "graph-cut": ("maxflow",),
+    "signing": ("cryptography",),
     "tensorboard": ("tensorboard",),
     "napari": ("napari", "qtpy", "superqt"),
     "testing": ("pytest", "hypothesis"),

@@ -7,7 +7,7 @@ import typer
 from medseg.cli import options as opt
 from medseg.cli.info import print_card
 from medseg.cli.methods import print_segmenters
-from medseg.workflows.info import info
+from medseg.workflows.info import model_info
 
 
 def command(
@@ -19,4 +19,4 @@ def command(
         print_segmenters(name, models=True, as_json=json)
         return
 
-    print_card(info(name))
+    print_card(model_info(name))

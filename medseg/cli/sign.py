@@ -7,7 +7,7 @@ import typer
 
 from medseg.cli import options as opt
 from medseg.cli.output import emit, say
-from medseg.workflows.verify import sign_files
+from medseg.workflows.verify import sign_files, signature_words
 
 
 def command(
@@ -17,19 +17,29 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Write the signed record here; default: back into the file.")
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Sign with the private Ed25519 key in this file (PEM), which is made if it is not there; "
+            "FILE.pub is for those who verify. Default: by a digest, which proves nothing about who signed."
+        ),
+    ] = None,
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
     """Sign a record as reviewed: name, organization, time, and digests of all that it says and names.
 
-    Everything is checked first, as by 'medseg verify'; nothing is signed unseen. Any later change of the
-    mask or the record makes it "not reviewed" again. A signed record is a research result all the same.
+    Everything is checked first, as by 'medseg verify', and the numbers are computed again; nothing is signed
+    unseen. Any later change of mask, record, name or time makes it "not reviewed" again. Without --key whoever can
+    change the file can sign it anew. A signed record is a research result all the same.
 
     Example: medseg sign record.json --name "A. Reader" --organization "Study centre"
     """
-    found = sign_files(record, name=name, organization=organization, out=out, force=force)
+    found = sign_files(record, name=name, organization=organization, out=out, key=key, force=force)
     review = found.review
     if json:
-        emit("sign", {"record": str(out or record), "digest": review.digest, "signed_at": review.signed_at})
+        said = {"digest": review.digest, "signed_at": review.signed_at, "key": review.key}
+        emit("sign", {"record": str(out or record), **said})
         return
-    say(f"signed by {review.reviewer}, {review.organization}, {review.signed_at}: {out or record}")
+    how = signature_words(review)
+    say(f"signed by {review.reviewer}, {review.organization}, {review.signed_at} ({how}): {out or record}")

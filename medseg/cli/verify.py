@@ -13,15 +13,21 @@ from medseg.workflows.verify import verify_files
 
 def command(
     record: Annotated[Path, typer.Argument(help="The JSON that 'medseg measure' wrote.")],
+    key: Annotated[
+        Path | None, typer.Option(help="It must be signed with this Ed25519 key (PEM, such as FILE.pub).")
+    ] = None,
     json: opt.Json = False,
 ) -> None:
-    """Recompute every digest of a record: signature, mask, images, pictures.
+    """Recompute every digest and number of a record: signature, mask, images, measurements, pictures.
+
+    Numbers are computed again where mask and images are at hand. The first line says which kind of signature it
+    is: by a digest, which shows changes and proves nothing about who signed, or with a key.
 
     Ends with exit code 2 and the first difference in words when something no longer matches.
 
     Example: medseg verify record.json
     """
-    checks = verify_files(record)
+    checks = verify_files(record, key=key)
     first = next((check for check in checks if not check.holds), None)
     if json:
         items = [{"what": item.what, "holds": item.holds, "difference": item.difference} for item in checks]

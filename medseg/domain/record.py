@@ -17,7 +17,7 @@ from medseg.domain.values import STRICT, Details
 __all__ = ["RECORD_SCHEMA", "InputRef", "Panel", "Record", "Review"]
 
 #: Name and version of the JSON; readers accept every version with the same major number.
-RECORD_SCHEMA = "medseg.record/1.2"
+RECORD_SCHEMA = "medseg.record/1.3"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +76,11 @@ class Review:
         another digest is not reviewed, whatever it says.
     amends
         Digest of an earlier content that was signed, when this one replaces it.
+    seal
+        SHA-256 over `digest`, who signed, for whom, when, what it amends and `key`; None in what was signed before
+        version 1.3, where only the content was covered.
+    key, signature
+        Ed25519: the public key and its signature over the same, in hex; None where it was signed without a key.
     """
 
     state: Literal["not reviewed", "reviewed"] = "not reviewed"
@@ -84,6 +89,9 @@ class Review:
     signed_at: str | None = None
     digest: str | None = None
     amends: str | None = None
+    seal: str | None = None
+    key: str | None = None
+    signature: str | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 

@@ -2,14 +2,15 @@
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from medseg.errors import OutputError
+from medseg.io.leftovers import aside_name, staged_name, sweep
 from medseg.io.names import suffix_of
+from medseg.io.outlets import descriptor_of, is_device, poured
 
 __all__ = ["require_absent", "staged_file", "staged_folder", "write_bytes"]
 
@@ -30,10 +31,14 @@ def require_absent(path: str | Path, *, force: bool = False) -> None:
     Raises
     ------
     OutputError
-        If a file exists there and may not be replaced, or a folder has that name.
+        If a file exists there and may not be replaced, or a folder, device or pipe has that name.
     """
     path = Path(path)
+    if descriptor_of(path) is not None:
+        return
     try:
+        if is_device(path):
+            raise OutputError(f"{path} is a device or a pipe, and is never replaced; give the name of a file")
         if path.is_dir():
             raise OutputError(f"{path} is a folder; give the name of a file in it")
         if not force and (path.exists() or path.is_symlink()):
@@ -47,7 +52,8 @@ def staged_file(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     """Give a free name beside `path`; what was written there becomes `path` when the block succeeds.
 
     The name keeps the suffixes, by which libraries choose the format. Missing folders are made. If the
-    block fails or is interrupted, nothing stays behind and what stood at `path` is as it was.
+    block fails or is interrupted, nothing stays behind and what stood at `path` is as it was. Of several that write
+    the same new file one wins, and the others are refused. `/dev/stdout` is written to.
 
     Raises
     ------
@@ -56,13 +62,19 @@ def staged_file(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     require_absent(path, force=force)
-    staged = path.with_name(f".medseg-{secrets.token_hex(4)}{suffix_of(path)}")
+    stream = descriptor_of(path)
+    staged = staged_name(path, suffix_of(path))
     try:
+        if stream is not None:
+            with poured(stream, suffix_of(path)) as staged:
+                yield staged
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
         yield staged
         _flush(staged)
         require_absent(path, force=force)
-        staged.replace(path)
+        _name(staged, path, force=force)
     except OSError as error:
         if isinstance(error, OutputError) or error.errno is None:
             raise
@@ -86,9 +98,10 @@ def staged_folder(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     """
     path = Path(path).absolute()
     _require_free_folder(path, force=force)
-    staged = path.with_name(f".medseg-{secrets.token_hex(4)}")
+    staged = staged_name(path)
     try:
         staged.mkdir(parents=True)
+        sweep(path.parent)
         yield staged
         _require_free_folder(path, force=force)
         _swap(staged, path)
@@ -130,7 +143,7 @@ def _swap(staged: Path, path: Path) -> None:
     if not path.exists():
         staged.replace(path)
         return
-    old = path.with_name(f".medseg-{secrets.token_hex(4)}")
+    old = aside_name(path)  # killed here, the next run gives it its name back
     path.replace(old)
     try:
         staged.replace(path)
@@ -138,6 +151,21 @@ def _swap(staged: Path, path: Path) -> None:
         old.replace(path)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _name(staged: Path, path: Path, *, force: bool) -> None:
+    if not force:
+        try:
+            # A link, unlike a rename, never replaces what another has put there meanwhile.
+            os.link(staged, path)
+        except FileExistsError:
+            require_absent(path)
+            raise
+        except OSError:
+            require_absent(path)  # a file system without links
+        else:
+            return
+    staged.replace(path)
 
 
 def _flush(staged: Path) -> None:

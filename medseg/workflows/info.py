@@ -10,7 +10,7 @@ from medseg.io.datasets import check_dataset
 from medseg.models import read_card
 from medseg.workflows.segmenters import model_folder
 
-__all__ = ["Info", "info"]
+__all__ = ["Info", "describe_grid", "info", "model_info"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +56,7 @@ def info(path: str | Path, *, check: bool = True, run: Run | None = None) -> Inf
     """
     path = Path(path)
     if not path.exists():
-        return _by_name(str(path))
+        return model_info(str(path))
     if (path / "card.yaml").is_file() or path.name == "card.yaml":
         return _model(path if path.is_dir() else path.parent)
     if is_dataset(path):
@@ -76,7 +76,14 @@ def describe_grid(grid: Grid) -> str:
     return f"{shape} voxels of {spacing} {grid.unit}, {', '.join(traits)}"
 
 
-def _by_name(name: str) -> Info:
+def model_info(name: str) -> Info:
+    """The card of the model called `name`, or at that path: see `segmenters.model_folder`.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
     folder = model_folder(name)
     if folder is None:
         raise InputError(f"{name} does not exist, and no model has this name")

@@ -7,6 +7,7 @@ from medseg.domain import Image, InputRef, Quantity, Record, Segmentation
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import compare_grids
 from medseg.io import read, read_segmentation
+from medseg.io.probabilities import with_probabilities
 from medseg.masks.onto import onto_grid
 from medseg.reporting.record.older import read_options_of
 
@@ -36,6 +37,8 @@ def require_digest(item: InputRef, digest: str, note: str = "") -> None:
 def reopen_mask(record: Record, path: Path) -> Segmentation:
     """The mask of a Record, brought onto the grid that it was measured on as it was then.
 
+    With its probabilities where the Record holds a number of them.
+
     Raises
     ------
     InputError
@@ -46,6 +49,10 @@ def reopen_mask(record: Record, path: Path) -> Segmentation:
         raise InputError("the record does not say where its mask lies")
     options = read_options_of(record)
     found = read_segmentation(path, options=options, on=item.grid)
+    if any(
+        row.quantity is Quantity.PROBABILITY_VOLUME and row.value is not None for row in record.measurements
+    ):
+        found = with_probabilities(found, path)
     try:
         placed = onto_grid(found, item.grid, resample=options.resample)
     except GridMismatchError:

@@ -1,5 +1,6 @@
 """Find a segmenter by name, and turn what a user typed into its parameters."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -27,14 +28,16 @@ class ListedSegmenter:
 
 
 def find_segmenter(name: str) -> Segmenter:
-    """Segmenter called `name`: a folder with a card, a model in the model folders, or an entry point.
+    """Segmenter called `name`: a model in the model folders, or an entry point; a path names a folder with a card.
+
+    A path has a separator in it (`./otsu`): what lies in the working folder never stands in for what is installed.
 
     Raises
     ------
     InputError
         If nothing or more than one thing has this name.
     """
-    if (Path(name) / CARD).is_file():
+    if _is_path(name):
         return _model(Path(name))
     models = _models_named(name)
     is_method = name in plugins.names(plugins.SEGMENTERS)
@@ -61,8 +64,8 @@ def list_segmenters() -> Iterator[ListedSegmenter]:
 
 
 def model_folder(name: str) -> Path | None:
-    """Folder of the model called `name` (or at that path); None if it is no model."""
-    if (Path(name) / CARD).is_file():
+    """Folder of the model called `name` (or at that path, which has a separator); None if it is no model."""
+    if _is_path(name):
         return Path(name)
     found = _models_named(name)
     return found[0] if found else None
@@ -86,6 +89,12 @@ def _bundles() -> Iterator[Path]:
             yield from sorted(path.parent for path in folder.glob(f"*/{CARD}"))
 
 
+def _is_path(name: str) -> bool:
+    """Whether it is a path of a folder with a card, and no bare name."""
+    separated = any(mark in name for mark in (os.sep, os.altsep) if mark) or name in (".", "..")
+    return separated and (Path(name) / CARD).is_file()
+
+
 def _models_named(name: str) -> list[Path]:
     return [folder for folder in _bundles() if folder.name == name]
 
@@ -100,4 +109,6 @@ def _unknown(name: str) -> str:
     names = [*plugins.names(plugins.SEGMENTERS), *(folder.name for folder in _bundles())]
     near = get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-    return f"no method or model is called {name!r}, and it is no folder with a {CARD}; {hint}"
+    if (Path(name) / CARD).is_file():
+        hint = f"the folder of this name is meant by its path, {os.curdir}{os.sep}{name}"
+    return f"no method or model is called {name!r}, and it is no path of a folder with a {CARD}; {hint}"

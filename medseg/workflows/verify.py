@@ -1,21 +1,28 @@
 """Verify and sign: whether a Record and what it names are what they were, and who vouches for it."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from medseg.domain import Record
+from medseg.domain.record import Review
 from medseg.errors import InputError, MedsegError
-from medseg.io.atomic import require_absent, write_bytes
+from medseg.io.atomic import require_absent, staged_file, write_bytes
 from medseg.reporting import record_to_json
 from medseg.reporting.record.json import content_digest
-from medseg.reporting.record.signature import OUTDATED, signed
+from medseg.reporting.record.keys import fingerprint, is_signed_by, new_key, public_of, public_pem
+from medseg.reporting.record.signature import OUTDATED, sealed_bytes, signed
+from medseg.workflows.recompute import first_difference
 from medseg.workflows.record import add_file_names, read_record
 from medseg.workflows.reopen import ChangedInput, reopen_image, reopen_mask
 
-__all__ = ["Check", "sign_files", "verify_files"]
+__all__ = ["Check", "sign_files", "signature_words", "verify_files"]
+
+_MOST_KEY_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +39,50 @@ class Check:
         return not self.difference
 
 
-def verify_files(path: Path) -> tuple[Check, ...]:
-    """Recompute every digest of a Record: its signed content, mask, images, pictures.
+def verify_files(path: Path, *, key: Path | None = None) -> tuple[Check, ...]:
+    """Recompute all that a Record says: its signed content, the digests of mask, images, pictures, its numbers.
 
-    An input that is no longer where the Record says counts as missing, which is a difference too.
+    An input that is no longer where the Record says counts as missing, which is a difference too; the numbers are
+    computed again where mask and images are all at hand.
+
+    Parameters
+    ----------
+    path
+        The Record's JSON.
+    key
+        A public (or private) Ed25519 key as PEM: the Record must be signed with it.
 
     Raises
     ------
     InputError
-        If the file is no Record.
+        If the file is no Record, or the key none.
+    MissingExtra
+        If it is signed with a key, and the library that checks keys is not installed.
     """
     record = read_record(path)
-    return tuple(_checks(record, path.parent))
+    return tuple(_checks(record, path.parent, None if key is None else _read_key(key)))
 
 
 def sign_files(
-    path: Path, *, name: str, organization: str, out: Path | None = None, force: bool = False
+    path: Path,
+    *,
+    name: str,
+    organization: str,
+    out: Path | None = None,
+    key: Path | None = None,
+    force: bool = False,
 ) -> Record:
-    """Sign a Record after checking all that it names; writes it back, or to `out`.
+    """Sign a Record after checking all that it names and computing its numbers again; writes it back, or to `out`.
+
+    Parameters
+    ----------
+    path, name, organization, out
+        The Record, who signs it, for whom; where the signed one goes.
+    key
+        File of a private Ed25519 key (PEM): the signature is made with it. Where there is no such file, a key is
+        made, readable by its owner only, and beside it `<file>.pub` for those who verify. None: a digest alone.
+    force
+        Whether `out` may be replaced.
 
     Raises
     ------
@@ -60,11 +93,14 @@ def sign_files(
         require_absent(out, force=force)
     record = read_record(path)
     record = replace(record, findings=tuple(item for item in record.findings if item.code != OUTDATED))
-    broken = next((check for check in _checks(record, path.parent) if not check.holds), None)
+    broken = next((check for check in _checks(record, path.parent, None) if not check.holds), None)
     if broken is not None:
         raise InputError(f"not signed: {broken.what}: {broken.difference}")
     moment = datetime.now().astimezone().isoformat(timespec="seconds")
-    record = signed(record, content_digest(record), name=name, organization=organization, signed_at=moment)
+    pem = None if key is None else _own_key(key)
+    record = signed(
+        record, content_digest(record), name=name, organization=organization, signed_at=moment, key=pem
+    )
     target = out or path
     if out is not None:
         anchored = tuple(
@@ -75,31 +111,76 @@ def sign_files(
     return record
 
 
-def _checks(record: Record, folder: Path) -> Iterator[Check]:
-    yield _signature(record)
+def signature_words(review: Review) -> str:
+    """Which kind of signature it is."""
+    if review.key is not None:
+        return f"signed with key {fingerprint(review.key)}"
+    if review.seal is not None:
+        return "checked by digest; no proof of who signed"
+    return "checked by digest of the content alone; who signed and when was not covered before version 1.3"
+
+
+def _checks(record: Record, folder: Path, key: bytes | None) -> Iterator[Check]:
+    yield _signature(record, key)
+    opened: dict[str, Any] = {}
     for item in record.inputs:
         path = folder / item.path
         what = f"image {item.channel}" if item.role == "image" else "mask"
         try:
             if item.role == "mask":
-                reopen_mask(record, path)
+                opened["mask"] = reopen_mask(record, path)
             else:
-                reopen_image(record, item, path)
+                opened[f"image {item.channel}"] = reopen_image(record, item, path)
             yield Check(f"{what} {item.path}")
         except MedsegError as error:
             yield Check(
                 f"{what} {item.path}".strip(), str(error), missing=not isinstance(error, ChangedInput)
             )
+    if len(opened) == len(record.inputs):
+        images = {item.channel: opened[f"image {item.channel}"] for item in record.images}
+        yield Check("numbers", first_difference(record, opened["mask"], images))
     for panel in record.panels:
         yield _file(folder / panel.path, panel.digest, f"picture {panel.path}")
 
 
-def _signature(record: Record) -> Check:
+def _signature(record: Record, key: bytes | None) -> Check:
     changed = next((item.message for item in record.findings if item.code == OUTDATED), "")
     review = record.review
-    if review.state == "reviewed":
-        return Check(f"signature of {review.reviewer}, {review.organization}, {review.signed_at}")
-    return Check("signature" if changed else "record (not reviewed)", changed)
+    if review.state != "reviewed":
+        fault = changed or ("" if key is None else "it is not signed")
+        return Check("signature" if fault else "record (not reviewed)", fault)
+    what = f"signature of {review.reviewer}, {review.organization}, {review.signed_at}"
+    return Check(f"{what} ({signature_words(review)})", _key_fault(review, key))
+
+
+def _key_fault(review: Review, key: bytes | None) -> str:
+    if review.key is not None and not is_signed_by(review.key, review.signature or "", sealed_bytes(review)):
+        return "the key that it names did not sign this"
+    if key is None or review.key == public_of(key):
+        return ""
+    other = "without a key" if review.key is None else f"with another key ({fingerprint(review.key)})"
+    return f"it is signed {other}, not with {fingerprint(public_of(key))}"
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MOST_KEY_BYTES)
+    except OSError as error:
+        raise InputError(f"the key {path} can't be read: {error.strerror or error}") from error
+
+
+def _own_key(path: Path) -> bytes:
+    """The private key of a file, which is made if it is not there: its owner alone may read it."""
+    if path.exists():
+        return _read_key(path)
+    made = new_key()
+    write_bytes(path.with_name(f"{path.name}.pub"), public_pem(made))
+    with staged_file(path) as staged:
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(made)
+    return made
 
 
 def _file(path: Path, digest: str, what: str) -> Check:

@@ -1,12 +1,19 @@
 """Files are whole or absent."""
 
 import errno
+import os
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from medseg.errors import OutputError
 from medseg.io.atomic import require_absent, staged_file, staged_folder, write_bytes
+from medseg.io.leftovers import aside_name, staged_name
 
 
 def write_and_fail(path: Path, failure: BaseException, *, force: bool = False) -> None:
@@ -118,3 +125,88 @@ def test_the_working_folder_is_not_replaced(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OutputError, match="can't be replaced"), staged_folder(tmp_path, force=True):
         pass
     assert (tmp_path / "precious").exists()
+
+
+def test_of_two_writers_one_wins_whole(tmp_path: Path) -> None:
+    path, barrier, ends = tmp_path / "x.txt", threading.Barrier(8), []
+
+    def write(number: int) -> None:
+        barrier.wait()
+        with suppress(OutputError):
+            write_bytes(path, bytes([number]) * 100_000)
+            ends.append(number)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ends) == 1
+    assert path.read_bytes() == bytes(ends) * 100_000
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_links_it_is_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "no links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    assert write_bytes(tmp_path / "x.txt", b"1").read_bytes() == b"1"
+    with pytest.raises(OutputError, match="--force"):
+        write_bytes(tmp_path / "x.txt", b"2")
+
+
+def dead_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_killed_runs_left_is_swept(tmp_path: Path) -> None:
+    dead = staged_name(tmp_path / "x", ".nii.gz").name.replace(f"-{os.getpid()}-", f"-{dead_process()}-")
+    running = staged_name(tmp_path / "x").name.replace(f"-{os.getpid()}-", f"-{os.getppid()}-")
+    kept = [
+        running,
+        ".medseg-01234567",
+        ".medseg-notes",
+        "medseg-report.jsonl",
+        ".medseg-abcdef-12-00000000.nii",
+    ]
+    for name in (dead, ".medseg-76543210.json", *kept):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / dead.replace(".nii.gz", "")).mkdir()
+    (tmp_path / dead.replace(".nii.gz", "") / "a").write_bytes(b"1")
+    os.utime(tmp_path / ".medseg-76543210.json", (0, 0))
+    write_bytes(tmp_path / "new", b"1")
+    assert sorted(item.name for item in tmp_path.iterdir()) == sorted([*kept, "new"])
+
+
+def test_a_folder_that_a_killed_run_had_moved_aside_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "voc"
+    aside = aside_name(path).name.replace(f"-{os.getpid()}-", f"-{dead_process()}-")
+    (tmp_path / aside).mkdir()
+    (tmp_path / aside / "a").write_bytes(b"1")
+    write_bytes(tmp_path / "new", b"1")
+    assert (path / "a").read_bytes() == b"1"
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["new", "voc"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
+def test_devices_and_pipes_are_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(OutputError, match="device or a pipe"):
+            write_bytes(path, b"1", force=True)
+        assert stat.S_ISREG(path.stat().st_mode) is False
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no /dev/stdout on this system")
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1"])
+def test_standard_output_is_written_to(tmp_path: Path, name: str) -> None:
+    code = f"from medseg.io.atomic import write_bytes; print('first'); write_bytes({name!r}, b'data')"
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+    assert (tmp_path / "out").read_bytes() == b"first\ndata"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"first\ndata"
+    )

@@ -11,7 +11,7 @@ import pytest
 
 from medseg.domain import Finding, Grid, Label, LabelTable, Provenance, ReadOptions, Region, Segmentation
 from medseg.errors import ConfigError, LabelError, OutputError
-from medseg.io import read, read_segmentation, write_image, write_probabilities, write_segmentation
+from medseg.io import atomic, read, read_segmentation, write_image, write_probabilities, write_segmentation
 from medseg.io.sidecar import has_sidecar, sidecar_path
 
 AFFINE = np.diag([1.0, 2.0, 3.0, 1.0])
@@ -196,13 +196,13 @@ def test_an_interrupted_run_leaves_mask_and_sidecar_as_they_were(
     path = write_segmentation(tumour, tmp_path / "m.nii.gz")
     before = {item.name: item.read_bytes() for item in tmp_path.iterdir()}
 
-    def killed(self: Path, target: Path) -> None:
+    def killed(staged: Path, target: Path, **how: bool) -> None:
         if target.suffix == ".gz":
             raise KeyboardInterrupt
-        original(self, target)
+        original(staged, target, **how)
 
-    original = Path.replace
-    monkeypatch.setattr(Path, "replace", killed)
+    original = atomic._name
+    monkeypatch.setattr(atomic, "_name", killed)
     with pytest.raises(KeyboardInterrupt):
         write_segmentation(replace(tumour, made_by=Provenance("by hand")), path, force=True)
     with pytest.raises(KeyboardInterrupt):

@@ -103,3 +103,85 @@ def test_a_record_may_move_with_its_files_and_stay_signed(
     assert medseg("sign", record, *WHO, "--out", other).code == 0
     assert medseg("verify", other).code == 0
     assert api.read_record(record).review.state == "not reviewed"
+
+
+def edited(record: Path, change: Callable[[dict], None]) -> None:
+    plain = json.loads(record.read_text(encoding="utf-8"))
+    change(plain)
+    record.write_text(json.dumps(plain), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("reviewer", "B. Forger"),
+        ("organization", "Elsewhere"),
+        ("signed_at", "2020-01-01T00:00:00+00:00"),
+        ("seal", None),
+    ],
+)
+def test_who_signed_and_when_is_covered(medseg: Medseg, record: Path, field: str, value: object) -> None:
+    medseg("sign", record, *WHO)
+    edited(record, lambda plain: plain["review"].update({field: value}))
+    assert api.read_record(record).review.state == "not reviewed"
+    seen = medseg("verify", record)
+    assert (seen.code, "was changed after" in seen.line) == (2, True), seen.err
+
+
+def test_what_was_signed_before_that_still_holds_and_says_what_it_is(medseg: Medseg, record: Path) -> None:
+    medseg("sign", record, *WHO)
+
+    def older(plain: dict) -> None:
+        plain["schema"] = "medseg.record/1.2"
+        for name in ("seal", "key", "signature"):
+            del plain["review"][name]
+
+    edited(record, older)
+    seen = medseg("verify", record)
+    assert seen.code == 0, seen.err
+    assert "who signed and when was not covered" in seen.out
+
+
+def test_a_changed_number_of_an_unsigned_record_is_found_and_not_signed(medseg: Medseg, record: Path) -> None:
+    edited(
+        record, lambda plain: plain["measurements"][1].update(value=plain["measurements"][1]["value"] * 1.01)
+    )
+    seen = medseg("verify", record)
+    assert (seen.code, "when it is measured again" in seen.line) == (2, True), seen.err
+    seen = medseg("sign", record, *WHO)
+    assert (seen.code, "not signed: numbers" in seen.line) == (2, True), seen.err
+
+
+def test_a_number_that_was_taken_out_is_missed(medseg: Medseg, record: Path) -> None:
+    edited(record, lambda plain: plain["measurements"].pop(1))
+    assert "is missing" in medseg("verify", record).line
+
+
+def test_words_say_which_signature_it_is(medseg: Medseg, record: Path) -> None:
+    assert "checked by digest" in medseg("sign", record, *WHO).err
+    assert "checked by digest; no proof of who signed" in medseg("verify", record).out
+
+
+def test_a_key_signs_and_others_do_not(medseg: Medseg, record: Path, tmp_path: Path) -> None:
+    pytest.importorskip("cryptography")
+    key, other = tmp_path / "own.pem", tmp_path / "other.pem"
+    bare = record.read_bytes()
+    assert "signed with key" in medseg("sign", record, *WHO, "--key", key).err
+    assert key.stat().st_mode & 0o077 == 0
+    assert "signed with key" in medseg("verify", record, "--key", f"{key}.pub").out
+    kept = record.read_bytes()
+    record.write_bytes(bare)
+    assert medseg("sign", record, *WHO, "--key", other).code == 0
+    assert "with another key" in medseg("verify", record, "--key", f"{key}.pub").line
+    record.write_bytes(kept)
+    edited(record, lambda plain: plain["review"].update(signature="00" * 64))
+    assert "did not sign this" in medseg("verify", record).line
+    edited(record, lambda plain: plain["review"].update(key=None, signature=None))
+    assert "was changed after" in medseg("verify", record).line
+
+
+def test_a_key_that_is_none_is_refused(medseg: Medseg, record: Path, tmp_path: Path) -> None:
+    pytest.importorskip("cryptography")
+    (tmp_path / "text.pem").write_text("hello", encoding="utf-8")
+    seen = medseg("sign", record, *WHO, "--key", tmp_path / "text.pem")
+    assert (seen.code, "no Ed25519 key" in seen.line) == (2, True), seen.err

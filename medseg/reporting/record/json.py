@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -10,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain.record import RECORD_SCHEMA, Record, Review
 from medseg.errors import InputError
-from medseg.reporting.record.signature import unsigned
+from medseg.reporting.record.signature import sealed_whole, unsigned
 
 __all__ = ["content_digest", "record_from_json", "record_to_json"]
 
@@ -60,8 +61,11 @@ def record_from_json(data: bytes) -> Record:
             else ""
         )
         raise InputError(f"this record can't be read: {_first_fault(error)}{newer}") from None
-    if record.review.state == "reviewed" and content_digest(record) != record.review.digest:
-        record = unsigned(record, "The record was changed")
+    if record.review.state == "reviewed":
+        if content_digest(record) != record.review.digest:
+            record = unsigned(record, "The record was changed")
+        elif not sealed_whole(record.review, minor):
+            record = unsigned(record, "Who signed, for whom or when was changed")
     return record if record.schema == RECORD_SCHEMA else replace(record, schema=RECORD_SCHEMA)
 
 
@@ -96,10 +100,12 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    if twice := sorted({key for key in keys if keys.count(key) > 1}):
-        raise ValueError(f"key {twice[0]!r} stands twice in one object")
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = min(key for key, count in counts.items() if count > 1)
+        raise ValueError(f"key {twice!r} stands twice in one object")
+    return found
 
 
 def _no_constant(name: str) -> float:
