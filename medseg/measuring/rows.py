@@ -56,6 +56,8 @@ class Rows:
         What has been collected.
     only
         Quantities to keep; the others are dropped. None keeps all.
+    cut_reason
+        Why it is cut, in words.
     """
 
     target: Target
@@ -63,6 +65,7 @@ class Rows:
     cut: bool
     items: list[Measurement] = field(default_factory=list)
     only: frozenset[Quantity] | None = None
+    cut_reason: str = _CUT
 
     def wants(self, quantities: Iterable[Quantity]) -> bool:
         """Whether any of these is to be kept, so that it must be worked out."""
@@ -85,7 +88,7 @@ class Rows:
         status, reason = Status.OK, None
         if self.cut:
             status = Status.TRUNCATED_LOWER_BOUND if quantity in LOWER_BOUNDS else Status.TRUNCATED_UNRELIABLE
-            reason = _CUT
+            reason = self.cut_reason
         self.items.append(
             Measurement(
                 self.target,
