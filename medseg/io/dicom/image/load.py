@@ -176,7 +176,7 @@ def _require_enough(dataset: Any, name: str) -> bool:
         raise InputError(
             f"{name} is truncated: {len(dataset.PixelData)} of {needed} bytes of pixels are there"
         )
-    return len(dataset.PixelData) > needed + 1  # one byte makes a length even
+    return bool(len(dataset.PixelData) > needed + 1)  # one byte makes a length even
 
 
 def _narrow(array: NDArray[Any]) -> NDArray[Any]:
