@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medseg.domain import Finding, Grid, Image, ReadOptions
 from medseg.domain.values import as_details
@@ -46,14 +47,20 @@ def _with_spacing(
         )
     if not (np.isfinite(spacing).all() and min(spacing) > 0):
         raise InputError(f"a spacing is three positive numbers of mm, not {spacing}")
-    scale = np.diag([*spacing, 1.0])
     finding = Finding(
         "spacing.given",
         "warning",
         f"The image states no physical size; the user stated {_numbers(spacing)} mm per pixel.",
         as_details(spacing=_numbers(spacing)),
     )
-    return replace(grid, affine=scale @ grid.affine, unit="mm"), (*findings, finding)
+    return replace(grid, affine=_scaled(grid, spacing), unit="mm"), (*findings, finding)
+
+
+def _scaled(grid: Grid, spacing: tuple[float, float, float]) -> NDArray[np.float64]:
+    """Affine whose axes keep their direction and have the stated lengths; the first voxel stays where it was."""
+    affine = grid.affine.copy()
+    affine[:3, :3] = grid.direction * np.array(spacing)
+    return affine
 
 
 def _with_orientation(

@@ -15,6 +15,7 @@ from medseg.io.choose_mask import choose_mask, refuse_masks
 from medseg.io.dicom import READER
 from medseg.io.masks import only_label, read_table, segmentation_of
 from medseg.io.names import split_part, suffix_of
+from medseg.io.plausible import plausible_image, plausible_source
 from medseg.io.protocols import HEAD_BYTES, INDEX_VOLUME, Reader, SegmentationReader, unreadable
 
 __all__ = ["find_reader", "inspect", "read", "read_files", "read_segmentation"]
@@ -187,14 +188,14 @@ def _chosen(
 
 def _inspect(reader: Reader, path: Path) -> tuple[Source, ...]:
     try:
-        return reader.inspect(path)
+        return tuple(plausible_source(source) for source in reader.inspect(path))
     except InputError as error:
         return (unreadable(path, reader.name, str(error)),)
 
 
 def _load(reader: Reader, source: Source, options: ReadOptions) -> Image:
     image = reader.load(source, options)
-    return apply_answers(image if image.source else replace(image, source=source), options)
+    return plausible_image(apply_answers(image if image.source else replace(image, source=source), options))
 
 
 def _head(path: Path) -> bytes:

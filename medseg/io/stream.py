@@ -12,9 +12,19 @@ from typing import IO, Any, Literal, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.domain import Finding
 from medseg.errors import InputError, ResourceError
 
-__all__ = ["Packing", "fill", "packing_of", "require_plausible", "shaped", "unpacked"]
+__all__ = [
+    "LEFT_OVER",
+    "Packing",
+    "ends_after",
+    "fill",
+    "packing_of",
+    "require_plausible",
+    "shaped",
+    "unpacked",
+]
 
 Packing: TypeAlias = Literal["raw", "gzip", "bzip2", "zlib"]
 
@@ -22,6 +32,12 @@ Packing: TypeAlias = Literal["raw", "gzip", "bzip2", "zlib"]
 _BEST_RATIO: dict[Packing, int] = {"raw": 1, "gzip": 1040, "zlib": 1040, "bzip2": 500_000}
 _BLOCK_BYTES = 1 << 25
 _AGAIN = "copy or export it again"
+LEFT_OVER = Finding(
+    "voxels.left_over",
+    "warning",
+    "The file holds more bytes than the voxels that its header describes: its size may be stated wrongly, and then "
+    "every voxel lies elsewhere.",
+)
 
 
 def packing_of(path: Path) -> Packing:
@@ -49,7 +65,7 @@ def unpacked(path: Path, packing: Packing, start: int = 0) -> Iterator[IO[bytes]
 
 
 def fill(path: Path, file: IO[bytes], count: int) -> NDArray[np.uint8]:
-    """Exactly `count` bytes; the rest of the file is read too, as checksums stand at its end.
+    """Exactly `count` bytes; `ends_after` reads what follows them.
 
     Raises
     ------
@@ -70,9 +86,17 @@ def fill(path: Path, file: IO[bytes], count: int) -> NDArray[np.uint8]:
         if not got:
             raise InputError(f"{path} is cut short: {filled} of {count} bytes of voxels are there; {_AGAIN}")
         filled += got
-    while file.read(_BLOCK_BYTES):
-        pass
     return buffer
+
+
+def ends_after(file: IO[bytes], count: int) -> bool:
+    """Whether a file ends within `count` bytes from here; no more are unpacked, and its checksum is checked."""
+    while count:
+        got = len(file.read(min(count, _BLOCK_BYTES)))
+        if not got:
+            return True
+        count -= got
+    return not file.read(1)
 
 
 def shaped(buffer: NDArray[np.uint8], dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Grid, Image
 from medseg.domain.values import as_details
 from medseg.geometry import same_grid
+from medseg.masks import components
 from medseg.masks.border import circular_field
 
 __all__ = ["find_field", "outside_of"]
+
+#: Code of the Finding on an image whose `outside` are voxels without a number.
+_NOT_FINITE = "image.not_finite"
 
 
 def find_field(image: Image) -> Image:
@@ -37,9 +41,24 @@ def find_field(image: Image) -> Image:
 
 
 def outside_of(images: Mapping[str, Image], grid: Grid) -> NDArray[np.bool_] | None:
-    """Voxels of a grid without a measurement in some channel on that grid; None when all have one."""
+    """Voxels of a grid that lie outside the field of some channel on that grid; None when none do.
+
+    Voxels that hold no number (NaN) are part of that where they reach the image's edge; within it they are holes,
+    which cut no structure.
+    """
     found = None
     for image in images.values():
         if image.outside is not None and same_grid(image.grid, grid):
-            found = image.outside if found is None else found | image.outside
+            holes = any(item.code == _NOT_FINITE for item in image.findings)
+            beyond = _from_the_edge(image.outside) if holes else image.outside
+            found = beyond if found is None else found | beyond
+    return found
+
+
+def _from_the_edge(outside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Parts of `outside` that reach an edge of the array along an axis of several voxels."""
+    numbered = components(outside)
+    ends = [np.unique(np.take(numbered, (0, -1), axis=axis)) for axis in range(3) if outside.shape[axis] > 1]
+    reached = np.unique(np.concatenate([*ends, np.zeros(1, numbered.dtype)]))
+    found: NDArray[np.bool_] = np.isin(numbered, reached[reached > 0])
     return found

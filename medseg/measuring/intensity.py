@@ -61,16 +61,20 @@ def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, 
     if not rows.wants(FIRST_ORDER):
         return
     part = sampled.counts.part(values)
-    inside = np.empty(0)
+    inside, without = np.empty(0), 0
     if part.box is not None:
-        inside = _values(sampled, values, part.box)
+        inside, without = _values(sampled, values, part.box)
     if inside.size == 0:
         reason = (
             f"no voxel of channel {name!r} lies in {rows.target.name}" if here else not_found(rows.target)
         )
         refuse_intensities(rows, name, sampled, reason)
         return
-    was_cut, rows.cut = rows.cut, rows.cut or (sampled.own_grid and part.on_border > 0)
+    was_cut, was_reason = rows.cut, rows.cut_reason
+    rows.cut = was_cut or (sampled.own_grid and part.on_border > 0)
+    if without and not rows.cut:
+        voxels = f"{without} of {without + inside.size} voxels"
+        rows.cut, rows.cut_reason = True, f"{voxels} of the structure hold no value in channel {name!r}"
     for quantity, answer in _answers(inside, rows).items():
         unit = _unit(quantity, sampled.image)
         if isinstance(answer, str):
@@ -78,7 +82,7 @@ def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, 
         else:
             method = quantity.info.method.format(width=BIN_WIDTH) + (_OTHER_GRID if sampled.own_grid else "")
             rows.add(quantity, answer, method=method, channel=name, unit=unit)
-    rows.cut = was_cut
+    rows.cut, rows.cut_reason = was_cut, was_reason
 
 
 def refuse_intensities(rows: Rows, name: str, sampled: Sampled, reason: str) -> None:
@@ -101,14 +105,19 @@ def _unit(quantity: Quantity, image: Image) -> str:
     return {"image": image.value_unit, "image2": squared(image.value_unit)}.get(unit, unit)
 
 
-def _values(sampled: Sampled, values: tuple[int, ...], box: tuple[slice, slice, slice]) -> NDArray[Any]:
-    """Measured, finite values of the structure, in no order."""
+def _values(
+    sampled: Sampled, values: tuple[int, ...], box: tuple[slice, slice, slice]
+) -> tuple[NDArray[Any], int]:
+    """Measured, finite values of the structure, in no order, and how many of its voxels have none."""
     array, outside = sampled.image.array[box], sampled.image.outside
     mask = mask_in_box(sampled.labels, box, values)
+    count = int(np.count_nonzero(mask))
     if outside is not None:
         mask &= ~outside[box]
     if mask.strides[0] < mask.strides[2]:
         # Picking follows the last axis; along memory it is several times faster.
         array, mask = array.T, mask.T
     inside: NDArray[Any] = array[mask]
-    return inside[np.isfinite(inside)] if inside.dtype.kind == "f" else inside
+    if inside.dtype.kind == "f":
+        inside = inside[np.isfinite(inside)]
+    return inside, count - inside.size

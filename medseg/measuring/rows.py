@@ -24,6 +24,8 @@ class Rows:
         What has been collected.
     only
         Quantities to keep; the others are dropped. None keeps all.
+    cut_reason
+        Why it is cut, in words.
     """
 
     target: Target
@@ -31,6 +33,7 @@ class Rows:
     cut: bool
     items: list[Measurement] = field(default_factory=list)
     only: frozenset[Quantity] | None = None
+    cut_reason: str = _CUT
 
     def wants(self, quantities: Iterable[Quantity]) -> bool:
         """Whether any of these is to be kept, so that it must be worked out."""
@@ -54,7 +57,7 @@ class Rows:
         if self.cut:
             bound = quantity.info.lower_bound
             status = Status.TRUNCATED_LOWER_BOUND if bound else Status.TRUNCATED_UNRELIABLE
-            reason = _CUT
+            reason = self.cut_reason
         self.items.append(
             Measurement(
                 self.target,

@@ -32,6 +32,11 @@ def nifti(tmp_path: Path, values: NDArray[np.int16]) -> Callable[..., Path]:
     ) -> Path:
         image = nib.Nifti1Image(values if array is None else array, None)
         header = image.header
+        if zooms is None and sform is not None and qform is None and header.get_data_shape():
+            zooms = (np.linalg.norm(np.asarray(sform)[:3, :3], axis=0)).tolist()[
+                : len(header.get_data_shape())
+            ]
+            zooms = (*zooms, *(1.0,) * (len(header.get_data_shape()) - len(zooms)))
         if zooms is not None:
             header.set_zooms(zooms)
         if qform is not None:

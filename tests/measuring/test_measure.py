@@ -7,7 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medseg.domain import Grid, Image, Label, LabelTable, Measurement, Quantity, Region, Segmentation, Status
+from medseg.domain import (
+    Finding,
+    Grid,
+    Image,
+    Label,
+    LabelTable,
+    Measurement,
+    Quantity,
+    Region,
+    Segmentation,
+    Status,
+)
 from medseg.measuring import contours, measure
 
 GRID = Grid((10, 10, 10), np.diag([1.0, 2.0, 3.0, 1.0]))
@@ -194,3 +205,18 @@ def test_contours_close_around_the_structure_in_mm() -> None:
     assert points[:, 0].min() == pytest.approx(2.5)
     assert points[:, 1].max() == pytest.approx(11.0)
     assert (points[:, 2] == 9.0).all()
+
+
+def test_a_voxel_without_a_number_cuts_no_shape() -> None:
+    outside = np.zeros((10, 10, 10), dtype=np.bool_)
+    outside[4, 4, 5] = True
+    said = (Finding("image.not_finite", "warning", "one"),)
+    values = np.where(outside, 0, 50).astype(np.float32)
+    found = measure(block(), {"mr": Image(values, GRID, outside=outside, findings=said)})
+    assert get(found, "a", Quantity.VOLUME).status is Status.OK
+    assert get(found, "a", Quantity.CENTROID_X).status is Status.OK
+    assert get(found, "a", Quantity.MINIMUM, "mr").value == 50
+    assert get(found, "a", Quantity.MEAN, "mr").status is not Status.OK
+    outside[4] = True
+    found = measure(block(), {"mr": Image(values, GRID, outside=outside, findings=said)})
+    assert get(found, "a", Quantity.VOLUME).status is Status.TRUNCATED_LOWER_BOUND

@@ -70,8 +70,9 @@ class ItkReader:
     def load(self, source: Source, options: ReadOptions) -> Image:  # noqa: ARG002 - nothing to choose here
         """Values as stored, on the grid in RAS+ mm."""
         stored = _parse(Path(source.uri))
-        values, outside, more = drop_nonfinite(read_stored(stored, int(source.volume or 0)), source.uri)
-        findings = (*stored.findings, *more)
+        array, left = read_stored(stored, int(source.volume or 0))
+        values, outside, more = drop_nonfinite(array, source.uri)
+        findings = (*stored.findings, *left, *more)
         placed = replace(source, grid=stored.grid, findings=findings)
         return Image(freeze(values), stored.grid, findings=findings, source=placed, outside=outside)
 

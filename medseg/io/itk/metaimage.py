@@ -1,15 +1,18 @@
 """MetaImage headers (`.mha`, `.mhd`), read as they are written. Source of the format: ITK's MetaIO."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medseg.domain import Finding, Grid
 from medseg.errors import InputError
 from medseg.geometry import flip_affine
 from medseg.io.itk.stored import ORIENTATION_UNKNOWN, Stored, data_file, split_extents
+from medseg.io.unsized import is_size, unsized_finding, unsized_grid
 
 __all__ = ["parse_metaimage"]
 
@@ -77,17 +80,17 @@ def _interpret(path: Path, fields: dict[str, str], end: int) -> Stored:
     name = fields["ElementDataFile"]
     file, start = (path, end) if name.upper() == "LOCAL" else (data_file(path, name), 0)
     dtype = _dtype(path, fields)
-    skip = int(fields.get("HeaderSize", "0"))
-    if skip == -1:
-        start = file.stat().st_size - volumes * int(np.prod(shape, dtype=object)) * dtype.itemsize
-        skip = 0
+    compressed = _is_true(fields, "CompressedData")
+    start += _skipped(
+        fields, file.stat().st_size - start, volumes * math.prod(shape) * dtype.itemsize, compressed
+    )
     stored = Stored(
         grid,
         volumes,
         dtype,
         file,
-        max(0, start + skip),
-        "zlib" if _is_true(fields, "CompressedData") else "raw",
+        start,
+        "zlib" if compressed else "raw",
         text=not _is_true(fields, "BinaryData", default=True),
         findings=findings,
     )
@@ -95,26 +98,40 @@ def _interpret(path: Path, fields: dict[str, str], end: int) -> Stored:
     return stored
 
 
+def _skipped(fields: dict[str, str], available: int, needed: int, compressed: bool) -> int:  # noqa: FBT001
+    """Bytes between the header and the voxels: HeaderSize, where -1 says that the voxels end the file."""
+    skip = int(fields.get("HeaderSize", "0"))
+    if skip < -1:
+        raise ValueError(f"HeaderSize is {skip}")
+    if skip and compressed:
+        raise InputError("packed voxels with a HeaderSize are not read; save it again")
+    if skip == -1 and needed > available:
+        raise ValueError(f"HeaderSize is -1, and {available} of {needed} bytes of voxels are there")
+    return available - needed if skip == -1 else skip
+
+
 def _grid(fields: dict[str, str], shape: tuple[int, int, int]) -> tuple[Grid, tuple[Finding, ...]]:
-    steps = _numbers(fields, "ElementSpacing", "ElementSize")
-    findings: tuple[Finding, ...] = ()
-    if not steps:
-        message = "The file states no voxel size; 1 mm was assumed."
-        findings = (Finding("spacing.unknown", "warning", message),)
-    spacing = np.abs([*steps, 1.0, 1.0, 1.0][:3])
+    steps = [*_numbers(fields, "ElementSpacing", "ElementSize"), 0.0, 0.0, 0.0][:3]
     matrix = _numbers(fields, "TransformMatrix", "Rotation", "Orientation")
     axes = round(len(matrix) ** 0.5)
-    if axes < 3 or "?" in fields.get("AnatomicalOrientation", ""):
-        return Grid(shape, np.diag([*spacing, 1.0]), orientation_known=False), (
-            *findings,
-            ORIENTATION_UNKNOWN,
-        )
     # One row of the matrix per array axis.
-    columns = np.array(matrix).reshape(axes, axes)[:3, :3].T
-    affine = np.eye(4)
-    affine[:3, :3] = columns * spacing
+    known = axes >= 3 and "?" not in fields.get("AnatomicalOrientation", "")
+    columns = np.array(matrix).reshape(axes, axes)[:3, :3].T if known else np.eye(3)
+    said = () if known else (ORIENTATION_UNKNOWN,)
+    if not all(map(is_size, steps)):
+        direction = flip_affine(_affine(columns))[:3, :3] if known else None
+        return unsized_grid(shape, direction, orientation_known=known), (unsized_finding(steps), *said)
+    if not known:
+        return Grid(shape, np.diag([*steps, 1.0]), orientation_known=False), said
+    affine = _affine(columns * steps)
     affine[:3, 3] = [*_numbers(fields, "Offset", "Position", "Origin"), 0.0, 0.0, 0.0][:3]
-    return Grid(shape, flip_affine(affine)), findings
+    return Grid(shape, flip_affine(affine)), said
+
+
+def _affine(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    affine = np.eye(4)
+    affine[:3, :3] = columns
+    return affine
 
 
 def _numbers(fields: dict[str, str], *names: str) -> list[float]:

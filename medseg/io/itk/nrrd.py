@@ -18,6 +18,7 @@ from medseg.geometry import flip_affine
 from medseg.io.itk.stored import ORIENTATION_UNKNOWN, Stored, data_file, split_extents
 from medseg.io.masks import LABEL_DETAIL
 from medseg.io.stream import Packing
+from medseg.io.unsized import is_size, unsized_finding, unsized_grid
 
 __all__ = ["parse_layers", "parse_nrrd"]
 
@@ -202,13 +203,11 @@ def _grid(
         return Grid(shape, _to_ras(affine, _SPACES[name])), findings
     steps = [float(np.linalg.norm(column)) for column in columns]
     if not steps and "spacings" in fields:
-        steps = [abs(float(step)) for step in fields["spacings"].split()[:3]]
-    steps = [step if np.isfinite(step) and step > 0 else 1.0 for step in steps]
-    if not steps:
-        message = "The file states no voxel size; 1 mm was assumed."
-        findings += (Finding("spacing.unknown", "warning", message),)
-    spacing = np.array([*steps, 1.0, 1.0, 1.0][:3]) * scale
-    return Grid(shape, np.diag([*spacing, 1.0]), orientation_known=False), (*findings, ORIENTATION_UNKNOWN)
+        steps = [float(step) for step in fields["spacings"].split()[:3]]
+    steps = [step * scale for step in [*steps, 0.0, 0.0, 0.0][:3]]
+    if not all(map(is_size, steps)):
+        return unsized_grid(shape), (*findings, unsized_finding(steps), ORIENTATION_UNKNOWN)
+    return Grid(shape, np.diag([*steps, 1.0]), orientation_known=False), (*findings, ORIENTATION_UNKNOWN)
 
 
 def _to_ras(affine: NDArray[np.float64], signs: tuple[int, int, int]) -> NDArray[np.float64]:
@@ -252,7 +251,10 @@ def _skipped(path: Path, fields: dict[str, str], file: Path, start: int, encodin
         raise InputError(f"{path}: packed voxels with a skip are not read; save it in one file")
     if count == -1:
         whole = int(np.prod([int(size) for size in fields["sizes"].split()], dtype=object))
-        return file.stat().st_size - start - whole * _dtype(path, fields).itemsize
+        skip = file.stat().st_size - start - whole * _dtype(path, fields).itemsize
+        if skip < 0:
+            raise ValueError(f"byte skip is -1, and {-skip} bytes of voxels are not there")
+        return skip
     if count < 0 or lines < 0:
         raise ValueError(f"skip of {count} bytes and {lines} lines")
     with file.open("rb") as data:

@@ -88,7 +88,7 @@ def read_seg_nrrd(
     if found is None:
         return None
     stored, layers, pairs = found
-    values = _whole(read_stored(stored, 0), path)
+    values = _whole(read_stored(stored, 0)[0], path)
     values = values if layers else values[..., None]
     segments, findings = _segments(path, pairs, max(layers, 1), values)
     labels, table, more = _combined(segments, values)

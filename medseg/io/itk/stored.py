@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Grid
 from medseg.domain.values import Details
 from medseg.errors import InputError
-from medseg.io.stream import Packing, fill, require_plausible, shaped, unpacked
+from medseg.io.stream import LEFT_OVER, Packing, ends_after, fill, require_plausible, shaped, unpacked
 
 __all__ = ["ORIENTATION_UNKNOWN", "Stored", "data_file", "read_stored", "split_extents"]
+
 
 ORIENTATION_UNKNOWN = Finding(
     "orientation.unknown",
     "warning",
-    "The file does not say how its axes lie in the patient: sizes hold, but left and right, front and "
+    "The file does not say how its axes lie in the patient: left and right, front and "
     "back, and positions in the world are unknown; --orientation states them.",
 )
 
@@ -60,8 +61,8 @@ class Stored:
             require_plausible(self.file, self.volume_bytes * self.volumes, self.start, self.packing)
 
 
-def read_stored(stored: Stored, volume: int) -> NDArray[Any]:
-    """(I, J, K) values of one volume.
+def read_stored(stored: Stored, volume: int) -> tuple[NDArray[Any], tuple[Finding, ...]]:
+    """(I, J, K) values of one volume, and a Finding where bytes are left over behind the last one.
 
     Raises
     ------
@@ -72,7 +73,9 @@ def read_stored(stored: Stored, volume: int) -> NDArray[Any]:
         if stored.text:
             return _read_text(stored, file.read(), volume)
         _skip(file, volume * stored.volume_bytes)
-        return shaped(fill(stored.file, file, stored.volume_bytes), stored.dtype, stored.grid.shape)
+        values = fill(stored.file, file, stored.volume_bytes)
+        whole = ends_after(file, (stored.volumes - 1 - volume) * stored.volume_bytes)
+        return shaped(values, stored.dtype, stored.grid.shape), () if whole else (LEFT_OVER,)
 
 
 def split_extents(path: Path, extents: list[int]) -> tuple[tuple[int, int, int], int]:
@@ -115,7 +118,7 @@ def _skip(file: Any, count: int) -> None:
         count -= got
 
 
-def _read_text(stored: Stored, data: bytes, volume: int) -> NDArray[Any]:
+def _read_text(stored: Stored, data: bytes, volume: int) -> tuple[NDArray[Any], tuple[Finding, ...]]:
     count = stored.volume_bytes // stored.dtype.itemsize
     try:
         values = np.array(data.split(), dtype=np.float64)
@@ -126,4 +129,5 @@ def _read_text(stored: Stored, data: bytes, volume: int) -> NDArray[Any]:
             f"{stored.file} is cut short: {values.size} of {count * stored.volumes} voxels are there"
         )
     chosen = values[volume * count : (volume + 1) * count].astype(stored.dtype.newbyteorder("="))
-    return chosen.reshape(stored.grid.shape, order="F")
+    more = values.size > count * stored.volumes
+    return chosen.reshape(stored.grid.shape, order="F"), (LEFT_OVER,) if more else ()

@@ -21,7 +21,7 @@ from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.io.names import suffix_of
 from medseg.io.nifti.forms import Form, Forms, place
-from medseg.io.stream import fill, packing_of, require_plausible, shaped, unpacked
+from medseg.io.stream import LEFT_OVER, ends_after, fill, packing_of, require_plausible, shaped, unpacked
 from medseg.io.values import drop_nonfinite, freeze, rescale
 
 __all__ = ["READER", "WRITER", "NiftiReader", "NiftiWriter"]
@@ -106,9 +106,9 @@ class NiftiReader:
             grid, findings = place(header.forms, options.affine)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        stored = _read_voxels(path, header, int(source.volume or 0))
+        stored, left = _read_voxels(path, header, int(source.volume or 0))
         values, outside, more = drop_nonfinite(rescale(stored, header.slope, header.intercept), str(path))
-        findings = (*findings, *more)
+        findings = (*findings, *left, *more)
         placed = replace(source, grid=grid, findings=findings)
         return Image(freeze(values), grid, findings=findings, source=placed, outside=outside)
 
@@ -191,7 +191,7 @@ def _interpret(path: Path, header: Any, size: int) -> _Header:
     if not (np.isfinite(offset) and (offset >= size or offset == 0)):
         raise InputError(f"{path}: the header is damaged (voxels at byte {offset})")
     start = int(offset) or (_DATA_START if size == 348 else 544)
-    result = _Header(_forms(path, header, shape), dtype, slope, intercept, volumes, start)
+    result = _Header(_forms(header, shape), dtype, slope, intercept, volumes, start)
     require_plausible(path, start + result.volume_bytes * volumes, 0, packing_of(path))
     return result
 
@@ -221,11 +221,8 @@ def _scaling(path: Path, header: Any) -> tuple[float, float]:
     return slope, intercept
 
 
-def _forms(path: Path, header: Any, shape: tuple[int, int, int]) -> Forms:
+def _forms(header: Any, shape: tuple[int, int, int]) -> Forms:
     steps = [abs(float(value)) for value in header["pixdim"][1:4]]
-    for axis, (step, extent) in enumerate(zip(steps, shape, strict=True)):
-        if extent == 1 and not (np.isfinite(step) and step > 0):
-            steps[axis] = 1.0  # the step along an axis of one slice is never taken
     valid: dict[Form, NDArray[np.float64] | None] = {"qform": None, "sform": None}
     broken: list[Form] = []
     for name, code in (("qform", "qform_code"), ("sform", "sform_code")):
@@ -234,12 +231,6 @@ def _forms(path: Path, header: Any, shape: tuple[int, int, int]) -> Forms:
             valid[form] = _usable(_matrix(header, form, steps), shape)
             broken += [form] if valid[form] is None else []
     spacing = (steps[0], steps[1], steps[2])
-    if (
-        valid["qform"] is None
-        and valid["sform"] is None
-        and not (np.isfinite(spacing).all() and min(spacing) > 0)
-    ):
-        raise InputError(f"{path}: the header has no voxel size (pixdim {spacing})")
     return Forms(shape, spacing, int(header["xyzt_units"]) & 7, valid["qform"], valid["sform"], tuple(broken))
 
 
@@ -282,11 +273,13 @@ def _usable(matrix: NDArray[np.float64] | None, shape: tuple[int, int, int]) -> 
     return None if flat else matrix
 
 
-def _read_voxels(path: Path, header: _Header, volume: int) -> NDArray[Any]:
+def _read_voxels(path: Path, header: _Header, volume: int) -> tuple[NDArray[Any], tuple[Finding, ...]]:
     needed = header.volume_bytes
     with unpacked(path, packing_of(path)) as file:
         file.seek(header.offset + volume * needed)
-        return shaped(fill(path, file, needed), header.dtype, header.forms.shape)
+        values = fill(path, file, needed)
+        whole = ends_after(file, (header.volumes - 1 - volume) * needed)
+    return shaped(values, header.dtype, header.forms.shape), () if whole else (LEFT_OVER,)
 
 
 def _make_header(array: NDArray[Any], grid: Grid) -> bytes:

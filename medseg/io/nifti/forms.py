@@ -10,6 +10,7 @@ from medseg.domain import Finding, Grid
 from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.geometry import Agreement, compare_grids
+from medseg.io.unsized import is_size, unsized_finding, unsized_grid
 
 __all__ = ["Form", "Forms", "place"]
 
@@ -74,9 +75,10 @@ def place(forms: Forms, choice: Form | None = None) -> tuple[Grid, tuple[Finding
             raise InputError(f"there is no valid {choice} in this file; leave out --affine {choice}")
         return grids[choice], (*findings, *_chosen(grids, choice))
     if not grids:
-        return _unplaced(forms, scale), (*findings, _unknown())
+        return _unplaced(forms, scale, findings)
     if len(grids) == 1:
-        return next(iter(grids.values())), findings
+        (grid,) = grids.values()
+        return grid, (*findings, *_against_pixdim(grid, forms, scale))
     return grids["sform"], (*findings, *_agreement(grids["qform"], grids["sform"]))
 
 
@@ -105,16 +107,34 @@ def _grid(form: NDArray[np.float64], shape: tuple[int, int, int], scale: float) 
     return Grid(shape, affine)
 
 
-def _unplaced(forms: Forms, scale: float) -> Grid:
-    affine = np.diag([*(step * scale for step in forms.spacing), 1.0])
-    return Grid(forms.shape, affine, orientation_known=False)
+def _unplaced(forms: Forms, scale: float, findings: tuple[Finding, ...]) -> tuple[Grid, tuple[Finding, ...]]:
+    steps = [step * scale for step in forms.spacing]
+    if not all(map(is_size, steps)):
+        return unsized_grid(forms.shape), (*findings, unsized_finding(steps), _unknown())
+    grid = Grid(forms.shape, np.diag([*steps, 1.0]), orientation_known=False)
+    return grid, (*findings, _unknown())
+
+
+def _against_pixdim(grid: Grid, forms: Forms, scale: float) -> tuple[Finding, ...]:
+    """A Finding where the only form has other voxels than `pixdim`; the form holds, as the standard says."""
+    stated = np.array(forms.spacing) * scale
+    known = np.array([is_size(step) for step in stated]) & (np.array(forms.shape) > 1)
+    edges = np.abs(stated[known] / np.array(grid.spacing)[known] - 1)
+    if not edges.size or edges.max() <= EDGE_TOLERANCE:
+        return ()
+    sizes = " × ".join(f"{step:.6g}" for step in stated)
+    text = (
+        f"The file's sform has voxels of {_size(grid)} mm and its pixdim says {sizes} mm; the sform was used. "
+        "Whichever program wrote it, one of the two is wrong."
+    )
+    return (Finding("nifti.pixdim_differs", "warning", text, as_details(pixdim=sizes, sform=_size(grid))),)
 
 
 def _unknown() -> Finding:
     return Finding(
         "orientation.unknown",
         "warning",
-        "The file does not say how its axes lie in the patient: sizes hold, but left and right, front and "
+        "The file does not say how its axes lie in the patient: left and right, front and "
         "back, and positions in the world are unknown; --orientation states them.",
     )
 

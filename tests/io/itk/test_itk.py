@@ -146,7 +146,9 @@ def test_an_nrrd_that_does_not_say_where_it_lies(tmp_path: Path, lines, spacing,
     assert not image.grid.orientation_known
     assert image.grid.spacing == spacing
     assert {finding.code for finding in image.findings} == codes
-    assert read(path, options=ReadOptions(orientation="LPS")).grid.orientation == "LPS"
+    stated = (1.0, 1.0, 1.0) if image.grid.unit == "px" else None
+    given = read(path, options=ReadOptions(orientation="LPS", spacing=stated))
+    assert given.grid.orientation == "LPS"
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("mm", 1), ("um", 0.001), ("cm", 10), ("parsec", 1)])
@@ -250,3 +252,48 @@ def test_real_mask(data: Callable[[str], Path]) -> None:
     prostate = read_segmentation(data("pyradiomics/prostate_phantom_subvolume-label.nrrd"))
     counts = {value: int(prostate.mask(value).sum()) for value in prostate.present}
     assert counts == {1: 168, 7: 170, 8: 2997, 9: 9088}
+
+
+@pytest.mark.parametrize("name", ["s_2of3.mha", "s_zero.nrrd"])
+def test_a_missing_voxel_size_is_unknown(name: str, data) -> None:
+    path = data(f"faults/{name}")
+    image = read(path)
+    assert image.grid.unit == "px"
+    (said,) = [item.message for item in image.findings if item.code == "spacing.unknown"]
+    assert "0.5 × 0.5 × ? mm" in said
+    assert "--spacing" in said
+    assert not any("sizes hold" in item.message for item in image.findings)
+    given = read(path, options=ReadOptions(spacing=(0.5, 0.5, 2.0)))
+    assert given.grid.voxel_volume == pytest.approx(0.5)
+    assert given.grid.unit == "mm"
+
+
+def mha(path: Path, *lines: str, size: int = 120) -> Path:
+    head = ["ObjectType = Image", "NDims = 3", "DimSize = 5 6 4", "ElementType = MET_UCHAR", *lines]
+    text = "\n".join([*head, "ElementDataFile = LOCAL"]) + "\n"
+    path.write_bytes(text.encode() + bytes(range(size)))
+    return path
+
+
+@pytest.mark.parametrize("spacing", ["1 nan 1", "1 1 0", "1 -2 1", "1 1", "inf 1 1"])
+def test_a_voxel_size_that_is_none_is_unknown(spacing: str, tmp_path: Path) -> None:
+    assert read(mha(tmp_path / "x.mha", f"ElementSpacing = {spacing}")).grid.unit == "px"
+
+
+@pytest.mark.parametrize("size", ["-2", "-100", "1000000"])
+def test_a_header_size_that_leads_into_the_header_is_refused(size: str, tmp_path: Path) -> None:
+    path = mha(tmp_path / "x.mha", "ElementSpacing = 1 1 1", f"HeaderSize = {size}")
+    with pytest.raises(InputError, match=r"x\.mha"):
+        read(path)
+
+
+def test_voxels_that_end_the_file(tmp_path: Path) -> None:
+    path = mha(tmp_path / "x.mha", "ElementSpacing = 1 1 1", "HeaderSize = -1", size=130)
+    assert int(read(path).array[0, 0, 0]) == 10
+    with pytest.raises(InputError, match="of 120 bytes"):
+        read(mha(tmp_path / "y.mha", "ElementSpacing = 1 1 1", "HeaderSize = -1", size=100))
+
+
+def test_bytes_left_over_are_said(data, tmp_path: Path) -> None:
+    assert "voxels.left_over" in {item.code for item in read(data("faults/x_excess.mha")).findings}
+    assert "voxels.left_over" not in {item.code for item in read(mha(tmp_path / "x.mha")).findings}

@@ -115,8 +115,7 @@ def test_voxels_that_hold_no_number(nifti: Nifti, values: NDArray[np.int16]) -> 
     array[0, 0, :2] = np.nan
     array[1, 1, 1] = np.inf
     image = read(nifti(array, sform=SFORM))
-    (finding,) = image.findings
-    assert finding.code == "image.not_finite"
+    (finding,) = [item for item in image.findings if item.code == "image.not_finite"]
     assert finding.detail("voxels") == 3
     assert image.outside is not None
     assert int(image.outside.sum()) == 3
@@ -201,9 +200,54 @@ def test_absurd_headers_are_refused_without_asking_for_memory(nifti: Nifti, fiel
     assert "\n" not in str(caught.value)
 
 
-def test_voxels_without_a_size_are_refused(nifti: Nifti) -> None:
-    with pytest.raises(InputError, match="no voxel size"):
-        read(nifti(pixdim=np.zeros(8)))
+def test_voxels_without_a_size_are_in_pixels_until_it_is_stated(nifti: Nifti) -> None:
+    path = nifti(pixdim=np.zeros(8))
+    image = read(path)
+    assert image.grid.unit == "px"
+    assert "spacing.unknown" in {item.code for item in image.findings}
+    given = read(path, options=ReadOptions(spacing=(1.0, 2.0, 3.0), orientation="LPS"))
+    assert given.grid.voxel_volume == pytest.approx(6)
+    assert given.grid.orientation == "LPS"
+
+
+@pytest.mark.parametrize("step", [np.nan, np.inf, 0.0])
+def test_one_size_that_is_none_is_unknown(nifti: Nifti, step: float) -> None:
+    image = read(nifti(pixdim=np.array([1, 0.5, 0.5, step, 1, 1, 1, 1])))
+    assert image.grid.unit == "px"
+    (said,) = [item.message for item in image.findings if item.code == "spacing.unknown"]
+    assert "0.5 × 0.5 × ? mm" in said
+
+
+def test_an_sform_against_pixdim_is_said(nifti: Nifti, data) -> None:
+    image = read(data("faults/r1_fastsurfer36_q0.nii"))
+    assert image.grid.voxel_volume == pytest.approx(1)
+    assert {item.code: item.severity for item in image.findings}["nifti.pixdim_differs"] == "warning"
+    image = read(nifti(sform=SFORM, zooms=(1.0, 1.0, 1.5)))
+    assert "nifti.pixdim_differs" in {item.code for item in image.findings}
+
+
+@pytest.mark.parametrize(("step", "refused"), [(1e30, True), (1e-30, True), (500.0, False), (1e-4, False)])
+def test_implausible_voxels(nifti: Nifti, step: float, refused: bool) -> None:
+    path = nifti(sform=np.diag([1.0, 1.0, step, 1.0]))
+    (source,) = inspect(path)
+    assert {item.code: item.severity for item in source.findings} == {
+        "spacing.implausible": "error" if refused else "warning"
+    }
+    if refused:
+        with pytest.raises(InputError, match="implausible"):
+            read(path)
+    else:
+        assert "spacing.implausible" in {item.code for item in read(path).findings}
+
+
+@pytest.mark.parametrize("name", ["x.nii", "x.nii.gz"])
+def test_bytes_left_over_are_said(nifti: Nifti, name: str) -> None:
+    path = nifti(sform=SFORM, name=name)
+    data = path.read_bytes()
+    path.write_bytes(
+        gzip.compress(gzip.decompress(data) + bytes(50)) if name.endswith("gz") else data + bytes(50)
+    )
+    assert "voxels.left_over" in {item.code for item in read(path).findings}
 
 
 def test_a_gzip_file_needs_no_gz_suffix(nifti: Nifti, values: NDArray[np.int16]) -> None:

@@ -17,6 +17,7 @@ from medseg.io.dicom.image.headers import Frame, Header, read_header
 from medseg.io.dicom.image.regular import Stack, even_steps, resampled_finding, upright
 from medseg.io.dicom.image.volumes import SIDEWAYS, judge_volume, stack_grid
 from medseg.io.dicom.opened import open_dicom
+from medseg.io.stream import LEFT_OVER
 
 __all__ = ["load_volume"]
 
@@ -121,7 +122,7 @@ def _values(
             array[..., k] = plane.astype(np.int64) * int(frame.slope) + int(frame.intercept)
         else:
             array[..., k] = plane.astype(np.float64) * frame.slope + frame.intercept
-    return (_narrow(array) if whole else array), outside, stored.bits.findings
+    return (_narrow(array) if whole else array), outside, stored.findings
 
 
 class _Pixels:
@@ -130,7 +131,13 @@ class _Pixels:
     def __init__(self) -> None:
         self.file = ""
         self.dataset: Any = None
-        self.bits = Bits()
+        self._left_over = False
+        self._bits = Bits()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found in the bytes of all slices so far."""
+        return (*self._bits.findings, *((LEFT_OVER,) if self._left_over else ()))
 
     def plane(self, frame: Frame, shape: tuple[int, int]) -> NDArray[Any]:
         """Stored values (rows, columns) of one frame."""
@@ -140,8 +147,8 @@ class _Pixels:
             try:
                 if frame.file != self.file:
                     self.dataset, self.file = open_dicom(frame.file), frame.file
-                    _require_enough(self.dataset, name)
-                plane = self.bits.own(stored_plane(self.dataset, frame.file, frame.number), self.dataset)
+                    self._left_over |= _require_enough(self.dataset, name)
+                plane = self._bits.own(stored_plane(self.dataset, frame.file, frame.number), self.dataset)
             except InputError:
                 raise
             except Exception as error:
@@ -153,7 +160,8 @@ class _Pixels:
         return plane
 
 
-def _require_enough(dataset: Any, name: str) -> None:
+def _require_enough(dataset: Any, name: str) -> bool:
+    """Refuse a file that lacks pixels; whether it holds more than its header describes."""
     if (
         "PixelData" not in dataset
         and "FloatPixelData" not in dataset
@@ -161,13 +169,14 @@ def _require_enough(dataset: Any, name: str) -> None:
     ):
         raise InputError(f"{name} holds no pixels; the file is truncated or was exported without them")
     if dataset.file_meta.TransferSyntaxUID.is_compressed or "PixelData" not in dataset:
-        return
+        return False
     frames = int(dataset.get("NumberOfFrames", 1) or 1)
     needed = dataset.Rows * dataset.Columns * frames * int(dataset.BitsAllocated) // 8
     if len(dataset.PixelData) < needed:
         raise InputError(
             f"{name} is truncated: {len(dataset.PixelData)} of {needed} bytes of pixels are there"
         )
+    return bool(len(dataset.PixelData) > needed + 1)  # one byte makes a length even
 
 
 def _narrow(array: NDArray[Any]) -> NDArray[Any]:

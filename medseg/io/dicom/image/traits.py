@@ -68,7 +68,7 @@ def _dimensions(ds: Any, content: Any) -> Iterator[tuple[str, Any]]:
         pointer = int(item.get("DimensionIndexPointer") or 0)
         if pointer not in _PLACES:
             label = str(item.get("DimensionDescriptionLabel") or keyword_for_tag(pointer) or f"{pointer:08X}")
-            yield f"dim {' '.join(label.split())[:_LABEL]}", int(value)
+            yield " ".join(label.lower().split())[:_LABEL], int(value)
 
 
 def _inversion(ds: Any, group: Any) -> float | None:
