@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Grid, Provenance, Segmentation
 from medseg.domain.values import as_details
 from medseg.errors import InputError
+from medseg.io.dicom.derived.maker import stated_maker
 from medseg.io.dicom.seg.frames import SegFrame, frame_pixels, read_seg_frames, require_honest
 from medseg.io.dicom.seg.grid import seg_grid
 from medseg.io.dicom.seg.table import described_segments
@@ -81,7 +82,8 @@ def _segmentation(
     ds: Any, frames: tuple[SegFrame, ...], places: NDArray[np.intp], grid: Grid
 ) -> Segmentation:
     kind = str(ds.SegmentationType)
-    made_by = Provenance(parameters=as_details(format="DICOM SEG", type=kind))
+    said = stated_maker(ds.get("SegmentSequence") or (), "SegmentAlgorithmType", "SegmentAlgorithmName")
+    made_by = Provenance(parameters=as_details(format="DICOM SEG", type=kind, **said))
     described = described_segments(ds)
     if kind == "FRACTIONAL":
         return _fractional(ds, frames, places, grid, made_by)
