@@ -8,6 +8,7 @@ import typer
 from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, say
 from medseg.errors import ConfigError
+from medseg.io.dicom.derived.maker import MakerKind
 from medseg.workflows.deidentify import DeidentifyOptions, findings_in
 from medseg.workflows.export import KINDS, Exported, ExportOptions, export_files
 
@@ -28,6 +29,13 @@ def command(
     ] = "BINARY",
     dicom: Annotated[
         Path | None, typer.Option(help="Folder of the source series, if the record's images are no DICOM.")
+    ] = None,
+    made_by: Annotated[
+        str | None,
+        typer.Option(help='What made a mask that came from elsewhere, such as "nnU-Net 2.8"; with --by.'),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="How it was made: automatic, semiautomatic or manual.")
     ] = None,
     stable_uids: Annotated[
         bool, typer.Option("--stable-uids", help="The same record gives the same UIDs.")
@@ -70,7 +78,16 @@ def command(
             "--key, --keep-patient-characteristics and --without-sources belong to --deidentify"
         )
     hiding = DeidentifyOptions(key, keep_patient_characteristics, not without_sources) if deidentify else None
-    options = ExportOptions(kinds, seg_type, dicom, stable_uids, force, hiding)  # type: ignore[arg-type]
+    options = ExportOptions(
+        kinds,
+        seg_type,  # type: ignore[arg-type]
+        dicom,
+        stable_uids,
+        force,
+        hiding,
+        made_by,
+        _maker_kind(made_by, by),
+    )
     written = export_files(record, out, options)
     findings = findings_in(out) if deidentify else ()
     if json:
@@ -85,6 +102,21 @@ def command(
             continue
         frames = "" if item.frames is None else f", {item.frames} frames"
         say(f"wrote {item.path} ({item.path.stat().st_size / 1e6:.2f} MB{frames})")
+
+
+def _maker_kind(made_by: str | None, by: str | None) -> MakerKind | None:
+    if made_by is None and by is None:
+        return None
+    kinds: dict[str, MakerKind] = {
+        "automatic": "AUTOMATIC",
+        "semiautomatic": "SEMIAUTOMATIC",
+        "manual": "MANUAL",
+    }
+    if not made_by or by not in kinds:
+        raise ConfigError(
+            "--made-by NAME and --by automatic, semiautomatic or manual belong together: say both"
+        )
+    return kinds[by]
 
 
 def _as_plain(item: Exported) -> dict[str, Any]:

@@ -175,7 +175,9 @@ def read_mask(
         return read_segmentation(source, options=options, labels=labels)
     on = read(image, options=options)
     # A series or volume chosen for the image says nothing about the mask's file.
-    own = ReadOptions() if is_surface(source) else replace(options, series=None, volume=None)
+    own = (
+        ReadOptions(space=options.space) if is_surface(source) else replace(options, series=None, volume=None)
+    )
     found = read_segmentation(source, options=own, labels=labels, on=on)
     return onto_grid(found, on.grid, resample=options.resample)
 

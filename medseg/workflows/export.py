@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Literal
 
 from medseg import io
 from medseg.domain import ReadOptions, Record, Segmentation, Source
+from medseg.domain.provenance import GIVEN
 from medseg.errors import GridMismatchError, InputError, MedsegError
 from medseg.io.atomic import staged_file
 from medseg.io.choose import choose
 from medseg.io.dicom.derived.attributes import Uids
+from medseg.io.dicom.derived.maker import MakerKind, declared
 from medseg.io.dicom.derived.origin import lies_on_series, read_origin
 from medseg.reporting.fhir import to_fhir
 from medseg.reporting.record.json import content_digest
@@ -45,6 +47,8 @@ class ExportOptions:
         Whether files that exist may be replaced; a de-identified export wants a new folder all the same.
     deidentify
         How sources and objects are de-identified together; None leaves the identity in.
+    made_by, by
+        What made a mask that came from elsewhere, and how; an unknown origin is declared as such.
     """
 
     kinds: tuple[str, ...]
@@ -53,6 +57,8 @@ class ExportOptions:
     stable_uids: bool = False
     force: bool = False
     deidentify: DeidentifyOptions | None = None
+    made_by: str | None = None
+    by: MakerKind | None = None
 
     def __post_init__(self) -> None:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
@@ -85,7 +91,7 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
     GridMismatchError
         If the mask does not lie on the voxels of the source series.
     """
-    record = read_record(path)
+    record = _declared(read_record(path), options)
     material = _material(record, path.parent, options) if _needs_source(record, options) else None
     hidden = None
     if options.deidentify is not None:
@@ -101,6 +107,18 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
             staged = stack.enter_context(staged_file(out / item.name, force=options.force))
             staged.write_bytes(item.data)
     return {item.name: Exported(out / item.name, item.frames) for item in made}
+
+
+def _declared(record: Record, options: ExportOptions) -> Record:
+    """The Record with what the user says of a mask that came without a history."""
+    if options.made_by is None or options.by is None:
+        return record
+    made = record.made_by
+    if made.segmenter != GIVEN:
+        raise InputError(f"this mask says what made it ({made.segmenter}); only a given one can be declared")
+    said = declared(options.by, options.made_by)
+    kept = tuple(item for item in made.parameters if item[0] not in dict(said))
+    return replace(record, made_by=replace(made, parameters=(*kept, *said)))
 
 
 def _needs_source(record: Record, options: ExportOptions) -> bool:

@@ -271,3 +271,22 @@ def test_masks_that_can_not_be_read_are_one_line(
     assert seen.code == 2
     assert re.search(words, seen.line), seen.line
     assert not (tmp_path / "mask.nii.gz").exists()
+
+
+def test_a_foreign_mask_is_declared_and_never_manual_by_itself(
+    medseg: Medseg, record: Path, tmp_path: Path
+) -> None:
+    said = ("--made-by", "nnU-Net 2.8", "--by", "automatic")
+    for folder, options in (("unknown", ()), ("said", said)):
+        seen = medseg("export", record, "--seg", "--sr", *options, "--out", tmp_path / folder)
+        assert seen.code == 0, seen.err
+    names = {
+        folder: pydicom.dcmread(tmp_path / folder / "segmentation.dcm")
+        .SegmentSequence[0]
+        .SegmentAlgorithmName
+        for folder in ("unknown", "said")
+    }
+    assert names == {"unknown": "unknown origin (given mask)", "said": "nnU-Net 2.8"}
+    seen = medseg("export", record, "--seg", "--made-by", "nnU-Net 2.8", "--out", tmp_path / "half")
+    assert seen.code != 0
+    assert "--by automatic, semiautomatic or manual" in seen.err

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,21 @@ from medseg.io.atomic import staged_file
 from medseg.io.names import stem_of, suffix_of
 from medseg.masks.surfaces import Surface
 
-__all__ = ["SURFACE_SUFFIXES", "SurfaceNotes", "read_notes", "read_surface", "write_surface"]
+__all__ = [
+    "SURFACE_SUFFIXES",
+    "Space",
+    "SurfaceNotes",
+    "read_notes",
+    "read_surface",
+    "stated_space",
+    "write_surface",
+]
 
 SURFACE_SUFFIXES = (".ply", ".stl")
 COORDINATES = "RAS+ mm"
+#: Which way x and y grow; 3D Slicer looks for this word in either format, and takes a file without it as LPS.
+Space: TypeAlias = Literal["RAS", "LPS"]
+_SPACE = "SPACE=RAS"
 
 _STL_HEADER, _STL_FACET = 80, 50
 _FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
@@ -30,8 +41,11 @@ _PLY_TYPES = {
     "float": "<f4", "float32": "<f4", "double": "<f8", "float64": "<f8",
 }  # fmt: skip
 _COUNT = re.compile(r"[0-9]{1,12}")
-#: What 3D Slicer writes into the header of either format; files of before 2020 say nothing and are RAS.
-_LPS = re.compile(rb"(?:space|coordinates?)\s*[=:]?\s*(?:LPS|left.posterior.superior)", re.IGNORECASE)
+#: What 3D Slicer and others write into the header of either format.
+_SPACES: dict[Space, re.Pattern[bytes]] = {
+    "RAS": re.compile(rb"(?:space|coordinates?)\s*[=:]?\s*(?:RAS|right.anterior.superior)", re.IGNORECASE),
+    "LPS": re.compile(rb"(?:space|coordinates?)\s*[=:]?\s*(?:LPS|left.posterior.superior)", re.IGNORECASE),
+}
 #: What `write_surface` says of the label.
 _STL_NAME = re.compile(rb"^medseg [^;]*; [^;]*; (.*)", re.DOTALL)
 _PLY_NAME = re.compile(rb"^comment label (.*)$", re.MULTILINE)
@@ -91,11 +105,35 @@ def write_surface(surface: Surface, path: str | Path, notes: SurfaceNotes, *, fo
     return path
 
 
-def read_surface(path: str | Path) -> Surface:
+def stated_space(path: str | Path) -> Space | None:
+    """Which way x and y grow, as the file says; None where it does not say it.
+
+    Raises
+    ------
+    InputError
+        If it can't be read.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = _head(file.read(_LONGEST_HEADER))
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror or error}") from error
+    return _stated(head)
+
+
+def _stated(head: bytes) -> Space | None:
+    if COORDINATES.encode() in head:
+        return "RAS"
+    return next((space for space, words in _SPACES.items() if words.search(head)), None)
+
+
+def read_surface(path: str | Path, space: Space | None = None) -> Surface:
     """Read a binary STL or a binary little-endian PLY of triangles, in RAS+ mm.
 
-    Positions are taken as RAS+ mm, or turned into them where the header or a comment says LPS, as 3D Slicer's
-    do (`SPACE=LPS`). Equal corners of an STL become one vertex.
+    Positions are turned into RAS+ mm where the header or a comment says LPS, as 3D Slicer's do (`SPACE=LPS`), or
+    where `space` says so of a file that says nothing; else they are taken as RAS+ mm. Equal corners of an STL become
+    one vertex.
 
     Raises
     ------
@@ -113,8 +151,7 @@ def read_surface(path: str | Path) -> Surface:
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror or error}") from error
     vertices, triangles = decode(content, path)
-    head = _head(content)
-    if COORDINATES.encode() not in head and _LPS.search(head):
+    if (_stated(_head(content)) or space) == "LPS":
         vertices = flip_positions(vertices.astype(np.float64))
     try:
         return Surface(vertices, triangles)
@@ -158,7 +195,7 @@ def _head(content: bytes) -> bytes:
 
 def _stl_bytes(surface: Surface, notes: SurfaceNotes) -> bytes:
     # A binary header must not start with "solid", by which readers know ASCII files.
-    header = f"medseg {COORDINATES}; {notes.smoothing}; {_ascii(notes.name)}".encode()
+    header = f"medseg {_SPACE} {COORDINATES}; {notes.smoothing}; {_ascii(notes.name)}".encode()
     facets = np.zeros(len(surface.triangles), _FACET)
     corners = surface.vertices[surface.triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -189,7 +226,7 @@ def _ply_bytes(surface: Surface, notes: SurfaceNotes) -> bytes:
     header = (
         "ply\nformat binary_little_endian 1.0\n"
         f"comment medseg surface, coordinates {COORDINATES} (x to the right, y to the front, z to the head)\n"
-        f"comment label {_ascii(notes.name)}\ncomment {notes.smoothing}\n"
+        f"comment {_SPACE}\ncomment label {_ascii(notes.name)}\ncomment {notes.smoothing}\n"
         f"element vertex {len(surface.vertices)}\n"
         "property float x\nproperty float y\nproperty float z\n"
         "property uchar red\nproperty uchar green\nproperty uchar blue\n"

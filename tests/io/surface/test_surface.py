@@ -49,6 +49,7 @@ def test_a_file_states_its_coordinates_label_and_smoothing(
         )
         head = path.read_bytes()[:400]
         assert b"RAS+ mm" in head
+        assert b"SPACE=RAS" in head[:80] if suffix == ".stl" else b"comment SPACE=RAS\n" in head
         assert b"Liver" in head
         assert words in head
 

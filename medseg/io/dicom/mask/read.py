@@ -4,12 +4,18 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from medseg.domain import Grid, Image, ReadOptions, Segmentation, Source
 from medseg.errors import GridMismatchError, InputError, MedsegError
+from medseg.geometry import same_grid
+from medseg.io.dicom.mask.frames import beyond_frames, named_by_seg, normal_of, seg_on_slices, step_along
 from medseg.io.dicom.mask.place import placed
 from medseg.io.dicom.rtstruct.images import draws_on, find_images
 from medseg.io.dicom.rtstruct.read import rtstruct_of
 from medseg.io.dicom.seg.read import read_dataset, seg_of
+from medseg.io.dicom.slices import slices_of
 from medseg.io.protocols import MASK_DETAIL
 
 __all__ = ["read_mask_object"]
@@ -53,14 +59,31 @@ def read_mask_object(
         raise InputError(f"{path.name} is damaged ({type(error).__name__}: {reason})") from error
 
 
-def _segments(path: Path, on: Image | Grid | None, options: ReadOptions) -> Segmentation:  # noqa: ARG001
+def _segments(path: Path, on: Image | Grid | None, options: ReadOptions) -> Segmentation:
     ds = read_dataset(path)
-    found = seg_of(ds, path.name)
     if on is None:
-        return found
-    if isinstance(on, Image) and on.source is not None:
-        _require_related(found.grid, named_by_seg(ds), on.grid, on.source, path.name)
-    return _on(found, on.grid if isinstance(on, Image) else on, path.name)
+        return beyond_frames(seg_of(ds, path.name, step=_said_step(ds, path.name, options)), ds)
+    grid = on.grid if isinstance(on, Image) else on
+    source = on.source if isinstance(on, Image) else None
+    if source is not None:
+        _require_related(ds, grid, source, path.name)
+        slices = slices_of(source, resample=True) if _was_resampled(source, grid) else None
+        if slices is not None and slices.verdict is not None:
+            return _on(seg_on_slices(ds, path.name, slices), grid, path.name)
+    return _on(seg_of(ds, path.name, step=step_along(ds, path.name, grid)), grid, path.name)
+
+
+def _was_resampled(source: Source, grid: Grid) -> bool:
+    """Whether an image lies on another grid than its slices: then it was put on a regular one."""
+    if source.format != "dicom" or not source.instances:
+        return False
+    return source.grid is None or (source.grid is not grid and not same_grid(source.grid, grid))
+
+
+def _said_step(ds: Any, name: str, options: ReadOptions) -> NDArray[np.float64] | None:
+    """The step between slices as the user says it: the third number of the voxels' size."""
+    normal = normal_of(ds, name)
+    return None if options.spacing is None or normal is None else normal * options.spacing[2]
 
 
 def _structures(path: Path, on: Image | Grid | None, options: ReadOptions) -> Segmentation:
@@ -75,7 +98,9 @@ def _structures(path: Path, on: Image | Grid | None, options: ReadOptions) -> Se
             )
     else:
         own = find_images(ds, path, resample=options.resample)
-    found = rtstruct_of(ds, path.name, own, label=options.label, resample=options.resample)
+    grid = on.grid if isinstance(on, Image) else None
+    resample = options.resample or (grid is not None and _was_resampled(own, grid))
+    found = rtstruct_of(ds, path.name, own, label=options.label, resample=resample)
     return found if on is None else _on(found, on.grid if isinstance(on, Image) else on, path.name)
 
 
@@ -85,25 +110,12 @@ def _on(found: Segmentation, grid: Grid, name: str) -> Segmentation:
     return placed(found, grid, name)
 
 
-def named_by_seg(ds: Any) -> tuple[set[str], set[str]]:
-    """(series, SOP instances) that a SEG says it was made from."""
-    series = ds.get("ReferencedSeriesSequence") or ()
-    instances = {
-        str(item.get("ReferencedSOPInstanceUID", ""))
-        for part in series
-        for item in part.get("ReferencedInstanceSequence") or ()
-    }
-    return {str(part.get("SeriesInstanceUID", "")) for part in series} - {""}, instances - {""}
-
-
-def _require_related(
-    mine: Grid, named: tuple[set[str], set[str]], grid: Grid, source: Source, name: str
-) -> None:
+def _require_related(ds: Any, grid: Grid, source: Source, name: str) -> None:
     """Another frame of reference means another patient or session, unless the very images are named."""
-    series, instances = named
+    series, instances = named_by_seg(ds)
     if source.series_uid in series or instances & {item.uid for item in source.instances}:
         return
-    one, two = mine.frame_of_reference, grid.frame_of_reference
+    one, two = str(ds.get("FrameOfReferenceUID", "") or ""), grid.frame_of_reference
     if one and two and one != two:
         raise GridMismatchError(
             f"{name} was made for other images: it names none of this series, and its frame of reference is another"

@@ -11,6 +11,7 @@ from medseg.domain.segmentation import NOT_READ
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, MedsegError
 from medseg.geometry import flip_positions
+from medseg.io.dicom.derived.maker import stated_maker
 from medseg.io.dicom.rtstruct.fill import fill_slice
 from medseg.io.dicom.rtstruct.points import points_of
 from medseg.io.dicom.rtstruct.rois import XOR, NoArea, Roi, areas_of, chosen, read_rois
@@ -81,7 +82,9 @@ def rtstruct_of(
     if len(odd) == len(rois) and not all(isinstance(error, NoArea) for error in odd):
         raise odd[0]
     labels, table, more = atoms.finished(labels)
-    made_by = Provenance(parameters=as_details(format="DICOM RTSTRUCT"))
+    stated = ds.get("StructureSetROISequence") or ()
+    said = stated_maker(stated, "ROIGenerationAlgorithm", "ROIGenerationDescription")
+    made_by = Provenance(parameters=as_details(format="DICOM RTSTRUCT", **said))
     everything = (*findings, *even_finding(slices), *more)
     return Segmentation(labels, slices.even_grid, table, made_by, everything)
 

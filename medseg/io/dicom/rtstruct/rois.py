@@ -6,7 +6,7 @@ from typing import Any
 
 from medseg.domain.labels import Color, distinct_color
 from medseg.errors import InputError
-from medseg.io.dicom.rtstruct.points import count_points
+from medseg.io.dicom.rtstruct.points import count_points, points_of
 
 __all__ = ["XOR", "NoArea", "Roi", "areas_of", "chosen", "read_rois"]
 
@@ -106,6 +106,9 @@ def areas_of(roi: Roi) -> tuple[str, tuple[Any, ...]]:
         raise InputError(
             f"structure {roi.name!r} mixes contour types ({', '.join(sorted(kinds))}), which has no meaning"
         )
+    few = [contour for contour in lines if count_points(contour) < _FEWEST]
+    for contour in few:
+        points_of(contour, roi.name)  # one that is damaged is not one of few points
     areas = tuple(contour for contour in lines if count_points(contour) >= _FEWEST)
     if not areas:
         raise NoArea(f"the contours of {roi.name!r} have one or two points each, which enclose no area")

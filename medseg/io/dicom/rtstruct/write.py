@@ -20,6 +20,7 @@ from medseg.io.dicom.derived.attributes import (
     review_time,
 )
 from medseg.io.dicom.derived.fit import fit_sources
+from medseg.io.dicom.derived.maker import maker_of
 from medseg.io.dicom.derived.origin import Origin, on_origin
 from medseg.io.dicom.rtstruct.keyholes import polygons_of
 from medseg.io.dicom.rtstruct.points import set_points
@@ -113,13 +114,16 @@ def _frame_of_reference(sources: list[Any]) -> Any:
 
 
 def _structure(segment: Segment, frame_of_reference: str, made_by: Provenance) -> Any:
-    by_hand = made_by.segmenter == "given mask"
-    return _dataset(
+    maker = maker_of(made_by)
+    found = _dataset(
         ROINumber=segment.number,
         ReferencedFrameOfReferenceUID=frame_of_reference,
         ROIName=dicom_name(segment.name),
-        ROIGenerationAlgorithm="" if by_hand else "SEMIAUTOMATIC" if made_by.edits else "AUTOMATIC",
+        ROIGenerationAlgorithm=maker.kind or "",
     )
+    if maker.name:
+        found.ROIGenerationDescription = dicom_name(maker.name)
+    return found
 
 
 def _contours(segment: Segment, labels: NDArray[Any], grid: Grid, sources: list[Any]) -> Any:

@@ -22,13 +22,25 @@ _MOST_SLICES = 1000
 #: … unless so many slices for each that shows something.
 _MOST_PER_FRAME = 20
 _MOST_VOXELS = 1 << 30
+#: Slices whose step is their thickness, up to rounding in headers, touch, so none is missing between them.
+_ROUNDING = 0.01
+#: A frame this far (mm) beside the line of its stack is of another.
+_BESIDE_MM = 0.1
 
 
-def seg_grid(ds: Any, frames: tuple[SegFrame, ...], name: str) -> tuple[Grid, NDArray[np.intp]]:
+def seg_grid(
+    ds: Any, frames: tuple[SegFrame, ...], name: str, *, step: NDArray[np.float64] | None = None
+) -> tuple[Grid, NDArray[np.intp]]:
     """Grid of a SEG, and the slice k of each frame.
 
-    Frames are placed by their positions alone. The step is that between neighbours; where slices are missing,
-    the smallest, or the stated spacing between slices where that divides all distances.
+    Frames are placed by their positions alone. The step between slices is the stated one where that divides all
+    distances, else that between neighbours where the slices are thick enough to touch. A SEG keeps only the slices
+    that show something, so their distances alone say nothing: the grid is in pixels then, and nothing has a volume.
+
+    Parameters
+    ----------
+    step
+        (3,) LPS vector between slices as the image has it, or as the user says; taken where it divides all distances.
 
     Raises
     ------
@@ -47,15 +59,19 @@ def seg_grid(ds: Any, frames: tuple[SegFrame, ...], name: str) -> tuple[Grid, ND
     unique = _unique(offsets)
     first = int(np.argmin(offsets))
     ranks = np.zeros(len(offsets), dtype=np.intp)
-    step = normal * (stated or thickness or 1.0)
+    vector: NDArray[np.float64] | None = normal * (stated or thickness or 1.0)
     if len(unique) > 1:
         places = np.array([positions[np.abs(offsets - place).argmin()] for place in unique])
-        step = _step(places, orientation, stated, name)
-        ranks = np.rint((offsets - unique[0]) / float(step @ normal)).astype(np.intp)
+        vector = _given(step, places, normal)
+        if vector is None:
+            vector = _step(places, orientation, (stated, thickness), name)
+        if vector is None:
+            return _without_step(ds, np.searchsorted(unique, offsets - _SAME_PLACE_MM))
+        ranks = np.rint((offsets - unique[0]) / float(vector @ normal)).astype(np.intp)
     _require_sane(int(ranks.max()) + 1, len(unique), ds, name)
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = orientation[:3] * spacing[1], orientation[3:] * spacing[0]
-    affine[:3, 2], affine[:3, 3] = step, positions[first]
+    affine[:3, 2], affine[:3, 3] = vector, positions[first]
     shape = (int(ds.Columns), int(ds.Rows), int(ranks.max()) + 1)
     uid = ds.get("FrameOfReferenceUID")
     grid = Grid(
@@ -99,18 +115,50 @@ def _unique(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
     return unique
 
 
+def _given(
+    step: NDArray[np.float64] | None, places: NDArray[np.float64], normal: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """The image's step, towards the normal, where every frame lies on a slice of it."""
+    if step is None or abs(float(step @ normal)) < _SAME_PLACE_MM:
+        return None
+    step = step * np.sign(float(step @ normal))
+    fits = _divides(float(step @ normal), (places - places[0]) @ normal)
+    return step if fits else None
+
+
 def _step(
-    places: NDArray[np.float64], orientation: NDArray[np.float64], stated: float | None, name: str
-) -> NDArray[np.float64]:
-    """Vector between slices, from their positions; the stated spacing only where it divides all distances."""
+    places: NDArray[np.float64],
+    orientation: NDArray[np.float64],
+    known: tuple[float | None, float | None],
+    name: str,
+) -> NDArray[np.float64] | None:
+    """Vector between slices, by (stated spacing, thickness) and positions; None where these leave it open."""
     count = len(places)
+    stated, thickness = known
     found = judge_slices(places, np.tile(orientation, (count, 1)), [(1, 1)] * count)
+    straight = (places[-1] - places[0]) / float(found.offsets[-1])
+    if stated is not None and _divides(stated, found.offsets) and _on_line(places, straight, found.offsets):
+        known_step: NDArray[np.float64] = straight * stated
+        return known_step
     if found.verdict not in (Verdict.UNIFORM, Verdict.SHEARED, Verdict.GAP):
         raise InputError(f"the frames of {name} are no regular stack ({found.verdict.value})")
     along = float(found.step @ np.cross(orientation[:3], orientation[3:]))
-    scale = stated / along if stated is not None and _divides(stated, found.offsets) else 1.0
-    step: NDArray[np.float64] = found.step * scale
-    return step
+    touching = thickness is not None and along <= thickness * (1 + _ROUNDING)
+    return found.step if touching else None
+
+
+def _on_line(
+    places: NDArray[np.float64], straight: NDArray[np.float64], offsets: NDArray[np.float64]
+) -> bool:
+    """Whether positions lie on the straight line from the first to the last, by their offsets along the normal."""
+    line = places[0] + offsets[:, None] * straight
+    return bool(np.linalg.norm(places - line, axis=1).max() < _BESIDE_MM)
+
+
+def _without_step(ds: Any, ranks: NDArray[np.intp]) -> tuple[Grid, NDArray[np.intp]]:
+    """Frames one after another, in pixels: how far they lie apart in slices is not known."""
+    shape = (int(ds.Columns), int(ds.Rows), int(ranks.max()) + 1)
+    return Grid(shape, np.diag([-1.0, -1.0, 1.0, 1.0]), unit="px"), ranks
 
 
 def _divides(step: float, places: NDArray[np.float64]) -> bool:

@@ -1,6 +1,8 @@
 """Reading DICOM SEG: frames onto the grid of their positions, segments to labels, overlaps to parts and regions."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,20 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Grid, Provenance, Segmentation
 from medseg.domain.values import as_details
 from medseg.errors import InputError
+from medseg.io.dicom.derived.maker import stated_maker
 from medseg.io.dicom.seg.frames import SegFrame, frame_pixels, read_seg_frames, require_honest
 from medseg.io.dicom.seg.grid import seg_grid
 from medseg.io.dicom.seg.table import described_segments
 from medseg.io.dicom.structures.overlaps import Atoms
 
-__all__ = ["read_dataset", "read_seg", "seg_of"]
+__all__ = ["read_dataset", "read_seg", "seg_at", "seg_of"]
 
+_STEP_UNKNOWN = Finding(
+    "seg.step_unknown",
+    "warning",
+    "The SEG does not say how far its slices lie apart and keeps only those that show something, so nothing has a "
+    "volume; give its images with --image, or the voxels' size with --spacing.",
+)
 #: Probabilities are kept up to this size; beyond, only the labels are.
 _MOST_PROBABILITY_BYTES = 2 << 30
 
@@ -37,13 +46,32 @@ def read_seg(path: Path) -> Segmentation:
     return seg_of(read_dataset(path), path.name)
 
 
-def seg_of(ds: Any, name: str) -> Segmentation:
-    """The same of a dataset; `name` is what messages call it."""
-    try:
+def seg_of(ds: Any, name: str, *, step: NDArray[np.float64] | None = None) -> Segmentation:
+    """The same of a dataset; `name` is what messages call it, `step` what `seg_grid` takes."""
+    with _one_line(name):
         require_honest(ds, name)
         frames = read_seg_frames(ds, name)
-        grid, places = seg_grid(ds, frames, name)
+        grid, places = seg_grid(ds, frames, name, step=step)
+    found = seg_at(ds, name, frames, places, grid)
+    if frames[0].is_placed and grid.unit == "px":
+        found = replace(found, findings=(*found.findings, _STEP_UNKNOWN))
+    return found
+
+
+def seg_at(
+    ds: Any, name: str, frames: tuple[SegFrame, ...], places: NDArray[np.intp], grid: Grid
+) -> Segmentation:
+    """The same with each frame on the slice of `grid` that `places` says."""
+    with _one_line(name):
+        require_honest(ds, name)
         return _segmentation(ds, frames, places, grid)
+
+
+@contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """A damaged dataset fails anywhere; what it says then is one line."""
+    try:
+        yield
     except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
@@ -54,7 +82,8 @@ def _segmentation(
     ds: Any, frames: tuple[SegFrame, ...], places: NDArray[np.intp], grid: Grid
 ) -> Segmentation:
     kind = str(ds.SegmentationType)
-    made_by = Provenance(parameters=as_details(format="DICOM SEG", type=kind))
+    said = stated_maker(ds.get("SegmentSequence") or (), "SegmentAlgorithmType", "SegmentAlgorithmName")
+    made_by = Provenance(parameters=as_details(format="DICOM SEG", type=kind, **said))
     described = described_segments(ds)
     if kind == "FRACTIONAL":
         return _fractional(ds, frames, places, grid, made_by)

@@ -21,6 +21,7 @@ from medseg.io.dicom.derived.attributes import (
     research_title,
 )
 from medseg.io.dicom.derived.fit import fit_sources
+from medseg.io.dicom.derived.maker import Maker, maker_of
 from medseg.io.dicom.derived.origin import Origin, on_origin
 from medseg.io.dicom.structures.segments import SIDES, Segment, dicom_name, segments_of
 
@@ -97,6 +98,10 @@ def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | N
             series_description=research_title(options.review, "Segmentation"),
         )
     _add_modifiers(seg, segments)
+    if not maker_of(segmentation.made_by).own:
+        # Its name is all that is known of a foreign maker; family and source would be invented.
+        for item in seg.SegmentSequence:
+            item.pop("SegmentationAlgorithmIdentificationSequence", None)
     return seg
 
 
@@ -146,14 +151,14 @@ def _description(segment: Segment, made_by: Provenance, uids: Uids) -> Any:
     from highdicom.seg import SegmentDescription
 
     uid, name = tracking(segment, uids)
-    by_hand = made_by.segmenter == "given mask"
+    maker = maker_of(made_by)
     return SegmentDescription(
         segment_number=segment.number,
         segment_label=dicom_name(segment.name),
         segmented_property_category=_code(segment.category),
         segmented_property_type=_code(segment.type),
-        algorithm_type="MANUAL" if by_hand else "SEMIAUTOMATIC" if made_by.edits else "AUTOMATIC",
-        algorithm_identification=None if by_hand else _algorithm(made_by),
+        algorithm_type=maker.segment_kind,
+        algorithm_identification=None if maker.segment_kind == "MANUAL" else _algorithm(made_by, maker),
         tracking_uid=uid,
         tracking_id=name,
         anatomic_regions=None if segment.anatomic_region is None else [_code(segment.anatomic_region)],
@@ -161,7 +166,7 @@ def _description(segment: Segment, made_by: Provenance, uids: Uids) -> Any:
     )
 
 
-def _algorithm(made_by: Provenance) -> Any:
+def _algorithm(made_by: Provenance, maker: Maker) -> Any:
     from highdicom import AlgorithmIdentificationSequence
     from pydicom.sr.codedict import codes
 
@@ -169,9 +174,9 @@ def _algorithm(made_by: Provenance) -> Any:
         codes.cid7162.ArtificialIntelligence if made_by.weights_digest else codes.cid7162.NeighborhoodAnalysis
     )
     return AlgorithmIdentificationSequence(
-        name=made_by.segmenter[:64],
+        name=maker.name or "not named",
         family=family,
-        version=(made_by.weights_digest or __version__)[:16],
+        version=maker.version or "not stated",
         source=MANUFACTURER,
         parameters={name: str(value) for name, value in made_by.parameters} or None,
     )

@@ -20,6 +20,7 @@ from medseg.io.dicom.derived.attributes import (
     research_title,
 )
 from medseg.io.dicom.derived.fit import fit_sources
+from medseg.io.dicom.derived.maker import maker_of
 from medseg.io.dicom.derived.origin import Origin
 from medseg.io.dicom.sr.codes import IMAGING, concept, own_scheme, quantity_code, unit_code
 from medseg.io.dicom.sr.values import add_comment, clear_missing
@@ -193,11 +194,10 @@ def _measured(item: Measurement, frame_of_reference: str) -> Any:
 def _algorithm(record: Record) -> Any:
     from highdicom.sr import AlgorithmIdentification
 
-    made = record.made_by
-    version = (made.weights_digest or __version__)[:16]
+    maker = maker_of(record.made_by)
     return AlgorithmIdentification(
-        name=f"medseg: {made.segmenter}",
-        version=version,
+        name=f"medseg: {maker.name}" if maker.own else maker.name or "not named",
+        version=maker.version or "not stated",
         parameters=[*_facts(record)] or None,
     )
 
