@@ -10,6 +10,7 @@ from medseg.domain import Grid
 from medseg.domain.card import Instances, PostStep
 from medseg.geometry.resample import resample
 from medseg.masks.components import components
+from medseg.masks.sizes import SAME_VOLUME
 from medseg.masks.split import flood_basins
 
 __all__ = ["decode_instances", "number_objects"]
@@ -84,7 +85,7 @@ def number_objects(
         found = decode_instances(mask, distance.astype(np.float32), step.depth_mm)
         # Ids fall with size, so what is too small has the last ones.
         volumes = np.bincount(found.ravel()) * native.voxel_volume
-        kept = int((volumes[1:] >= step.minimum_mm3).sum())
+        kept = int((volumes[1:] >= step.minimum_mm3 * (1 - SAME_VOLUME)).sum())
         labels[mask & (found > kept)] = 0
         inside = (found > 0) & (found <= kept)
         ids[inside] = found[inside] + ids.max()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from medseg.domain import Grid
 from medseg.domain.card import Clip, Instances, KeepLargest, PostStep, PreStep, RemoveSmall, Scale, ZScore
 from medseg.masks.components import label_parts
+from medseg.masks.sizes import SAME_VOLUME
 
 __all__ = ["AFTER", "BEFORE", "postprocess", "preprocess"]
 
@@ -69,7 +70,7 @@ def _keep_largest(step: KeepLargest, labels: NDArray[Any], _: Grid) -> NDArray[A
 
 def _remove_small(step: RemoveSmall, labels: NDArray[Any], grid: Grid) -> NDArray[Any]:
     components, sizes = _components(np.isin(labels, step.labels))
-    small = sizes * grid.voxel_volume < step.minimum_mm3
+    small = sizes * grid.voxel_volume < step.minimum_mm3 * (1 - SAME_VOLUME)
     small[0] = False
     return _without(labels, small[components])
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.masks.components import Connectivity, components
+from medseg.masks.sizes import SAME_VOLUME
 
 __all__ = ["ObjectMatches", "match_objects", "pair_one_to_one"]
 
@@ -98,7 +99,7 @@ def _objects(
     """Numbers by size from 1, those under the least size gone, and sizes in voxels."""
     found = components(mask, connectivity)
     sizes = np.bincount(found.ravel(order="K"))[1:]
-    count = int((sizes >= least * (1 - 1e-9)).sum())
+    count = int((sizes >= least * (1 - SAME_VOLUME)).sum())
     return np.where(found <= count, found, 0), sizes[:count]
 
 

@@ -8,10 +8,10 @@ from medseg.errors import InputError
 from medseg.geometry import order_to
 from medseg.masks.components import Connectivity, components
 
-__all__ = ["keep_by_size"]
+__all__ = ["SAME_VOLUME", "keep_by_size"]
 
-#: Volumes this close (relative) to a limit reach it.
-SAME_VOLUME = 1e-9
+#: Volumes this close (relative) to a limit reach it: a spacing in a float32 header is this exact.
+SAME_VOLUME = 1e-6
 
 
 def keep_by_size(

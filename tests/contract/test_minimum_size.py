@@ -144,6 +144,8 @@ ROUNDED = [
     ((0.7, 0.7, 1.0), 10, 4.9),
     ((0.3, 0.3, 0.3), 10, 0.27),
     ((0.6, 0.6, 1.2), 10, 4.32),
+    # As a float32 header holds 0.7.
+    ((0.699999988079071, 0.699999988079071, 1.0), 10, 4.9),
 ]
 
 
@@ -156,6 +158,8 @@ ROUNDED = [
         lesions_of_a_prediction,
         edited,
         kept_by_size,
+        step_of_a_card,
+        objects_of_a_card,
     ],
     ids=lambda one: one.__name__,
 )

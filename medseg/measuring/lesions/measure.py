@@ -12,6 +12,7 @@ from medseg.domain.plan import LesionPlan
 from medseg.errors import InputError, LabelError
 from medseg.masks import slice_axis
 from medseg.masks.components import label_parts
+from medseg.masks.sizes import SAME_VOLUME
 from medseg.masks.split import split_touching
 from medseg.masks.voxels import pixel_area
 from medseg.measuring.lesions.axes import add_lesion_axes
@@ -191,7 +192,7 @@ def _least_voxels(grid: Grid, minimum: float) -> float:
                 "a least size in mm³ needs the thickness of a single slice; give --slice-thickness MM"
             )
         voxel = pixel_area(grid, slice_axis(grid)) * grid.slice_thickness
-    return minimum / voxel * (1 - 1e-9)
+    return minimum / voxel * (1 - SAME_VOLUME)
 
 
 def _objects(mask: NDArray[np.bool_], grid: Grid, plan: LesionPlan) -> NDArray[Any]:
