@@ -52,7 +52,7 @@ def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     import nibabel as nib
 
     try:
-        found = np.asarray(nib.load(path).dataobj, dtype=np.float32)  # type: ignore[attr-defined]
+        found = np.asarray(nib.load(path).dataobj, dtype=np.float32)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path} can't be read: {error}") from error
     if found.ndim != 4:
