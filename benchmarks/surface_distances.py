@@ -43,7 +43,7 @@ def _fill(
 def theirs(prediction: NDArray[np.uint8], reference: NDArray[np.uint8]) -> list[tuple[float, ...]]:
     from surface_distance import metrics
 
-    rows = []
+    rows: list[tuple[float, ...]] = []
     for value in range(1, LABELS + 1):
         found = metrics.compute_surface_distances(reference == value, prediction == value, SPACING)
         rows.append(

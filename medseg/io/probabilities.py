@@ -86,6 +86,6 @@ def _read(path: Path) -> Values | None:
     import nibabel as nib
 
     try:
-        return np.asarray(nib.load(path).dataobj, dtype=np.float32)  # type: ignore[attr-defined]
+        return np.asarray(nib.load(path).dataobj, dtype=np.float32)
     except (OSError, ValueError, EOFError, nib.filebasedimages.ImageFileError):
         return None

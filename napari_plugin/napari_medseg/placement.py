@@ -214,7 +214,7 @@ def mm_per_unit(units: tuple[str, ...]) -> NDArray[np.float64] | None:
     >>> mm_per_unit(("cm", "mm", "um")).tolist(), mm_per_unit(("pixel",) * 3)
     ([10.0, 1.0, 0.001], None)
     """
-    registry = get_application_registry()
+    registry = get_application_registry()  # type: ignore[no-untyped-call]
     found = [registry.Unit(unit) for unit in units]
     if all(unit == registry.pixel or unit.dimensionless for unit in found):
         return None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from napari.utils.notifications import show_info
 
-from medseg.domain import Image, ReadOptions, Source
+from medseg.domain import Image
 from medseg.errors import InputError
 from medseg.workflows import info, is_mask, read, read_segmentation
 from napari_medseg.layers import LayerData, image_layer, labels_layer, oblique_note
@@ -54,11 +54,9 @@ def _layers(path: Path) -> list[LayerData]:
             "(see 'medseg info')"
         )
     return [
-        image_layer(read(path, **_choice(source)), f"{stem} {source.volume or source.description}")
+        image_layer(
+            read(path, series=source.series_uid, volume=source.volume),
+            f"{stem} {source.volume or source.description}",
+        )
         for source in sources
     ]
-
-
-def _choice(source: Source) -> dict[str, str | None]:
-    options = ReadOptions(series=source.series_uid, volume=source.volume)
-    return {"series": options.series, "volume": options.volume}

@@ -48,7 +48,7 @@ def test_nothing_under_the_gpl_is_required_or_in_all() -> None:
         found = metadata(name)
         words = " ".join(
             value
-            for key, value in found.items()
+            for key, value in found.items()  # type: ignore[attr-defined]
             if key in ("License", "License-Expression")
             or (key == "Classifier" and value.startswith("License"))
         )
@@ -61,7 +61,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Pretends that an extra is not installed."""
 
     def hide(extra: str) -> None:
-        known = extras.find_spec
+        known = extras.find_spec  # type: ignore[attr-defined]
         hidden = set(EXTRAS[extra])
         monkeypatch.setattr(extras, "find_spec", lambda name: None if name in hidden else known(name))
 

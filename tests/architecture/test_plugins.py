@@ -39,7 +39,10 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Any:
         module = ModuleType("plugin_of_test")
         vars(module).update(objects)
         monkeypatch.setitem(sys.modules, "plugin_of_test", module)
-        made = [EntryPoint(name, value, group)._for(Dist(owner)) for (name, owner), value in points.items()]
+        made = [
+            EntryPoint(name, value, group)._for(Dist(owner))  # type: ignore[attr-defined]
+            for (name, owner), value in points.items()
+        ]
         monkeypatch.setattr(plugins, "entry_points", lambda group: [p for p in made if p.group == group])
 
     return done
@@ -75,7 +78,7 @@ def test_a_built_in_keeps_its_name_and_comes_first(register: Any) -> None:
 
 def test_a_package_that_is_found_twice_is_one(register: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     register({("x", "one"): "plugin_of_test:X"}, X=called("x"))
-    twice = 2 * plugins.entry_points(group=plugins.SEGMENTERS)
+    twice = 2 * plugins.entry_points(group=plugins.SEGMENTERS)  # type: ignore[attr-defined]
     monkeypatch.setattr(plugins, "entry_points", lambda group: twice)
     assert plugins.load(plugins.SEGMENTERS, "x").spec.name == "x"
 

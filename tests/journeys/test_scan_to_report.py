@@ -4,6 +4,7 @@ import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ from tests.journeys.conftest import Seen
 Medseg = Callable[..., Seen]
 
 
-def volume(record: dict[str, object], name: str = "foreground") -> dict[str, object]:
-    found = [m for m in record["measurements"] if m["quantity"] == "volume" and m["target"]["name"] == name]  # type: ignore[index,union-attr]
+def volume(record: dict[str, Any], name: str = "foreground") -> dict[str, Any]:
+    found = [m for m in record["measurements"] if m["quantity"] == "volume" and m["target"]["name"] == name]
     assert len(found) == 1
     return found[0]
 

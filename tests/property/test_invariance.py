@@ -66,7 +66,9 @@ def segmentation(labels: np.ndarray, grid: Grid) -> Segmentation:
 
 def keyed(rows: tuple[Measurement, ...]) -> dict[tuple[str | None, ...], Measurement]:
     """Rows by structure, quantity and channel or, of comparisons, what they are of beside the pair."""
-    found = {(row.target.name, row.quantity.value, row.channel or row.target.detail): row for row in rows}
+    found: dict[tuple[str | None, ...], Measurement] = {
+        (row.target.name, row.quantity.value, row.channel or row.target.detail): row for row in rows
+    }
     assert len(found) == len(rows)
     return found
 

@@ -38,6 +38,6 @@ def test_an_output_that_can_not_be_is_refused_first(
 ) -> None:
     options = SegmentOptions(objects=None if objects is None else picture.with_name(objects))
     with pytest.raises(error, match=words) as caught:
-        segment_files("otsu", {"image": str(picture)}, picture.with_name(out), options=options)
+        segment_files("otsu", {"image": picture}, picture.with_name(out), options=options)
     assert str(picture.with_name(objects or out)) in str(caught.value)
     assert [path.name for path in picture.parent.iterdir()] == ["picture.png"]

@@ -1,21 +1,23 @@
 """A form for a segmenter's parameters, made from their pydantic model."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWidget
 
 __all__ = ["ParameterForm"]
 
+_Editor: TypeAlias = QComboBox | QCheckBox | QLineEdit
 
-class ParameterForm(QWidget):  # type: ignore[misc]
+
+class ParameterForm(QWidget):
     """One row per field. Numbers are typed as text, so that no digit is rounded and 'none' stays none."""
 
     def __init__(self, model: type[BaseModel]) -> None:
         super().__init__()
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self._fields: dict[str, QWidget] = {}
+        self._fields: dict[str, _Editor] = {}
         for name, part in model.model_json_schema().get("properties", {}).items():
             field = _editor(part)
             unit = f" ({part['unit']})" if "unit" in part else ""
@@ -29,7 +31,7 @@ class ParameterForm(QWidget):  # type: ignore[misc]
         return {name: value for name, value in found.items() if value != ""}
 
 
-def _editor(part: dict[str, Any]) -> QWidget:
+def _editor(part: dict[str, Any]) -> _Editor:
     if "enum" in part:
         choice = QComboBox()
         choice.addItems([str(item) for item in part["enum"]])
@@ -45,7 +47,7 @@ def _editor(part: dict[str, Any]) -> QWidget:
     return line
 
 
-def _value(field: QWidget) -> Any:
+def _value(field: _Editor) -> Any:
     if isinstance(field, QComboBox):
         return field.currentText()
     if isinstance(field, QCheckBox):

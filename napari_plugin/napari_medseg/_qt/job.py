@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from medseg.domain import Run
 from medseg.errors import Cancelled, MedsegError
@@ -12,7 +12,7 @@ from medseg.errors import Cancelled, MedsegError
 __all__ = ["Job"]
 
 
-class Job(QObject):  # type: ignore[misc]
+class Job(QObject):
     """Runs `work` in a thread and tells the window's thread how it goes.
 
     It holds no widget, so that a window can be closed while it runs; after `cancel` no result is told any more.

@@ -43,7 +43,7 @@ _COLUMNS = ("quantity", "value", "unit", "structure", "status")
 _WIDTH = 500
 
 
-class SegmentWidget(QWidget):  # type: ignore[misc]
+class SegmentWidget(QWidget):
     """Segmenter, channels, parameters, run and cancel; below, the measurements.
 
     Parameters
@@ -122,9 +122,10 @@ class SegmentWidget(QWidget):  # type: ignore[misc]
             self.channels.addRow(f"{need.name}{f' ({need.modality})' if need.modality else ''}", box)
         self.same_space.setVisible(len(self.layer_choices) > 1)
         while self.form_place.count():
-            old = self.form_place.takeAt(0).widget()
-            old.hide()  # deleting waits for the event loop; until then it would lie over the new one
-            old.deleteLater()
+            place = self.form_place.takeAt(0)
+            if place is not None and (old := place.widget()) is not None:
+                old.hide()  # deleting waits for the event loop; until then it would lie over the new one
+                old.deleteLater()
         self.form = ParameterForm(self.segmenter.Params)
         self.form_place.addWidget(self.form)
         self._refresh_layers()

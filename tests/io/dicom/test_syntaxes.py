@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.pixels.utils import pixel_array
 
 from medseg import io
 from medseg.io.dicom.decode import decoder_of
@@ -62,7 +63,5 @@ def test_eight_bit_jpeg_is_decoded(data: Data) -> None:
         pytest.skip("no JPEG baseline file is among the shared data")
     for path in files:
         ds = pydicom.dcmread(path)
-        values = pydicom.pixels.pixel_array(ds, decoding_plugin=decoder_of(ds))
-        assert (
-            np.abs(values.astype(int) - pydicom.pixels.pixel_array(ds, decoding_plugin="pillow")).max() <= 3
-        )
+        values = pixel_array(ds, decoding_plugin=decoder_of(ds))
+        assert np.abs(values.astype(int) - pixel_array(ds, decoding_plugin="pillow")).max() <= 3

@@ -25,7 +25,7 @@ SIEMENS, GE_B, GE_D = "SIEMENS MR HEADER", "GEMS_PARM_01", "GEMS_ACQU_01"
 PHILIPS_B, PHILIPS_D = "Philips Imaging DD 001", "Philips MR Imaging DD 001"
 DIRECTION = (0.0, 0.6, 0.8)
 
-VENDORS = [
+VENDORS: list[Any] = [
     (
         "Siemens",
         [(0x0019, SIEMENS, 0x0C, "IS", "1000"), (0x0019, SIEMENS, 0x0E, "FD", list(DIRECTION))],
