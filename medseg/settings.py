@@ -4,14 +4,16 @@
 ``MEDSEG_MODELS``         folders with model bundles, separated as in PATH, searched after the shipped ones
 ``MEDSEG_LOG_DIR``        where the log of an unexpected error goes (default: the temporary folder)
 ``MEDSEG_TEST_DATA``      where the tests look for scans (default: ``../shared/data``)
+``TZ``                    the local time, as everywhere
 ========================  =====================================================================
 """
 
 import os
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["config_folder", "log_folder", "model_folders", "shipped_folder"]
+__all__ = ["config_folder", "local_now", "log_folder", "model_folders", "shipped_folder"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -34,6 +36,14 @@ def model_folders() -> tuple[Path, ...]:
         shipped_folder() / "models",
         *(Path(part).expanduser() for part in extra.split(os.pathsep) if part),
     )
+
+
+def local_now() -> datetime:
+    """The time with its offset from UTC; in UTC where the environment's TZ names no offset that there is."""
+    try:
+        return datetime.now().astimezone()
+    except ValueError:
+        return datetime.now(UTC)
 
 
 def log_folder() -> Path:

@@ -20,7 +20,7 @@ Packing: TypeAlias = Literal["raw", "gzip", "bzip2", "zlib"]
 
 #: The best that each packing can do; a header that promises more than this times the file is a lie.
 _BEST_RATIO: dict[Packing, int] = {"raw": 1, "gzip": 1040, "zlib": 1040, "bzip2": 500_000}
-_BLOCK_BYTES = 1 << 25
+_BLOCK_BYTES, _BEHIND_BYTES = 1 << 25, 1 << 20
 _AGAIN = "copy or export it again"
 
 
@@ -49,7 +49,9 @@ def unpacked(path: Path, packing: Packing, start: int = 0) -> Iterator[IO[bytes]
 
 
 def fill(path: Path, file: IO[bytes], count: int) -> NDArray[np.uint8]:
-    """Exactly `count` bytes; the rest of the file is read too, as checksums stand at its end.
+    """Exactly `count` bytes; a little more is read too, as checksums stand at the end of packed data.
+
+    What lies further behind the voxels is left alone: a few packed bytes can stand for a gigabyte of zeros.
 
     Raises
     ------
@@ -70,8 +72,9 @@ def fill(path: Path, file: IO[bytes], count: int) -> NDArray[np.uint8]:
         if not got:
             raise InputError(f"{path} is cut short: {filled} of {count} bytes of voxels are there; {_AGAIN}")
         filled += got
-    while file.read(_BLOCK_BYTES):
-        pass
+    left = _BEHIND_BYTES
+    while left > 0 and (got := len(file.read(left))):
+        left -= got
     return buffer
 
 

@@ -119,7 +119,7 @@ def _parsed(value: Any) -> Any:
     if isinstance(value, str) and value[:1] == "[":
         try:
             return json.loads(value)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ConfigError(f"{value!r} is no list of numbers such as [0, 0, 40]") from error
     if value in ("26", "18", "6"):
         return int(value)

@@ -109,7 +109,7 @@ def _parse(value: Any, annotation: Any = None) -> Any:
     if isinstance(value, str) and value[:1] in ("[", "{"):
         try:
             return json.loads(value)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ConfigError(f"{value!r} is no JSON: {error}") from error
     return value
 

@@ -82,7 +82,7 @@ class Scene:
 
     def labels_on(self, plane: Plane, index: int) -> NDArray[np.unsignedinteger]:
         """(rows, columns) labels of one slice."""
-        return np.moveaxis(self.labels, plane.axis, 0)[index].copy().T
+        return np.array(np.moveaxis(self.labels, plane.axis, 0)[index].T)
 
     def values_on(self, image: Image, plane: Plane, index: int) -> Values:
         """(rows, columns) values of one slice, NaN where the image has no voxel; interpolated for display only."""
