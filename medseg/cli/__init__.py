@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import typer
 
+from medseg import settings
 from medseg._version import __version__
 from medseg.cli.output import log_bug, prepare_streams, print_error
 from medseg.errors import Cancelled, ConfigError, MedsegError, OutputError, ResourceError
@@ -82,6 +83,7 @@ def main() -> NoReturn:
     """Run the command line; every end has its exit code (see `medseg.errors`)."""
     signal.signal(signal.SIGTERM, _terminate)
     prepare_streams()
+    settings.keep_caches()
     sys.exit(_flushed(_run()))
 
 

@@ -255,3 +255,15 @@ def test_a_slope_beyond_all_numbers(medseg: Medseg, tmp_path: Path) -> None:
     nib.save(image, tmp_path / "x.nii")
     seen = medseg("segment", "otsu", tmp_path / "x.nii", "--out", tmp_path / "m.nii")
     assert seen.code in (0, 2), seen.err
+
+
+def test_libraries_keep_their_caches_in_our_folder(record: Path, tmp_path: Path) -> None:
+    home, own = tmp_path / "home", tmp_path / "own"
+    home.mkdir()
+    words = {"HOME": str(home), "MEDSEG_CACHE_DIR": str(own), "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": ""}
+    kept = {name: value for name, value in os.environ.items() if name not in ("MPLCONFIGDIR", "TORCH_HOME")}
+    line = [sys.executable, "-m", "medseg", "report", str(record), "--html", str(tmp_path / "r.html")]
+    done = subprocess.run(line, env={**kept, **words}, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(home.rglob("*"))
+    assert [item.name for item in own.iterdir()] == ["matplotlib"]
