@@ -3,15 +3,18 @@
 ========================  =====================================================================
 ``MEDSEG_MODELS``         folders with model bundles, separated as in PATH, searched after the shipped ones
 ``MEDSEG_LOG_DIR``        where the log of an unexpected error goes (default: the temporary folder)
+``MEDSEG_CACHE_DIR``      where libraries keep their caches (default: ``medseg`` in the user's cache folder)
 ``MEDSEG_TEST_DATA``      where the tests look for scans (default: ``../shared/data``)
+``TZ``                    the local time, as everywhere
 ========================  =====================================================================
 """
 
 import os
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["config_folder", "log_folder", "model_folders", "shipped_folder"]
+__all__ = ["config_folder", "keep_caches", "local_now", "log_folder", "model_folders", "shipped_folder"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -34,6 +37,26 @@ def model_folders() -> tuple[Path, ...]:
         shipped_folder() / "models",
         *(Path(part).expanduser() for part in extra.split(os.pathsep) if part),
     )
+
+
+def keep_caches() -> None:
+    """Let libraries keep their caches in our folder, not all over home and temporary folder; what is set stays."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    folder = Path(os.environ.get("MEDSEG_CACHE_DIR") or Path(home) / "medseg")
+    for name, part in (
+        ("MPLCONFIGDIR", "matplotlib"),
+        ("TORCH_HOME", "torch"),
+        ("TORCHINDUCTOR_CACHE_DIR", "inductor"),
+    ):
+        os.environ.setdefault(name, str(folder / part))
+
+
+def local_now() -> datetime:
+    """The time with its offset from UTC; in UTC where the environment's TZ names no offset that there is."""
+    try:
+        return datetime.now().astimezone()
+    except ValueError:
+        return datetime.now(UTC)
 
 
 def log_folder() -> Path:

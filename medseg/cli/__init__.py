@@ -1,16 +1,19 @@
 """The command line: parse, call one workflow, print. One file per command; nothing heavy is loaded here."""
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
 import typer
 
+from medseg import settings
 from medseg._version import __version__
-from medseg.cli.output import log_bug, print_error
-from medseg.errors import Cancelled, ConfigError, MedsegError, ResourceError
+from medseg.cli.output import log_bug, prepare_streams, print_error
+from medseg.errors import Cancelled, ConfigError, MedsegError, OutputError, ResourceError
 
 __all__ = ["COMMANDS", "app_of", "main"]
 
@@ -79,7 +82,29 @@ def _options(
 def main() -> NoReturn:
     """Run the command line; every end has its exit code (see `medseg.errors`)."""
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run())
+    prepare_streams()
+    settings.keep_caches()
+    sys.exit(_flushed(_run()))
+
+
+def _flushed(code: int) -> int:
+    """The exit code, after all output has gone out; a full disk or a closed pipe shows only then."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # What is still in the buffer would fail again when the interpreter ends.
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code or _closed(error)
+    return code
+
+
+def _closed(error: OSError) -> int:
+    refused = OutputError(f"the output can't be written: {error.strerror or error}")
+    with suppress(OSError):
+        print_error("medseg", refused, as_json=False)
+    return refused.exit_code
 
 
 def _run() -> int:
@@ -89,28 +114,37 @@ def _run() -> int:
         code = int(app_of(command)(standalone_mode=False) or 0)
         if code != Cancelled.exit_code:
             return code
-        error: BaseException = _stopped()
-    except MedsegError as refused:
-        error = refused
-    except (KeyboardInterrupt, typer.Abort):
-        error = _stopped()
-    except _USAGE as wrong:
-        words = wrong.format_message().rstrip(".")  # type: ignore[attr-defined]
-        if not words:  # no arguments at all: the help was shown
-            return ConfigError.exit_code
-        error = ConfigError(
-            f"{words}; see 'medseg {command} --help'"
-            if command in COMMANDS
-            else f"{words}; see 'medseg --help'"
-        )
-    except MemoryError:
-        error = ResourceError("out of memory; use a smaller image or window, or close other programs")
-    except Exception as bug:  # noqa: BLE001 - the outermost edge: a bug is one line and a log
-        note = f"this is a fault in medseg; details in {log_bug(bug)}"
-        print_error(command, bug, as_json=as_json, note=note)
+        raised: BaseException = _stopped()
+    except BrokenPipeError as pipe:
+        return _closed(pipe)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the outermost edge: a bug is one line and a log
+        raised = error
+    said = _said(raised, command)
+    if said is None:
+        note = f"this is a fault in medseg; details in {log_bug(raised)}"
+        print_error(command, raised, as_json=as_json, note=note)
         return 1
-    print_error(command, error, as_json=as_json)
-    return error.exit_code if isinstance(error, MedsegError) else 1
+    if str(said):  # else no arguments at all: the help was shown
+        print_error(command, said, as_json=as_json)
+    return said.exit_code
+
+
+def _said(raised: BaseException, command: str) -> MedsegError | None:
+    """What is no bug, as one of our own errors: a refusal, a stop, a wrong option, a failing machine."""
+    if isinstance(raised, MedsegError):
+        return raised
+    if isinstance(raised, KeyboardInterrupt | typer.Abort):
+        return _stopped()
+    if isinstance(raised, _USAGE):
+        words = raised.format_message().rstrip(".")  # type: ignore[attr-defined]
+        of = f"{command} " if command in COMMANDS else ""
+        return ConfigError(f"{words}; see 'medseg {of}--help'" if words else "")
+    if isinstance(raised, MemoryError):
+        return ResourceError("out of memory; use a smaller image or window, or close other programs")
+    if isinstance(raised, OSError) and raised.errno is not None:
+        where = f"{raised.filename}: " if raised.filename else ""
+        return OutputError(f"{where}{raised.strerror}; the system refused it")
+    return None
 
 
 def _stopped() -> Cancelled:

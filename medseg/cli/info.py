@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from medseg.cli import options as opt
-from medseg.cli.output import emit, print_findings, print_table
+from medseg.cli.output import emit, print_findings, print_table, show
 from medseg.cli.progress import running
 from medseg.domain import Source
 from medseg.workflows.info import Info, describe_grid, info
@@ -49,7 +49,7 @@ def print_card(found: Info) -> None:
     """A model card for people."""
     card = found.card
     assert card is not None  # noqa: S101 - for the type checker
-    print(f"{card.name} {card.version}: {card.title}\n{card.summary}\n")
+    show(f"{card.name} {card.version}: {card.title}\n{card.summary}\n")
     rows = [
         ("channels", ", ".join(f"{item.name} ({item.modality or 'any'})" for item in card.channels)),
         ("labels", ", ".join(f"{item.value} {item.name}" for item in card.table.labels)),
@@ -105,7 +105,7 @@ def _print_dataset(found: Info) -> None:
         else "not stated"
     )
     references = sum(case.reference is not None for case in dataset.cases)
-    print(
+    show(
         f"{dataset.name} ({dataset.kind}): {len(dataset.cases)} cases of {len(dataset.subjects)} subjects, "
         f"{references} with a reference; channels {', '.join(dataset.channels)}; labels {labels}"
     )
@@ -115,7 +115,7 @@ def _print_dataset(found: Info) -> None:
     if faults:
         print_table(("case", "severity", "code", "finding"), faults)
     elif found.checks:
-        print("every case was read; nothing is wrong with them")
+        show("every case was read; nothing is wrong with them")
 
 
 def _source(source: Source) -> dict[str, Any]:

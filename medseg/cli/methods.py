@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from medseg.cli import options as opt
-from medseg.cli.output import emit, print_table
+from medseg.cli.output import emit, print_table, show
 from medseg.workflows.segmenters import find_segmenter, list_segmenters
 
 
@@ -42,7 +42,7 @@ def print_segmenters(name: str | None, *, models: bool, as_json: bool) -> None:
     if as_json:
         emit(command_name, {**asdict(segmenter.spec), "parameters": schema})
         return
-    print(
+    show(
         f"{segmenter.spec.name}: {segmenter.spec.title}\n{segmenter.spec.summary}\nSource: {segmenter.spec.source}\n"
     )
     rows = [

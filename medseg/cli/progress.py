@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from medseg.cli.output import say
 from medseg.domain import Run
 from medseg.errors import ConfigError
 
@@ -23,7 +24,7 @@ def running(
         raise ConfigError(f"--device is auto, cpu, cuda or mps, not {device!r}")
     if quiet:
         yield Run(device=device, seed=seed, threads=threads)  # type: ignore[arg-type]
-    elif sys.stderr.isatty():
+    elif sys.stderr is not None and sys.stderr.isatty():
         yield from _with_bar(device, seed, threads)
     else:
         yield Run(device=device, seed=seed, threads=threads, progress=_Lines())  # type: ignore[arg-type]
@@ -67,4 +68,4 @@ class _Lines:
         left = ""
         if total and done:
             left = f", about {(now - self.start) / done * (total - done):.0f} s left"
-        print(f"{what}: {done}/{total if total is not None else '?'}{left}", file=sys.stderr, flush=True)
+        say(f"{what}: {done}/{total if total is not None else '?'}{left}")

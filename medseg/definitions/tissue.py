@@ -153,7 +153,7 @@ def load_tissues(path: Path | None = None) -> TissueTable:
     path = path or _SHIPPED
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"can't read the tissues in {path}: {str(error).splitlines()[0]}") from error
     try:
         return TypeAdapter(TissueTable).validate_python(values)

@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 CARD_SCHEMA = "medseg.card/1.0"
+#: Windows that overlap by more take a step of a voxel or none.
+MOST_OVERLAP = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,15 @@ class ModelCard:
         if len(self.window) != self.network.dimensions:
             raise ConfigError(
                 f"card {self.name!r}: window {self.window} for a {self.network.dimensions}D network"
+            )
+        if min(self.window) < 1 or not 0 <= self.overlap <= MOST_OVERLAP:
+            raise ConfigError(
+                f"card {self.name!r}: a window has at least one voxel along each axis and overlaps by 0 to "
+                f"{MOST_OVERLAP}, not {self.window} by {self.overlap}"
+            )
+        if set(self.mirror_axes) - {0, 1, 2} or len(set(self.mirror_axes)) < len(self.mirror_axes):
+            raise ConfigError(
+                f"card {self.name!r}: axes to mirror are some of 0, 1, 2, not {self.mirror_axes}"
             )
         if any(size % step for size, step in zip(self.window, self.network.divisor, strict=True)):
             raise ConfigError(

@@ -83,6 +83,6 @@ def _parsed(value: Any, annotation: Any) -> Any:
     if value[:1] in ("[", "{"):
         try:
             return json.loads(value)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ConfigError(f"{value!r} is no list such as [0, 0, 40]: {error}") from error
     return value

@@ -6,8 +6,12 @@ from typing import ClassVar, TypeAlias
 from pydantic import ConfigDict
 
 from medseg.domain.values import STRICT
+from medseg.errors import InputError
 
 __all__ = ["Box", "Point", "Prompts", "Stroke"]
+
+#: More than hands draw: a stroke has one for each movement of the pointer.
+MOST_POSITIONS = 100_000
 
 Position: TypeAlias = tuple[float, float, float]
 
@@ -52,6 +56,13 @@ class Prompts:
     boxes: tuple[Box, ...] = ()
     strokes: tuple[Stroke, ...] = ()
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        given = len(self.points) + len(self.boxes) + sum(len(item.positions) for item in self.strokes)
+        if given > MOST_POSITIONS:
+            raise InputError(
+                f"{given} positions are given, and {MOST_POSITIONS} are the most; thin out strokes"
+            )
 
     @property
     def is_empty(self) -> bool:

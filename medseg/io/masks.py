@@ -16,6 +16,7 @@ from medseg.domain.values import as_details
 from medseg.errors import ConfigError, LabelError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io.names import suffix_of
+from medseg.io.plain import read_plain
 from medseg.io.sidecar import OTHER_PLACE, Recalled, Sidecar, recall
 from medseg.io.values import NOT_FINITE, freeze
 from medseg.masks.changes import changed_outside
@@ -28,6 +29,7 @@ ROUNDING = 1e-3
 LABEL_DETAIL = "label."
 #: More labels than this, and the file is rather an image than a mask.
 MANY_LABELS = 255
+_MOST_TABLE_BYTES = 1 << 24
 
 
 def segmentation_of(image: Image, source: Source, *, labels: Path | None = None) -> Segmentation:
@@ -109,20 +111,21 @@ def read_table(path: Path) -> LabelTable:
     ------
     ConfigError
         If the file is none of these.
+    InputError
+        If it can't be read, or is no file.
     """
+    data = read_plain(path, most=_MOST_TABLE_BYTES)
     try:
-        text = path.read_text("utf-8")
+        text = data.decode()
         content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
         if isinstance(content, dict) and "labels" in content:
             return TypeAdapter(LabelTable).validate_python(content)
         return _from_pairs(content)
-    except OSError as error:
-        raise ConfigError(f"labels file {path} can't be read: {error.strerror or error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"labels file {path}: {where}: {first['msg']}") from error
-    except (yaml.YAMLError, ValueError, TypeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"labels file {path} is no table (`1: liver`, one per line): {reason}") from error
 

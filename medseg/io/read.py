@@ -15,6 +15,7 @@ from medseg.io.choose_mask import choose_mask, refuse_masks
 from medseg.io.dicom import READER
 from medseg.io.masks import only_label, read_table, segmentation_of
 from medseg.io.names import split_part, suffix_of
+from medseg.io.plain import require_regular
 from medseg.io.plausible import plausible_image, plausible_source
 from medseg.io.protocols import HEAD_BYTES, INDEX_VOLUME, Reader, SegmentationReader, unreadable
 
@@ -199,6 +200,7 @@ def _load(reader: Reader, source: Source, options: ReadOptions) -> Image:
 
 
 def _head(path: Path) -> bytes:
+    require_regular(path)
     try:
         if path.is_dir():
             return b""
@@ -208,3 +210,5 @@ def _head(path: Path) -> bytes:
         raise InputError(f"{path} does not exist") from error
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror or error}") from error
+    except ValueError as error:  # a path with a zero byte
+        raise InputError(f"{path} can't be read: {error}") from error

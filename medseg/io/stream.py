@@ -30,7 +30,7 @@ Packing: TypeAlias = Literal["raw", "gzip", "bzip2", "zlib"]
 
 #: The best that each packing can do; a header that promises more than this times the file is a lie.
 _BEST_RATIO: dict[Packing, int] = {"raw": 1, "gzip": 1040, "zlib": 1040, "bzip2": 500_000}
-_BLOCK_BYTES = 1 << 25
+_BLOCK_BYTES, _BEHIND_BYTES = 1 << 25, 1 << 20
 _AGAIN = "copy or export it again"
 LEFT_OVER = Finding(
     "voxels.left_over",

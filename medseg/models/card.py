@@ -1,6 +1,7 @@
 """The card's file: YAML to ModelCard and back; loads no torch."""
 
 import hashlib
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +87,15 @@ def _is_flat(item: Any) -> bool:
 
 def _read_yaml(path: Path) -> Any:
     try:
-        data = path.read_bytes() if path.stat().st_size <= MAX_CARD_BYTES else None
+        state = path.stat()
+        fits = stat.S_ISREG(state.st_mode) and state.st_size <= MAX_CARD_BYTES
+        data = path.read_bytes() if fits else None
     except OSError as error:
         raise ModelError(
             f"no model in {path.parent}: can't read {path.name}: {error.strerror or error}"
         ) from error
     if data is None:
-        raise ModelError(f"{path} is larger than a card may be ({MAX_CARD_BYTES} bytes)")
+        raise ModelError(f"{path} is no file, or larger than a card may be ({MAX_CARD_BYTES} bytes)")
     try:
         text = data.decode()
         # Anchors let a small file stand for a huge value; a card needs none.

@@ -301,7 +301,7 @@ def _find(config: str | Path) -> Path:
 def _read(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"can't read configuration {path}: {str(error).splitlines()[0]}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is no configuration: it holds no mapping")
@@ -329,7 +329,7 @@ def _set(values: dict[str, Any], override: str) -> None:
         values = inner
     try:
         values[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"override {key}: {text!r} is no YAML value") from error
 
 

@@ -23,6 +23,7 @@ from medseg.io.dicom.deid.deidentify import (
     require_clean_pixels,
 )
 from medseg.io.dicom.deid.key import Disguise, Key, identity_of, read_key
+from medseg.io.dicom.deid.vocabulary import without_typed
 from medseg.io.dicom.derived.origin import Origin, read_origin
 from medseg.reporting import record_from_json, record_to_json
 from medseg.workflows.objects import Material
@@ -30,6 +31,9 @@ from medseg.workflows.record import read_record
 from medseg.workflows.reopen import as_recorded, reopen_image
 
 __all__ = ["DeidentifyOptions", "Hidden", "deidentify_export", "findings_in", "hide"]
+
+#: Header facts of an image that people may have typed → the attribute whose words they are.
+_TYPED_DETAILS = {"kernel": "ConvolutionKernel", "model": "ManufacturerModelName"}
 
 #: Folder of the sources inside the export; name of the Record without identity.
 SOURCE, RECORD = "source", "record.json"
@@ -256,8 +260,15 @@ def _pseudonymous(record: Record, traces: Traces, cleaning: Cleaning, series: tu
 
 
 def _bare_input(item: InputRef, folders: Mapping[str, str]) -> InputRef:
-    details = tuple((key, "REMOVED" if key == "contrast" and value else value) for key, value in item.details)
+    details = tuple((key, _bare_detail(key, value)) for key, value in item.details)
     return replace(item, path=folders.get(item.series_uid or "", ""), details=details)
+
+
+def _bare_detail(key: str, value: Any) -> Any:
+    """A header fact without what may have been typed."""
+    if key == "contrast" and value:
+        return "REMOVED"
+    return without_typed(_TYPED_DETAILS[key], str(value)) if key in _TYPED_DETAILS and value else value
 
 
 def _places(record: Record) -> list[tuple[str, str]]:

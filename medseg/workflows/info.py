@@ -7,6 +7,7 @@ from medseg.domain import Dataset, Finding, Grid, ModelCard, Run, Source
 from medseg.errors import InputError, MedsegError
 from medseg.io import inspect, is_dataset, open_dataset
 from medseg.io.datasets import check_dataset
+from medseg.io.plain import require_regular
 from medseg.models import read_card
 from medseg.workflows.segmenters import model_folder
 
@@ -55,6 +56,7 @@ def info(path: str | Path, *, check: bool = True, run: Run | None = None) -> Inf
         If the path does not exist, or is nothing medseg knows.
     """
     path = Path(path)
+    require_regular(path)
     if not path.exists():
         return model_info(str(path))
     if (path / "card.yaml").is_file() or path.name == "card.yaml":

@@ -14,6 +14,7 @@ from medseg.domain.plan import MeasurePlan
 from medseg.domain.values import Details, as_details, digest_of_plain
 from medseg.errors import InputError
 from medseg.io.atomic import write_bytes
+from medseg.io.plain import read_plain
 from medseg.reporting import record_from_json, record_to_json
 
 __all__ = ["add_file_names", "build_record", "is_record", "read_record", "result_digest", "write_record"]
@@ -79,10 +80,7 @@ def read_record(path: str | Path) -> Record:
     InputError
         If the file is no Record, or of a version this medseg can't read.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror or error}") from error
+    data = read_plain(path)
     try:
         return record_from_json(data)
     except InputError as error:

@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,12 @@ from medseg.domain import Record
 from medseg.domain.record import Review
 from medseg.errors import InputError, MedsegError
 from medseg.io.atomic import require_absent, staged_file, write_bytes
+from medseg.io.plain import read_plain
 from medseg.reporting import record_to_json
 from medseg.reporting.record.json import content_digest
 from medseg.reporting.record.keys import fingerprint, is_signed_by, new_key, public_of, public_pem
 from medseg.reporting.record.signature import OUTDATED, sealed_bytes, signed
+from medseg.settings import local_now
 from medseg.workflows.recompute import first_difference
 from medseg.workflows.record import add_file_names, read_record
 from medseg.workflows.reopen import ChangedInput, reopen_image, reopen_mask
@@ -60,7 +61,7 @@ def verify_files(path: Path, *, key: Path | None = None) -> tuple[Check, ...]:
         If it is signed with a key, and the library that checks keys is not installed.
     """
     record = read_record(path)
-    return tuple(_checks(record, path.parent, None if key is None else _read_key(key)))
+    return tuple(_checks(record, path.parent, None if key is None else read_plain(key, most=_MOST_KEY_BYTES)))
 
 
 def sign_files(
@@ -96,7 +97,7 @@ def sign_files(
     broken = next((check for check in _checks(record, path.parent, None) if not check.holds), None)
     if broken is not None:
         raise InputError(f"not signed: {broken.what}: {broken.difference}")
-    moment = datetime.now().astimezone().isoformat(timespec="seconds")
+    moment = local_now().isoformat(timespec="seconds")
     pem = None if key is None else _own_key(key)
     record = signed(
         record, content_digest(record), name=name, organization=organization, signed_at=moment, key=pem
@@ -162,18 +163,10 @@ def _key_fault(review: Review, key: bytes | None) -> str:
     return f"it is signed {other}, not with {fingerprint(public_of(key))}"
 
 
-def _read_key(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(_MOST_KEY_BYTES)
-    except OSError as error:
-        raise InputError(f"the key {path} can't be read: {error.strerror or error}") from error
-
-
 def _own_key(path: Path) -> bytes:
     """The private key of a file, which is made if it is not there: its owner alone may read it."""
     if path.exists():
-        return _read_key(path)
+        return read_plain(path, most=_MOST_KEY_BYTES)
     made = new_key()
     write_bytes(path.with_name(f"{path.name}.pub"), public_pem(made))
     with staged_file(path) as staged:

@@ -149,3 +149,21 @@ def test_a_link_out_of_the_bundle_is_refused(bundle: Path, tmp_path: Path) -> No
     inside.symlink_to(tmp_path / "outside.safetensors")
     with pytest.raises(ModelError, match="inside the bundle"):
         load_weights(read_card(bundle), bundle)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"window": [0, 0, 0]}, "at least one voxel"),
+        ({"window": [-16, 16, 16]}, "at least one voxel"),
+        ({"overlap": 1.0}, "overlaps by 0 to"),
+        ({"overlap": -0.5}, "overlaps by 0 to"),
+        ({"overlap": float("nan")}, "finite number"),
+        ({"mirror_axes": [7]}, "axes to mirror"),
+        ({"mirror_axes": [1, 1]}, "axes to mirror"),
+    ],
+)
+def test_windows_that_can_not_be_run_are_refused(bundle: Path, changes: dict[str, Any], message: str) -> None:
+    edit(bundle, **changes)
+    with pytest.raises(ModelError, match=message):
+        read_card(bundle)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.errors import InputError
+from medseg.io.plain import read_plain
 
 __all__ = ["IMAGE_SUFFIXES", "NIFTI_SUFFIXES", "image_files", "path_inside", "read_json", "whole_number"]
 
@@ -62,9 +63,10 @@ def read_json(path: Path) -> dict[str, Any]:
     InputError
         If it can't be read or is no object.
     """
+    data = read_plain(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} can't be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}, not an object")

@@ -6,6 +6,7 @@ from pathlib import Path
 from medseg.domain import Grid, Image, ReadOptions, Segmentation, Source
 from medseg.errors import InputError
 from medseg.io.dicom.beside import Beside, with_beside
+from medseg.io.dicom.deflated import require_bounded
 from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.image.headers import Header, read_header
 from medseg.io.dicom.image.load import load_volume
@@ -97,6 +98,7 @@ def _header_of(file: Path) -> Header | None:
     key = (file, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     if key in _SEEN:
         return _SEEN[key]
+    require_bounded(file)
     header = read_header(file)
     if header is None or len(header.frames) <= _FEW_FRAMES:
         if len(_SEEN) >= _MOST_SEEN:

@@ -259,8 +259,10 @@ def _skipped(path: Path, fields: dict[str, str], file: Path, start: int, encodin
         raise ValueError(f"skip of {count} bytes and {lines} lines")
     with file.open("rb") as data:
         data.seek(start)
-        length = sum(len(data.readline()) for _ in range(lines))
-    return length + count
+        for _ in range(lines):
+            if not data.readline():
+                raise ValueError(f"skip of {lines} lines")
+        return data.tell() - start + count
 
 
 def _label_names(pairs: dict[str, str]) -> Details:

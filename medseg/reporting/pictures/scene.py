@@ -82,8 +82,7 @@ class Scene:
 
     def labels_on(self, plane: ScenePlane, index: int) -> NDArray[np.unsignedinteger]:
         """(rows, columns) labels of one slice."""
-        labels: NDArray[np.unsignedinteger] = np.moveaxis(self.labels, plane.axis, 0)[index].copy().T
-        return labels
+        return np.array(np.moveaxis(self.labels, plane.axis, 0)[index].T)
 
     def values_on(self, image: Image, plane: ScenePlane, index: int) -> Values:
         """(rows, columns) values of one slice, NaN where the image has no voxel; interpolated for display only."""

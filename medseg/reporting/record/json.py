@@ -36,7 +36,12 @@ def record_to_json(record: Record) -> bytes:
         raise InputError(
             f"the record of {record.subject} holds NaN or infinity, which JSON and a report can't carry"
         ) from error
-    return f"{text}\n".encode()
+    try:
+        return f"{text}\n".encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the record of {record.subject} names a file whose name is not UTF-8; rename it"
+        ) from error
 
 
 def record_from_json(data: bytes) -> Record:

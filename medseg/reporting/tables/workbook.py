@@ -1,6 +1,8 @@
 """Rows as XLSX: measurements, findings, inputs and a data dictionary, ready to filter."""
 
 import io
+import re
+import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +19,9 @@ __all__ = ["to_xlsx"]
 #: Written into every workbook instead of the clock, so that equal records give equal files.
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _WIDEST = 60
+#: What a cell can't hold: control characters, and halves of characters from names of files that are not UTF-8.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)")
 
 
 def to_xlsx(records: Iterable[Record]) -> bytes:
@@ -64,6 +69,21 @@ def to_xlsx(records: Iterable[Record]) -> bytes:
     )
     buffer = io.BytesIO()
     book.save(buffer)
+    return _without_clock(buffer)
+
+
+def _without_clock(written: io.BytesIO) -> bytes:
+    """The workbook with one time everywhere: the library writes that of saving into its parts and its archive."""
+    stamp = f"{_EPOCH.isoformat()}Z".encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(written) as before, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as after:
+        for item in before.infolist():
+            data = before.read(item)
+            if item.filename == "docProps/core.xml":
+                data = _MODIFIED.sub(rb"\g<1>" + stamp + rb"\g<2>", data)
+            entry = zipfile.ZipInfo(item.filename, _EPOCH.timetuple()[:6])
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, item.external_attr
+            after.writestr(entry, data)
     return buffer.getvalue()
 
 
@@ -89,7 +109,9 @@ def _sheet(book: Any, title: str, head: Sequence[str], rows: Sequence[Sequence[A
     sheet = book.create_sheet(title)
     sheet.append(list(head))
     for row in rows:
-        sheet.append([as_text(cell) if isinstance(cell, str) else cell for cell in row])
+        sheet.append(
+            [_CONTROL.sub("\ufffd", as_text(cell)) if isinstance(cell, str) else cell for cell in row]
+        )
     sheet.freeze_panes = "A2"
     for number, name in enumerate(head, start=1):
         sheet.cell(1, number).font = Font(bold=True)

@@ -10,6 +10,7 @@ from typing import Any
 from medseg.errors import OutputError
 from medseg.io.dicom.deid.deidentify import Cleaning, decide
 from medseg.io.dicom.deid.key import Disguise
+from medseg.io.dicom.deid.vocabulary import TYPED, known
 
 __all__ = ["Traces", "blank", "collect", "require_clean_object", "require_clean_text", "scrub"]
 
@@ -45,7 +46,7 @@ _DATE = re.compile(r"(?<!\d)(\d{4})([-./]?)(\d{2})\2(\d{2})(?!\d)")
 _UID = re.compile(r"(?<![\d.])[0-2](?:\.(?:0|[1-9]\d*)){5,}(?![\d.])")
 _WORDS = frozenset(("AE", "CS", "LO", "LT", "SH", "ST", "UC", "UR", "UT"))
 #: Numbers that some exports fill with a patient's or study's id.
-_NUMBERS = ("AcquisitionNumber", "SeriesNumber")
+_NUMBERS = ("AcquisitionNumber", "InstanceNumber", "SeriesNumber")
 _MOST_BYTES = 1024
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
@@ -98,7 +99,7 @@ def collect(datasets: Iterable[Any], cleaning: Cleaning) -> Traces:
 def blank(ds: Any, traces: Traces) -> None:
     """Replace text that is kept by rule and yet says what was taken out elsewhere: a name in a sequence's title."""
     for element in _elements(ds):
-        if element.keyword in _NUMBERS and str(element.value) in traces.strong:
+        if element.keyword in _NUMBERS and _is_id(str(element.value), traces):
             element.value = 0
         if element.VR not in _WORDS or element.keyword == "SpecificCharacterSet":
             continue
@@ -107,6 +108,13 @@ def blank(ds: Any, traces: Traces) -> None:
         if any(told):
             parts = ["REMOVED" if bad else value for value, bad in zip(values, told, strict=True)]
             element.value = parts if len(parts) > 1 else parts[0]
+
+
+def _is_id(number: str, traces: Traces) -> bool:
+    """Whether a number is an id of the source, or the digits of one (`774411` of `MRN-774411`)."""
+    if number in traces.strong:
+        return True
+    return len(number) > _SHORT and any(number in re.findall(r"\d+", value) for value in traces.strong)
 
 
 def require_clean_object(data: bytes, ds: Any, traces: Traces, disguise: Disguise) -> None:
@@ -170,7 +178,9 @@ def _take(element: Any, cleaning: Cleaning, traces: Traces) -> None:
         traces.dates.update(value[:8] for value in values if value[:8].isdecimal() and len(value) >= 8)
     elif action == "keep":
         if element.VR in ("CS", "LO", "SH", "UT", "ST", "LT", "UC"):
-            traces.kept.update(value.strip().lower() for value in values)
+            traces.kept.update(
+                value.strip().lower() for value in values if name not in TYPED or known(name, value)
+            )
     elif element.VR not in ("DS", "IS", "CS", "SQ", "TM", "AS"):
         strong = element.VR == "PN" or (bool(element.keyword) and bool(_IDENTITY.search(name)))
         for value in values:
@@ -207,6 +217,12 @@ def _note(found: dict[str, str], value: str, name: str) -> None:
 
 def _require_clean_element(element: Any, traces: Traces, moved: set[str]) -> None:
     where = element.keyword or str(element.tag)
+    if (
+        element.keyword in _NUMBERS
+        and len(str(element.value)) > _SHORT
+        and _is_id(str(element.value), traces)
+    ):
+        raise _left(where, "a number of the patient")
     if element.VR in ("DS", "IS", "TM", "SQ"):
         return
     for value in _strings(element):

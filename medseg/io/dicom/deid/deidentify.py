@@ -8,7 +8,7 @@ the key's, everywhere, so that objects that referred to each other still do.
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -18,6 +18,7 @@ from medseg.domain import Finding
 from medseg.errors import InputError
 from medseg.io.dicom.deid import profile
 from medseg.io.dicom.deid.key import Disguise
+from medseg.io.dicom.deid.vocabulary import TYPED, without_typed
 
 __all__ = ["Cleaning", "clean", "decide", "findings_on", "pixels_of", "read_whole", "require_clean_pixels"]
 
@@ -206,9 +207,12 @@ def _walk(ds: Any, cleaning: Cleaning, *, nested: bool = False) -> None:
         if action == "remove":
             del ds[tag]
         elif action == "descend":
+            within = replace(cleaning, derived=False) if element.keyword in profile.INHERITED else cleaning
             for item in element.value or ():
-                _walk(item, cleaning, nested=True)
-                _clean_code(item, cleaning)
+                _walk(item, within, nested=True)
+                _clean_code(item, within)
+        elif action == "keep" and element.keyword in TYPED:
+            element.value = without_typed(element.keyword, element.value)
         elif action != "keep":
             element.value = _changed(element, action, cleaning)
 

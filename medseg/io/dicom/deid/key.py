@@ -166,7 +166,7 @@ def read_key(path: Path | None) -> Key:
         if content["schema"] != _SCHEMA or len(bytes.fromhex(content["secret"])) < 32:
             raise ValueError("another schema, or a short secret")
         return Key(bytes.fromhex(content["secret"]), path, dict(content["patients"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(

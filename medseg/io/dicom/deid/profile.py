@@ -10,6 +10,7 @@ __all__ = [
     "CHARACTERISTICS",
     "DERIVED",
     "HEAD",
+    "INHERITED",
     "KEPT",
     "NOT_SHIFTED",
     "STANDARD_DATES",
@@ -228,6 +229,16 @@ DERIVED = frozenset(
         MIMETypeOfEncapsulatedDocument ROIDescription ROIGenerationDescription ROIName SegmentAlgorithmName
         SegmentDescription SegmentLabel SeriesDescription StructureSetDescription StructureSetLabel
         StructureSetName TextValue TrackingID
+        """
+    )
+)
+
+#: Codes that a derived object has from its source, typed words and all: cleaned as the source's are.
+INHERITED = frozenset(
+    _words(
+        """
+        AnatomicRegionSequence PerformedProcedureCodeSequence PrimaryAnatomicStructureSequence ProcedureCodeSequence
+        ReasonForPerformedProcedureCodeSequence RequestedProcedureCodeSequence
         """
     )
 )

@@ -18,6 +18,7 @@ from medseg.io.dicom.derived.attributes import (
 )
 from medseg.io.dicom.derived.origin import Origin
 from medseg.io.dicom.page.encapsulated import PageOptions
+from medseg.settings import local_now
 
 __all__ = ["make_captures", "pages_of"]
 
@@ -58,7 +59,7 @@ def make_captures(
     if not pages:
         raise InputError("the report has no pages to capture")
     options = options or PageOptions()
-    now = options.now or datetime.now().astimezone()
+    now = options.now or local_now()
     for number, page in enumerate(pages, start=1):
         yield _capture(page, number, origin, options, now)
 

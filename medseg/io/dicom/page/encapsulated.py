@@ -13,6 +13,7 @@ from medseg.io.dicom.derived.attributes import (
     research_title,
 )
 from medseg.io.dicom.derived.origin import Origin
+from medseg.settings import local_now
 
 __all__ = ["PageOptions", "make_pdf"]
 
@@ -36,7 +37,7 @@ def make_pdf(pdf: bytes, origin: Origin, options: PageOptions | None = None) -> 
     from pydicom.dataset import Dataset
 
     options = options or PageOptions()
-    now = options.now or datetime.now().astimezone()
+    now = options.now or local_now()
     title = research_title(options.review, "Volumetric report")
     ds = Dataset()
     add_patient_and_study(ds, origin)

@@ -413,3 +413,59 @@ def test_the_table_names_attributes_that_exist() -> None:
     sets = (profile.TABLE, profile.KEPT, profile.DERIVED, profile.BINARY, profile.STANDARD_UIDS)
     assert not [word for words in sets for word in words if tag_for_keyword(word) is None]
     assert not profile.KEPT & set(profile.TABLE)
+
+
+TYPED = {
+    "ConvolutionKernel": ("B30f", "Gruber special"),
+    "ManufacturerModelName": ("SOMATOM Definition AS", "Jane's scanner"),
+    "SoftwareVersions": ("syngo CT 2012B", "Updated for Dr Gruber"),
+    "ImageType": (["ORIGINAL", "PRIMARY", "AXIAL"], ["ORIGINAL", "PRIMARY", "JANE PLANTED"]),
+    "BodyPartExamined": ("HEADNECK", "JANE HEAD"),
+}
+
+
+@pytest.mark.parametrize("keyword", TYPED)
+@pytest.mark.parametrize("derived", [True, False])
+def test_technical_text_stays_only_where_scanners_write_it(keyword: str, derived: bool) -> None:
+    technical, typed = TYPED[keyword]
+    cleaning = Cleaning(Disguise(SECRET, "someone"), derived=derived)
+    for value, stays in ((technical, True), (typed, False)):
+        ds = synthetic_slice((0, 0, 0), np.zeros((2, 2)), **{keyword: value})
+        clean(ds, cleaning)
+        left = ds[keyword].value
+        assert (left == value) is stays, left
+        assert stays or "REMOVED" in (left if isinstance(left, str) else list(left))
+
+
+@pytest.mark.parametrize("derived", [True, False])
+@pytest.mark.parametrize("keyword", ["ProcedureCodeSequence", "RequestedProcedureCodeSequence"])
+def test_codes_of_the_source_say_what_their_scheme_says(keyword: str, derived: bool) -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = (
+        "CTJANE",
+        "99HOSP",
+        "CT of Jane for Dr Gruber",
+    )
+    ds = synthetic_slice((0, 0, 0), np.zeros((2, 2)))
+    setattr(ds, keyword, [code])
+    clean(ds, Cleaning(Disguise(SECRET, "someone"), derived=derived))
+    item = ds[keyword].value[0]
+    assert (item.CodeMeaning, item.CodeValue, item.CodingSchemeDesignator) == (
+        "Local code",
+        "LOCAL",
+        "99LOCAL",
+    )
+
+
+@pytest.mark.parametrize("number", [774411, 7744])
+def test_digits_of_an_id_do_not_stand_in_the_instance_number(number: int) -> None:
+    ds = synthetic_slice((0, 0, 0), np.zeros((2, 2)), PatientID="MRN-774411", InstanceNumber=number)
+    cleaning = Cleaning(Disguise(SECRET, "someone"))
+    traces = collect([deepcopy(ds)], cleaning)
+    clean(ds, cleaning)
+    if number == 774411:
+        with pytest.raises(OutputError, match="InstanceNumber would still say a number"):
+            require_clean_object(to_bytes(ds), ds, traces, cleaning.disguise)
+    blank(ds, traces)
+    assert int(ds.InstanceNumber) == (0 if number == 774411 else number)
+    require_clean_object(to_bytes(ds), reread(to_bytes(ds)), traces, cleaning.disguise)
