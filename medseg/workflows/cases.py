@@ -11,6 +11,7 @@ from medseg.io.atomic import write_bytes
 from medseg.io.names import stem_of
 from medseg.io.probabilities import has_probabilities
 from medseg.io.sidecar import has_sidecar
+from medseg.io.suffixes import image_suffixes, is_picture_name
 from medseg.reporting.tables.csv import to_csv
 from medseg.workflows.asked import differences
 from medseg.workflows.batch import (
@@ -30,8 +31,6 @@ from medseg.workflows.segmenters import find_segmenter
 
 __all__ = ["find_cases", "holds_masks", "masks_by_stem", "measure_cases", "segment_cases", "write_table"]
 
-#: Files that a folder of cases may hold; anything else in it is left alone.
-IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 MASK_SUFFIX = ".nii.gz"
 
 
@@ -195,18 +194,17 @@ def masks_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Mask files of a folder by stem; a stem of several files is a clash."""
     found = unique(item for item in sorted(folder.iterdir()) if _is_image(item, masks=True))
     if not found:
-        raise InputError(f"{folder} holds no mask files ({', '.join(IMAGE_SUFFIXES[:5])}, …)")
+        raise InputError(f"{folder} holds no mask files ({', '.join(image_suffixes())})")
     return found
 
 
 def _suffix(case: Case) -> str:
-    first = Path(case.images[0].path).name.lower()
-    return ".png" if first.endswith((".png", ".jpg", ".jpeg", ".tif", ".tiff")) else MASK_SUFFIX
+    return ".png" if is_picture_name(case.images[0].path) else MASK_SUFFIX
 
 
 def _is_image(path: Path, *, masks: bool = False) -> bool:
     name = path.name.lower()
-    if not path.is_file() or name.startswith(".") or not name.endswith(IMAGE_SUFFIXES):
+    if not path.is_file() or name.startswith(".") or not name.endswith(image_suffixes()):
         return False
     return masks or not stem_of(path).lower().endswith(("_mask", ".seg", "_seg", ".probabilities"))
 

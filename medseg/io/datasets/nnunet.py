@@ -6,8 +6,9 @@ from typing import Any
 from medseg.domain import Case, ChannelFile, Dataset, Label, LabelTable, Region
 from medseg.errors import InputError
 from medseg.io.datasets.msd import label_table
-from medseg.io.datasets.paths import IMAGE_SUFFIXES, image_files, read_json, whole_number
+from medseg.io.datasets.paths import image_files, read_json, whole_number
 from medseg.io.names import stem_of
+from medseg.io.suffixes import image_suffixes
 
 __all__ = ["is_nnunet", "open_nnunet"]
 
@@ -40,9 +41,9 @@ def open_nnunet(root: Path) -> Dataset:
         raise InputError(f"{root / 'dataset.json'} names no channels")
     channels = {whole_number(number, "a channel's number"): str(name) for number, name in names.items()}
     ending = str(content.get("file_ending", ".nii.gz"))
-    if ending not in IMAGE_SUFFIXES:
+    if ending not in image_suffixes():
         raise InputError(
-            f"{root / 'dataset.json'}: file ending {ending!r} is none of {', '.join(IMAGE_SUFFIXES)}"
+            f"{root / 'dataset.json'}: file ending {ending!r} is none of {', '.join(image_suffixes())}"
         )
     cases = _cases(root, channels, ending)
     if not cases:
