@@ -118,7 +118,7 @@ def read_segmentation(
     options
         As for `read`.
     labels
-        YAML or JSON with `value: name` pairs or a whole label table; goes before the sidecar's.
+        A file that names labels (see `labelfiles`), or holds a whole table; goes before the sidecar's.
     on
         The image that the mask belongs to, or its grid. A SEG often holds some slices alone, and an RTSTRUCT
         contours: they come back on this grid, or are refused when they were made for another image. Other
@@ -127,7 +127,7 @@ def read_segmentation(
     Raises
     ------
     LabelError
-        If values are negative, above 65535, or not within 1e-3 of a whole number.
+        If values are negative, more than 65535, or not within 1e-3 of a whole number.
     GridMismatchError
         If a SEG or RTSTRUCT does not belong to `on`.
     InputError

@@ -77,7 +77,7 @@ class NiftiReader:
         sizes = (int.from_bytes(start, "little"), int.from_bytes(start, "big"))
         return (
             any(size in _SIZES for size in sizes)
-            or (suffix_of(path) in (".nii", ".nii.gz") and not path.is_dir())
+            or (suffix_of(path) in self.suffixes and not path.is_dir())
             or (suffix_of(path) in _VOXELS and header_of(path) != path)
         )
 
