@@ -1,6 +1,6 @@
 """Many cases: a folder, a dataset or a case list; one bad case is named and the rest goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,15 @@ from medseg.workflows.record import is_record
 from medseg.workflows.segment import SegmentOptions, SegmentTask, read_task, write_result
 from medseg.workflows.segmenters import find_segmenter
 
-__all__ = ["find_cases", "holds_masks", "masks_by_stem", "measure_cases", "segment_cases", "write_table"]
+__all__ = [
+    "cases_of_files",
+    "find_cases",
+    "holds_masks",
+    "masks_by_stem",
+    "measure_cases",
+    "segment_cases",
+    "write_table",
+]
 
 MASK_SUFFIX = ".nii.gz"
 
@@ -44,7 +52,8 @@ def find_cases(path: Path) -> tuple[Case, ...] | None:
         return open_dataset(path).cases
     if not path.is_dir():
         return None
-    files = [item for item in sorted(path.iterdir()) if _is_image(item)]
+    images = {stem_of(item) for item in path.iterdir() if _is_image(item)}
+    files = [item for item in sorted(path.iterdir()) if _is_image(item) or _is_only_named_so(item, images)]
     if not files:
         return None
     return tuple(Case(stem_of(item), stem_of(item), (ChannelFile("image", str(item)),)) for item in files)
@@ -207,6 +216,23 @@ def _is_image(path: Path, *, masks: bool = False) -> bool:
     if not path.is_file() or name.startswith(".") or not name.endswith(image_suffixes()):
         return False
     return masks or not stem_of(path).lower().endswith(("_mask", ".seg", "_seg", ".probabilities"))
+
+
+def _is_only_named_so(path: Path, images: set[str]) -> bool:
+    """Whether a file is called a mask and there is no image that it would be the mask of."""
+    stem = stem_of(path)
+    return (
+        _is_image(path, masks=True)
+        and stem.lower().endswith(("_mask", "_seg"))
+        and stem.rpartition("_")[0] not in images
+    )
+
+
+def cases_of_files(paths: Sequence[Path]) -> tuple[Case, ...] | None:
+    """A case per file, where several files are named that are an image each; None for slices of a series."""
+    if len(paths) < 2 or not all(path.is_file() and _is_image(path, masks=True) for path in paths):
+        return None
+    return tuple(Case(stem_of(item), stem_of(item), (ChannelFile("image", str(item)),)) for item in paths)
 
 
 def write_table(records: tuple[Record, ...], folder: Path, *, force: bool = False) -> Path:
