@@ -13,6 +13,7 @@ from medseg.io.answers import apply_answers
 from medseg.io.choose import choose, require_volume
 from medseg.io.choose_mask import choose_mask, refuse_masks
 from medseg.io.dicom import READER
+from medseg.io.layered import are_layers, layered_segmentation
 from medseg.io.masks import read_table, segmentation_of
 from medseg.io.names import split_part, suffix_of
 from medseg.io.plausible import plausible_image, plausible_source
@@ -42,7 +43,7 @@ def find_reader(path: str | Path) -> Reader:
         raise UnsupportedFormatError(f"folder {path} holds no DICOM files; give an image file")
     raise UnsupportedFormatError(
         f"{path} is in no known format ({suffix_of(path) or 'no suffix'}); known: NIfTI, NRRD, MHA, DICOM, "
-        "PNG, TIFF, JPEG"
+        "FreeSurfer, PNG, TIFF, JPEG"
     )
 
 
@@ -133,13 +134,27 @@ def read_segmentation(
     InputError
         As for `read`.
     """
-    reader, chosen, options = _chosen(path, options, None, mask=True)
     table = None if labels is None else Path(labels)
+    layered = _layered(Path(path), options or _PLAIN, table)
+    if layered is not None:
+        return layered
+    reader, chosen, options = _chosen(path, options, None, mask=True)
     if isinstance(reader, SegmentationReader):
         found = reader.load_segmentation(chosen, options, on)
         if found is not None:
             return found if table is None else _renamed(found, read_table(table))
     return segmentation_of(_load(reader, chosen, options), chosen, labels=table)
+
+
+def _layered(path: Path, options: ReadOptions, labels: Path | None) -> Segmentation | None:
+    """A 4D mask, each volume of which is a structure; None for anything else."""
+    if options.volume is not None or not path.is_file():
+        return None
+    reader = find_reader(path)
+    sources = _inspect(reader, path)
+    if not are_layers(sources):
+        return None
+    return layered_segmentation(str(path), (_load(reader, source, options) for source in sources), labels)
 
 
 def _renamed(found: Segmentation, table: LabelTable) -> Segmentation:

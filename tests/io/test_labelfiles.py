@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from medseg.errors import ConfigError, LabelError
+from medseg.errors import ConfigError, InputError, LabelError
 from medseg.io import read_segmentation
 from medseg.io.masks import read_table
 
@@ -90,3 +90,25 @@ def test_an_image_of_many_large_values_is_no_mask(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / "m.nii")
     with pytest.raises(LabelError, match="65535 labels"):
         read_segmentation(tmp_path / "m.nii")
+
+
+def test_a_mask_of_several_volumes_whose_structures_overlap(tmp_path: Path) -> None:
+    array = np.zeros((5, 5, 5, 3), np.uint8)
+    array[1:3, 1:3, 1:3, 0] = 1
+    array[2:4, 1:3, 1:3, 1] = 1
+    array[4, 4, 4, 2] = 7
+    nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / "m.nii.gz")
+    (tmp_path / "names.yaml").write_text("1: liver\n2: tumour\n3: cyst\n")
+    found = read_segmentation(tmp_path / "m.nii.gz", labels=tmp_path / "names.yaml")
+    sizes = {region.name: int(np.isin(found.labels, region.labels).sum()) for region in found.table.regions}
+    assert sizes == {"liver": 8, "tumour": 8}
+    (cyst,) = [item for item in found.table.labels if item.name == "cyst"]
+    assert int((found.labels == cyst.value).sum()) == 1
+    assert "labels.layers" in {item.code for item in found.findings}
+
+
+def test_a_series_of_images_is_no_mask(tmp_path: Path) -> None:
+    array = np.arange(5 * 5 * 5 * 2, dtype=np.int16).reshape(5, 5, 5, 2)
+    nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / "m.nii.gz")
+    with pytest.raises(InputError, match="--volume"):
+        read_segmentation(tmp_path / "m.nii.gz")
