@@ -20,7 +20,7 @@ def write_series(folder: Path, values: np.ndarray, spacing: Sequence[float], *, 
         meta = FileMetaDataset()
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         meta.MediaStorageSOPClassUID = CTImageStorage
-        meta.MediaStorageSOPInstanceUID = f"{_ROOT}.{number}.{index + 1}"
+        meta.MediaStorageSOPInstanceUID = f"{_ROOT}.{number}.{index + 1}"  # type: ignore[assignment]
         ds = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
         ds.SOPClassUID, ds.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
         ds.StudyInstanceUID, ds.SeriesInstanceUID = _ROOT, f"{_ROOT}.{number}"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from medseg.domain import Grid
-from medseg.masks.sections import Plane, _cropped, slices_of
+from medseg.masks.sections import CutPlane, _cropped, slices_of
 
 SHAPE, PAD, AXIS = (512, 512, 400), 4, 2
 AIM = 15.0
@@ -21,7 +21,7 @@ def main() -> None:
     whole = np.zeros(tuple(extent + 2 * PAD for extent in SHAPE), np.bool_, "F")
     mask = whole[PAD:-PAD, PAD:-PAD, PAD:-PAD]
     mask[40:-40, 80:-80, 10:-10] = True
-    plane = Plane(Grid(SHAPE, np.diag([0.8, 0.8, 1.25, 1.0])), AXIS)
+    plane = CutPlane(Grid(SHAPE, np.diag([0.8, 0.8, 1.25, 1.0])), AXIS)
     used = np.flatnonzero(mask.any(axis=(0, 1)))
     now = seconds(lambda: slices_of(mask, plane))
     few = used[::20]

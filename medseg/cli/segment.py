@@ -13,7 +13,7 @@ from medseg.cli.output import emit, print_findings, print_table
 from medseg.cli.progress import running
 from medseg.domain import ReadOptions, Segmentation
 from medseg.errors import InputError, PartialFailure
-from medseg.workflows.cases import find_cases, segment_cases
+from medseg.workflows.cases import cases_of_files, find_cases, segment_cases
 from medseg.workflows.segment import SegmentOptions, segment_files
 
 
@@ -79,7 +79,7 @@ def command(
     paths = inputs or []
     if bool(paths) == bool(channels):
         raise InputError("give either an INPUT or --channel NAME=FILE for each channel")
-    cases = find_cases(paths[0]) if len(paths) == 1 else None
+    cases = find_cases(paths[0]) if len(paths) == 1 else cases_of_files(paths)
     with running(device, quiet=json) as run:
         if cases is not None:
             results = segment_cases(name, cases, out, options=settings, run=run)

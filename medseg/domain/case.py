@@ -57,7 +57,7 @@ class Dataset:
     Parameters
     ----------
     name, kind
-        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`, `coco`, `voc`, `labelset`.
+        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`, `coco`, `voc`, `labelset`, `patients`.
     cases
         Sorted by id.
     channels
@@ -69,7 +69,7 @@ class Dataset:
     """
 
     name: str
-    kind: Literal["msd", "nnunet", "pairs", "caselist", "bids", "coco", "voc", "labelset"]
+    kind: Literal["msd", "nnunet", "pairs", "caselist", "bids", "coco", "voc", "labelset", "patients"]
     cases: tuple[Case, ...]
     channels: tuple[str, ...]
     table: LabelTable | None = None

@@ -1,6 +1,6 @@
 """From an image of whole numbers to a Segmentation: rounding, refusals, names."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,22 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from medseg.domain import Finding, Grid, Image, Label, LabelTable, Provenance, Segmentation, Source
+from medseg.domain import (
+    Finding,
+    Grid,
+    Image,
+    Label,
+    LabelTable,
+    Provenance,
+    Region,
+    Segmentation,
+    Source,
+)
 from medseg.domain.segmentation import smallest_unsigned
 from medseg.domain.values import as_details
 from medseg.errors import ConfigError, LabelError
 from medseg.geometry import Agreement, compare_grids
+from medseg.io.labelfiles import named_labels, unions_of
 from medseg.io.names import suffix_of
 from medseg.io.plain import read_plain
 from medseg.io.sidecar import OTHER_PLACE, Recalled, Sidecar, recall
@@ -30,6 +41,10 @@ LABEL_DETAIL = "label."
 #: More labels than this, and the file is rather an image than a mask.
 MANY_LABELS = 255
 _MOST_TABLE_BYTES = 1 << 24
+#: The largest value of a label; larger ones are numbered anew.
+MOST_LABELS = 65535
+#: No atlas numbers structures beyond this, up to which float64 holds whole numbers.
+LARGEST = 1 << 53
 
 
 def segmentation_of(image: Image, source: Source, *, labels: Path | None = None) -> Segmentation:
@@ -43,7 +58,8 @@ def segmentation_of(image: Image, source: Source, *, labels: Path | None = None)
     name = source.uri
     _require_lossless(image, name)
     values, findings = _whole(image.array, name)
-    findings = (*image.findings, *findings)
+    values, numbers, renumbered = _renumbered(values, name)
+    findings = (*image.findings, *findings, *renumbered)
     recalled = _recall(name, values, image, is_picture=source.format == "raster")
     sidecar, grid = recalled.sidecar, recalled.grid
     findings += recalled.findings
@@ -52,7 +68,7 @@ def segmentation_of(image: Image, source: Source, *, labels: Path | None = None)
         findings = tuple(dict.fromkeys((*sidecar.findings, *findings, *more)))
     counts = np.bincount(recalled.values.ravel(order="K"))
     present = tuple(int(value) for value in np.flatnonzero(counts) if value)
-    table, more = _table(present, sidecar, labels, source)
+    table, more = _table(present, sidecar, labels, source, numbers)
     found = Segmentation(
         freeze(recalled.values),
         grid,
@@ -104,8 +120,10 @@ def only_label(found: Segmentation, name: str) -> Segmentation:
     return replace(found, labels=kept, table=table, instances=instances, probabilities=None)
 
 
-def read_table(path: Path) -> LabelTable:
-    """A label table from YAML or JSON: `value: name` pairs, `name: value` pairs, or a table in full.
+def read_table(path: Path, numbers: Mapping[int, int] | None = None) -> LabelTable:
+    """A label table from a file that names labels, as `labelfiles` lists them, or from a table in full.
+
+    `numbers` has the values that stand for those of the file, where a mask's own are too large.
 
     Raises
     ------
@@ -114,13 +132,17 @@ def read_table(path: Path) -> LabelTable:
     InputError
         If it can't be read, or is no file.
     """
+    numbers = numbers or {}
     data = read_plain(path, most=_MOST_TABLE_BYTES)
     try:
-        text = data.decode()
-        content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
-        if isinstance(content, dict) and "labels" in content:
+        content, labels = named_labels(path, data.decode("utf-8-sig"))
+        if isinstance(content, dict) and isinstance(content.get("labels"), list):
             return TypeAdapter(LabelTable).validate_python(content)
-        return _from_pairs(content)
+        named = [replace(item, value=numbers.get(item.value, item.value)) for item in labels]
+        found = tuple(Label(item.value, item.name, item.color) for item in named if item.value <= MOST_LABELS)
+        known = {item.value for item in found}
+        unions = {name: values for name, values in unions_of(content).items() if set(values) <= known}
+        return LabelTable(found, tuple(Region(name, values) for name, values in unions.items()))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -128,14 +150,6 @@ def read_table(path: Path) -> LabelTable:
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"labels file {path} is no table (`1: liver`, one per line): {reason}") from error
-
-
-def _from_pairs(content: Any) -> LabelTable:
-    if not isinstance(content, dict) or not content:
-        raise ValueError("it holds no pairs")
-    swapped = all(isinstance(value, int) for value in content.values())
-    pairs = [(value, key) if swapped else (key, value) for key, value in content.items()]
-    return LabelTable(tuple(Label(int(value), str(name)) for value, name in pairs if int(value)))
 
 
 def _require_lossless(image: Image, name: str) -> None:
@@ -160,11 +174,39 @@ def _whole(array: NDArray[Any], name: str) -> tuple[NDArray[Any], tuple[Finding,
             message = f"Labels were up to {float(off[worst]):.2g} away from whole numbers and were rounded."
             findings = (Finding("labels.rounded", "info", message, as_details(largest=float(off[worst]))),)
     low, high = int(whole.min()), int(whole.max())
-    if low < 0 or high > 65535:
-        raise LabelError(f"{name} is no mask: it holds {low if low < 0 else high}, and labels are 0 to 65535")
+    if low < 0 or high >= LARGEST:
+        raise LabelError(
+            f"{name} is no mask: it holds {low if low < 0 else high}, and labels are 0 and above"
+        )
+    if high > MOST_LABELS:
+        return whole.astype(np.int64, order="K"), findings
     if whole.dtype.kind != "u":
         whole = whole.astype(np.uint8 if high < 256 else np.uint16, order="K")
     return smallest_unsigned(whole), findings
+
+
+def _renumbered(values: NDArray[Any], name: str) -> tuple[NDArray[Any], dict[int, int], tuple[Finding, ...]]:
+    """The mask with values that are too large for a label numbered anew, and which became which.
+
+    Atlases number structures by millions; the others keep their values.
+    """
+    if int(values.max()) <= MOST_LABELS:
+        return values, {}, ()
+    found, places = np.unique(values, return_inverse=True)
+    kept = found[found <= MOST_LABELS]
+    large = [int(value) for value in found[found > MOST_LABELS]]
+    taken = {int(value) for value in kept}
+    free = (value for value in range(1, MOST_LABELS + 1) if value not in taken)
+    numbers = dict(zip(large, free, strict=False))
+    if len(numbers) < len(large):
+        raise LabelError(
+            f"{name} is no mask: it holds {len(found)} values, and a mask has {MOST_LABELS} labels"
+        )
+    new = np.array([numbers.get(int(value), int(value)) for value in found], np.uint16)
+    shown = ", ".join(f"{old} → {value}" for old, value in list(numbers.items())[:5])
+    text = f"Label values above {MOST_LABELS} were numbered anew: {shown}{', …' if len(numbers) > 5 else ''}."
+    finding = Finding("labels.renumbered", "info", text, as_details(labels=len(numbers)))
+    return smallest_unsigned(new[places].reshape(values.shape)), numbers, (finding,)
 
 
 def _from_black_and_white(values: NDArray[Any]) -> tuple[NDArray[Any], tuple[Finding, ...]]:
@@ -198,10 +240,14 @@ def _grid(image: Image, recalled: Recalled) -> tuple[Grid, tuple[Finding, ...]]:
 
 
 def _table(
-    present: tuple[int, ...], sidecar: Sidecar | None, labels: Path | None, source: Source
+    present: tuple[int, ...],
+    sidecar: Sidecar | None,
+    labels: Path | None,
+    source: Source,
+    numbers: Mapping[int, int],
 ) -> tuple[LabelTable, tuple[Finding, ...]]:
     if labels is not None:
-        return _completed(read_table(labels), present)
+        return _completed(_own(read_table(labels, numbers), present), present)
     if sidecar is not None:
         return sidecar.table.completed(present), ()
     named = [(key, value) for key, value in source.details if key.startswith(LABEL_DETAIL)]
@@ -214,7 +260,18 @@ def _table(
     if len(present) > MANY_LABELS:
         message = f"The mask has {len(present)} labels; it may be an image."
         findings = (Finding("labels.many", "warning", message, as_details(labels=len(present))),)
-    return LabelTable.from_values(present), findings
+    table = LabelTable.from_values(present)
+    if numbers:
+        old = {value: key for key, value in numbers.items()}
+        table = LabelTable(tuple(Label(value, f"label {old.get(value, value)}") for value in present))
+    return table, findings
+
+
+def _own(table: LabelTable, present: tuple[int, ...]) -> LabelTable:
+    """A table of a program's every label (FreeSurfer's names over a thousand), cut to those that the mask holds."""
+    if len(table.labels) <= MANY_LABELS or table.regions:
+        return table
+    return LabelTable(tuple(label for label in table.labels if label.value in present))
 
 
 def _completed(table: LabelTable, present: tuple[int, ...]) -> tuple[LabelTable, tuple[Finding, ...]]:

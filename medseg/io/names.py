@@ -4,7 +4,7 @@ from pathlib import Path
 
 __all__ = ["split_part", "stem_of", "suffix_of"]
 
-_DOUBLE = (".nii.gz", ".seg.nrrd")
+_DOUBLE = (".nii.gz", ".seg.nrrd", ".hdr.gz", ".img.gz")
 
 
 def suffix_of(path: str | Path) -> str:

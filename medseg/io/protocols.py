@@ -30,10 +30,13 @@ MASK_DETAIL = "mask"
 class Reader(Protocol):
     """Turns the files of one format into images; registered in `medseg.readers`.
 
-    `name` is the plugin's and the `format` of the Sources it makes.
+    `name` is the plugin's and the `format` of the Sources it makes. `suffixes` are lower case, with their dots:
+    of files each of which is an image or a mask by itself, wherever files of a folder are cases; a slice of a
+    series is none. A reader without the attribute declares none.
     """
 
     name: str
+    suffixes: tuple[str, ...]
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """Whether this reader claims the path, by its first bytes or suffix (a folder has no head)."""

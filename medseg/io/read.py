@@ -13,6 +13,7 @@ from medseg.io.answers import apply_answers
 from medseg.io.choose import choose, require_volume
 from medseg.io.choose_mask import choose_mask, refuse_masks
 from medseg.io.dicom import READER
+from medseg.io.layered import are_layers, layered_segmentation
 from medseg.io.masks import only_label, read_table, segmentation_of
 from medseg.io.names import split_part, suffix_of
 from medseg.io.plain import require_regular
@@ -43,7 +44,7 @@ def find_reader(path: str | Path) -> Reader:
         raise UnsupportedFormatError(f"folder {path} holds no DICOM files; give an image file")
     raise UnsupportedFormatError(
         f"{path} is in no known format ({suffix_of(path) or 'no suffix'}); known: NIfTI, NRRD, MHA, DICOM, "
-        "PNG, TIFF, JPEG"
+        "FreeSurfer, PNG, TIFF, JPEG"
     )
 
 
@@ -119,7 +120,7 @@ def read_segmentation(
     options
         As for `read`.
     labels
-        YAML or JSON with `value: name` pairs or a whole label table; goes before the sidecar's.
+        A file that names labels (see `labelfiles`), or holds a whole table; goes before the sidecar's.
     on
         The image that the mask belongs to, or its grid. A SEG often holds some slices alone, and an RTSTRUCT
         contours: they come back on this grid, or are refused when they were made for another image. Other
@@ -128,14 +129,17 @@ def read_segmentation(
     Raises
     ------
     LabelError
-        If values are negative, above 65535, or not within 1e-3 of a whole number.
+        If values are negative, more than 65535, or not within 1e-3 of a whole number.
     GridMismatchError
         If a SEG or RTSTRUCT does not belong to `on`.
     InputError
         As for `read`.
     """
-    reader, chosen, options = _chosen(path, options, None, mask=True)
     table = None if labels is None else Path(labels)
+    layered = _layered(Path(path), options or _PLAIN, table)
+    if layered is not None:
+        return layered if options is None or options.label is None else only_label(layered, options.label)
+    reader, chosen, options = _chosen(path, options, None, mask=True)
     found = None
     if isinstance(reader, SegmentationReader):
         found = reader.load_segmentation(chosen, options, on)
@@ -144,6 +148,17 @@ def read_segmentation(
     elif table is not None:
         found = _renamed(found, read_table(table))
     return found if options.label is None else only_label(found, options.label)
+
+
+def _layered(path: Path, options: ReadOptions, labels: Path | None) -> Segmentation | None:
+    """A 4D mask, each volume of which is a structure; None for anything else."""
+    if options.volume is not None or not path.is_file():
+        return None
+    reader = find_reader(path)
+    sources = _inspect(reader, path)
+    if not are_layers(sources):
+        return None
+    return layered_segmentation(str(path), (_load(reader, source, options) for source in sources), labels)
 
 
 def _renamed(found: Segmentation, table: LabelTable) -> Segmentation:

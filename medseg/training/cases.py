@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Case, Dataset, Image, Segmentation
-from medseg.errors import ConfigError, LabelError
+from medseg.domain.channels import pair_channels
+from medseg.errors import ConfigError, InputError, LabelError
 from medseg.geometry import order_to, require_same_grid
 from medseg.inference import canonical
 from medseg.io import read_segmentation
@@ -25,22 +26,25 @@ class LoadedCase:
 
 
 def match_names(dataset: Dataset, config: TrainConfig) -> dict[str, str]:
-    """Configuration's channel name → dataset's: by name, else by position where the numbers agree.
+    """Configuration's channel name → dataset's, by the rule of `medseg.domain.channels`, which segmenting has too.
+
+    By position only where `data.channels_by` says so; one channel takes the only one there is.
 
     Raises
     ------
     ConfigError
         If neither fits.
     """
-    wanted = [channel.name for channel in config.channels]
-    if set(wanted) <= set(dataset.channels):
-        return {name: name for name in wanted}
-    if len(wanted) == len(dataset.channels):
-        return dict(zip(wanted, dataset.channels, strict=True))
-    raise ConfigError(
-        f"the configuration wants channels {', '.join(wanted)} and the dataset {dataset.name} "
-        f"has {', '.join(dataset.channels)}"
-    )
+    wanted = {channel.name: channel.modality for channel in config.channels}
+    alone = len(wanted) == len(dataset.channels) == 1
+    given = dict.fromkeys(dataset.channels)
+    try:
+        return pair_channels(wanted, given, by_position=alone or config.data.channels_by == "position")
+    except InputError as error:
+        raise ConfigError(
+            f"the configuration wants channels {', '.join(wanted)} and the dataset {dataset.name} "
+            f"has {', '.join(dataset.channels)}: {error}; if their order is the same, say data.channels_by=position"
+        ) from error
 
 
 def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedCase:

@@ -67,6 +67,8 @@ class DataConfig:
         Number of folds; at most one per subject.
     seed
         Of the division.
+    channels_by
+        `name` (and modality), or `position` where the order of the dataset's channels is that of the configuration.
     """
 
     root: str | None = None
@@ -75,6 +77,7 @@ class DataConfig:
     held_out: tuple[str, ...] = ()
     folds: int = 5
     seed: int = 0
+    channels_by: Literal["name", "position"] = "name"
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -232,6 +235,8 @@ class TrainConfig:
         )
         plain = _ADAPTER.dump_python(neutral, mode="json")
         del plain["model"]
+        if self.data.channels_by == "name":
+            del plain["data"]["channels_by"]  # as it was before there was a choice
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,6 +1,6 @@
 """Many cases: a folder, a dataset or a case list; one bad case is named and the rest goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from medseg.io.masks import read_table
 from medseg.io.names import stem_of
 from medseg.io.probabilities import are_probabilities, has_probabilities, probability_files
 from medseg.io.sidecar import has_sidecar, sidecar_path
+from medseg.io.suffixes import image_suffixes, is_picture_name
 from medseg.reporting.tables.csv import to_csv
 from medseg.workflows.asked import differences
 from medseg.workflows.batch import (
@@ -32,6 +33,7 @@ from medseg.workflows.segmenters import find_segmenter
 
 __all__ = [
     "by_id",
+    "cases_of_files",
     "find_cases",
     "holds_masks",
     "masks_by_stem",
@@ -41,8 +43,6 @@ __all__ = [
     "write_table",
 ]
 
-#: Files that a folder of cases may hold; anything else in it is left alone.
-IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 MASK_SUFFIX = ".nii.gz"
 TABLE = "measurements.csv"
 
@@ -57,7 +57,8 @@ def find_cases(path: Path) -> tuple[Case, ...] | None:
         return open_dataset(path).cases
     if not path.is_dir():
         return None
-    files = [item for item in sorted(path.iterdir()) if _is_image(item)]
+    images = {stem_of(item) for item in path.iterdir() if _is_image(item)}
+    files = [item for item in sorted(path.iterdir()) if _is_image(item) or _is_only_named_so(item, images)]
     if not files:
         return None
     return tuple(Case(stem_of(item), stem_of(item), (ChannelFile("image", str(item)),)) for item in files)
@@ -271,24 +272,40 @@ def masks_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Mask files of a folder by stem; a stem of several files is a clash."""
     found = unique(item for item in sorted(folder.iterdir()) if _is_image(item, masks=True))
     if not found:
-        raise InputError(f"{folder} holds no mask files ({', '.join(IMAGE_SUFFIXES[:5])}, …)")
+        raise InputError(f"{folder} holds no mask files ({', '.join(image_suffixes())})")
     return found
 
 
 def _suffix(case: Case, options: SegmentOptions) -> str:
     """A picture's mask is a picture, unless its pixels are given a size, which no picture holds."""
-    first = Path(case.images[0].path).name.lower()
-    in_pixels = options.read.spacing is None and first.endswith((".png", ".jpg", ".jpeg", ".tif", ".tiff"))
+    in_pixels = options.read.spacing is None and is_picture_name(case.images[0].path)
     return ".png" if in_pixels else MASK_SUFFIX
 
 
 def _is_image(path: Path, *, masks: bool = False) -> bool:
     name = path.name.lower()
-    if not path.is_file() or name.startswith(".") or not name.endswith(IMAGE_SUFFIXES):
+    if not path.is_file() or name.startswith(".") or not name.endswith(image_suffixes()):
         return False
     if are_probabilities(path):
         return False
     return masks or not stem_of(path).lower().endswith(("_mask", ".seg", "_seg", ".probabilities"))
+
+
+def _is_only_named_so(path: Path, images: set[str]) -> bool:
+    """Whether a file is called a mask and there is no image that it would be the mask of."""
+    stem = stem_of(path)
+    return (
+        _is_image(path, masks=True)
+        and stem.lower().endswith(("_mask", "_seg"))
+        and stem.rpartition("_")[0] not in images
+    )
+
+
+def cases_of_files(paths: Sequence[Path]) -> tuple[Case, ...] | None:
+    """A case per file, where several files are named that are an image each; None for slices of a series."""
+    if len(paths) < 2 or not all(path.is_file() and _is_image(path, masks=True) for path in paths):
+        return None
+    return tuple(Case(stem_of(item), stem_of(item), (ChannelFile("image", str(item)),)) for item in paths)
 
 
 def write_table(records: tuple[Record, ...], folder: Path, *, force: bool = False) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from medseg.domain import ChannelFile, Finding, Image, Provenance, ReadOptions, SegmenterSpec
+from medseg.domain.channels import pair_channels
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import as_details
@@ -50,22 +51,30 @@ def _read(name: str, path: ChannelPath, options: ReadOptions) -> Image:
     return read_channel(file, options)
 
 
-def match_channels(spec: SegmenterSpec, images: Mapping[str, Image]) -> dict[str, Image]:
-    """Images in the order and under the names that a segmenter asks for.
+def match_channels(
+    spec: SegmenterSpec, images: Mapping[str, Image], *, by_position: bool = False
+) -> dict[str, Image]:
+    """Images in the order and under the names that a segmenter asks for; see `medseg.domain.channels`.
 
-    A segmenter of one channel takes one image under any name.
+    A segmenter of one channel takes one image under any name. Images that it does not need are left out, with a
+    Finding on the first one that it takes.
 
     Raises
     ------
     InputError
-        If a channel is missing or unknown, or is of another modality or unit than needed.
+        If a channel is missing, or is of another modality or unit than needed.
     """
     needed = [need.name for need in spec.channels]
     if len(needed) == 1 and len(images) == 1:
         matched = {needed[0]: replace(next(iter(images.values())), channel=needed[0])}
     else:
-        _check_names(spec.name, needed, list(images))
-        matched = {name: replace(images[name], channel=name) for name in needed}
+        pairs = _pairs(spec, images, by_position=by_position)
+        matched = {name: replace(images[theirs], channel=name) for name, theirs in pairs.items()}
+        if unused := [name for name in images if name not in pairs.values()]:
+            text = f"{spec.name} takes channels {', '.join(needed)}; not used: {', '.join(unused)}."
+            finding = Finding("channel.unused", "info", text)
+            first = matched[needed[0]]
+            matched[needed[0]] = replace(first, findings=(*first.findings, finding))
     for need in spec.channels:
         image = matched[need.name]
         if need.modality and image.modality and need.modality != image.modality:
@@ -144,11 +153,12 @@ def _as_read(image: Image, name: str, own: ImageDigest, segmenter: str) -> Image
     return replace(image, modality=modality, value_unit=unit, findings=(*image.findings, finding))
 
 
-def _check_names(name: str, needed: list[str], given: list[str]) -> None:
-    if missing := [channel for channel in needed if channel not in given]:
-        example = " ".join(f"--channel {channel}=FILE" for channel in needed)
-        raise InputError(
-            f"{name} needs channels {', '.join(needed)}; missing: {', '.join(missing)} (give {example})"
+def _pairs(spec: SegmenterSpec, images: Mapping[str, Image], *, by_position: bool) -> dict[str, str]:
+    needed = {need.name: need.modality for need in spec.channels}
+    try:
+        return pair_channels(
+            needed, {name: image.modality for name, image in images.items()}, by_position=by_position
         )
-    if extra := [channel for channel in given if channel not in needed]:
-        raise InputError(f"{name} takes channels {', '.join(needed)}; it does not know {', '.join(extra)}")
+    except InputError as error:
+        example = " ".join(f"--channel {name}=FILE" for name in needed)
+        raise InputError(f"{spec.name}: {error} (give {example})") from error

@@ -18,6 +18,7 @@ from medseg.errors import InputError, MedsegError
 from medseg.io import read_segmentation
 from medseg.io.atomic import write_bytes
 from medseg.io.names import stem_of
+from medseg.io.suffixes import image_suffixes
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.metrics import BlandAltman, Icc, LesionRule
 from medseg.reporting.tables.csv import as_text
@@ -37,7 +38,6 @@ __all__ = [
     "write_rows",
 ]
 
-_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png", ".tif", ".tiff")
 #: Fewer cases say nothing about limits of agreement.
 FEWEST_CASES = 3
 _NO_PREDICTION = "there is no prediction for this reference: counted as an empty one"
@@ -216,7 +216,7 @@ def _with_absent(
 
 
 def _is_mask(path: Path) -> bool:
-    return path.is_file() and path.name.lower().endswith(_SUFFIXES) and not path.name.startswith(".")
+    return path.is_file() and path.name.lower().endswith(image_suffixes()) and not path.name.startswith(".")
 
 
 def evaluation_rows(results: tuple[Evaluation, ...]) -> list[dict[str, object]]:

@@ -58,7 +58,9 @@ def test_nearly_whole_numbers_are_rounded(tmp_path: Path, value, codes) -> None:
     assert {finding.code for finding in segmentation.findings} == codes
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0.5, "0.5"), (1.01, "1.01"), (-1.0, "-1"), (70000.0, "70000")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.5, "0.5"), (1.01, "1.01"), (-1.0, "-1"), (1e17, "99999998430674944")]
+)
 def test_what_is_no_label_is_refused_with_an_example(tmp_path: Path, value: float, shown: str) -> None:
     array = np.zeros((3, 3, 3), np.float32)
     array[1, 1, 1] = value

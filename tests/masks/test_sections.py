@@ -5,7 +5,7 @@ import pytest
 
 from medseg.domain import Grid
 from medseg.domain.segmentation import voxels_with
-from medseg.masks.sections import Plane, slices_of
+from medseg.masks.sections import CutPlane, slices_of
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -14,7 +14,7 @@ def test_a_slice_is_a_view_of_its_mask(axis: int, order: str) -> None:
     whole = np.zeros((9, 8, 7), np.bool_, order)
     whole[2:6, 1:7, 3:6] = True
     mask = whole[1:8, 1:7, 1:6]
-    found = slices_of(mask, Plane(Grid(mask.shape, np.eye(4)), axis))
+    found = slices_of(mask, CutPlane(Grid(mask.shape, np.eye(4)), axis))
     assert [index for index, _, _ in found] == np.flatnonzero(
         mask.any(axis=(0, 1, 2)[:axis] + (0, 1, 2)[axis + 1 :])
     ).tolist()

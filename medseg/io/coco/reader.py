@@ -55,6 +55,7 @@ class CocoReader:
     """Reads the masks of a JSON; each picture is a volume, known by its file name."""
 
     name = "coco"
+    suffixes: tuple[str, ...] = ()  # its file describes a set
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """By the first key of the JSON."""

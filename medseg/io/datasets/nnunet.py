@@ -6,10 +6,12 @@ from typing import Any
 from medseg.domain import Case, ChannelFile, Dataset, Label, LabelTable, Region
 from medseg.errors import InputError
 from medseg.io.datasets.msd import label_table
-from medseg.io.datasets.paths import IMAGE_SUFFIXES, image_files, read_json, whole_number
+from medseg.io.datasets.pairs import COLOURS
+from medseg.io.datasets.paths import image_files, path_inside, read_json, whole_number
 from medseg.io.names import stem_of
+from medseg.io.suffixes import image_suffixes, is_picture_name
 
-__all__ = ["is_nnunet", "open_nnunet"]
+__all__ = ["is_nnunet", "is_nnunet_images", "open_nnunet", "open_nnunet_images"]
 
 
 def is_nnunet(root: Path, content: dict[str, Any]) -> bool:
@@ -40,11 +42,12 @@ def open_nnunet(root: Path) -> Dataset:
         raise InputError(f"{root / 'dataset.json'} names no channels")
     channels = {whole_number(number, "a channel's number"): str(name) for number, name in names.items()}
     ending = str(content.get("file_ending", ".nii.gz"))
-    if ending not in IMAGE_SUFFIXES:
+    if ending not in image_suffixes():
         raise InputError(
-            f"{root / 'dataset.json'}: file ending {ending!r} is none of {', '.join(IMAGE_SUFFIXES)}"
+            f"{root / 'dataset.json'}: file ending {ending!r} is none of {', '.join(image_suffixes())}"
         )
-    cases = _cases(root, channels, ending)
+    listed = isinstance(content.get("dataset"), dict)
+    cases = _listed(root, content, channels) if listed else _cases(root, channels, ending, root / "imagesTr")
     if not cases:
         raise InputError(f"{root / 'imagesTr'} holds no files named CASE_0000{ending}")
     return Dataset(
@@ -57,14 +60,69 @@ def open_nnunet(root: Path) -> Dataset:
     )
 
 
-def _cases(root: Path, channels: dict[int, str], ending: str) -> tuple[Case, ...]:
+def is_nnunet_images(root: Path) -> bool:
+    """Whether a folder is an `imagesTr` or `imagesTs` by itself: every file is called `CASE_0000.ext`."""
+    files = image_files(root)
+    numbers = [stem_of(path).rpartition("_") for path in files]
+    named = all(name and len(number) == 4 and number.isdecimal() for name, _, number in numbers)
+    ours = root.name.lower().startswith("images") or (root.parent / "dataset.json").is_file()
+    return bool(files) and ours and named and "0000" in {number for _, _, number in numbers}
+
+
+def open_nnunet_images(root: Path) -> Dataset:
+    """Cases of a folder of images alone; channels are named by the `dataset.json` above it, else by their numbers.
+
+    Raises
+    ------
+    InputError
+        If that file makes no sense.
+    """
+    found = sorted({int(stem_of(path)[-4:]) for path in image_files(root)})
+    above = root.parent / "dataset.json"
+    names = read_json(above).get("channel_names") if above.is_file() else None
+    channels = {number: "image" if found == [0] else f"{number:04d}" for number in found}
+    if isinstance(names, dict):
+        channels = {whole_number(number, "a channel's number"): str(name) for number, name in names.items()}
+    cases = _cases(root.parent, channels, None, root)
+    return Dataset(root.name, "nnunet", cases, tuple(channels[number] for number in sorted(channels)))
+
+
+def _listed(root: Path, content: dict[str, Any], channels: dict[int, str]) -> tuple[Case, ...]:
+    """Cases that the key `dataset` lists: images in the order of the channels, and a label."""
+    cases = []
+    for name, entry in sorted(content["dataset"].items()):
+        images = entry.get("images") if isinstance(entry, dict) else None
+        if not isinstance(images, list) or len(images) > len(channels):
+            raise InputError(
+                f"{root / 'dataset.json'}: case {str(name)[:80]!r} lists no images for its channels"
+            )
+        paths = [path_inside(root, str(image)) for image in images]
+        files = tuple(
+            ChannelFile(channels[number], path) for number, path in zip(sorted(channels), paths, strict=False)
+        )
+        label = entry.get("label")
+        cases.append(Case(str(name), str(name), files, path_inside(root, str(label)) if label else None))
+    return tuple(cases)
+
+
+def _cases(root: Path, channels: dict[int, str], ending: str | None, folder: Path) -> tuple[Case, ...]:
+    endings = None if ending is None else (ending,)
     found: dict[str, list[ChannelFile]] = {}
-    for path in image_files(root / "imagesTr", (ending,)):
+    for path in image_files(folder, endings):
         name, _, number = stem_of(path).rpartition("_")
         if name and len(number) == 4 and number.isdecimal() and int(number) in channels:
             found.setdefault(name, []).append(ChannelFile(channels[int(number)], str(path)))
-    labels = {stem_of(path): str(path) for path in image_files(root / "labelsTr", (ending,))}
+    labels = {stem_of(path): str(path) for path in image_files(root / "labelsTr", endings)}
+    found = {name: _planes(files, channels) for name, files in found.items()}
     return tuple(Case(name, name, tuple(files), labels.get(name)) for name, files in sorted(found.items()))
+
+
+def _planes(files: list[ChannelFile], channels: dict[int, str]) -> list[ChannelFile]:
+    """The one colour picture of a case as its three channels, which nnU-Net keeps in one file."""
+    if len(files) != 1 or len(channels) != len(COLOURS) or not is_picture_name(files[0].path):
+        return files
+    names = [channels[number] for number in sorted(channels)]
+    return [ChannelFile(name, files[0].path, plane) for name, plane in zip(names, COLOURS, strict=True)]
 
 
 def _table(labels: Any) -> LabelTable | None:

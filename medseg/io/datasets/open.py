@@ -11,9 +11,10 @@ from medseg.io.datasets.caselist import is_caselist, open_caselist
 from medseg.io.datasets.coco import is_coco, open_coco
 from medseg.io.datasets.labelset import is_labelset_file, open_labelset_cases
 from medseg.io.datasets.msd import is_msd, open_msd
-from medseg.io.datasets.nnunet import is_nnunet, open_nnunet
+from medseg.io.datasets.nnunet import is_nnunet, is_nnunet_images, open_nnunet, open_nnunet_images
 from medseg.io.datasets.pairs import is_pairs, open_pairs
 from medseg.io.datasets.paths import read_json
+from medseg.io.datasets.patients import is_patients, open_patients
 from medseg.io.datasets.voc import is_voc, open_voc
 
 __all__ = ["is_dataset", "open_dataset", "rename_channels"]
@@ -67,7 +68,7 @@ def open_dataset(path: str | Path, *, root: Path | None = None) -> Dataset:
     if opener is None:
         raise InputError(
             f"{path} is no dataset: no dataset.json, no sub-* folders, no image with a _mask beside it, no "
-            "annotations of COCO, no SegmentationClass of VOC"
+            "annotations of COCO, no SegmentationClass of VOC, no folder per patient"
         )
     return opener(path)
 
@@ -87,6 +88,8 @@ def _opener_of_folder(path: Path) -> Callable[[Path], Dataset] | None:
         (is_coco, open_coco),
         (is_labelset_file, open_labelset_cases),
         (is_pairs, open_pairs),
+        (is_nnunet_images, open_nnunet_images),
+        (is_patients, open_patients),
     )
     return next((opener for is_layout, opener in layouts if is_layout(path)), None)
 

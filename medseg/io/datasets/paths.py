@@ -6,30 +6,21 @@ from typing import Any
 
 from medseg.errors import InputError
 from medseg.io.plain import read_plain
+from medseg.io.suffixes import image_suffixes
+from medseg.io.walk import files_below
 
-__all__ = ["IMAGE_SUFFIXES", "NIFTI_SUFFIXES", "image_files", "path_inside", "read_json", "whole_number"]
+__all__ = ["NIFTI_SUFFIXES", "image_files", "path_inside", "read_json", "whole_number"]
 
-IMAGE_SUFFIXES = (
-    ".nii.gz",
-    ".nii",
-    ".nrrd",
-    ".mha",
-    ".mhd",
-    ".png",
-    ".tif",
-    ".tiff",
-    ".jpg",
-    ".jpeg",
-    ".bmp",
-)
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 
 
-def image_files(
-    folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES, *, deep: bool = False
-) -> list[Path]:
-    """Files with one of the suffixes, in any case of letters, sorted; hidden ones (macOS `._x`) are left out."""
-    found = folder.rglob("*") if deep else folder.glob("*")
+def image_files(folder: Path, suffixes: tuple[str, ...] | None = None, *, deep: bool = False) -> list[Path]:
+    """Files with one of the suffixes, in any case of letters, sorted; hidden ones (macOS `._x`) are left out.
+
+    Without suffixes, with any that a reader declares.
+    """
+    suffixes = image_suffixes() if suffixes is None else suffixes
+    found = files_below(folder) if deep else folder.glob("*")
     return sorted(
         path
         for path in found

@@ -10,9 +10,8 @@ from medseg.errors import MedsegError
 from medseg.io.datasets.pairs import COLOURS
 from medseg.io.read import inspect
 
-__all__ = ["PICTURE_SUFFIXES", "Entry", "picture_cases"]
+__all__ = ["Entry", "picture_cases"]
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 #: So many pictures are looked at to tell whether a set is in colour.
 _LOOKED_AT = 12
 #: Folders that part a set and name no subject.

@@ -5,7 +5,7 @@ from pathlib import Path
 from medseg.domain import Dataset
 from medseg.errors import InputError
 from medseg.io.datasets.paths import image_files, path_inside
-from medseg.io.datasets.pictures import PICTURE_SUFFIXES, Entry, picture_cases
+from medseg.io.datasets.pictures import Entry, picture_cases
 from medseg.io.names import stem_of
 from medseg.io.voc.names import voc_classes
 from medseg.io.voc.reader import MASK_FOLDER
@@ -30,7 +30,7 @@ def open_voc(root: Path) -> Dataset:
     InputError
         If there are no masks, a list names a mask that is not there, or leads out of the folder.
     """
-    pictures = {stem_of(path): path for path in image_files(root / _PICTURES, PICTURE_SUFFIXES)}
+    pictures = {stem_of(path): path for path in image_files(root / _PICTURES)}
     masks = voc_masks(root)
     entries = [
         Entry(stem, pictures.get(stem, root / _PICTURES / f"{stem}.jpg"), str(mask))

@@ -14,6 +14,7 @@ from medseg.io.dicom.image.volumes import series_sources
 from medseg.io.dicom.mask.read import read_mask_object
 from medseg.io.dicom.mask.source import is_mask_object, mask_sources
 from medseg.io.dicom.opened import DICOM_SUFFIXES, is_dicom, looks_like_dicom
+from medseg.io.dicom.packed import holds_dicom, is_zip, listed_files, unzipped
 from medseg.io.protocols import MASK_DETAIL
 
 __all__ = ["READER", "DicomReader"]
@@ -24,19 +25,22 @@ _SEEN: dict[tuple[object, ...], Header | None] = {}
 
 
 class DicomReader:
-    """Reads classic and enhanced DICOM images, SEG and RTSTRUCT, from a file or a folder and its folders."""
+    """Reads classic and enhanced images, SEG and RTSTRUCT: from a file, a folder, a DICOMDIR, or a zip."""
 
     name = "dicom"
+    suffixes: tuple[str, ...] = ()  # a file of a series is no image by itself
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """A folder is taken to hold DICOM; a file by its magic word or suffix."""
         if path.is_dir():
             return any(is_dicom(file) for file in dicom_files(path))
+        if is_zip(head):
+            return holds_dicom(path)
         return looks_like_dicom(head) or path.suffix.lower() in DICOM_SUFFIXES
 
     def inspect(self, path: Path) -> tuple[Source, ...]:
         """One Source per volume of each series, by headers only; what is no volume says what it is."""
-        return self.inspect_files(path, dicom_files(path) if path.is_dir() else [path])
+        return self.inspect_files(path, _files(path))
 
     def inspect_files(self, path: Path, files: Iterable[Path]) -> tuple[Source, ...]:
         """The same for a list of files; `path` is the folder that they are known by."""
@@ -105,6 +109,15 @@ def _header_of(file: Path) -> Header | None:
             _SEEN.clear()
         _SEEN[key] = header
     return header
+
+
+def _files(path: Path) -> Iterable[Path]:
+    if path.is_dir():
+        return dicom_files(path)
+    with path.open("rb") as file:
+        if is_zip(file.read(4)):
+            return unzipped(path)
+    return listed_files(path) or [path]
 
 
 def _sources(path: Path, headers: list[Header]) -> list[Source]:

@@ -29,17 +29,17 @@ from medseg.io.values import drop_nonfinite, freeze
 __all__ = ["READER", "WRITER", "ItkReader", "ItkWriter"]
 
 _NRRD = (".nrrd", ".nhdr", ".seg.nrrd")
-_META = (".mha", ".mhd")
 
 
 class ItkReader:
     """Reads one volume; a 4D file lists its volumes by number."""
 
     name = "itk"
+    suffixes = (".nrrd", ".nhdr", ".mha", ".mhd", ".seg.nrrd")
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """By the first bytes, or the suffix."""
-        known = suffix_of(path) in (*_NRRD, *_META) and not path.is_dir()
+        known = suffix_of(path) in self.suffixes and not path.is_dir()
         return head.startswith(b"NRRD000") or known or _is_meta(head)
 
     def inspect(self, path: Path) -> tuple[Source, ...]:

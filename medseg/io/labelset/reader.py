@@ -30,6 +30,7 @@ class LabelSetReader:
     """Reads the masks that a mapping describes; each case is a volume, known by its name."""
 
     name = "labelset"
+    suffixes: tuple[str, ...] = ()  # its file describes a set
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """By the schema that its first lines name."""

@@ -1,4 +1,4 @@
-"""NIfTI-1 and NIfTI-2, single files."""
+"""NIfTI-1 and NIfTI-2, single files and pairs."""
 
 from medseg.io.nifti.format import READER, WRITER
 

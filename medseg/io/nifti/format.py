@@ -1,4 +1,4 @@
-"""NIfTI-1 and NIfTI-2, single files: `.nii` and `.nii.gz`.
+"""NIfTI-1 and NIfTI-2: single files, `.nii` and `.nii.gz`, and pairs of `.hdr` and `.img`.
 
 The header is read by nibabel, the placement decided in `forms`, the voxels read here: a gzip file to
 its very end, so that a damaged one is noticed by its checksum.
@@ -21,6 +21,8 @@ from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.io.names import suffix_of
 from medseg.io.nifti.forms import Form, Forms, place
+from medseg.io.nifti.pair import VOXELS as _VOXELS
+from medseg.io.nifti.pair import header_of, voxels_of
 from medseg.io.stream import LEFT_OVER, ends_after, fill, packing_of, require_plausible, shaped, unpacked
 from medseg.io.values import drop_nonfinite, freeze, rescale
 
@@ -53,6 +55,7 @@ class _Header:
     intercept: float
     volumes: int
     offset: int
+    file: Path
 
     @property
     def volume_bytes(self) -> int:
@@ -66,13 +69,16 @@ class NiftiReader:
     """Reads one volume; a 4D file lists its volumes by number."""
 
     name = "nifti"
+    suffixes = (".nii", ".nii.gz", ".hdr", ".hdr.gz")
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """By the size of the header in its first four bytes, or the suffix."""
         start = _gunzipped(head)[:4]
         sizes = (int.from_bytes(start, "little"), int.from_bytes(start, "big"))
-        return any(size in _SIZES for size in sizes) or (
-            suffix_of(path) in (".nii", ".nii.gz") and not path.is_dir()
+        return (
+            any(size in _SIZES for size in sizes)
+            or (suffix_of(path) in self.suffixes and not path.is_dir())
+            or (suffix_of(path) in _VOXELS and header_of(path) != path)
         )
 
     def inspect(self, path: Path) -> tuple[Source, ...]:
@@ -106,7 +112,7 @@ class NiftiReader:
             grid, findings = place(header.forms, options.affine)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        stored, left = _read_voxels(path, header, int(source.volume or 0))
+        stored, left = _read_voxels(header, int(source.volume or 0))
         values, outside, more = drop_nonfinite(rescale(stored, header.slope, header.intercept), str(path))
         findings = (*findings, *left, *more)
         placed = replace(source, grid=grid, findings=findings)
@@ -156,6 +162,7 @@ def _gunzipped(head: bytes) -> bytes:
 def _read_header(path: Path) -> _Header:
     from nibabel import Nifti1Header, Nifti2Header
 
+    path = header_of(path)
     with unpacked(path, packing_of(path)) as file:
         block = file.read(540)
     kind = max(
@@ -167,13 +174,12 @@ def _read_header(path: Path) -> _Header:
             f"{path} is no NIfTI file: its header is {'cut short' if kind else 'something else'}"
         )
     magic = block[4:8] if kind == 2 else block[344:348]
-    if magic[:3] in (b"ni1", b"ni2"):
-        raise InputError(f"{path} is the header of a .hdr/.img pair; convert the pair to one .nii.gz")
-    if magic[:3] not in (b"n+1", b"n+2"):
+    is_pair = magic[:3] in (b"ni1", b"ni2")
+    if not is_pair and magic[:3] not in (b"n+1", b"n+2"):
         raise InputError(f"{path} is no NIfTI file (its header has no magic number; Analyze is not read)")
     header_type: Any = Nifti2Header if kind == 2 else Nifti1Header
     header = header_type(block[:size], check=False)
-    return _interpret(path, header, size)
+    return _interpret(voxels_of(path) if is_pair else path, header, 0 if is_pair else size)
 
 
 def _interpret(path: Path, header: Any, size: int) -> _Header:
@@ -190,8 +196,8 @@ def _interpret(path: Path, header: Any, size: int) -> _Header:
     offset = float(header["vox_offset"])
     if not (np.isfinite(offset) and (offset >= size or offset == 0)):
         raise InputError(f"{path}: the header is damaged (voxels at byte {offset})")
-    start = int(offset) or (_DATA_START if size == 348 else 544)
-    result = _Header(_forms(header, shape), dtype, slope, intercept, volumes, start)
+    start = int(offset) or {0: 0, 348: _DATA_START}.get(size, 544)
+    result = _Header(_forms(header, shape), dtype, slope, intercept, volumes, start, path)
     require_plausible(path, start + result.volume_bytes * volumes, 0, packing_of(path))
     return result
 
@@ -273,8 +279,8 @@ def _usable(matrix: NDArray[np.float64] | None, shape: tuple[int, int, int]) -> 
     return None if flat else matrix
 
 
-def _read_voxels(path: Path, header: _Header, volume: int) -> tuple[NDArray[Any], tuple[Finding, ...]]:
-    needed = header.volume_bytes
+def _read_voxels(header: _Header, volume: int) -> tuple[NDArray[Any], tuple[Finding, ...]]:
+    needed, path = header.volume_bytes, header.file
     with unpacked(path, packing_of(path)) as file:
         file.seek(header.offset + volume * needed)
         values = fill(path, file, needed)

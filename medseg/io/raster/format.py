@@ -18,7 +18,6 @@ from medseg.io.values import drop_nonfinite, freeze
 __all__ = ["PX_AFFINE", "READER", "WRITER", "RasterReader", "RasterWriter"]
 
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 _COLOURS = ("R", "G", "B")
 
 #: i = column, j = row: array axes grow to the viewer's right and down, in pixels.
@@ -46,10 +45,11 @@ class RasterReader:
     """Reads one plane; colours whose planes differ, and pages, are listed as volumes."""
 
     name = "raster"
+    suffixes = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 
     def sniff(self, path: Path, head: bytes) -> bool:
         """By the first bytes, or the suffix."""
-        return head.startswith(_MAGIC) or (suffix_of(path) in _SUFFIXES and not path.is_dir())
+        return head.startswith(_MAGIC) or (suffix_of(path) in self.suffixes and not path.is_dir())
 
     def inspect(self, path: Path) -> tuple[Source, ...]:
         """One Source per plane. Colour pictures are read for it: only pixels tell whether planes are equal."""

@@ -33,6 +33,7 @@ class SurfaceReader:
     """Reads one closed surface onto the grid of an image."""
 
     name = "surface"
+    suffixes: tuple[str, ...] = ()  # a surface is a mask only on the grid of an image
 
     def sniff(self, path: Path, head: bytes) -> bool:  # noqa: ARG002 - an STL has no magic word
         """By the suffix."""

@@ -30,6 +30,7 @@ class VocReader:
     """Reads one mask of a VOC folder, with the folder's class names."""
 
     name = "pascalvoc"
+    suffixes: tuple[str, ...] = ()  # its file describes a set
 
     def sniff(self, path: Path, head: bytes) -> bool:  # noqa: ARG002 - a PNG like any other; its place tells
         """By the folder that it stands in."""

@@ -61,7 +61,7 @@ def enhanced(path: Path, groups: Iterable[Group], dimensions: list[tuple[int, st
     ds.PixelData = np.repeat(np.arange(len(frames), dtype=np.uint16), 24).tobytes()
     ds.file_meta = pydicom.dataset.FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPClassUID, "1.2.9"
+    ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPClassUID, "1.2.9"  # type: ignore[assignment]
     ds.save_as(path, enforce_file_format=True)
     return path
 
