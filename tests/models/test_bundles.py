@@ -149,3 +149,26 @@ def test_a_link_out_of_the_bundle_is_refused(bundle: Path, tmp_path: Path) -> No
     inside.symlink_to(tmp_path / "outside.safetensors")
     with pytest.raises(ModelError, match="inside the bundle"):
         load_weights(read_card(bundle), bundle)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("spacing", [1.0, 1.0, -1.0], "that of no image"),
+        ("spacing", [1e9, 1.0, 1.0], "that of no image"),
+        ("spacing", [float("nan"), 1.0, 1.0], "that of no image"),
+        ("overlap", 1.0, "not 0 or more and below 1"),
+        ("mirror_axes", [7], "not among 0, 1, 2"),
+        (
+            "preprocessing",
+            [{"step": "scale", "channel": "pet", "offset": 0.0, "divisor": 0.0}],
+            "no numbers",
+        ),
+        ("preprocessing", [{"step": "clip", "channel": "pet", "low": 5.0, "high": 5.0}], "no values apart"),
+    ],
+)
+def test_a_card_that_fits_no_image_is_refused(key: str, value: Any, words: str, tmp_path: Path) -> None:
+    plain = yaml.safe_load(dump_card(CARD))
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump({**plain, key: value}), encoding="utf-8")
+    with pytest.raises(ModelError, match=words):
+        read_card(tmp_path)
