@@ -156,7 +156,7 @@ def test_a_link_out_of_the_bundle_is_refused(bundle: Path, tmp_path: Path) -> No
     [
         ("spacing", [1.0, 1.0, -1.0], "that of no image"),
         ("spacing", [1e9, 1.0, 1.0], "that of no image"),
-        ("spacing", [float("nan"), 1.0, 1.0], "that of no image"),
+        ("spacing", [float("nan"), 1.0, 1.0], "finite number"),
         ("overlap", 1.0, "not 0 or more and below 1"),
         ("mirror_axes", [7], "not among 0, 1, 2"),
         (
