@@ -13,7 +13,7 @@ import numpy as np
 from medseg.domain import ChannelSpec, Label, LabelTable, ModelCard, NetworkSpec, Run
 from medseg.domain.card import Instances, ZScore
 from medseg.domain.values import as_details
-from medseg.errors import OutputError
+from medseg.errors import ModelError, OutputError
 from medseg.inference.device import choose_device
 from medseg.inference.steps import preprocess
 from medseg.models import write_bundle
@@ -141,6 +141,11 @@ def _fit(card: ModelCard, settings: InstanceTraining, run: Run) -> "nn.Module":
         numbers = range(step * settings.batch, (step + 1) * settings.batch)
         batch = [part.to(device) for part in _batch(numbers, card, settings)]
         loss = _loss(network(batch[0]), batch[1], batch[2])
+        if not math.isfinite(float(loss.detach())):
+            raise ModelError(
+                f"training stopped at step {step + 1}: the loss is {float(loss.detach())}, so nothing is learned any "
+                f"more (learning rate {settings.lr:g}); lower phantoms.lr"
+            )
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -9,7 +9,7 @@ import numpy as np
 from medseg.domain import Label, LabelTable, ReadOptions, Segmentation
 from medseg.errors import GridMismatchError, InputError
 from medseg.io import is_dataset, open_dataset, read_segmentation
-from medseg.io.names import stem_of
+from medseg.io.names import split_part, stem_of
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.workflows.batch import unique
 
@@ -114,6 +114,9 @@ def read_pair(
     GridMismatchError
         If a SEG, RTSTRUCT or surface does not lie on the other's voxels.
     """
+    for path in (prediction, reference):
+        if path is not None and not split_part(path)[0].exists():
+            raise InputError(f"{path} does not exist")
     read = replace(options.read, series=None)
     if prediction is None:
         wanted = _mapped(

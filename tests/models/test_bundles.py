@@ -172,3 +172,25 @@ def test_a_card_that_fits_no_image_is_refused(key: str, value: Any, words: str, 
     (tmp_path / "card.yaml").write_text(yaml.safe_dump({**plain, key: value}), encoding="utf-8")
     with pytest.raises(ModelError, match=words):
         read_card(tmp_path)
+
+
+def test_weights_that_are_no_numbers_are_neither_written_nor_read(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load, save
+
+    state = {name: value.clone() for name, value in state_for(SPEC, build(SPEC)).items()}
+    name = next(iter(state))
+    write_bundle(tmp_path / "whole", CARD, [state])
+    for value in (float("nan"), 1e6):
+        broken = {**state, name: torch.full_like(state[name], value)}
+        with pytest.raises(ModelError, match="no numbers"):
+            write_bundle(tmp_path / "broken", CARD, [broken])
+    assert not (tmp_path / "broken").exists()
+    path = tmp_path / "whole/weights/0.safetensors"
+    kept = load(path.read_bytes())
+    path.write_bytes(save({**kept, name: torch.full_like(kept[name], float("nan"))}))
+    card = read_card(tmp_path / "whole")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = replace(card, weights=(replace(card.weights[0], digest=digest),))
+    with pytest.raises(ModelError, match="no numbers"):
+        load_weights(card, tmp_path / "whole")
