@@ -1,6 +1,7 @@
 """`medseg convert`: one format to another."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,7 +58,8 @@ def command(
         ),
     ] = False,
     label: Annotated[
-        str | None, typer.Option(help="STL, PLY: the one label to write; without it each has its own file.")
+        str | None,
+        typer.Option(help="The one structure to write; STL, PLY: without it each has its own file."),
     ] = None,
     smooth: Annotated[
         bool,
@@ -82,6 +84,8 @@ def command(
 
     Example: medseg convert seg.dcm mask.nii.gz
     """
+    if label is not None and not is_surface(target):
+        read, mask = replace(read, label=label), True
     if to is not None:
         if image is not None or label is not None or smooth:
             raise InputError(
@@ -96,7 +100,7 @@ def command(
             json=json,
         )
         return
-    _refuse_odd(target, surface_only=label is not None or smooth)
+    _refuse_odd(target, surface_only=smooth)
     if is_surface(target):
         segmentation, surfaces = convert_to_surfaces(
             source,
@@ -134,7 +138,7 @@ def _refuse_odd(target: Path, *, surface_only: bool) -> None:
             "of its source"
         )
     if surface_only and not is_surface(target):
-        raise InputError(f"--label and --smooth are for surfaces; {target} is neither .stl nor .ply")
+        raise InputError(f"--smooth is for surfaces; {target} is neither .stl nor .ply")
 
 
 def _say_written(written: Image | Segmentation, target: Path, *, json: bool) -> None:

@@ -8,25 +8,42 @@ import typer
 from medseg.cli import options as opt
 from medseg.cli.output import emit, print_table, say
 from medseg.cli.progress import running
+from medseg.domain import ReadOptions
 from medseg.errors import ConfigError, PartialFailure
 from medseg.metrics import LesionRule
 from medseg.workflows.evaluate import (
     Evaluation,
     evaluate_files,
     evaluation_rows,
+    is_many,
     read_patients,
     summary_rows,
     volume_agreement,
 )
 from medseg.workflows.evaluated import EvaluationFiles, memory_of, require_free, write_evaluation
+from medseg.workflows.pairs import PairOptions, as_map
 
 _LESIONS = "Lesions"
 
 
+@opt.reading(without=("series", "space"))
 def command(
     prediction: Annotated[Path, typer.Argument(help="A mask, or a folder of masks.")],
-    reference: Annotated[Path, typer.Argument(help="The reference mask, or a folder; paired by file name.")],
+    reference: Annotated[
+        Path, typer.Argument(help="The reference mask, a folder, or a dataset; paired by case.")
+    ],
     tolerance_mm: Annotated[float, typer.Option(help="Tolerance of the surface Dice in mm.")] = 2.0,
+    labels: Annotated[
+        Path | None, typer.Option(help="Names for masks without them: {value: name} in YAML or JSON.")
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="OLD=NEW",
+            help="A label value that stands for another, such as 255=1 or prediction:3=0; repeat for each.",
+        ),
+    ] = None,
     lesions: Annotated[
         bool,
         typer.Option(
@@ -59,6 +76,7 @@ def command(
         Path | None,
         typer.Option(help="CSV with the columns case and patient, where a patient has several cases."),
     ] = None,
+    read: ReadOptions = ReadOptions(),
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
@@ -69,19 +87,28 @@ def command(
     changed since is not compared again, where --out or --html keeps the results.
     """
     rule = _rule(lesions, connectivity, min_lesion_mm3, iou)
+    reading = PairOptions(labels, as_map(map_ or []), read)
     files = EvaluationFiles(out, html)
-    memory = memory_of(files) if prediction.is_dir() else None
+    memory = memory_of(files) if is_many(prediction) else None
     require_free(files, memory, force=force)
-    if image is not None and (html is None or prediction.is_dir()):
+    if image is not None and (html is None or is_many(prediction)):
         raise ConfigError("--image is the picture of a single pair's page: it needs --html and two files")
     whose = None if patients is None else read_patients(patients)
-    with running("cpu", quiet=json or not prediction.is_dir()) as run:
+    with running("cpu", quiet=json or not is_many(prediction)) as run:
         results = evaluate_files(
-            prediction, reference, tolerance_mm=tolerance_mm, lesions=rule, memory=memory, run=run
+            prediction,
+            reference,
+            tolerance_mm=tolerance_mm,
+            lesions=rule,
+            options=reading,
+            memory=memory,
+            run=run,
         )
     rows = _rows(results)
-    masks = None if prediction.is_dir() else (prediction, reference)
-    write_evaluation(results, files, memory, masks=masks, image=image, patients=whose, force=force)
+    masks = None if is_many(prediction) else (prediction, reference)
+    write_evaluation(
+        results, files, memory, masks=masks, image=image, options=reading, patients=whose, force=force
+    )
     _show(results, rows, summary_rows(results, patients=whose), json=json)
 
 

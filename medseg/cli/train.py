@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from medseg.cli import options as opt
-from medseg.cli.output import emit, say
+from medseg.cli.output import emit, print_findings, say
 from medseg.cli.progress import running
-from medseg.workflows.train import train
+from medseg.workflows.train import findings_of, train
 
 
 def command(
@@ -39,6 +39,7 @@ def command(
     with running(device, threads=threads, quiet=json) as run:
         bundle = train(config, overrides or [], out=out, fold=fold, restart=restart, run=run)
     if json:
-        emit("train", {"bundle": str(bundle)})
+        emit("train", {"bundle": str(bundle)}, findings_of(out))
         return
+    print_findings(findings_of(out))
     say(f"the model is in {bundle}; segment with: medseg segment {bundle} IMAGE --out mask.nii.gz")

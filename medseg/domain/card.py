@@ -1,6 +1,7 @@
 """The model card: all that is needed to run a bundle and to judge whether to believe it."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict
@@ -29,6 +30,10 @@ __all__ = [
 CARD_SCHEMA = "medseg.card/1.0"
 #: Windows that overlap by more take a step of a voxel or none.
 MOST_OVERLAP = 0.95
+#: mm: no scanner and no model works on finer or coarser voxels.
+_SPACINGS_MM = (0.001, 100.0)
+#: A smaller divisor makes values that no network has seen, or none at all.
+_SMALLEST_DIVISOR = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +57,24 @@ class Clip:
     step: Literal["clip"] = "clip"
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ConfigError(f"step clip: [{self.low}, {self.high}] leaves no values apart")
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """(value − offset) / divisor."""
+    """(value − offset) / divisor; the divisor is finite and not 0."""
 
     channel: str
     offset: float
     divisor: float
     step: Literal["scale"] = "scale"
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not isfinite(self.offset) or not isfinite(self.divisor) or abs(self.divisor) < _SMALLEST_DIVISOR:
+            raise ConfigError(f"step scale: (value − {self.offset}) / {self.divisor} gives no numbers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,11 @@ class ZScore:
     clip_percentiles: tuple[float, float] | None = None
     step: Literal["zscore"] = "zscore"
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        ends = self.clip_percentiles
+        if ends is not None and not 0 <= ends[0] < ends[1] <= 100:
+            raise ConfigError(f"step zscore: clip_percentiles {ends} are no range within 0 to 100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +246,7 @@ class ModelCard:
                 f"card {self.name!r}: distances are the outputs after the {self.classes} classes, "
                 f"not {self.distance_channels}"
             )
+        self._require_grid()
         if len(self.window) != self.network.dimensions:
             raise ConfigError(
                 f"card {self.name!r}: window {self.window} for a {self.network.dimensions}D network"
@@ -249,6 +268,18 @@ class ModelCard:
             raise ConfigError(f"card {self.name!r}: preprocessing names channels {sorted(unknown)}")
         if 0 in self.mirror_axes and self.table.is_lateralised:
             raise ConfigError(f"card {self.name!r}: a table with sides forbids mirroring axis 0")
+
+    def _require_grid(self) -> None:
+        """Spacing, windows, overlap and mirrored axes that a grid can have."""
+        low, high = _SPACINGS_MM
+        if self.spacing is not None and not all(low <= step <= high for step in self.spacing):
+            raise ConfigError(
+                f"card {self.name!r}: spacing {self.spacing} mm is that of no image; each is {low:g} to {high:g}"
+            )
+        if not self.window or min(self.window) < 1:
+            raise ConfigError(f"card {self.name!r}: window {self.window} holds no voxel")
+        if not set(self.mirror_axes) <= {0, 1, 2}:
+            raise ConfigError(f"card {self.name!r}: mirror_axes {self.mirror_axes} are not among 0, 1, 2")
 
     @property
     def classes(self) -> int:

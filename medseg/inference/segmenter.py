@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field, create_model
 
 from medseg.domain import (
+    Finding,
     Grid,
     Image,
     ModelCard,
@@ -146,7 +147,7 @@ class ModelSegmenter:
             reference.grid,
             self.card.table,
             self._made_by(images, params, engine, run),
-            (*prepared.findings, *engine.findings),
+            (*prepared.findings, *engine.findings, *_emptiness(labels, self.card)),
             instances=instances,
             probabilities=kept,
         )
@@ -208,6 +209,18 @@ def load_predictor(card: ModelCard, folder: Path, mirror_axes: tuple[int, ...]) 
         load_state(network, state)
         networks.append(network.eval())
     return NetworkPredictor(networks, mirror_axes, card.classes)
+
+
+def _emptiness(labels: NDArray[Any], card: ModelCard) -> tuple[Finding, ...]:
+    """Said where a model found nothing: it may be that there is nothing, or that the image is none of its kind."""
+    if labels.any():
+        return ()
+    names = ", ".join(item.name for item in card.table.labels[:8])
+    text = (
+        f"The model {card.name} found nothing of what it looks for ({names}): there is none in this image, or it is "
+        "no image of the kind that the model knows."
+    )
+    return (Finding("model.empty", "warning", text),)
 
 
 def _predict(engine: Engine, prepared: Prepared, axis: int | None, run: Run) -> NDArray[np.float32]:

@@ -59,6 +59,8 @@ def write_bundle(
     ------
     OutputError
         If the folder exists and may not be replaced.
+    ModelError
+        If weights are no numbers, or larger than float16 holds.
     """
     files = {f"weights/{number}.safetensors": _pack(state) for number, state in enumerate(states)}
     weights = tuple(WeightsFile(name, hashlib.sha256(data).hexdigest()) for name, data in files.items())
@@ -75,7 +77,12 @@ def _pack(state: "Mapping[str, Tensor]") -> bytes:
     import torch
     from safetensors.torch import save
 
-    data: bytes = save({name: value.to("cpu", torch.float16).contiguous() for name, value in state.items()})
+    packed = {name: value.to("cpu", torch.float16).contiguous() for name, value in state.items()}
+    if any(not bool(torch.isfinite(value).all()) for value in packed.values()):
+        raise ModelError(
+            "the weights hold values that are no numbers or beyond 65504; such a model finds nothing"
+        )
+    data: bytes = save(packed)
     return data
 
 
@@ -106,6 +113,8 @@ def _load(folder: Path, item: WeightsFile, shapes: dict[str, tuple[int, ...]]) -
         raise ModelError(
             f"{path} does not fit its card's network: {name} is {found.get(name)}, not {shapes.get(name)}"
         )
+    if any(not bool(value.isfinite().all()) for value in state.values()):
+        raise ModelError(f"{path} holds values that are no numbers; such a model finds nothing")
     return {name: value.float() for name, value in state.items()}
 
 

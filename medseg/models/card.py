@@ -39,7 +39,7 @@ def read_card(folder: str | Path) -> ModelCard:
     try:
         return _ADAPTER.validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = next((item for item in error.errors() if "error" in item.get("ctx", {})), error.errors()[0])
         where = ".".join(str(part) for part in first["loc"]) or "card"
         what = first.get("ctx", {}).get("error") or first["msg"]
         raise ModelError(f"{path} is damaged at {where}: {what}") from error

@@ -15,6 +15,7 @@ from medseg.domain.card import ModelCard, Quality
 from medseg.errors import InputError
 from medseg.metrics.summarise import bootstrap_interval
 from medseg.models import load_weights, read_card, write_bundle
+from medseg.training.check import read_findings
 from medseg.training.curve import draw_quality
 from medseg.training.validate import SubjectDice
 
@@ -59,14 +60,21 @@ def assemble_bundle(
         state for fold in finished for state in load_weights(read_card(fold / "bundle"), fold / "bundle")
     ]
     folds = int(dict(first.trained).get("folds") or len(finished))
-    note = f"{len(finished)} of {folds} folds; each subject judged by the one fold that did not train on it"
+    judged = "each subject judged by the one fold that did not train on it"
+    if dict(first.trained).get("subjects") == 1:
+        judged = "its only subject was trained on and judged by itself"
+    note = f"{len(finished)} of {folds} folds; {judged}"
+    found = tuple(item.message for item in read_findings(run) if item.severity != "info")
     extras = {
         "plan.yaml": _shared_plan(run / "plan.yaml"),
         "LICENSE": licence_text(first),
         "quality.csv": _table(rows),
         "quality.png": draw_quality(rows, f"{first.title}: cross-validation"),
     }
-    card = replace(first, weights=(), quality=quality_of_folds(rows, command=command, note=note))
+    limits = tuple(dict.fromkeys((*first.limits, *found)))
+    card = replace(
+        first, weights=(), limits=limits, quality=quality_of_folds(rows, command=command, note=note)
+    )
     write_bundle(folder, card, states, extras=extras, force=force)
     return folder
 

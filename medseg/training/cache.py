@@ -11,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from medseg.domain import Case, ModelCard, Run
+from medseg.domain import Case, Grid, ModelCard, Run
+from medseg.domain.image import digest_of
+from medseg.errors import InputError
+from medseg.geometry import same_grid
+from medseg.geometry.resample import resample
 from medseg.inference import labels_on_grid, network_slice_axis, prepare
+from medseg.masks.components import components
 from medseg.training.cases import load_case
 from medseg.training.run_folder import RunFolder
 
@@ -24,15 +29,25 @@ POSITIONS = 4096
 
 @dataclass(frozen=True, slots=True)
 class CachedCase:
-    """Where a prepared case lies: (C, I, J, K) float16 image, (I, J, K) uint8 classes, (n, 4) class and index.
+    """Where a prepared case lies: (C, I, J, K) image, (I, J, K) uint8 classes, (n, 4) class and index.
 
-    For a 2D network the axis that it steps along has been moved to the front of the three.
+    The image is float16 where that keeps its values, else float32. For a 2D network the axis that it steps along has
+    been moved to the front of the three.
+
+    Parameters
+    ----------
+    image
+        SHA-256 of the image's values, by which equal ones are known; empty where it is flat.
+    objects
+        By label value: separate objects in the mask as it is, and how many of them are left on the model's grid.
     """
 
     id: str
     subject: str
     folder: str
     digests: dict[str, str]
+    image: str
+    objects: dict[str, tuple[int, int]]
 
     def load(self, part: str) -> NDArray[Any]:
         """`image`, `labels` or `positions`, memory-mapped read-only."""
@@ -67,19 +82,47 @@ def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedC
     prepared = prepare(loaded.images, card)
     reference = loaded.images[card.reference]
     labels = labels_on_grid(loaded.labels, reference.grid, prepared.grid, card.table.values)
+    objects = count_objects(loaded.labels, reference.grid, labels, prepared.grid, card.table.values)
     image = prepared.array
+    if not np.isfinite(image).all():
+        raise InputError(f"case {case.id}: its prepared image holds values that are no numbers")
     if card.network.dimensions == 2:
         axis = network_slice_axis(reference)
         image, labels = np.moveaxis(image, axis + 1, 1), np.moveaxis(labels, axis, 0)
     arrays: dict[str, NDArray[Any]] = {
-        "image": np.ascontiguousarray(image, dtype=np.float16),
+        "image": np.ascontiguousarray(_narrowed(image)),
         "labels": np.ascontiguousarray(labels),
         "positions": _positions(labels),
     }
     digests = {part: _save(_file(folder, case.id, part), array) for part, array in arrays.items()}
-    made = CachedCase(case.id, case.subject, str(folder), digests)
+    known = digest_of(image) if float(np.ptp(image)) > 0 else ""
+    made = CachedCase(case.id, case.subject, str(folder), digests, known, objects)
     _replace(folder / f"{case.id}.json", json.dumps(asdict(made)).encode())
     return made
+
+
+def _narrowed(image: NDArray[np.float32]) -> NDArray[Any]:
+    """As float16 where that loses nothing that matters; it ends at 65504, and flattens differences below 1e-7."""
+    with np.errstate(over="ignore"):
+        half = image.astype(np.float16)
+    allowed = 1e-3 * np.abs(image) + 1e-3 * float(image.std(dtype=np.float64))
+    fits = bool(np.isfinite(half).all() and (np.abs(half.astype(np.float32) - image) <= allowed).all())
+    return half if fits else image
+
+
+def count_objects(
+    native: NDArray[Any], source: Grid, classes: NDArray[Any], target: Grid, values: tuple[int, ...]
+) -> dict[str, tuple[int, int]]:
+    """By label value: separate objects (26-connected) of a mask, and how many have a voxel left on another grid."""
+    back = (
+        classes if same_grid(source, target) else resample(classes, target, source, interpolation="nearest")
+    )
+    found: dict[str, tuple[int, int]] = {}
+    for index, value in enumerate(values, start=1):
+        objects = components(native == value)
+        left = np.unique(objects[(back == index) & (objects > 0)])
+        found[str(value)] = (int(objects.max(initial=0)), int(left.size))
+    return found
 
 
 def _intact(folder: Path, case: str) -> CachedCase | None:

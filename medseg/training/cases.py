@@ -16,6 +16,11 @@ from medseg.training.config import TrainConfig
 
 __all__ = ["LoadedCase", "load_case", "match_names"]
 
+#: The label of a black-and-white picture.
+_WHITE = 255
+#: So many labels stand in a message.
+_NAMED = 8
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedCase:
@@ -74,9 +79,14 @@ def _values(segmentation: Segmentation, config: TrainConfig, case: str) -> NDArr
     labels = segmentation.labels.astype(np.uint16)
     known = config.labels.values
     present = segmentation.present
-    if len(known) == 1 and len(present) == 1:
-        # A picture's mask is 0 and 255: any one value stands for the only label.
+    if len(known) == 1 and present == (_WHITE,) and known != (_WHITE,):
+        # A picture's mask is black and white: 0 and 255.
         return np.where(labels > 0, known[0], 0).astype(np.uint16)
     if unknown := sorted(set(present) - set(known)):
-        raise LabelError(f"case {case}: its mask holds labels {unknown} that the configuration does not name")
+        names = {item.value: item.name for item in segmentation.table.labels}
+        called = ", ".join(f"{value} ({names[value]})" for value in unknown[:_NAMED])
+        raise LabelError(
+            f"case {case}: its mask holds labels {called} that the configuration does not name; it names "
+            f"{', '.join(f'{item.value} ({item.name})' for item in config.labels.labels[:_NAMED])}"
+        )
     return labels

@@ -273,7 +273,8 @@ def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfi
     try:
         return (_PHANTOMS if on_phantoms else _ADAPTER).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        # Of a step that may be of several kinds, each kind complains; our own words know which was meant.
+        first = next((item for item in error.errors() if "error" in item.get("ctx", {})), error.errors()[0])
         where = ".".join(str(part) for part in first["loc"])
         # Our own constructors say all; pydantic's words need the value beside them.
         own = first.get("ctx", {}).get("error")

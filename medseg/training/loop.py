@@ -16,10 +16,13 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
 from torch.utils.data import DataLoader
 
-from medseg.domain import Run
+from medseg.domain import Finding, Run
+from medseg.domain.values import as_details
 from medseg.errors import Cancelled
 from medseg.inference.device import choose_device
 from medseg.training.cache import CachedCase
+from medseg.training.check import write_findings
+from medseg.training.checkpoints import WholeCheckpoints, newest_whole, step_of
 from medseg.training.config import TrainConfig
 from medseg.training.module import SegmentationModule
 from medseg.training.patches import EpochSampler, Patches
@@ -51,10 +54,12 @@ def fit_fold(
     fold: int,
     run: Run,
 ) -> SegmentationModule:
-    """Train one fold to its last step, from its newest checkpoint if there is one.
+    """Train one fold to its last step, from its newest whole checkpoint if there is one.
 
     Raises
     ------
+    ModelError
+        If the loss is no number any more.
     Cancelled
         If the user stopped it; the last checkpoint stays and the next call goes on from there.
     """
@@ -70,12 +75,15 @@ def fit_fold(
     with _quiet(), limited_threads(run):
         pl.seed_everything(seed, workers=True, verbose=False)
         module = SegmentationModule(config)
-        trainer = _trainer(pace, device, folder, run, f"fold {fold}")
+        newest, damaged = newest_whole(folder)
+        _say_damaged(newest, damaged, folder, run)
+        begun = step_of(newest) if newest else 0
+        trainer = _trainer(pace, device, folder, run, f"fold {fold}", begun=begun)
         trainer.fit(
             module,
             _loader(Patches(training, config, seed, augment=True), per_epoch, config, device),
             _curve_loader(validation, config, seed),
-            ckpt_path=newest_checkpoint(folder),
+            ckpt_path=newest,
             weights_only=True,
         )
     return module.cpu().eval()
@@ -97,7 +105,9 @@ def fit_module(module: Module, patches: Any, batch: int, *, pace: Pace, run: Run
     return module.cpu().eval()
 
 
-def _trainer(pace: Pace, device: torch.device, folder: Path | None, run: Run, what: str) -> pl.Trainer:
+def _trainer(
+    pace: Pace, device: torch.device, folder: Path | None, run: Run, what: str, *, begun: int = 0
+) -> pl.Trainer:
     watch = _Watch(run, pace.steps, what)
     return pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
@@ -107,7 +117,8 @@ def _trainer(pace: Pace, device: torch.device, folder: Path | None, run: Run, wh
         max_epochs=-1,
         gradient_clip_val=pace.clip or None,
         deterministic=run.deterministic,
-        logger=False if folder is None else _loggers(folder),
+        logger=False if folder is None else _loggers(folder, begun),
+        plugins=[] if folder is None else [WholeCheckpoints()],
         callbacks=[watch] if folder is None else [watch, _checkpoints(folder)],
         enable_checkpointing=folder is not None,
         enable_progress_bar=False,
@@ -117,13 +128,17 @@ def _trainer(pace: Pace, device: torch.device, folder: Path | None, run: Run, wh
     )
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint with the most steps, or None."""
-    return max(folder.glob("checkpoints/step=*.ckpt"), key=_step, default=None)
-
-
-def _step(checkpoint: Path) -> int:
-    return int(checkpoint.stem.partition("=")[2])
+def _say_damaged(newest: Path | None, damaged: tuple[Path, ...], folder: Path, run: Run) -> None:
+    """Checkpoints that were cut (power, a full disk) are set aside, and where it goes on from is said."""
+    if not damaged:
+        return
+    for path in damaged:
+        path.replace(path.with_name(f"{path.name}.damaged"))
+    from_where = f"from step {step_of(newest)}" if newest else "from the beginning"
+    text = f"{len(damaged)} checkpoints of {folder.name} were damaged; training went on {from_where}."
+    run.progress(0, None, text)
+    details = as_details(fold=folder.name, damaged=len(damaged))
+    write_findings(folder.parent, [Finding("train.checkpoint_damaged", "warning", text, details)])
 
 
 def _checkpoints(folder: Path) -> ModelCheckpoint:
@@ -138,11 +153,9 @@ def _checkpoints(folder: Path) -> ModelCheckpoint:
     )
 
 
-def _loggers(folder: Path) -> list[Logger]:
+def _loggers(folder: Path, begun: int) -> list[Logger]:
     # Lightning would delete the log of a stopped attempt: each attempt writes its own, named by its first step.
-    newest = newest_checkpoint(folder)
-    attempt = f"csv-{_step(newest) if newest else 0}"
-    loggers: list[Logger] = [CSVLogger(folder, name="log", version=attempt)]
+    loggers: list[Logger] = [CSVLogger(folder, name="log", version=f"csv-{begun}")]
     try:
         from lightning.pytorch.loggers import TensorBoardLogger
 

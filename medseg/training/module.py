@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from medseg.domain import NetworkSpec
+from medseg.errors import ModelError
 from medseg.networks import build, state_for
 from medseg.training.config import TrainConfig
 from medseg.training.phantoms import InstanceTraining
@@ -42,8 +43,21 @@ class SegmentationModule(pl.LightningModule):
         )
 
     def training_step(self, batch: tuple[Tensor, Tensor], _number: int) -> Tensor:
-        """Loss of one batch, logged as `train_loss`."""
+        """Loss of one batch, logged as `train_loss`.
+
+        Raises
+        ------
+        ModelError
+            If it is no number: whatever came after it would find nothing.
+        """
         loss = self._loss(*batch)
+        if not bool(torch.isfinite(loss)):
+            largest = float(batch[0].abs().max())
+            raise ModelError(
+                f"training stopped at step {self.global_step + 1}: the loss is {float(loss.detach())}, so nothing is "
+                f"learned any more (learning rate {self.config.optimiser.lr:g}, largest value of the images "
+                f"{largest:.4g}); lower optimiser.lr, or check preprocessing, and begin again with --restart"
+            )
         self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch[0]))
         return loss
 
@@ -79,7 +93,13 @@ class SegmentationModule(pl.LightningModule):
 
     def weights(self) -> dict[str, Tensor]:
         """Tensors by name for the card's network."""
-        return state_for(replace(self.config.network, deep_supervision=0), self.average or self.network)
+        found = state_for(replace(self.config.network, deep_supervision=0), self.average or self.network)
+        if any(not bool(torch.isfinite(value.half()).all()) for value in found.values()):
+            raise ModelError(
+                "training ended with weights that are no numbers or larger than a bundle holds (65504), so there is no "
+                "model; lower optimiser.lr, or check preprocessing, and begin again with --restart"
+            )
+        return found
 
     def _loss(self, image: Tensor, labels: Tensor) -> Tensor:
         logits = self.network(image).float()
@@ -114,6 +134,11 @@ class InstanceModule(pl.LightningModule):
         logits = self.network(image)
         error = torch.mean((torch.sigmoid(logits[:, 2]) - distances) ** 2)
         loss: Tensor = self.foreground(logits[:, :2], classes) + _DISTANCE_WEIGHT * error
+        if not bool(torch.isfinite(loss)):
+            raise ModelError(
+                f"training stopped at step {self.global_step + 1}: the loss is {float(loss.detach())}, so nothing is "
+                f"learned any more (learning rate {self.settings.lr:g}); lower phantoms.lr"
+            )
         self.log("train_loss", loss.detach(), on_step=True, on_epoch=False, batch_size=len(image))
         return loss
 

@@ -5,12 +5,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medseg.domain import Dataset, Run
+from medseg.domain import Dataset, Finding, Run
 from medseg.errors import ConfigError, ModelError
 from medseg.io import open_dataset
 from medseg.models import CARD_FILE, read_card, write_bundle
 from medseg.training.assemble import assemble_bundle, read_dice, write_dice
 from medseg.training.cache import CachedCase, build_cache
+from medseg.training.check import check_cases, write_findings
 from medseg.training.config import TrainConfig
 from medseg.training.curve import draw_curve
 from medseg.training.run_folder import RunFolder, card_from, open_run
@@ -60,7 +61,7 @@ def train(
         What to train on what.
     out
         Run folder: `plan.yaml`, `split.json`, `cache/`, `fold0/…` with checkpoints, CSV log and learning
-        curve, `metrics.json`, `bundle/`.
+        curve, `metrics.json`, `findings.json` (what a reader of the model must know), `bundle/`.
     run
         Device, threads, seed, progress, cancel.
     fold
@@ -90,6 +91,7 @@ def train(
     wanted = range(count) if fold is None else (fold,)
     if unfinished := [number for number in wanted if not (_fold(plan, number) / "dice.json").is_file()]:
         cache = build_cache(plan, card_from(config), run)
+        write_findings(plan.folder, check_cases(plan, cache))
         for number in unfinished:
             _train_fold(plan, number, cache, run)
     bundle = assemble_bundle(plan.folder, command=command)
@@ -116,6 +118,9 @@ def _train_fold(plan: RunFolder, number: int, cache: dict[str, CachedCase], run:
         _leave_bundle(plan, number, module)
     rows = validate_bundle(folder / "bundle", validation, plan.config, plan.names, fold=number, run=run)
     write_dice(folder, rows)
+    if rows and not any(row.prediction_voxels for row in rows) and any(row.reference_voxels for row in rows):
+        text = f"The model of fold {number} found nothing in any of its {len(validation)} validation cases."
+        write_findings(plan.folder, [Finding("train.nothing_found", "warning", text)])
 
 
 def _leave_bundle(plan: RunFolder, number: int, module: "SegmentationModule") -> None:

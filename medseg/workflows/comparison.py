@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from medseg.domain import Interval, ReadOptions
-from medseg.io import read, read_segmentation
+from medseg.domain import Interval
+from medseg.io import read
 from medseg.io.atomic import require_absent, write_bytes
 from medseg.masks.onto import onto_grid
 from medseg.reporting.comparison.page import ComparedCase, Comparison, comparison_to_html
 from medseg.reporting.comparison.pictures import AgreementPlot, draw_agreement, draw_worst
 from medseg.reporting.extras import Picture
 from medseg.workflows.evaluate import Evaluation, VolumeAgreement, summary_rows, volume_agreement
+from medseg.workflows.pairs import PairOptions, read_pair
 
 __all__ = ["agreement_lines", "write_comparison"]
 
@@ -21,6 +22,7 @@ def write_comparison(
     *,
     masks: tuple[Path, Path] | None = None,
     image: Path | None = None,
+    options: PairOptions | None = None,
     patients: Mapping[str, str] | None = None,
     force: bool = False,
 ) -> Path:
@@ -35,6 +37,8 @@ def write_comparison(
     masks
         Prediction and reference of a single pair: the slice where they differ most is drawn, on `image` where
         one is given.
+    options
+        How the pair was read.
     patients
         Case → patient, for the intervals.
     force
@@ -47,7 +51,7 @@ def write_comparison(
         cases,
         summary_rows(results, patients=patients),
         {item.name: agreement_lines(item) for item in agreements},
-        _pictures(agreements, masks, image),
+        _pictures(agreements, masks, image, options or PairOptions()),
     )
     return write_bytes(path, comparison_to_html(page), force=force)
 
@@ -69,13 +73,16 @@ def agreement_lines(item: VolumeAgreement) -> list[str]:
 
 
 def _pictures(
-    agreements: tuple[VolumeAgreement, ...], masks: tuple[Path, Path] | None, image: Path | None
+    agreements: tuple[VolumeAgreement, ...],
+    masks: tuple[Path, Path] | None,
+    image: Path | None,
+    options: PairOptions,
 ) -> tuple[Picture, ...]:
     pictures = []
     if masks is not None:
-        prediction, reference = (read_segmentation(path, options=ReadOptions()) for path in masks)
+        prediction, reference = read_pair(*masks, options)
         prediction = onto_grid(prediction, reference.grid, what="prediction")
-        shown = None if image is None else read(image, options=ReadOptions())
+        shown = None if image is None else read(image, options=options.read)
         pictures.append(draw_worst(prediction, reference, shown))
     if agreements:
         pictures.append(draw_agreement([_plot(item) for item in agreements]))

@@ -1,4 +1,4 @@
-"""Evaluate: predictions against references; on values, and on files or folders paired by stem."""
+"""Evaluate: predictions against references; on values, and on files or folders paired by case."""
 
 import csv
 import io
@@ -12,18 +12,18 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
 from medseg import metrics
-from medseg.domain import Grid, Label, LabelTable, Measurement, Quantity, ReadOptions, Run, Segmentation
+from medseg.domain import Grid, Label, LabelTable, Measurement, Quantity, Run, Segmentation
 from medseg.domain.values import STRICT, digest_of_plain
 from medseg.errors import InputError, MedsegError
-from medseg.io import read_segmentation
+from medseg.io import is_dataset
 from medseg.io.atomic import write_bytes
 from medseg.io.names import stem_of
-from medseg.io.suffixes import image_suffixes
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.metrics import BlandAltman, Icc, LesionRule
 from medseg.reporting.tables.csv import as_text
-from medseg.workflows.batch import only, unique
-from medseg.workflows.ledger import Ledger, mask_digest, open_ledger
+from medseg.workflows.batch import only
+from medseg.workflows.ledger import Ledger, file_digest, mask_digest, open_ledger
+from medseg.workflows.pairs import PairOptions, pair_files, read_pair
 
 __all__ = [
     "Evaluation",
@@ -32,6 +32,7 @@ __all__ = [
     "evaluate_files",
     "evaluate_lesions",
     "evaluation_rows",
+    "is_many",
     "read_patients",
     "summary_rows",
     "volume_agreement",
@@ -40,6 +41,7 @@ __all__ = [
 
 #: Fewer cases say nothing about limits of agreement.
 FEWEST_CASES = 3
+_NO_REFERENCE = "there is no reference for this prediction: it was not compared"
 _NO_PREDICTION = "there is no prediction for this reference: counted as an empty one"
 
 
@@ -105,55 +107,81 @@ def evaluate_files(
     *,
     tolerance_mm: float = 2.0,
     lesions: LesionRule | None = None,
+    options: PairOptions | None = None,
     memory: Path | None = None,
     run: Run | None = None,
 ) -> tuple[Evaluation, ...]:
-    """Compare two files, or two folders paired by stem; a pair that fails is named and the rest goes on.
+    """Compare two files, or two folders or datasets paired by case; a pair that fails is named and the rest goes on.
 
     A reference without a prediction is an error of its case and counts as an empty prediction, so that leaving
-    cases out can't raise a headline. With `lesions`, labels are compared lesion by lesion too. Pairs that `memory`,
-    a ledger, knows as they are now are not compared again.
+    cases out can't raise a headline; a prediction without a reference is named. With `lesions`, labels are compared
+    lesion by lesion too. Pairs that `memory`, a ledger, knows as they are now are not compared again.
 
     Raises
     ------
     InputError
-        If one is a folder and the other a file, or no stems match.
+        If one is a folder and the other a file, or no prediction has a reference.
     """
-    if prediction.is_dir() != reference.is_dir():
+    many = is_many(prediction)
+    if many != is_many(reference):
         raise InputError("evaluate takes two files or two folders, not one of each")
-    if not prediction.is_dir():
-        return (_compare(stem_of(reference), (prediction, reference), tolerance_mm, lesions),)
-    found = unique(path for path in sorted(prediction.iterdir()) if _is_mask(path))
-    wanted = unique(path for path in sorted(reference.iterdir()) if _is_mask(path))
-    if not set(found) & set(wanted):
-        raise InputError(f"no file in {prediction} has the stem of a file in {reference}")
+    rules = _Rules(tolerance_mm, lesions, options or PairOptions())
+    if not many:
+        return (_compare(stem_of(reference), (prediction, reference), rules),)
+    wanted = pair_files(prediction, reference)
     ledger = None if memory is None else open_ledger(memory, "evaluate")
     run, results = run or Run(), []
-    for number, (stem, files) in enumerate(wanted.items()):
+    for number, (case, (ours, theirs)) in enumerate(wanted.items()):
         run.check()
-        run.progress(number, len(wanted), f"evaluate: {stem}")
-        pair = _Pair(stem, found.get(stem), files, tolerance_mm, lesions)
+        run.progress(number, len(wanted), f"evaluate: {case}")
+        if not theirs:
+            results.append(Evaluation(case, error=_NO_REFERENCE))
+            continue
+        pair = _Pair(case, ours or None, theirs, rules)
         results.append(_one(pair) if ledger is None else _remembered(pair, ledger))
     run.progress(len(wanted), len(wanted), "evaluate")
     return tuple(_with_absent(results, tolerance_mm, lesions))
 
 
+def is_many(path: Path) -> bool:
+    """Whether it is a folder of masks or a dataset."""
+    return path.is_dir() or is_dataset(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """How two masks are read and compared."""
+
+    tolerance_mm: float
+    lesions: LesionRule | None
+    reading: PairOptions
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The same in words that a ledger compares."""
+        labels = self.reading.labels
+        return {
+            "the rules": repr((self.tolerance_mm, self.lesions)),
+            "the way of reading": repr((self.reading.mapping, self.reading.read)),
+            "the labels": "" if labels is None else file_digest(labels),
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Files of one stem, and the rules they are compared by."""
+    """Files of one case, and the rules they are compared by."""
 
     stem: str
     prediction: tuple[Path, ...] | None
     reference: tuple[Path, ...]
-    tolerance_mm: float
-    lesions: LesionRule | None
+    rules: _Rules
 
 
 def _remembered(pair: _Pair, ledger: Ledger) -> Evaluation:
     asked = {
         "the prediction": digest_of_plain([mask_digest(path) for path in pair.prediction or ()]),
         "the reference": digest_of_plain([mask_digest(path) for path in pair.reference]),
-        "the rules": repr((pair.tolerance_mm, pair.lesions)),
+        **pair.rules.asked,
     }
 
     standing, kept = ledger.standing(pair.stem, asked, ())
@@ -172,21 +200,17 @@ def _remembered(pair: _Pair, ledger: Ledger) -> Evaluation:
 def _one(pair: _Pair) -> Evaluation:
     try:
         prediction = None if pair.prediction is None else only(pair.prediction)
-        found = _compare(pair.stem, (prediction, only(pair.reference)), pair.tolerance_mm, pair.lesions)
+        found = _compare(pair.stem, (prediction, only(pair.reference)), pair.rules)
     except MedsegError as error:
         return Evaluation(pair.stem, error=str(error))
     return found if prediction is not None else replace(found, error=_NO_PREDICTION)
 
 
-def _compare(
-    stem: str, paths: tuple[Path | None, Path], tolerance_mm: float, lesions: LesionRule | None
-) -> Evaluation:
-    given = None if paths[0] is None else read_segmentation(paths[0], options=ReadOptions())
-    reference = read_segmentation(paths[1], options=ReadOptions())
-    prediction = given or Segmentation(np.zeros_like(reference.labels), reference.grid, reference.table)
-    rows = evaluate(prediction, reference, tolerance_mm=tolerance_mm)
-    if lesions is not None:
-        rows += evaluate_lesions(prediction, reference, rule=lesions)
+def _compare(stem: str, paths: tuple[Path | None, Path], rules: _Rules) -> Evaluation:
+    prediction, reference = read_pair(*paths, rules.reading)
+    rows = evaluate(prediction, reference, tolerance_mm=rules.tolerance_mm)
+    if rules.lesions is not None:
+        rows += evaluate_lesions(prediction, reference, rule=rules.lesions)
     return Evaluation(stem, rows, grid=reference.grid)
 
 
@@ -213,10 +237,6 @@ def _with_absent(
         if lesions is not None:
             rows += evaluate_lesions(empty, empty, rule=lesions)
         yield replace(result, measurements=(*result.measurements, *rows))
-
-
-def _is_mask(path: Path) -> bool:
-    return path.is_file() and path.name.lower().endswith(image_suffixes()) and not path.name.startswith(".")
 
 
 def evaluation_rows(results: tuple[Evaluation, ...]) -> list[dict[str, object]]:

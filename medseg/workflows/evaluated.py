@@ -9,6 +9,7 @@ from medseg.io.atomic import require_absent
 from medseg.workflows.comparison import write_comparison
 from medseg.workflows.evaluate import Evaluation, evaluation_rows, write_rows
 from medseg.workflows.ledger import open_ledger
+from medseg.workflows.pairs import PairOptions
 
 __all__ = ["EvaluationFiles", "memory_of", "require_free", "write_evaluation"]
 
@@ -61,6 +62,7 @@ def write_evaluation(
     *,
     masks: tuple[Path, Path] | None = None,
     image: Path | None = None,
+    options: PairOptions | None = None,
     patients: Mapping[str, str] | None = None,
     force: bool = False,
 ) -> None:
@@ -71,7 +73,15 @@ def write_evaluation(
         if files.csv is not None:
             write_rows(rows, files.csv, force=replaces)
         if files.html is not None:
-            write_comparison(results, files.html, masks=masks, image=image, patients=patients, force=replaces)
+            write_comparison(
+                results,
+                files.html,
+                masks=masks,
+                image=image,
+                options=options,
+                patients=patients,
+                force=replaces,
+            )
 
     if memory is None or not files.given:
         make(force)

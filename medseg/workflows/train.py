@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from medseg.domain import Run
+from medseg.domain import Finding, Run
 from medseg.errors import ConfigError
 from medseg.extras import require_extra
 from medseg.training import PhantomConfig, load_config, open_data
 from medseg.training import train as train_folds
+from medseg.training.check import read_findings
 from medseg.training.instances import train_instances
 
-__all__ = ["train"]
+__all__ = ["findings_of", "train"]
 
 
 def train(
@@ -58,3 +59,8 @@ def train(
     dataset = open_data(plan)
     command = f"medseg train {Path(config).stem} data.root={dataset.name} --out RUN"
     return train_folds(plan, dataset, Path(out), run, fold=fold, restart=restart, command=command)
+
+
+def findings_of(out: Path) -> tuple[Finding, ...]:
+    """What a reader of the model in a run's folder must know: labels that vanish, damaged checkpoints, and such."""
+    return read_findings(out)

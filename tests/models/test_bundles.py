@@ -167,3 +167,47 @@ def test_windows_that_can_not_be_run_are_refused(bundle: Path, changes: dict[str
     edit(bundle, **changes)
     with pytest.raises(ModelError, match=message):
         read_card(bundle)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("spacing", [1.0, 1.0, -1.0], "that of no image"),
+        ("spacing", [1e9, 1.0, 1.0], "that of no image"),
+        ("spacing", [float("nan"), 1.0, 1.0], "finite number"),
+        ("mirror_axes", [7], "not among 0, 1, 2"),
+        (
+            "preprocessing",
+            [{"step": "scale", "channel": "pet", "offset": 0.0, "divisor": 0.0}],
+            "no numbers",
+        ),
+        ("preprocessing", [{"step": "clip", "channel": "pet", "low": 5.0, "high": 5.0}], "no values apart"),
+    ],
+)
+def test_a_card_that_fits_no_image_is_refused(key: str, value: Any, words: str, tmp_path: Path) -> None:
+    plain = yaml.safe_load(dump_card(CARD))
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump({**plain, key: value}), encoding="utf-8")
+    with pytest.raises(ModelError, match=words):
+        read_card(tmp_path)
+
+
+def test_weights_that_are_no_numbers_are_neither_written_nor_read(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load, save
+
+    state = {name: value.clone() for name, value in state_for(SPEC, build(SPEC)).items()}
+    name = next(iter(state))
+    write_bundle(tmp_path / "whole", CARD, [state])
+    for value in (float("nan"), 1e6):
+        broken = {**state, name: torch.full_like(state[name], value)}
+        with pytest.raises(ModelError, match="no numbers"):
+            write_bundle(tmp_path / "broken", CARD, [broken])
+    assert not (tmp_path / "broken").exists()
+    path = tmp_path / "whole/weights/0.safetensors"
+    kept = load(path.read_bytes())
+    path.write_bytes(save({**kept, name: torch.full_like(kept[name], float("nan"))}))
+    card = read_card(tmp_path / "whole")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = replace(card, weights=(replace(card.weights[0], digest=digest),))
+    with pytest.raises(ModelError, match="no numbers"):
+        load_weights(card, tmp_path / "whole")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from statistics import median
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
@@ -203,22 +204,23 @@ def _sentences(
         return ["Nothing was compared: no pair of masks could be read that has a label."]
     dice = {name: table[name, None][Quantity.DICE] for name in structures}
     misses, false = (sum(row[key] for row in dice.values()) for key in ("misses", "false_positives"))
+    # A structure that is predicted where the reference has none is no lesion that is found beside others.
     failures = (
-        f"{_times(misses, 'miss', 'misses')}, {_times(false, 'false positive', 'false positives').lower()}"
-    )
+        f"Whole structures: {_times(misses, 'miss', 'misses')}, "
+        f"{_times(false, 'false positive', 'false positives')}"
+    ).replace("No ", "no ")
     worst = structures[0]
     what = "Dice" if single else "mean Dice"
     first = f"{worst}: {what} {dice[worst]['mean']:.3f}{_interval(dice[worst])}"
     if len(structures) > 1:
-        means = sorted(float(row["mean"]) for row in dice.values())
-        middle = means[len(means) // 2]
+        middle = median(float(row["mean"]) for row in dice.values())
         first = f"{len(structures)} structures: median of the {what} {middle:.3f}; lowest {first}"
     lines = [f"{first}. {failures}."]
-    for name in structures[:1]:
-        rows = table[name, None]
-        if _COUNTS[0] in rows:
-            wanted, got, extra = (rows[quantity]["total"] for quantity in _COUNTS)
-            lines.append(f"Lesions of {name}: {got} of {wanted} found, {extra} false positive.")
+    counted = [table[name, None] for name in structures if _COUNTS[0] in table[name, None]]
+    if counted:
+        wanted, got, extra = (sum(rows[quantity]["total"] for rows in counted) for quantity in _COUNTS)
+        whose = structures[0] if len(structures) == 1 else f"{len(counted)} structures"
+        lines.append(f"Lesions of {whose}: {got:g} of {wanted:g} found, {extra:g} false positive.")
     return lines
 
 
