@@ -64,8 +64,8 @@ def pair_channels(
     found |= _by_modality(needed, given, found)
     if missing := [name for name in needed if name not in found]:
         raise InputError(
-            f"channels {', '.join(needed)} are needed and {', '.join(given) or 'none'} given; missing: "
-            f"{', '.join(missing)}"
+            f"it needs channels {', '.join(needed)}; missing: {', '.join(missing)}; given: "
+            f"{', '.join(given) or 'none'}"
         )
     return {name: found[name] for name in needed}
 

@@ -161,4 +161,4 @@ def _pairs(spec: SegmenterSpec, images: Mapping[str, Image], *, by_position: boo
         )
     except InputError as error:
         example = " ".join(f"--channel {name}=FILE" for name in needed)
-        raise InputError(f"{spec.name}: {error} (give {example})") from error
+        raise InputError(f"{spec.name}: {error} (give {example})".replace(": it needs", " needs")) from error

@@ -101,12 +101,12 @@ def test_strangers_in_one_series_are_refused(keyword: str, series: Make) -> None
     ]
     folder = series([0, 3, 6, 9], each=lambda n: {keyword: values[n // 2]})
     assert "dicom.strangers" in codes(inspect(folder))
-    with pytest.raises(InputError, match=r"of 2 (patients|frames of reference|modalities)"):
+    with pytest.raises(InputError, match=r"of 2 different (patients|frames of reference|modalities)"):
         read(folder)
 
 
 def test_two_patients_of_the_shared_series(data: Data) -> None:
-    with pytest.raises(InputError, match="of 2 patients") as caught:
+    with pytest.raises(InputError, match="of 2 different patients") as caught:
         read(data("faults/r23_abut"))
     assert "P1" not in str(caught.value)
 

@@ -44,7 +44,7 @@ def strangers(headers: Sequence[Header]) -> Finding | None:
         "frames of reference": {header.frame_of_reference for header in headers if header.frame_of_reference},
         "modalities": {header.modality for header in headers},
     }
-    found = [f"{len(values)} {what}" for what, values in kinds.items() if len(values) > 1]
+    found = [f"{len(values)} different {what}" for what, values in kinds.items() if len(values) > 1]
     if not found:
         return None
     text = (
