@@ -251,15 +251,6 @@ class ModelCard:
             raise ConfigError(
                 f"card {self.name!r}: window {self.window} for a {self.network.dimensions}D network"
             )
-        if min(self.window) < 1 or not 0 <= self.overlap <= MOST_OVERLAP:
-            raise ConfigError(
-                f"card {self.name!r}: a window has at least one voxel along each axis and overlaps by 0 to "
-                f"{MOST_OVERLAP}, not {self.window} by {self.overlap}"
-            )
-        if set(self.mirror_axes) - {0, 1, 2} or len(set(self.mirror_axes)) < len(self.mirror_axes):
-            raise ConfigError(
-                f"card {self.name!r}: axes to mirror are some of 0, 1, 2, not {self.mirror_axes}"
-            )
         if any(size % step for size, step in zip(self.window, self.network.divisor, strict=True)):
             raise ConfigError(
                 f"card {self.name!r}: window {self.window} is no multiple of {self.network.divisor}"
@@ -276,10 +267,15 @@ class ModelCard:
             raise ConfigError(
                 f"card {self.name!r}: spacing {self.spacing} mm is that of no image; each is {low:g} to {high:g}"
             )
-        if not self.window or min(self.window) < 1:
-            raise ConfigError(f"card {self.name!r}: window {self.window} holds no voxel")
-        if not set(self.mirror_axes) <= {0, 1, 2}:
-            raise ConfigError(f"card {self.name!r}: mirror_axes {self.mirror_axes} are not among 0, 1, 2")
+        if not self.window or min(self.window) < 1 or not 0 <= self.overlap <= MOST_OVERLAP:
+            raise ConfigError(
+                f"card {self.name!r}: a window has at least one voxel along each axis and overlaps by 0 to "
+                f"{MOST_OVERLAP}, not {self.window} by {self.overlap}"
+            )
+        if set(self.mirror_axes) - {0, 1, 2} or len(set(self.mirror_axes)) < len(self.mirror_axes):
+            raise ConfigError(
+                f"card {self.name!r}: axes to mirror are some of 0, 1, 2, not {self.mirror_axes}"
+            )
 
     @property
     def classes(self) -> int:

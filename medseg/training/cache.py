@@ -82,7 +82,7 @@ def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedC
     prepared = prepare(loaded.images, card)
     reference = loaded.images[card.reference]
     labels = labels_on_grid(loaded.labels, reference.grid, prepared.grid, card.table.values)
-    objects = count_objects(loaded.labels, reference.grid, labels, prepared.grid, card.table.values)
+    objects = count_kept_objects(loaded.labels, reference.grid, labels, prepared.grid, card.table.values)
     image = prepared.array
     if not np.isfinite(image).all():
         raise InputError(f"case {case.id}: its prepared image holds values that are no numbers")
@@ -110,7 +110,7 @@ def _narrowed(image: NDArray[np.float32]) -> NDArray[Any]:
     return half if fits else image
 
 
-def count_objects(
+def count_kept_objects(
     native: NDArray[Any], source: Grid, classes: NDArray[Any], target: Grid, values: tuple[int, ...]
 ) -> dict[str, tuple[int, int]]:
     """By label value: separate objects (26-connected) of a mask, and how many have a voxel left on another grid."""

@@ -14,7 +14,7 @@ from medseg.errors import GridMismatchError, InputError, MedsegError
 from medseg.io.atomic import staged_file
 from medseg.io.choose import choose
 from medseg.io.dicom.derived.attributes import Uids
-from medseg.io.dicom.derived.maker import MakerKind, declared
+from medseg.io.dicom.derived.maker import MakerKind, declared_maker
 from medseg.io.dicom.derived.origin import lies_on_series, read_origin
 from medseg.reporting.fhir import to_fhir
 from medseg.reporting.record.json import content_digest
@@ -116,7 +116,7 @@ def _declared(record: Record, options: ExportOptions) -> Record:
     made = record.made_by
     if made.segmenter != GIVEN:
         raise InputError(f"this mask says what made it ({made.segmenter}); only a given one can be declared")
-    said = declared(options.by, options.made_by)
+    said = declared_maker(options.by, options.made_by)
     kept = tuple(item for item in made.parameters if item[0] not in dict(said))
     return replace(record, made_by=replace(made, parameters=(*kept, *said)))
 

@@ -175,7 +175,6 @@ def test_windows_that_can_not_be_run_are_refused(bundle: Path, changes: dict[str
         ("spacing", [1.0, 1.0, -1.0], "that of no image"),
         ("spacing", [1e9, 1.0, 1.0], "that of no image"),
         ("spacing", [float("nan"), 1.0, 1.0], "finite number"),
-        ("mirror_axes", [7], "not among 0, 1, 2"),
         (
             "preprocessing",
             [{"step": "scale", "channel": "pet", "offset": 0.0, "divisor": 0.0}],

@@ -16,7 +16,7 @@ from medseg.io.dicom.image.headers import Header, read_header
 from medseg.io.dicom.image.regular import Stack, even_steps, upright
 from medseg.io.dicom.image.volumes import judge_volume, stack_grid
 
-__all__ = ["Slices", "even_finding", "slices_of"]
+__all__ = ["Slices", "even_finding", "series_slices"]
 
 #: More than half of a place between two slices must be inside: what only one of two far slices shows is not.
 _INSIDE = 0.5 + 1e-6
@@ -77,7 +77,7 @@ class Slices:
         return upright(stack) if self.verdict.verdict is Verdict.SHEARED else even_steps(stack, self.verdict)
 
 
-def slices_of(source: Source, *, resample: bool) -> Slices:
+def series_slices(source: Source, *, resample: bool) -> Slices:
     """The slices of a series; uneven ones only where it is to be resampled, as the image must be then.
 
     Raises

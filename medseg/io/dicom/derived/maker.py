@@ -9,7 +9,7 @@ from medseg.domain import Provenance
 from medseg.domain.provenance import GIVEN
 from medseg.domain.values import Details, as_details
 
-__all__ = ["BY_HAND", "Maker", "MakerKind", "declared", "maker_of", "stated_maker"]
+__all__ = ["BY_HAND", "Maker", "MakerKind", "declared_maker", "maker_of", "stated_maker"]
 
 MakerKind: TypeAlias = Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"]
 _KINDS: tuple[MakerKind, ...] = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
@@ -49,7 +49,7 @@ def maker_of(made_by: Provenance) -> Maker:
     return Maker(stated, name)
 
 
-def declared(kind: MakerKind, name: str) -> Details:
+def declared_maker(kind: MakerKind, name: str) -> Details:
     """Parameters of a given mask whose maker is known."""
     return as_details(**{_KIND: kind, _NAME: name})
 

@@ -15,7 +15,7 @@ from medseg.io.dicom.mask.place import placed
 from medseg.io.dicom.rtstruct.images import draws_on, find_images
 from medseg.io.dicom.rtstruct.read import rtstruct_of
 from medseg.io.dicom.seg.read import read_dataset, seg_of
-from medseg.io.dicom.slices import slices_of
+from medseg.io.dicom.slices import series_slices
 from medseg.io.protocols import MASK_DETAIL
 
 __all__ = ["read_mask_object"]
@@ -67,7 +67,7 @@ def _segments(path: Path, on: Image | Grid | None, options: ReadOptions) -> Segm
     source = on.source if isinstance(on, Image) else None
     if source is not None:
         _require_related(ds, grid, source, path.name)
-        slices = slices_of(source, resample=True) if _was_resampled(source, grid) else None
+        slices = series_slices(source, resample=True) if _was_resampled(source, grid) else None
         if slices is not None and slices.verdict is not None:
             return _on(seg_on_slices(ds, path.name, slices), grid, path.name)
     return _on(seg_of(ds, path.name, step=step_along(ds, path.name, grid)), grid, path.name)

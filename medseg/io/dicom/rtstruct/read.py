@@ -15,7 +15,7 @@ from medseg.io.dicom.derived.maker import stated_maker
 from medseg.io.dicom.rtstruct.fill import fill_slice
 from medseg.io.dicom.rtstruct.points import points_of
 from medseg.io.dicom.rtstruct.rois import XOR, NoArea, Roi, areas_of, chosen, read_rois
-from medseg.io.dicom.slices import Slices, even_finding, slices_of
+from medseg.io.dicom.slices import Slices, even_finding, series_slices
 from medseg.io.dicom.structures.overlaps import Atoms
 from medseg.io.dicom.structures.segments import Segment
 
@@ -63,7 +63,7 @@ def rtstruct_of(
     """
     if source.grid is not None and source.grid.unit == "px":
         raise InputError(f"{source.uri} is no regular stack of slices, so contours have no grid")
-    slices = slices_of(source, resample=resample)
+    slices = series_slices(source, resample=resample)
     findings: dict[Finding, None] = dict.fromkeys(_references(ds, name, source, slices.grid))
     rois = chosen(read_rois(ds, name), label, name)
     atoms = Atoms(tuple(Segment(roi.number, roi.name, (roi.number,), color=roi.color) for roi in rois))

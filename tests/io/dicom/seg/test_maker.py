@@ -10,7 +10,7 @@ from medseg import io
 from medseg.domain import Provenance
 from medseg.domain.provenance import Edit
 from medseg.io.dicom.checked import checked_rtstruct, checked_seg
-from medseg.io.dicom.derived.maker import declared
+from medseg.io.dicom.derived.maker import declared_maker
 from medseg.io.dicom.rtstruct.write import make_rtstruct
 from medseg.io.dicom.seg.write import make_seg
 from tests.io.dicom.sources import Data, scene
@@ -23,13 +23,17 @@ HAND = Edit("changed by hand")
     [
         (Provenance(), ("AUTOMATIC", "unknown origin (given mask)"), ("", "unknown origin (given mask)")),
         (
-            Provenance(parameters=declared("AUTOMATIC", "nnU-Net 2.8")),
+            Provenance(parameters=declared_maker("AUTOMATIC", "nnU-Net 2.8")),
             ("AUTOMATIC", "nnU-Net 2.8"),
             ("AUTOMATIC", "nnU-Net 2.8"),
         ),
-        (Provenance(parameters=declared("MANUAL", "A. Reader")), ("MANUAL", ""), ("MANUAL", "A. Reader")),
         (
-            Provenance(parameters=declared("AUTOMATIC", "nnU-Net 2.8"), edits=(HAND,)),
+            Provenance(parameters=declared_maker("MANUAL", "A. Reader")),
+            ("MANUAL", ""),
+            ("MANUAL", "A. Reader"),
+        ),
+        (
+            Provenance(parameters=declared_maker("AUTOMATIC", "nnU-Net 2.8"), edits=(HAND,)),
             ("SEMIAUTOMATIC", "nnU-Net 2.8"),
             ("SEMIAUTOMATIC", "nnU-Net 2.8"),
         ),
