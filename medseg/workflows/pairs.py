@@ -10,12 +10,12 @@ from medseg.domain import Label, LabelTable, ReadOptions, Segmentation
 from medseg.errors import GridMismatchError, InputError
 from medseg.io import is_dataset, open_dataset, read_segmentation
 from medseg.io.names import split_part, stem_of
+from medseg.io.suffixes import image_suffixes
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.workflows.batch import unique
 
 __all__ = ["LabelMap", "PairOptions", "as_map", "pair_files", "read_pair"]
 
-_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png", ".tif", ".tiff")
 #: What people put behind the name of a case: `p07_seg`, `p07-pred`, `p07_gt`.
 _ROLE = re.compile(
     r"[._-](seg|segmentation|mask|labels?|pred|prediction|gt|reference|manual)$", re.IGNORECASE
@@ -189,4 +189,6 @@ def _case(stem: str) -> str:
 def _is_mask(path: Path) -> bool:
     name = path.name.lower()
     probabilities = stem_of(path).lower().endswith(".probabilities")
-    return path.is_file() and name.endswith(_SUFFIXES) and not name.startswith(".") and not probabilities
+    return (
+        path.is_file() and name.endswith(image_suffixes()) and not name.startswith(".") and not probabilities
+    )

@@ -286,7 +286,7 @@ def test_a_source_that_is_de_identified_already_may_stay_as_it_is(
     ("change", "reason"),
     [
         ({"BurnedInAnnotation": "YES"}, "burned into its pixels"),
-        ({"PatientID": "SOMEONE-ELSE"}, "2 patients"),
+        ({"PatientID": "SOMEONE-ELSE"}, "different patients"),
     ],
 )
 def test_what_is_not_safe_is_refused_whole(

@@ -94,7 +94,7 @@ def test_a_skip_of_more_lines_than_there_are(medseg: Medseg, tmp_path: Path) -> 
 
 
 def test_what_lies_behind_the_voxels_is_left_alone(medseg: Medseg, tmp_path: Path) -> None:
-    head = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nencoding: gzip\n\n"
+    head = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nspacings: 1 1 1\nencoding: gzip\n\n"
     bomb = gzip.compress(bytes(8) + bytes(1 << 28), 9)
     (tmp_path / "x.nrrd").write_bytes(head.encode() + bomb)
     # The checksum at the end of the packed data is never reached, so it is not what stops the reading.

@@ -54,7 +54,6 @@ def test_one_label_smoothed_says_what_it_cost(medseg: Medseg, mask: Path, tmp_pa
     [
         (["out.stl", "--label", "absent"], "holds no voxels of a label 'absent'"),
         (["out.nii.gz", "--smooth"], "for surfaces"),
-        (["out.nii.gz", "--label", "Left kidney"], "for surfaces"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
