@@ -1,7 +1,7 @@
 """Writing: beside the final name, read again and compared, then renamed; a mask's sidecar goes first."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -98,12 +98,12 @@ def write_segmentation(segmentation: Segmentation, path: str | Path, *, force: b
     writer = find_writer(path)
     sidecar = sidecar_path(path)
     _require_own_sidecar(path, sidecar, segmentation, force=force)
-    with _restored_on_failure(sidecar), staged_file(path, force=force) as staged:
+    with _undone_on_failure(sidecar) as put_sidecar, staged_file(path, force=force) as staged:
         if suffix_of(path) == ".seg.nrrd":
             segmentation = _write_segments(segmentation, staged, path)
         else:
             _write_checked(writer, segmentation.labels, segmentation.grid, staged, path)
-        write_bytes(sidecar, dump_sidecar(segmentation, replaces=_digest_there(path)), force=True)
+        put_sidecar(dump_sidecar(segmentation, replaces=_digest_there(path)))
     return path
 
 
@@ -190,15 +190,27 @@ def _told_as(staged: Path, path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _restored_on_failure(path: Path) -> Iterator[None]:
+def _undone_on_failure(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Give what writes the file at `path`; if the block fails, what stood there comes back.
+
+    What another writer of the same mask put there meanwhile is neither replaced nor taken away.
+    """
     before = path.read_bytes() if path.is_file() else None
+    ours: bytes | None = None
+
+    def put(data: bytes) -> None:
+        nonlocal ours
+        write_bytes(path, data, force=before is not None)
+        ours = data
+
     try:
-        yield
+        yield put
     except BaseException:
-        if before is not None:
-            path.write_bytes(before)
-        else:
-            path.unlink(missing_ok=True)
+        if ours is not None and path.is_file() and path.read_bytes() == ours:
+            if before is None:
+                path.unlink()
+            else:
+                path.write_bytes(before)
         raise
 
 

@@ -1,6 +1,9 @@
 """A mask that comes back from another program: placed, changed, or another one; and what is said of it."""
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -9,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from medseg.domain import Grid, Label, LabelTable, Provenance, Segmentation
+from medseg.errors import OutputError
 from medseg.io import read_segmentation, write_segmentation
 from medseg.io.sidecar import sidecar_path
 
@@ -183,3 +187,27 @@ def test_slicers_file_says_what_was_changed_in_slicer(tumour: Segmentation, tmp_
     found = read_segmentation(path)
     assert found.made_by.segmenter == "otsu"
     assert [edit.operation for edit in found.made_by.edits] == ["changed outside medseg"]
+
+
+def test_of_two_writers_of_one_mask_the_winner_keeps_its_sidecar(
+    tumour: Segmentation, tmp_path: Path
+) -> None:
+    path, barrier, won = tmp_path / "mask.nii.gz", threading.Barrier(6), []
+
+    def write(number: int) -> None:
+        made = replace(tumour, made_by=Provenance("otsu", (("number", number),)))
+        barrier.wait()
+        with suppress(OutputError):
+            write_segmentation(made, path)
+            won.append(number)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (number,) = won
+    found = read_segmentation(path)
+    assert dict(found.made_by.parameters) == {"number": number}
+    assert codes(found) == []
+    assert {item.name for item in tmp_path.iterdir()} == {"mask.nii.gz", "mask.seg.json"}

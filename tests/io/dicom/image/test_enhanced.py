@@ -140,6 +140,16 @@ def test_an_enhanced_object_without_pixels(tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("claimed", ["99999", "2147483647", "0", "-3"])
+def test_frames_that_are_claimed_but_not_there(claimed: str, tmp_path: Path) -> None:
+    path = enhanced(tmp_path / "x.dcm", [{"z": 0}, {"z": 2}])
+    ds = pydicom.dcmread(path)
+    ds.NumberOfFrames = claimed
+    ds.save_as(path)
+    with pytest.raises(InputError, match="frames"):
+        read(path)
+
+
 def test_older_objects_of_several_frames(data: Callable[[str], Path], tmp_path: Path) -> None:
     for name in ("r11_nm_pos.dcm", "r10_ct.dcm"):
         image = read(data(f"faults/{name}"))
