@@ -45,7 +45,7 @@ def command(
     mask: Annotated[
         bool, typer.Option("--mask", help="It is a mask: whole numbers, with a sidecar.")
     ] = False,
-    labels: Annotated[Path | None, typer.Option(help="Names for a mask without them: {value: name}.")] = None,
+    labels: opt.Labels = None,
     image: Annotated[
         Path | None,
         typer.Option(help="The image that the mask belongs to: STL, PLY and RTSTRUCT come onto its grid."),

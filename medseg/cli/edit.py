@@ -40,7 +40,7 @@ def command(
     show: Annotated[
         bool, typer.Option("--list", help="Show every operation with its parameters and units.")
     ] = False,
-    labels: Annotated[Path | None, typer.Option(help="Names for a mask without them: {value: name}.")] = None,
+    labels: opt.Labels = None,
     read: ReadOptions = ReadOptions(),
     force: opt.Force = False,
     json: opt.Json = False,

@@ -33,9 +33,7 @@ def command(
         Path, typer.Argument(help="The reference mask, a folder, or a dataset; paired by case.")
     ],
     tolerance_mm: Annotated[float, typer.Option(help="Tolerance of the surface Dice in mm.")] = 2.0,
-    labels: Annotated[
-        Path | None, typer.Option(help="Names for masks without them: {value: name} in YAML or JSON.")
-    ] = None,
+    labels: opt.Labels = None,
     map_: Annotated[
         list[str] | None,
         typer.Option(

@@ -33,9 +33,7 @@ def command(
         ),
     ] = None,
     channel: opt.Channels = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="Names for a mask without them: {value: name} in YAML or JSON.")
-    ] = None,
+    labels: opt.Labels = None,
     contours: Annotated[
         Path | None,
         typer.Option(help="Also write every label's outline in mm to this JSON; a folder for many masks."),

@@ -20,6 +20,7 @@ __all__ = [
     "Force",
     "Json",
     "Label",
+    "Labels",
     "Orientation",
     "Resample",
     "SameSpace",
@@ -35,6 +36,13 @@ __all__ = [
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        help="Names for a mask without them: {value: name} in YAML or JSON, or the label file of ITK-SNAP, "
+        "3D Slicer, FreeSurfer, BIDS (dseg.tsv) or nnU-Net (dataset.json)."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
 Series = Annotated[
     str | None, typer.Option(help="Which series of a DICOM folder: its UID, or the end of it.")
