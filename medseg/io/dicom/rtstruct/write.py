@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid, Provenance, Segmentation
 from medseg.domain.record import Review
+from medseg.domain.segmentation import voxels_with
 from medseg.errors import InputError
 from medseg.geometry import flip_positions
 from medseg.io.dicom.derived.attributes import (
@@ -127,7 +128,7 @@ def _structure(segment: Segment, frame_of_reference: str, made_by: Provenance) -
 
 
 def _contours(segment: Segment, labels: NDArray[Any], grid: Grid, sources: list[Any]) -> Any:
-    mask = np.isin(labels, segment.values)
+    mask = voxels_with(labels, segment.values)
     found = _dataset(ROIDisplayColor=list(segment.color), ReferencedROINumber=segment.number)
     items = []
     for k, polygon in polygons_of(mask):

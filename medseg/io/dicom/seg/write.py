@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from medseg._version import __version__
 from medseg.domain import Provenance, Segmentation
 from medseg.domain.record import Review
+from medseg.domain.segmentation import voxels_with
 from medseg.errors import InputError
 from medseg.io.dicom.derived.attributes import (
     MANUFACTURER,
@@ -126,7 +127,7 @@ def _pixels(
         return numbered
     if kind == "LABELMAP":
         raise InputError("these structures overlap, and a label map can't hold that; write a BINARY SEG")
-    return np.stack([np.isin(labels, item.values) for item in segments], axis=-1).astype(np.uint8)
+    return np.stack([voxels_with(labels, item.values) for item in segments], axis=-1).astype(np.uint8)
 
 
 def _probabilities(segmentation: Segmentation, origin: Origin, segments: Sequence[Segment]) -> NDArray[Any]:
