@@ -2,14 +2,15 @@
 
 import json
 import shutil
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from medseg.io.atomic import write_bytes
 from tests.journeys.conftest import Seen
 
 Medseg = Callable[..., Seen]
@@ -450,6 +451,12 @@ class TestLedgers:
             assert "b" in [case["case"] for case in seen.json["result"]["cases"] if case["state"] == "failed"]
 
 
+@contextmanager
+def never_undone(path: Path) -> Iterator[Callable[[bytes], object]]:
+    """As a process that is killed: what it wrote stays."""
+    yield lambda data: write_bytes(path, data, force=True)
+
+
 class TestKilledBetweenTwoNames:
     def test_a_mask_under_the_next_masks_sidecar_is_made_again(
         self, medseg: Medseg, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -460,11 +467,10 @@ class TestKilledBetweenTwoNames:
 
         def killed(self: Path, target: Path) -> Path:
             if target.name == "b.nii.gz":
-                monkeypatch.setattr("medseg.io.write._restored_on_failure", nullcontext)
                 raise KeyboardInterrupt
             return original(self, target)
 
-        monkeypatch.setattr("medseg.io.write._restored_on_failure", nullcontext)
+        monkeypatch.setattr("medseg.io.write._undone_on_failure", never_undone)
         monkeypatch.setattr(Path, "replace", killed)
         assert medseg("segment", "threshold", scans, "--out", out, *other).code == 130
         monkeypatch.setattr(Path, "replace", original)
