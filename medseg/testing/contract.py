@@ -44,6 +44,7 @@ _CANCEL_S = 1.0
 _FACTOR = 1.5
 #: Noise of a process's memory (allocator, caches) that no prediction can know.
 _SLACK_BYTES = 6 << 20
+_MEMORY_TRIES = 3
 #: Small, anisotropic, all extents different: what is compared in all orders.
 _SMALL: Mapping[str, Any] = {"shape": (27, 25, 12), "spacing": (2.0, 2.1, 4.5), "radius": 16.0}
 #: The field of `_SMALL` in other voxels.
@@ -238,18 +239,24 @@ def _is_past(due: float) -> bool:
 
 
 def predicts_its_memory(segmenter: Segmenter, trial: Trial) -> None:
-    """The memory predicted and the peak measured above the images agree within a factor of 1.5 (Linux only)."""
+    """The memory predicted and the peak measured above the images agree within a factor of 1.5 (Linux only).
+
+    What else goes on in the process only adds to a peak, so the smallest of three tries counts.
+    """
     ball = ball_image(segmenter.spec, trial, **(_BOX if segmenter.spec.needs_prompts else _LARGE))
     prompts = trial.seeds(segmenter.spec, ball)
-    measured = peak_bytes(lambda: _run_alone(segmenter, ball, trial, prompts, Run()))
-    if measured is None:
-        return
     grids = {name: image.grid for name, image in ball.images.items()}
     predicted = segmenter.memory_bytes(grids, segmenter.Params(**trial.params))
     high, low = (predicted + _SLACK_BYTES) * _FACTOR, predicted / _FACTOR - _SLACK_BYTES
+    tries: list[int] = []
+    while not tries or (min(tries) > high and len(tries) < _MEMORY_TRIES):
+        measured = peak_bytes(lambda: _run_alone(segmenter, ball, trial, prompts, Run()))
+        if measured is None:
+            return
+        tries.append(measured)
     voxels = int(np.prod(ball.grid.shape))
-    assert low <= measured <= high, (
-        f"predicted {predicted / voxels:.1f} bytes per voxel, measured {measured / voxels:.1f} "
+    assert low <= min(tries) <= high, (
+        f"predicted {predicted / voxels:.1f} bytes per voxel, measured {min(tries) / voxels:.1f} "
         f"({voxels} voxels); within a factor of {_FACTOR} is asked for"
     )
 

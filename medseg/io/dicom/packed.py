@@ -1,6 +1,8 @@
 """Series that lie behind one file: those that a DICOMDIR lists, and those in a zip."""
 
+import shutil
 import tempfile
+import weakref
 import zipfile
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -43,8 +45,7 @@ def unzipped(path: Path) -> list[Path]:
         If the zip is damaged, locked with a password, or larger than any study.
     """
     stat = path.stat()
-    folder = Path(_unpack(path, stat.st_mtime_ns, stat.st_size).name)
-    return list(dicom_files(folder))
+    return list(dicom_files(_unpack(path, stat.st_mtime_ns, stat.st_size).folder))
 
 
 def listed_files(path: Path) -> list[Path] | None:
@@ -87,25 +88,30 @@ def _parts(record: Any) -> list[str]:
     return parts
 
 
+class _Unpacked:
+    """A folder that goes when it is no longer held: quietly, unlike a TemporaryDirectory that nobody closed."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="medseg-zip-"))
+        self.discard = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+
 @lru_cache(maxsize=4)
-def _unpack(path: Path, _changed: int, _size: int) -> "tempfile.TemporaryDirectory[str]":
-    folder = tempfile.TemporaryDirectory(prefix="medseg-zip-")
+def _unpack(path: Path, _changed: int, _size: int) -> _Unpacked:
+    unpacked = _Unpacked()
     try:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive)
             _require_sane(path, members)
             for number, member in enumerate(members):
-                target = (
-                    Path(folder.name)
-                    / f"{number // 1000:03d}"
-                    / f"{number:06d}-{PurePosixPath(member.filename).name}"
-                )
+                name = f"{number:06d}-{PurePosixPath(member.filename).name}"
+                target = unpacked.folder / f"{number // 1000:03d}" / name
                 target.parent.mkdir(exist_ok=True)
                 _extract(archive, member, target)
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-        folder.cleanup()
+        unpacked.discard()
         raise InputError(f"{path} can't be unpacked: {error}") from error
-    return folder
+    return unpacked
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
