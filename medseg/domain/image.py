@@ -69,6 +69,11 @@ class Image:
         return partial(Image, **{name: getattr(self, name) for name in self.__slots__}), ()
 
     @property
+    def is_pet(self) -> bool:
+        """Whether it shows uptake: by its modality, else by its unit."""
+        return self.modality == "PT" if self.modality else self.value_unit.startswith("g/ml{SUV")
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the values as held; see `digest_of`."""
         return digest_of(self.array)

@@ -17,7 +17,7 @@ from medseg.domain.values import STRICT, Details
 __all__ = ["RECORD_SCHEMA", "InputRef", "Panel", "Record", "Review"]
 
 #: Name and version of the JSON; readers accept every version with the same major number.
-RECORD_SCHEMA = "medseg.record/1.3"
+RECORD_SCHEMA = "medseg.record/1.4"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +116,8 @@ class Record:
         each input instead, as they differ from channel to channel.
     versions
         Of medseg and its libraries.
+    analysed_on
+        Day of the measurement, ISO 8601; None before version 1.4.
     request_digest
         SHA-256 over all that was asked: mask, images, names, plan, ways of reading, versions. Equal requests give
         equal numbers; None where it is not known.
@@ -136,6 +138,7 @@ class Record:
     review: Review = Review()
     settings: Details = ()
     versions: Details = ()
+    analysed_on: str | None = None
     model: Details = ()
     plan: MeasurePlan = MeasurePlan()
     read: ReadOptions = ReadOptions()

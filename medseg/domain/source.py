@@ -58,6 +58,8 @@ class Source:
         A line for people, free of patient identifiers.
     details
         Header facts for the Record (kVp, kernel, contrast, …).
+    acquired
+        Day of acquisition (ISO 8601) where the file says it: never written, only days between series are.
     """
 
     uri: str
@@ -72,6 +74,7 @@ class Source:
     instances: tuple[Instance, ...] = ()
     description: str = ""
     details: Details = ()
+    acquired: str | None = None
 
     def detail(self, key: str) -> Scalar:
         """Header fact stored under `key`, or None."""

@@ -2,13 +2,31 @@
 
 import hashlib
 import json
+import math
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    PlainValidator,
+    SerializationInfo,
+    WithJsonSchema,
+)
 
-__all__ = ["STRICT", "Affine", "Details", "Scalar", "as_details", "digest_of_plain", "owned", "plain_scalar"]
+__all__ = [
+    "AS_PAIRS",
+    "STRICT",
+    "Affine",
+    "Details",
+    "Scalar",
+    "as_details",
+    "digest_of_plain",
+    "owned",
+    "plain_scalar",
+]
 
 #: Set as `__pydantic_config__` on every value that is read from a file: an unknown key is an error.
 STRICT = ConfigDict(extra="forbid", ser_json_inf_nan="constants", allow_inf_nan=False)
@@ -16,8 +34,53 @@ STRICT = ConfigDict(extra="forbid", ser_json_inf_nan="constants", allow_inf_nan=
 ArrayT = TypeVar("ArrayT", bound=NDArray[Any])
 
 Scalar: TypeAlias = str | int | float | bool | None
-#: A small ordered mapping that hashes: ((key, value), …).
-Details: TypeAlias = tuple[tuple[str, Scalar], ...]
+#: JSON types of a scalar.
+_PLAIN = ["string", "integer", "number", "boolean", "null"]
+#: Context of a dump that writes details as the lists of pairs of before Record 1.4: digests are taken over those.
+AS_PAIRS = {"details": "pairs"}
+
+
+def _pairs_of(value: object) -> object:
+    """Pairs of an object; the lists that pairs are in files become the tuples that they are here."""
+    pairs = list(value.items()) if isinstance(value, dict) else value
+    if not isinstance(pairs, list):
+        return pairs
+    return tuple(tuple(pair) if isinstance(pair, list | tuple) else pair for pair in pairs)
+
+
+def _object_of(details: tuple[tuple[str, Scalar], ...], info: SerializationInfo) -> Any:
+    """An object; pairs where a digest asks for them, or a key stands twice, so that nothing is lost."""
+    found = dict(details)
+    if not all(math.isfinite(value) for value in found.values() if isinstance(value, float)):
+        raise ValueError("NaN or infinity never leave the code")
+    if info.context == AS_PAIRS or len(found) < len(details):
+        return [list(pair) for pair in details]
+    return found
+
+
+#: A small ordered mapping that hashes: ((key, value), …); an object in files.
+Details: TypeAlias = Annotated[
+    tuple[tuple[str, Scalar], ...],
+    BeforeValidator(_pairs_of),
+    PlainSerializer(_object_of, when_used="json"),
+    WithJsonSchema(
+        {
+            "description": "Named values; pairs in files of before Record 1.4, and where a name stands twice.",
+            "anyOf": [
+                {"type": "object", "additionalProperties": {"type": _PLAIN}},
+                {
+                    "type": "array",
+                    "items": {
+                        "type": "array",
+                        "minItems": 2,
+                        "maxItems": 2,
+                        "prefixItems": [{"type": "string"}, {"type": _PLAIN}],
+                    },
+                },
+            ],
+        }
+    ),
+]
 
 
 def owned(array: ArrayT) -> ArrayT:

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from medseg.domain import Quantity
 
-__all__ = ["BIN_WIDTH", "FIRST_ORDER", "Answer", "first_order"]
+__all__ = ["BIN_WIDTH", "FIRST_ORDER", "Answer", "bin_width_of", "first_order"]
 
 Answer: TypeAlias = float | str
 
 #: Width of a bin of entropy and uniformity, as in PyRadiomics' plain settings.
 BIN_WIDTH = 25.0
+#: On SUVs, of which few reach 25: Leijenaar et al. 2015, Sci Rep 5:11075 (fixed bins of 0.5 g/ml).
+SUV_BIN_WIDTH = 0.5
 #: Values turned into float64 in one go.
 _BLOCK = 1 << 20
 
@@ -27,6 +29,15 @@ _PERCENTILES = {
     Quantity.P75: 75,
     Quantity.P90: 90,
 }
+
+
+def bin_width_of(unit: str) -> float:
+    """Width of the bins of entropy and uniformity for values of a UCUM unit.
+
+    >>> [bin_width_of(unit) for unit in ("[hnsf'U]", "g/ml{SUVbw}")]
+    [25.0, 0.5]
+    """
+    return SUV_BIN_WIDTH if unit.startswith("g/ml{SUV") else BIN_WIDTH
 
 
 def first_order(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from medseg.domain import Grid, Image, Quantity
 from medseg.geometry import same_grid
 from medseg.geometry.resample import resample
-from medseg.measuring.firstorder import BIN_WIDTH, FIRST_ORDER, Answer, first_order
+from medseg.measuring.firstorder import FIRST_ORDER, Answer, bin_width_of, first_order
 from medseg.measuring.rows import Rows, not_found
 from medseg.measuring.structure import mask_in_box
 from medseg.measuring.tally import Tally, tally
@@ -75,12 +75,13 @@ def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, 
     if without and not rows.cut:
         voxels = f"{without} of {without + inside.size} voxels"
         rows.cut, rows.cut_reason = True, f"{voxels} of the structure hold no value in channel {name!r}"
-    for quantity, answer in _answers(inside, rows).items():
+    width = bin_width_of(sampled.image.value_unit)
+    for quantity, answer in _answers(inside, rows, width).items():
         unit = _unit(quantity, sampled.image)
         if isinstance(answer, str):
             rows.refuse(quantity, answer, channel=name, unit=unit)
         else:
-            method = quantity.info.method.format(width=BIN_WIDTH) + (_OTHER_GRID if sampled.own_grid else "")
+            method = quantity.info.method.format(width=width) + (_OTHER_GRID if sampled.own_grid else "")
             rows.add(quantity, answer, method=method, channel=name, unit=unit)
     rows.cut, rows.cut_reason = was_cut, was_reason
 
@@ -91,10 +92,10 @@ def refuse_intensities(rows: Rows, name: str, sampled: Sampled, reason: str) -> 
         rows.refuse(quantity, reason, channel=name, unit=_unit(quantity, sampled.image))
 
 
-def _answers(inside: NDArray[Any], rows: Rows) -> dict[Quantity, Answer]:
+def _answers(inside: NDArray[Any], rows: Rows, width: float) -> dict[Quantity, Answer]:
     """All statistics; mean and spread alone without sorting, where nothing else is wanted."""
     if rows.wants(set(FIRST_ORDER) - _BASIC):
-        return first_order(inside)
+        return first_order(inside, bin_width=width)
     mean = float(inside.mean(dtype=np.float64))
     variance = float(inside.var(dtype=np.float64))
     return {Quantity.MEAN: mean, Quantity.SD: variance**0.5, Quantity.VARIANCE: variance}

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain.card import CARD_SCHEMA, ModelCard
 from medseg.domain.provenance import ModelFacts
+from medseg.domain.values import AS_PAIRS
 from medseg.errors import ModelError
 
 __all__ = ["CARD_FILE", "card_digest", "dump_card", "model_facts", "read_card"]
@@ -54,7 +55,7 @@ def dump_card(card: ModelCard) -> bytes:
 
 def card_digest(card: ModelCard) -> str:
     """SHA-256 of all that the card says, the digests of its weights among it."""
-    return hashlib.sha256(_ADAPTER.dump_json(card)).hexdigest()
+    return hashlib.sha256(_ADAPTER.dump_json(card, context=AS_PAIRS)).hexdigest()
 
 
 def model_facts(card: ModelCard) -> ModelFacts:

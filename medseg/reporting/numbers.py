@@ -36,6 +36,16 @@ _SUV_STEP = 0.01
 #: Larger numbers read better as a power of ten.
 _LARGE = 1e7
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+#: Scales on which zero is a value like any other, and differences: near zero they read 0, not "under" a step.
+_THROUGH_ZERO_UNITS = ("[hnsf'U]", "[arb'U]")
+_THROUGH_ZERO = frozenset(
+    {
+        *(Quantity.CENTROID_X, Quantity.CENTROID_Y, Quantity.CENTROID_Z, Quantity.VOLUME_DIFFERENCE),
+        *(Quantity.SKEWNESS, Quantity.EXCESS_KURTOSIS),
+        *(Quantity.VARIATION_COEFFICIENT, Quantity.QUARTILE_DISPERSION),
+        *(Quantity.VOLUME_ERROR, Quantity.RELATIVE_VOLUME_ERROR),
+    }
+)
 #: Pixels below this (mm) justify a decimal of a millimetre.
 _FINE_PIXEL_MM = 0.5
 
@@ -95,6 +105,8 @@ def bare_text(item: Measurement, grid: Grid) -> str:
     if item.value is None:
         return ""
     shown = number_text(item.value, _step(item, grid))
+    if shown.startswith(("under", "above")) and _passes_zero(item):
+        return "0"
     return "> 0" if item.status is Status.TRUNCATED_LOWER_BOUND and shown.startswith("under") else shown
 
 
@@ -116,6 +128,10 @@ def rounding_note(grid: Grid) -> str:
         "Rounded for reading: volumes to three digits (two below 1 ml) and never finer than one voxel "
         f"({_signed(f'{grid.voxel_volume / 1000:.2g}')} ml), lengths to {_length_step(grid):g} mm. {exact}"
     )
+
+
+def _passes_zero(item: Measurement) -> bool:
+    return item.unit in _THROUGH_ZERO_UNITS or item.quantity in _THROUGH_ZERO
 
 
 def _step(item: Measurement, grid: Grid) -> float:

@@ -11,6 +11,7 @@ from medseg.domain import (
     Finding,
     Grid,
     Image,
+    InputRef,
     Label,
     LabelTable,
     Measurement,
@@ -20,6 +21,7 @@ from medseg.domain import (
 )
 from medseg.domain.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
 from medseg.domain.provenance import Edit
+from medseg.domain.values import Scalar, as_details
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import same_grid
 from medseg.io import read_segmentation, write_segmentation
@@ -27,9 +29,10 @@ from medseg.io.atomic import require_absent, write_bytes
 from medseg.io.probabilities import with_probabilities
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.reporting.record.json import content_digest
+from medseg.settings import local_now
 from medseg.workflows.channels import ChannelPath, Images, as_mapping, as_segmented, read_channels
 from medseg.workflows.declare import declare_values
-from medseg.workflows.record import build_record, result_digest, write_record
+from medseg.workflows.record import build_record, days_between, result_digest, write_record
 
 __all__ = [
     "LesionPlan",
@@ -154,8 +157,30 @@ def _measured(task: _Task, draft: Record) -> Record:
             "The mask is empty and names no label, so nothing was looked for; name what was, with --labels."
         )
         findings.append(Finding("mask.empty", "warning", text))
-    record = replace(draft, measurements=measurements, findings=tuple(dict.fromkeys(findings)))
+    record = replace(
+        draft,
+        inputs=tuple(_described(item, task) for item in draft.inputs),
+        measurements=measurements,
+        findings=tuple(dict.fromkeys(findings)),
+        analysed_on=local_now().date().isoformat(),
+    )
     return replace(record, result_digest=result_digest(record))
+
+
+def _described(item: InputRef, task: _Task) -> InputRef:
+    """An image with what was seen of it while measuring: days after the first series, noise near the structures."""
+    if item.role != "image":
+        return item
+    image = task.images[item.channel]
+    seen: dict[str, Scalar] = {}
+    days = days_between(task.images)
+    if days:
+        seen["days_after_first_series"] = days[item.channel]
+    if same_grid(image.grid, task.mask.grid):
+        noise = measuring.noise_near(task.mask.labels > 0, image)
+        if noise is not None:
+            seen |= {"noise_sd": noise, "noise_method": measuring.NOISE_METHOD}
+    return replace(item, details=(*item.details, *as_details(**seen)))
 
 
 def _other_images(task: _Task) -> Iterator[Finding]:

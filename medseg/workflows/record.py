@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,15 @@ from medseg.io.atomic import write_bytes
 from medseg.io.plain import read_plain
 from medseg.reporting import record_from_json, record_to_json
 
-__all__ = ["add_file_names", "build_record", "is_record", "read_record", "result_digest", "write_record"]
+__all__ = [
+    "add_file_names",
+    "build_record",
+    "days_between",
+    "is_record",
+    "read_record",
+    "result_digest",
+    "write_record",
+]
 
 #: Libraries whose version can change a digit.
 _LIBRARIES = ("numpy", "scipy", "simpleitk", "connected-components-3d", "edt")
@@ -126,6 +135,19 @@ def _image_ref(name: str, image: Image) -> InputRef:
         volume=None if source is None else source.volume,
         details=() if source is None else source.details,
     )
+
+
+def days_between(images: Mapping[str, Image]) -> dict[str, int]:
+    """Days from the first series to each, by channel; empty where fewer than two say their day."""
+    said = {
+        name: date.fromisoformat(image.source.acquired)
+        for name, image in images.items()
+        if image.source is not None and image.source.acquired
+    }
+    if len(said) < 2:
+        return {}
+    first = min(said.values())
+    return {name: (day - first).days for name, day in said.items()}
 
 
 def _versions() -> Details:

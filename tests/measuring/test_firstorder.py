@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from medseg.domain import Quantity
-from medseg.measuring.firstorder import FIRST_ORDER, first_order
+from medseg.measuring.firstorder import FIRST_ORDER, bin_width_of, first_order
 from medseg.measuring.units import squared
 
 NAMES = {
@@ -159,3 +159,9 @@ def test_no_values_are_refused() -> None:
 )
 def test_squares_of_units(unit: str, expected: str) -> None:
     assert squared(unit) == expected
+
+
+@pytest.mark.parametrize(("unit", "width"), [("[hnsf'U]", 25.0), ("[arb'U]", 25.0), ("g/ml{SUVbw}", 0.5)])
+def test_bins_fit_the_unit(unit: str, width: float) -> None:
+    """Of SUVs, which rarely reach 25, one bin would say nothing."""
+    assert bin_width_of(unit) == width

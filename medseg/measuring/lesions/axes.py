@@ -23,6 +23,7 @@ _FREE = "; free chord, it leaves the mask on its way"
 _KEPT = "; free chord, and it stays inside the mask"
 _INSIDE = "; this one never leaves the mask"
 _VANISHED = "the lesion is too thin for axial slices: nothing is left of it after reslicing"
+_PET_ALONE = "{rule} measures size on CT or MR, and only a PET was given"
 _ALL = (Quantity.LONGEST_DIAMETER, Quantity.SHORT_DIAMETER, Quantity.BIDIMENSIONAL_PRODUCT)
 
 
@@ -43,12 +44,17 @@ class _View:
 
 
 def add_lesion_axes(
-    rows: Rows, mask: NDArray[np.bool_], box: tuple[slice, slice, slice], rule_set: RuleSet | None
+    rows: Rows,
+    mask: NDArray[np.bool_],
+    box: tuple[slice, slice, slice],
+    rule_set: RuleSet | None,
+    *,
+    pet_alone: bool = False,
 ) -> None:
     """Longest diameter, perpendicular, their product, and whether they meet the rule set's size criterion.
 
     `mask` is the lesion in its `box` of the rows' grid. The inside chords have rows only where the free ones
-    leave the mask.
+    leave the mask. Of a PET alone no criterion is judged.
     """
     rule = RULES[rule_set] if rule_set else None
     if rows.grid.is_sheared:
@@ -60,7 +66,9 @@ def add_lesion_axes(
         _refuse(rows, rule, _VANISHED)
         return
     _add_lengths(rows, found, view)
-    if rule is not None:
+    if rule is not None and pet_alone:
+        rows.refuse(Quantity.MEETS_SIZE_CRITERION, _PET_ALONE.format(rule=rule.title))
+    elif rule is not None:
         _add_criterion(rows, rule, found, view)
 
 

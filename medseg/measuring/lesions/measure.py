@@ -138,7 +138,8 @@ def measure_lesions(
     tuple of Measurement
         Per structure its count, then per lesion its rows. Without a rule set there is no size criterion. A
         cut lesion's lengths are lower bounds; it meets a criterion that its visible part meets, else
-        the criterion is `not_computed`. On sheared grids axes are refused, on `px` the criterion.
+        the criterion is `not_computed`. On sheared grids axes are refused, on `px` and of a PET alone the
+        criterion.
 
     Notes
     -----
@@ -151,6 +152,7 @@ def measure_lesions(
     for item in measure_regions(found.ids, grid, pairs, images, only=_QUANTITIES) if pairs else ():
         by_lesion[item.target].append(item)
     cut = {target: _is_cut(items) for target, items in by_lesion.items()}
+    pet_alone = bool(images) and all(image.is_pet for image in (images or {}).values())
     measured: list[Measurement] = []
     for structure in found.structures:
         own = [
@@ -163,7 +165,7 @@ def measure_lesions(
         measured += count.items
     for number, (target, box) in enumerate(zip(found.targets, found.boxes, strict=True), start=1):
         rows = Rows(target, grid, cut=cut[target])
-        add_lesion_axes(rows, found.ids[box] == number, box, plan.rule)
+        add_lesion_axes(rows, found.ids[box] == number, box, plan.rule, pet_alone=pet_alone)
         items = by_lesion[target]
         measured += [item for item in items if item.channel is None]
         measured += rows.items

@@ -194,7 +194,7 @@ class Scene:
 def make_scene(segmentation: Segmentation, images: Mapping[str, Image]) -> Scene:
     """Scene of a mask and the images it was measured on; the mask's own grid gives the slices."""
     order = order_to(segmentation.grid, "LPS")
-    pets = [image for name, image in images.items() if _is_pet(name, image)]
+    pets = [image for name, image in images.items() if image.is_pet or _is_called_pet(name, image)]
     greys = [image for image in images.values() if image not in pets]
     candidates = sorted(greys or pets, key=lambda image: not same_grid(image.grid, segmentation.grid))
     return Scene(
@@ -220,10 +220,8 @@ def _ends(mask: NDArray[np.bool_]) -> tuple[Values, Values] | None:
     return low, high
 
 
-def _is_pet(name: str, image: Image) -> bool:
-    if image.modality is not None:
-        return image.modality == "PT"
-    return "SUV" in image.value_unit or name.lower() in ("pet", "pt", "suv")
+def _is_called_pet(name: str, image: Image) -> bool:
+    return image.modality is None and name.lower() in ("pet", "pt", "suv")
 
 
 def _widened(box: Box, frame: Box, aspect: float) -> Box:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain.record import RECORD_SCHEMA, Record, Review
+from medseg.domain.values import AS_PAIRS
 from medseg.errors import InputError
 from medseg.reporting.record.signature import sealed_whole, unsigned
 
@@ -29,8 +30,8 @@ def record_to_json(record: Record) -> bytes:
     InputError
         If a detail holds NaN or infinity: they never leave the code.
     """
-    plain = adapter().dump_python(record, mode="json")
     try:
+        plain = adapter().dump_python(record, mode="json")
         text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise InputError(
@@ -83,7 +84,7 @@ def content_digest(record: Record) -> str:
     """
     inputs = tuple(replace(item, path="") for item in record.inputs)
     bare = replace(record, review=Review(), inputs=inputs, schema=RECORD_SCHEMA)
-    plain = adapter().dump_python(bare, mode="json", exclude_defaults=True)
+    plain = adapter().dump_python(bare, mode="json", exclude_defaults=True, context=AS_PAIRS)
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

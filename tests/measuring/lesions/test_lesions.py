@@ -338,3 +338,16 @@ def test_real_tumours(data: Callable[[str], Path], name: str) -> None:
     assert "--slice-thickness" in (get(found, MEETS, 1, label).reason or "")
     thick = replace(mask, grid=replace(mask.grid, slice_thickness=3.27))
     assert get(measure_lesions(thick, None, plan), MEETS, 1, label).value == 1
+
+
+def test_of_a_pet_alone_no_size_criterion_is_judged() -> None:
+    """RECIST measures on CT or MR: the extent of uptake is no size of a lesion."""
+    mask = segmentation(ball((20, 18, 20), 8.0))
+    plan = LesionPlan(rule="recist-1.1")
+    pet = Image(np.ones(GRID.shape), GRID, "PT", "g/ml{SUVbw}", channel="pet")
+    ct = Image(np.ones(GRID.shape), GRID, "CT", "[hnsf'U]", channel="ct")
+    alone = get(measure_lesions(mask, {"pet": pet}, plan), MEETS)
+    assert alone.value is None
+    assert alone.reason == "RECIST 1.1 measures size on CT or MR, and only a PET was given"
+    for images in ({"pet": pet, "ct": ct}, {"ct": ct}, {}):
+        assert get(measure_lesions(mask, images, plan), MEETS).value == 1

@@ -11,6 +11,7 @@ from medseg.domain import Record
 from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.reporting import record_from_json, record_to_json
+from medseg.reporting.record.json import content_digest
 
 
 def plain(record: Record) -> dict:
@@ -48,7 +49,7 @@ def test_not_computed_is_null_with_its_reason(record: Record) -> None:
 def test_the_layout_is_stable(record: Record) -> None:
     lines = record_to_json(record).decode().splitlines()
     assert lines[:2] == ["{", '  "subject": "case-0a1b2c3d",']
-    assert lines[-2:] == ['  "schema": "medseg.record/1.3"', "}"]
+    assert lines[-2:] == ['  "schema": "medseg.record/1.4"', "}"]
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
@@ -62,7 +63,7 @@ def test_an_older_minor_version_is_read(record: Record) -> None:
     del old["model"], old["versions"]
     again = record_from_json(json.dumps({**old, "schema": "medseg.record/1.0"}).encode())
     assert again.model == ()
-    assert again.schema == "medseg.record/1.3"
+    assert again.schema == "medseg.record/1.4"
 
 
 BAD = [
@@ -106,3 +107,21 @@ def test_what_is_no_record_is_refused(record: Record, change, message: str) -> N
     with pytest.raises(InputError, match=message) as caught:
         record_from_json(json.dumps(change(plain(record))).encode())
     assert "\n" not in str(caught.value)
+
+
+def test_details_are_objects_that_read_back_and_a_signature_over_pairs_holds(record: Record) -> None:
+    plain = json.loads(record_to_json(record))
+    assert plain["versions"] == {"medseg": "0.1.0", "numpy": "2.4.6"}
+    assert plain["findings"][1]["details"] == {"corner_mm": 0.01}
+    again = record_from_json(record_to_json(record))
+    assert again.versions == record.versions
+    plain["versions"] = [["medseg", "0.1.0"], ["numpy", "2.4.6"]]
+    older = record_from_json(json.dumps(plain).encode())
+    assert older.versions == record.versions
+    assert content_digest(older) == content_digest(again)
+
+
+def test_a_name_that_stands_twice_is_not_lost(record: Record) -> None:
+    twice = replace(record, versions=(("numpy", "1"), ("numpy", "2")))
+    assert json.loads(record_to_json(twice))["versions"] == [["numpy", "1"], ["numpy", "2"]]
+    assert record_from_json(record_to_json(twice)).versions == twice.versions

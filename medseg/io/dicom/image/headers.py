@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ _DETAILS = {
     "KVP": "kvp",
     "ConvolutionKernel": "kernel",
     "ContrastBolusAgent": "contrast",
+    "ScanningSequence": "sequence",
+    "MRAcquisitionType": "acquisition",
     "SliceThickness": "slice_thickness_mm",
     "Manufacturer": "manufacturer",
     "ManufacturerModelName": "model",
@@ -100,6 +103,7 @@ class Header:
     sop_class: str = ""
     patient: str = ""
     stacked: bool = False
+    acquired: str | None = None
 
 
 def read_header(path: Path) -> Header | None:
@@ -166,7 +170,23 @@ def _header(path: Path, ds: Any) -> Header:
         sop_class=str(ds.get("SOPClassUID", "") or ""),
         patient=_patient(ds),
         stacked=fault is None and is_stacked(ds),
+        acquired=_day(ds),
     )
+
+
+def _day(ds: Any) -> str | None:
+    """ISO 8601 day of acquisition, else of the series."""
+    for keyword in ("AcquisitionDate", "SeriesDate", "AcquisitionDateTime"):
+        try:
+            return datetime.strptime(str(ds.get(keyword) or "")[:8], "%Y%m%d").date().isoformat()  # noqa: DTZ007 - a day
+        except ValueError:
+            continue
+    return None
+
+
+def _contrast(agent: str) -> str:
+    """Whether contrast was given: the agent is typed text, which may name a person."""
+    return "none" if agent.strip().upper() in ("NO", "NONE", "N", "WITHOUT", "0") else "given"
 
 
 def _patient(ds: Any) -> str:
@@ -299,7 +319,8 @@ def _facts(ds: Any) -> Details:
             words = (
                 value if isinstance(value, str) else " ".join(map(str, value)) if _is_many(value) else value
             )
-            found.append((name, figure if figure is not None else str(words)[:64]))
+            said = _contrast(str(words)) if name == "contrast" else str(words)[:64]
+            found.append((name, figure if figure is not None else said))
     return tuple(found)
 
 

@@ -127,6 +127,7 @@ def _source(path: Path, by_file: dict[str, Header], part: SeriesPart) -> Source:
         volume=part.name,
         description=_description(header, part),
         details=(*header.details, *values.details, *as_details(kind=part.frames[0].kind)),
+        acquired=header.acquired,
         findings=(*values.findings, *_said(header, part)),
         instances=tuple(Instance(frame.sop_uid, frame.file, frame.number) for frame in part.frames),
     )
