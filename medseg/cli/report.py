@@ -9,7 +9,8 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
-from medseg.errors import InputError
+from medseg.errors import ConfigError, InputError
+from medseg.reporting.page.purpose import PURPOSES, PageLook
 from medseg.workflows.report import ReportFiles, records_by_stem, report_cases, report_files
 
 
@@ -34,13 +35,27 @@ def command(
     mask: Annotated[
         Path | None, typer.Option(help="The mask, if it is no longer where the record says.")
     ] = None,
+    purpose: Annotated[
+        str | None,
+        typer.Option(
+            help="What the page answers: structure, lesions, organs or tissue; default: what was measured."
+        ),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="With the appendix: every measurement, its method, all pictures.")
+    ] = False,
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
     """Render a record. All numbers come from it; pictures are drawn from the inputs it names.
 
+    The page holds what was asked for, then tables, review and digests; --full adds every measurement.
+
     Example: medseg report record.json --html report.html --pdf report.pdf
     """
+    if purpose is not None and purpose not in PURPOSES:
+        raise ConfigError(f"--purpose is one of {', '.join(PURPOSES)}, not {purpose!r}")
+    look = PageLook(purpose, full)
     if record.is_dir():
         if image or channel or mask:
             raise InputError(
@@ -48,12 +63,14 @@ def command(
             )
         with running("cpu", quiet=json) as run:
             results = report_cases(
-                records_by_stem(record), ReportFiles(html, pdf, csv, xlsx), force=force, run=run
+                records_by_stem(record), ReportFiles(html, pdf, csv, xlsx), look=look, force=force, run=run
             )
         print_results(results, as_json=json, command="report")
         return
     images = opt.channel_paths(channel) or ({"image": image} if image else {})
-    written = report_files(record, ReportFiles(html, pdf, csv, xlsx), images=images, mask=mask, force=force)
+    written = report_files(
+        record, ReportFiles(html, pdf, csv, xlsx), images=images, mask=mask, look=look, force=force
+    )
     if json:
         emit("report", {view: str(path) for view, path in written.items()})
         return

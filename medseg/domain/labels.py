@@ -137,7 +137,23 @@ class LabelTable:
         return cls(tuple(Label(value, f"label {value}") for value in sorted(values) if value))
 
 
+#: Told apart by people with any colour vision: Okabe and Ito 2008.
+_FIRST: tuple[Color, ...] = (
+    (240, 228, 66),
+    (86, 180, 233),
+    (230, 159, 0),
+    (204, 121, 167),
+    (0, 158, 115),
+    (213, 94, 0),
+)
+
+
 def distinct_color(value: int) -> Color:
-    """Colour for a label value: hues by the golden ratio, so neighbours differ."""
+    """Colour for a label value without one, the same in every view: the first six for any colour vision.
+
+    Further ones have hues by the golden ratio, so that neighbours differ.
+    """
+    if 1 <= value <= len(_FIRST):
+        return _FIRST[value - 1]
     red, green, blue = colorsys.hsv_to_rgb((value * 0.618034) % 1.0, 0.75, 0.95)
     return round(red * 255), round(green * 255), round(blue * 255)

@@ -215,6 +215,12 @@ class Quantity(Enum):
 
     LESION_COUNT = "lesion_count", _row("lesion", "Size", 80, "Lesions", "1", "1",
         "Connected components of the label at the stated connectivity and minimum size.", terminal=True)
+    LESION_VOLUME = "lesion_total_volume", _row("lesion", "Size", 90, "Total volume of lesions", "ml", None,
+        "Sum of the volumes of all lesions of the structure.", lower_bound=True, terminal=True)
+    LESION_DIAMETERS = "lesion_sum_of_longest_diameters", _row("lesion", "Diameters and extent", 65,
+        "Sum of longest diameters", "mm", "{px}",
+        "Sum of the longest in-plane diameters of all lesions of the structure: no target sum, which a reader picks.",
+        lower_bound=True, terminal=True)
     LONGEST_INSIDE = "longest_inside_chord", _row("lesion", "Diameters and extent", 30,
         "Longest diameter inside the mask", "mm", "{px}",
         "Longest chord of the same slice and component that never leaves it; stated where the longest diameter leaves it.",

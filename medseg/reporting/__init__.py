@@ -2,6 +2,7 @@
 
 from medseg.reporting.extras import PageExtras, Picture
 from medseg.reporting.page.panels import draw
+from medseg.reporting.page.purpose import PageLook
 from medseg.reporting.page.render import to_html, to_pdf
 from medseg.reporting.record.json import record_from_json, record_to_json
 from medseg.reporting.record.schema import record_schema
@@ -13,6 +14,7 @@ from medseg.reporting.view3d.fragment import view3d
 
 __all__ = [
     "PageExtras",
+    "PageLook",
     "Picture",
     "draw",
     "draw_tissue",

@@ -3,17 +3,24 @@
 from dataclasses import dataclass
 
 from medseg.domain import Measurement
+from medseg.reporting.page.purpose import USUAL, PageLook
 
 __all__ = ["PageExtras", "Picture"]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One drawn picture: a stable name, PNG bytes, a caption for readers."""
+    """One drawn picture: a stable name, PNG bytes, a caption for readers, and what is seen in it."""
 
     name: str
     png: bytes
     caption: str
+    alt: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is seen, for who does not see it."""
+        return self.alt or self.caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +35,11 @@ class PageExtras:
         Why there are no pictures: one sentence.
     viewer
         A 3D view as HTML that is safe to insert as it stands; HTML pages alone have room for it.
+    look
+        Purpose and length.
     """
 
     comparison: tuple[Measurement, ...] = ()
     missing: str | None = None
     viewer: str = ""
+    look: PageLook = USUAL

@@ -22,6 +22,13 @@ class Index:
         """The measurement, or None where the quantity was not looked at."""
         return self.first.get((target, quantity))
 
+    def size(self, target: Target) -> Measurement | None:
+        """Volume, or the area where a volume can't be had."""
+        volume, area = (self.find(target, quantity) for quantity in (Quantity.VOLUME, Quantity.AREA))
+        if area is not None and area.value is not None and (volume is None or volume.value is None):
+            return area
+        return volume or area
+
     @property
     def structures(self) -> tuple[Target, ...]:
         """Labels and regions as a whole, in the Record's order: no lesion, no delineation, no level."""

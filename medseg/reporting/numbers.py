@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from medseg.domain import Grid, Measurement, Quantity, Status
 
-__all__ = ["bare_text", "interval_text", "number_text", "rounding_note", "unit_text", "value_text"]
+__all__ = ["bare_text", "interval_text", "number_text", "rounding_note", "spoken", "unit_text", "value_text"]
 
 _UNITS = {
     "1": "",
@@ -108,6 +108,11 @@ def bare_text(item: Measurement, grid: Grid) -> str:
     if shown.startswith(("under", "above")) and _passes_zero(item):
         return "0"
     return "> 0" if item.status is Status.TRUNCATED_LOWER_BOUND and shown.startswith("under") else shown
+
+
+def spoken(item: Measurement, grid: Grid) -> str:
+    """A value in a sentence: a lower bound is "at least"."""
+    return value_text(item, grid).replace("≥ ", "at least ")
 
 
 def interval_text(item: Measurement, grid: Grid) -> str:

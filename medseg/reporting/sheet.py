@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from medseg.domain import Grid, Measurement, Status
 from medseg.reporting.numbers import bare_text, value_text
-from medseg.reporting.wording import status_view
+from medseg.reporting.wording import reason_text, status_view
 
 __all__ = ["Cell", "Notes", "Row", "Sheet", "legend", "measured", "method_lines", "status_cell", "text_cell"]
 
@@ -48,13 +48,16 @@ class Sheet:
     rows
         Same number of cells as heads, but for headings.
     notes
-        Lines below: what marks and letters mean, how things were computed, what is left out.
+        Lines below: what marks and letters mean, what is left out.
+    methods
+        How things were computed, for those who look for it.
     """
 
     title: str
     head: tuple[Cell, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -67,7 +70,7 @@ class Notes:
         """The letter of a reason: a, b, …, z, aa, …; "" for none."""
         if not reason:
             return ""
-        return self.letters.setdefault(reason, _letter(len(self.letters)))
+        return self.letters.setdefault(reason_text(reason), _letter(len(self.letters)))
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -64,10 +64,12 @@ def _sheet(record: Record, title: str, first: str, rows: Sequence[_Row]) -> Shee
     heads = [_head(quantity, everything) for quantity in used]
     sized = any(item.quantity in _VOLUMES and item.target.detail == _GIVEN for item in everything)
     methods = method_lines((item.quantity.info.title, item.method) for item in everything)
-    said = (*legend(drawn), *notes.lines, *((_GIVEN_NOTE,) if sized else ()), *methods)
+    said = (*legend(drawn), *notes.lines, *((_GIVEN_NOTE,) if sized else ()))
     units = dict.fromkeys(unit_text(item.unit) for item in everything if item.quantity not in _VOLUMES)
     unit = f": {', '.join(units)}" if units else ""
-    return Sheet(f"{title}{unit}", (text_cell(first), text_cell("Delineation"), *heads), tuple(drawn), said)
+    return Sheet(
+        f"{title}{unit}", (text_cell(first), text_cell("Delineation"), *heads), tuple(drawn), said, methods
+    )
 
 
 def _head(quantity: Quantity, items: Iterable[Measurement]) -> Cell:

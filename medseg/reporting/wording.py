@@ -1,6 +1,7 @@
 """Sentences of the page about review, history, orientation and grids."""
 
 import math
+import re
 
 import numpy as np
 
@@ -16,10 +17,13 @@ __all__ = [
     "how_made",
     "provenance",
     "quantity_text",
+    "reason_text",
     "review_text",
     "status_view",
 ]
 
+#: What a message asks to type, at its end.
+_TO_TYPE = re.compile(r"[;,:]? (?:give|name|choose|use|with) (?:it |one |them )?(?:by |with )?--.*$")
 _GIVEN = {Quantity.MTV: "Mask volume on PET", Quantity.TLG: "SUVmean × mask volume on PET"}
 
 
@@ -48,6 +52,15 @@ def quantity_text(item: Measurement) -> str:
     if info.kind == "tissue":
         return f"{info.title}{f' ({detail})' if detail else ''}"
     return f"{info.title}{f' ({item.channel})' if item.channel else ''}"
+
+
+def reason_text(reason: str | None) -> str:
+    """Why a number is missing, without what to type and without a full stop: for sentences.
+
+    >>> reason_text("the thickness of a slice is not known; give --slice-thickness MM")
+    'the thickness of a slice is not known'
+    """
+    return _TO_TYPE.sub("", reason or "no reason given").rstrip(". ")
 
 
 def delineation_text(detail: str | None) -> str:
@@ -83,7 +96,7 @@ def how_made(record: Record) -> list[tuple[str, str]]:
         lines.append(("Trained on", model.trained_on))
     if model and model.limits:
         first = model.limits[0].partition(". ")[0].rstrip(".")
-        lines.append(("Limits", f"{first}. All limits: appendix."))
+        lines.append(("Limits", f"{first}. All limits: full page."))
     lines.append(("Edits", edits_text(record)))
     return lines
 

@@ -14,7 +14,8 @@ from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
 from medseg.masks.onto import lies_on, onto_grid
-from medseg.reporting import Picture, draw_tissue, to_rows
+from medseg.reporting import PageLook, Picture, draw_tissue, to_rows
+from medseg.reporting.page.purpose import USUAL
 from medseg.reporting.record.json import content_digest
 from medseg.reporting.record.older import plan_of
 from medseg.reporting.record.signature import unsigned
@@ -47,7 +48,7 @@ class ReportFiles:
         return {view: Path(path) for view, path in paths.items() if path is not None}
 
 
-def report(
+def report(  # noqa: PLR0913 - views and inputs by name
     record: Record,
     *,
     html: str | Path | None = None,
@@ -56,9 +57,15 @@ def report(
     xlsx: str | Path | None = None,
     mask: Segmentation | None = None,
     images: Images | None = None,
+    look: PageLook = USUAL,
     force: bool = False,
 ) -> dict[str, Path]:
     """Write the views asked for; pictures are drawn when the mask and its images are given.
+
+    Parameters
+    ----------
+    look
+        Purpose and length of the page.
 
     Returns
     -------
@@ -83,7 +90,7 @@ def report(
     for item in record.images:
         if item.channel in channels:
             require_digest(item, channels[item.channel].digest)
-    return write_views(record, files, mask=mask, images=channels, force=force)
+    return write_views(record, files, mask=mask, images=channels, look=look, force=force)
 
 
 def report_files(
@@ -92,6 +99,7 @@ def report_files(
     *,
     images: Mapping[str, Path] | None = None,
     mask: Path | None = None,
+    look: PageLook = USUAL,
     force: bool = False,
 ) -> dict[str, Path]:
     """Render a Record's JSON; inputs are found by the paths in it, or as given, and checked by digest.
@@ -116,13 +124,16 @@ def report_files(
         segmentation, channels, missing = None, {}, str(error)
         if isinstance(error, ChangedInput):
             record = unsigned(record, "An input was changed")
-    return write_views(record, files, mask=segmentation, images=channels, missing=missing, force=force)
+    return write_views(
+        record, files, mask=segmentation, images=channels, missing=missing, look=look, force=force
+    )
 
 
 def report_cases(
     records: Mapping[str, tuple[Path, ...]],
     files: ReportFiles,
     *,
+    look: PageLook = USUAL,
     force: bool = False,
     run: Run | None = None,
 ) -> tuple[CaseResult, ...]:
@@ -149,9 +160,11 @@ def report_cases(
         views = {view: folder / f"{case}.{view}" for view, folder in folders.items()}
 
         def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
-            report_files(path, ReportFiles(**views), force=replaces)
+            report_files(path, ReportFiles(**views), look=look, force=replaces)
 
-        return ledger.settle(case, _asked_of_page(path, views), tuple(views.values()), make, force=force)[0]
+        return ledger.settle(
+            case, _asked_of_page(path, views, look), tuple(views.values()), make, force=force
+        )[0]
 
     def table(case: str) -> CaseResult:
         readable = [paths[0] for paths in records.values() if len(paths) == 1 and is_record(paths[0])]
@@ -210,14 +223,14 @@ def _may_be_record(path: Path) -> bool:
     return isinstance(found, dict) and str(found.get("schema", "")).startswith("medseg.record/")
 
 
-def _asked_of_page(path: Path, views: Mapping[str, Path]) -> dict[str, str]:
+def _asked_of_page(path: Path, views: Mapping[str, Path], look: PageLook) -> dict[str, str]:
     """A page is made of its Record, and of the inputs whose pictures it shows."""
     record = read_record(path)
     inputs = [file_digest(path.parent / item.path) for item in record.inputs if item.path]
     return {
         "the record": file_digest(path),
         "an input": digest_of_plain(inputs),
-        "the views": digest_of_plain(sorted(views)),
+        "the views": digest_of_plain([*sorted(views), look.purpose, look.full]),
     }
 
 
@@ -237,6 +250,7 @@ def write_views(
     images: Mapping[str, Image] | None = None,
     missing: str | None = None,
     comparison: tuple[Measurement, ...] = (),
+    look: PageLook = USUAL,
     force: bool = False,
 ) -> dict[str, Path]:
     """Draw what can be drawn, render each view, write it whole."""
@@ -255,7 +269,7 @@ def write_views(
     if mask is not None and {"html", "pdf"} & set(wanted):
         pictures = (*room.draw(record, mask, shown), *_tissue_pictures(record, mask, shown))
     viewer = str(room.view3d(mask)) if mask is not None and "html" in wanted else ""
-    extras = room.PageExtras(comparison=comparison, missing=missing, viewer=viewer)
+    extras = room.PageExtras(comparison, missing, viewer, look)
     views: dict[str, Any] = {
         "html": lambda: room.to_html(record, pictures, extras),
         "pdf": lambda: room.to_pdf(record, pictures, extras),

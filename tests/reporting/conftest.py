@@ -209,6 +209,15 @@ def metastases() -> Callable[[int], tuple[Record, Segmentation, Image]]:
             if (found == number)[..., -1].any():
                 lesion = [_cut(item) for item in lesion]
             rows += lesion
+        for total, quantity in (
+            (Quantity.LESION_VOLUME, Quantity.VOLUME),
+            (Quantity.LESION_DIAMETERS, Quantity.LONGEST_DIAMETER),
+        ):
+            sizes = [x for x in rows if x.target.kind == "lesion" and x.quantity is quantity]
+            summed = sum(float(item.value or 0) for item in sizes)
+            rows.append(
+                _cut(Measurement(whole, total, summed, "ml" if total is Quantity.LESION_VOLUME else "mm"))
+            )
         return build_record(segmentation, {"ct": image}, tuple(rows)), segmentation, image
 
     return make

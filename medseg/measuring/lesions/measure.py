@@ -18,11 +18,17 @@ from medseg.masks.voxels import pixel_area
 from medseg.measuring.lesions.axes import add_lesion_axes
 from medseg.measuring.regions import measure_regions
 from medseg.measuring.rows import Rows
+from medseg.measuring.structure import NOT_PHYSICAL
 
 __all__ = ["Lesions", "find_lesions", "measure_lesions"]
 
 Box = tuple[slice, slice, slice]
 
+#: Sums over the lesions of a structure, and of what.
+_TOTALS = {
+    Quantity.LESION_VOLUME: Quantity.VOLUME,
+    Quantity.LESION_DIAMETERS: Quantity.LONGEST_DIAMETER,
+}
 #: What is measured of a lesion beside its axes.
 _QUANTITIES = frozenset(quantity for quantity in Quantity if quantity.info.of_lesions)
 
@@ -136,7 +142,7 @@ def measure_lesions(
     Returns
     -------
     tuple of Measurement
-        Per structure its count, then per lesion its rows. Without a rule set there is no size criterion. A
+        Per structure its count and sums, then per lesion its rows. Without a rule set there is no size criterion. A
         cut lesion's lengths are lower bounds; it meets a criterion that its visible part meets, else
         the criterion is `not_computed`. On sheared grids axes are refused, on `px` and of a PET alone the
         criterion.
@@ -153,6 +159,13 @@ def measure_lesions(
         by_lesion[item.target].append(item)
     cut = {target: _is_cut(items) for target, items in by_lesion.items()}
     pet_alone = bool(images) and all(image.is_pet for image in (images or {}).values())
+    each: dict[Target, list[Measurement]] = {}
+    for number, (target, box) in enumerate(zip(found.targets, found.boxes, strict=True), start=1):
+        rows = Rows(target, grid, cut=cut[target])
+        add_lesion_axes(rows, found.ids[box] == number, box, plan.rule, pet_alone=pet_alone)
+        items = by_lesion[target]
+        sizes = [item for item in items if item.channel is None]
+        each[target] = [*sizes, *rows.items, *(item for item in items if item.channel is not None)]
     measured: list[Measurement] = []
     for structure in found.structures:
         own = [
@@ -162,15 +175,25 @@ def measure_lesions(
         ]
         count = Rows(structure, grid, cut=any(cut[target] for target in own))
         count.add(Quantity.LESION_COUNT, len(own), method=_how(plan, grid))
+        for total, quantity in _TOTALS.items():
+            _add_total(
+                count, total, [item for target in own for item in each[target] if item.quantity is quantity]
+            )
         measured += count.items
-    for number, (target, box) in enumerate(zip(found.targets, found.boxes, strict=True), start=1):
-        rows = Rows(target, grid, cut=cut[target])
-        add_lesion_axes(rows, found.ids[box] == number, box, plan.rule, pet_alone=pet_alone)
-        items = by_lesion[target]
-        measured += [item for item in items if item.channel is None]
-        measured += rows.items
-        measured += [item for item in items if item.channel is not None]
-    return tuple(measured)
+    return (*measured, *(item for items in each.values() for item in items))
+
+
+def _add_total(rows: Rows, total: Quantity, items: list[Measurement]) -> None:
+    """The sum of a quantity over all lesions of a structure; null where one of them has none."""
+    if rows.grid.unit == "px" and total.info.px_unit is None:
+        rows.refuse(total, NOT_PHYSICAL)
+        return
+    missing = next((item for item in items if item.value is None), None)
+    if missing is not None:
+        rows.refuse(total, f"lesion {missing.target.lesion}: {missing.reason}")
+        return
+    noun = "lesion" if len(items) == 1 else "lesions"
+    rows.add(total, sum(float(item.value or 0) for item in items), method=f"sum over {len(items)} {noun}")
 
 
 def _structure(table: LabelTable, name: str) -> Target:

@@ -8,6 +8,7 @@ from medseg.domain import Grid, Quantity, Record
 from medseg.reporting.index import Lesion, lesions_of
 from medseg.reporting.lesions.words import criterion_word
 from medseg.reporting.numbers import unit_text
+from medseg.reporting.places import plane_text
 from medseg.reporting.sheet import (
     Cell,
     Notes,
@@ -57,8 +58,8 @@ def _table(record: Record, found: Sequence[Lesion]) -> Sheet:
             rows.append(Row((text_cell(lesion.name),), heading=True))
         rows.append(Row(tuple(fill(lesion) for _, fill in columns)))
     title = "Lesions" if several else f"Lesions: {found[0].name}"
-    said = (*legend(rows), *notes.lines, *_methods(found), _REST)
-    return Sheet(title, tuple(head for head, _ in columns), tuple(rows), said)
+    heads = tuple(head for head, _ in columns)
+    return Sheet(title, heads, tuple(rows), (*legend(rows), *notes.lines), (*_methods(found), _REST))
 
 
 def _columns(found: Sequence[Lesion], grid: Grid, notes: Notes) -> Iterator[_Column]:
@@ -69,7 +70,7 @@ def _columns(found: Sequence[Lesion], grid: Grid, notes: Notes) -> Iterator[_Col
         if any(lesion.find(pair[0]) for lesion in found):
             yield _head(title, found, pair[0]), _filler(pair, grid, notes)
         if pair is _AXES:
-            yield text_cell("Plane, slice"), lambda lesion: text_cell(lesion.plane or "–")
+            yield text_cell("Plane, slice"), lambda lesion: text_cell(plane_text(lesion.plane, grid) or "–")
     product = Quantity.BIDIMENSIONAL_PRODUCT
     if any(lesion.find(product) for lesion in found):
         yield _head("Product", found, product), lambda lesion: measured(lesion.find(product), grid, notes)

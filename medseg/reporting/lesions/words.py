@@ -4,13 +4,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from medseg.definitions.size import RULES
 from medseg.domain import Grid, Measurement, Quantity, Record, Status
 from medseg.reporting.index import Lesion, lesions_of
 from medseg.reporting.numbers import number_text, unit_text, value_text
+from medseg.reporting.places import plane_text
+from medseg.reporting.record.older import plan_of
+from medseg.reporting.wording import reason_text
 
 __all__ = [
     "LINES",
     "LesionLine",
+    "counting_note",
     "criterion_word",
     "lesion_lines",
     "lesion_sentences",
@@ -21,6 +26,12 @@ __all__ = [
 _RULE = re.compile(r"RECIST 1\.1(?:,? lymph node)?|RANO 2010|RANO-BM")
 #: Lesions on page one, by size.
 LINES = 5
+#: Connectivity in words.
+_TOUCH = {
+    "6": "voxels that share a face",
+    "18": "voxels that touch at a face or an edge",
+    "26": "voxels that touch at a face, an edge or a corner",
+}
 _AXES = (Quantity.LONGEST_DIAMETER, Quantity.SHORT_DIAMETER)
 
 
@@ -45,18 +56,23 @@ def lesion_lines(record: Record) -> tuple[LesionLine, ...]:
 
 
 def lesion_sentences(record: Record) -> tuple[str, ...]:
-    """`Metastasis: 12 lesions, together 34.5 ml (connectivity 26, at least 50 mm³).`, for each structure with some."""
+    """Count, total, sum of diameters and the largest of each structure; then what the size criterion says of them."""
     counts = [item for item in record.measurements if item.quantity is Quantity.LESION_COUNT]
     found: dict[str, list[Lesion]] = {}
     for lesion in lesions_of(record):
         found.setdefault(lesion.name, []).append(lesion)
     names = list(dict.fromkeys([*(item.target.name for item in counts), *found]))
     by_name = {item.target.name: item for item in counts}
-    return tuple(_sentence(name, by_name.get(name), found.get(name, []), record.mask.grid) for name in names)
+    first = [_sentence(record, name, by_name.get(name), found.get(name, [])) for name in names]
+    criterion = _criterion_sentence(lesions_of(record), rule_name(record))
+    return (*first, *((criterion,) if criterion else ()))
 
 
 def rule_name(record: Record) -> str:
     """Name of the rule set behind the size criterion, as its method gives it; "" where none was asked for."""
+    plan = plan_of(record).lesions
+    if plan is not None and plan.rule is not None:
+        return RULES[plan.rule].title
     items = (item for item in record.measurements if item.quantity is Quantity.MEETS_SIZE_CRITERION)
     named = (_RULE.search(item.method) for item in items)
     return next((found[0] for found in named if found), "")
@@ -95,22 +111,81 @@ def _line(lesion: Lesion, grid: Grid) -> LesionLine:
         lesion.number,
         "–" if size is None else value_text(size, grid),
         axes,
-        lesion.plane,
+        plane_text(lesion.plane, grid),
         criterion,
         _worst(lesion),
     )
 
 
-def _sentence(name: str, count: Measurement | None, found: Sequence[Lesion], grid: Grid) -> str:
-    how = "" if count is None else _conditions(count.method)
+def counting_note(record: Record) -> str:
+    """What counts as one lesion, in words; "" where nothing was counted."""
+    counts = [item for item in record.measurements if item.quantity is Quantity.LESION_COUNT]
+    said = dict.fromkeys(text for item in counts if (text := _conditions(item.method)))
+    return f"Counted as one lesion: {'; '.join(said)}." if said else ""
+
+
+def _sentence(record: Record, name: str, count: Measurement | None, found: Sequence[Lesion]) -> str:
+    grid = record.mask.grid
     if count is not None and count.value is None:
-        return f"{name}: lesions not counted ({(count.reason or '').rstrip('.')})."
+        return f"{name}: lesions not counted ({reason_text(count.reason)})."
     number = len(found) if count is None or count.value is None else int(count.value)
     if number == 0:
-        return f"{name}: no lesions{how}."
-    noun = "lesion" if number == 1 else "lesions"
-    together = _together(found, grid)
-    return f"{name}: {number} {noun}{f', together {together}' if together else ''}{how}."
+        return f"{name}: looked for lesions and found none."
+    if number == 1 and found:
+        line = _line(found[0], grid)
+        return f"{name}: 1 lesion of {_at_least(line.size)}, {_at_least(line.axes)}{_in_plane(line)}."
+    together, diameters = _together(found, grid), _diameters(record, name)
+    words = [f"{number} lesions", *([f"together {together}"] if together else []), *diameters]
+    largest = max(found, key=lambda lesion: lesion.amount, default=None)
+    if largest is not None:
+        line = _line(largest, grid)
+        words.append(f"the largest {_at_least(line.size)}, {_at_least(line.axes)}")
+    return f"{name}: {', '.join(words)}."
+
+
+def _in_plane(line: LesionLine) -> str:
+    return "" if "not computed" in line.axes or line.axes == "–" else " (longest × perpendicular diameter)"
+
+
+def _at_least(text: str) -> str:
+    return text.replace("≥ ", "at least ")
+
+
+def _diameters(record: Record, name: str) -> list[str]:
+    item = next(
+        (
+            item
+            for item in record.measurements
+            if item.quantity is Quantity.LESION_DIAMETERS and item.target.name == name
+        ),
+        None,
+    )
+    if item is None:
+        return []
+    told = "not computed" if item.value is None else _at_least(value_text(item, record.mask.grid))
+    return [f"sum of longest diameters {told}"]
+
+
+def _criterion_sentence(found: Sequence[Lesion], rule: str) -> str:
+    """`Size criterion (RECIST 1.1): 5 meet it, 6 do not; not computed for 1: the slice thickness is not known.`"""
+    items = [item for lesion in found if (item := lesion.find(Quantity.MEETS_SIZE_CRITERION)) is not None]
+    if not items:
+        return ""
+    meets = sum(item.value == 1 for item in items)
+    below = sum(item.value == 0 for item in items)
+    missing = [item for item in items if item.value is None]
+    parts = (
+        [f"{meets} meet{'s' * (meets == 1)} it", f"{below} do{'es' * (below == 1)} not"]
+        if meets or below
+        else []
+    )
+    reasons = list(dict.fromkeys(reason_text(item.reason) for item in missing))
+    if missing:
+        of = "" if len(missing) == len(items) == 1 else f" for {len(missing)}"
+        parts.append(
+            f"not computed{of} ({reasons[0]}{f'; {len(reasons) - 1} more reasons' if len(reasons) > 1 else ''})"
+        )
+    return f"Size criterion{f' ({rule})' if rule else ''}: {', '.join(parts)}."
 
 
 def _together(found: Sequence[Lesion], grid: Grid) -> str:
@@ -125,15 +200,15 @@ def _together(found: Sequence[Lesion], grid: Grid) -> str:
 
 
 def _conditions(method: str) -> str:
-    """` (connectivity 26, at least 50 mm³)`, as far as the method says so."""
+    """`voxels that touch at a corner, at least 50 mm³`, as far as the method says so."""
     said = []
     joined = re.search(r"connectivity (\d+)|(\d+)-connected", method)
     if joined:
-        said.append(f"connectivity {joined[1] or joined[2]}")
+        said.append(_TOUCH.get(joined[1] or joined[2], f"connectivity {joined[1] or joined[2]}"))
     least = re.search(r"(\d[\d.]*) ?(mm³|mm3|px³|px)", method)
     if least and float(least[1].rstrip(".")) > 0:
         said.append(f"at least {float(least[1].rstrip('.')):g} {least[2].replace('mm3', 'mm³')}")
-    return f" ({', '.join(said)})" if said else ""
+    return ", ".join(said)
 
 
 def _worst(lesion: Lesion) -> Status:

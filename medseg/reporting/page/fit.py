@@ -64,4 +64,4 @@ def lines_taken(
 def _clipped(message: str, longest: int) -> str:
     if len(message) <= longest:
         return message
-    return f"{message[: longest - 1].rsplit(' ', 1)[0].rstrip(',;:')} … (in full: appendix)"
+    return f"{message[: longest - 1].rsplit(' ', 1)[0].rstrip(',;:')} … (in full: next page)"

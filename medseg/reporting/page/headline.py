@@ -3,24 +3,26 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from medseg.domain import Measurement, Quantity, Record, Status, Target
+from medseg.domain import Grid, Measurement, Quantity, Record, Target
 from medseg.reporting.groups import shown_in_order
 from medseg.reporting.index import Index, index_of
-from medseg.reporting.lesions.words import LINES
-from medseg.reporting.numbers import interval_text, value_text
+from medseg.reporting.lesions.words import LINES, lesion_sentences
+from medseg.reporting.numbers import interval_text, spoken, value_text
+from medseg.reporting.organs import named_list, organ_sentences
+from medseg.reporting.page.purpose import Purpose, purpose_of
+from medseg.reporting.places import cut_words
 from medseg.reporting.tissue.table import LEVELS, is_slice
+from medseg.reporting.tissue.words import tissue_sentences
+from medseg.reporting.wording import reason_text
 
-__all__ = ["KEY_ROWS", "KeyRow", "key_rows", "main_targets", "sentence"]
+__all__ = ["KEY_ROWS", "KeyRow", "headline", "key_rows", "main_targets", "sentence"]
 
 #: Rows of numbers on page one, lines of lesions among them.
 KEY_ROWS = 8
 #: Structures that each get a sentence; of more, only the largest does.
 _SENTENCES = 3
-#: Of many structures, rows for the main one; the sizes of others matter more than its details.
-_OF_THE_MAIN = 3
-#: Rows for tissues at a level.
-_TISSUES = 4
-_SIZE = (Quantity.VOLUME, Quantity.AREA)
+_SIZES = (Quantity.VOLUME, Quantity.AREA)
+_TOTALS = (Quantity.LESION_COUNT, Quantity.LESION_VOLUME, Quantity.LESION_DIAMETERS)
 _ORDER = shown_in_order(lambda row: row.headline, "mask", "pet", "intensity")
 _TISSUE = shown_in_order(lambda row: row.headline, "tissue")
 
@@ -40,48 +42,89 @@ def main_targets(record: Record) -> tuple[Target, ...]:
     return _mains(index_of(record.measurements))
 
 
-def sentence(record: Record, target: Target) -> str:
-    """Size with its uncertainty, longest diameter, and whether the structure touches the border."""
+def headline(record: Record, purpose: Purpose | None = None) -> tuple[str, ...]:
+    """Sentences that answer what was asked, the answer first; every number in them stands in the Record."""
     index = index_of(record.measurements)
-    size = _size(index, target)
+    absent = [target.name for target in index.structures if _is_absent(index, target)]
+    if index.structures and len(absent) == len(index.structures):
+        return (f"{named_list(absent)}: looked for and not found.",)
+    if not index.structures:
+        return ("Nothing was looked for: the mask names no structure.",)
+    match purpose_of(record, purpose):
+        case "lesions":
+            found = lesion_sentences(record)
+        case "tissue":
+            found = tissue_sentences(record)
+        case "organs":
+            found = organ_sentences(index)
+        case "structure":
+            found = ()
+    return found or tuple(
+        sentence(record, target) for target in main_targets(record) or index.structures[:_SENTENCES]
+    )
+
+
+def sentence(record: Record, target: Target) -> str:
+    """Size with its uncertainty, longest diameter, and where the structure is cut."""
+    index, grid = index_of(record.measurements), record.mask.grid
+    size = index.size(target)
     if size is None:
         return f"{target.name}: not measured."
     if size.value == 0:
         return f"{target.name}: looked for and not found."
-    grid = record.mask.grid
     if size.value is None:
-        first = f"{size.quantity.info.title.lower()} not computed ({_clause(size.reason)})"
+        words = [f"{size.quantity.info.title.lower()} not computed ({reason_text(size.reason)})"]
     else:
-        shown = value_text(size, grid).replace("≥ ", "at least ")
-        first = f"{shown} ({interval_text(size, grid)})"
-    diameter, touches = _diameter(record, index, target), _touches(index, target)
-    return f"{target.name}: {first}{diameter}, touches the border: {touches}."
+        words = [f"{spoken(size, grid)} ({interval_text(size, grid)})"]
+    diameter = index.find(target, Quantity.LONGEST_DIAMETER)
+    if diameter is not None:
+        told = (
+            f"not computed ({reason_text(diameter.reason)})"
+            if diameter.value is None
+            else spoken(diameter, grid)
+        )
+        words.append(f"longest diameter {told}")
+    return f"{target.name}: {', '.join(words)}; {_where(index, target, grid)}."
 
 
-def key_rows(record: Record) -> tuple[KeyRow, ...]:
-    """The main structures' Measurements by importance, tissues at a level, then the sizes of further structures.
+def key_rows(record: Record, purpose: Purpose | None = None) -> tuple[KeyRow, ...]:
+    """What stands beside the pictures, by purpose: with the lines of lesions below them at most eight rows.
 
-    With the lines of lesions that stand beside them they are at most eight.
+    Of a structure or a few their Measurements by importance; of lesions their count and sums, or the only lesion's
+    structure; of tissues those at a level. A list of organs has counts and a table of its own.
     """
     index = index_of(record.measurements)
-    mains, sized = _mains(index), _by_size(index)
-    tissues = _tissues(index)
-    room = KEY_ROWS - len(tissues) - min(LINES, _lesion_count(index))
-    others = [item for target in sized if target not in mains and (item := _size(index, target)) is not None]
-    chosen = _of_mains(index, mains)
-    if len(mains) == 1 and others:
-        chosen = [*chosen[:_OF_THE_MAIN], *others]
-    picked = chosen[:room]
-    names = [target.name for target in mains]
-    picked.sort(key=lambda item: [*names, item.target.name].index(item.target.name))
+    mains = _mains(index)
+    match purpose_of(record, purpose):
+        case "lesions":
+            lesions = _lesion_count(index)
+            chosen = _totals(index) if lesions > 1 else _of_mains(index, mains)
+            chosen = [*chosen, *_uptake(index, mains)] if lesions > 1 else chosen
+            chosen = chosen[: KEY_ROWS - min(LINES, lesions)]
+        case "tissue":
+            chosen = _tissues(index)
+        case "organs":
+            chosen = []
+        case "structure":
+            chosen = _of_mains(index, mains)[:KEY_ROWS]
+    names = list(dict.fromkeys([*(target.name for target in mains), *(item.target.name for item in chosen)]))
+    chosen.sort(key=lambda item: names.index(item.target.name))
     grid = record.mask.grid
-    shown = [*picked, *tissues]
-    rows_of = Counter(item.target.name for item in shown)
+    rows_of = Counter(item.target.name for item in chosen)
     alone = {name for name, rows in rows_of.items() if rows == 1 and len(rows_of) > 1}
     return tuple(
         KeyRow(item, value_text(item, grid), interval_text(item, grid), item.target.name in alone)
-        for item in shown
+        for item in chosen
     )
+
+
+def _totals(index: Index) -> list[Measurement]:
+    """Count, total volume and sum of diameters of each structure with lesions."""
+    return [item for items in index.by_target.values() for item in items if item.quantity in _TOTALS]
+
+
+def _uptake(index: Index, mains: tuple[Target, ...]) -> list[Measurement]:
+    return [item for item in _of_mains(index, mains) if item.quantity.info.kind == "pet"]
 
 
 def _of_mains(index: Index, mains: tuple[Target, ...]) -> list[Measurement]:
@@ -109,7 +152,7 @@ def _tissues(index: Index) -> list[Measurement]:
         for item in items
         if item.quantity is quantity and item.value is not None
         if len(slices) <= LEVELS or item.target.detail not in slices
-    ][:_TISSUES]
+    ][:KEY_ROWS]
     names = list(dict.fromkeys(item.target.name for item in shown))
     return sorted(shown, key=lambda item: names.index(item.target.name))
 
@@ -121,9 +164,11 @@ def _lesion_count(index: Index) -> int:
 def _says_something(index: Index, target: Target, item: Measurement) -> bool:
     # An area beside a volume, and details of what was not found, only take room on page one; a PET's mean or
     # maximum by voxel centres beside its SUVs would be a second number for one thing.
-    size = _size(index, target)
-    if item.quantity in _SIZE:
+    size = index.size(target)
+    if item.quantity in _SIZES:
         return item is size
+    if item.quantity is Quantity.BORDER_VOXELS:
+        return False  # the sentence says where it is cut
     if item.target.detail == "given":
         return False  # nearly the volume itself, and no metabolic one
     if item.quantity.info.kind == "intensity" and item.channel in _pet_channels(index):
@@ -145,40 +190,24 @@ def _mains(index: Index) -> tuple[Target, ...]:
 def _by_size(index: Index) -> tuple[Target, ...]:
     sizes: dict[Target, float] = {}
     for target in index.structures:
-        size = _size(index, target)
+        size = index.size(target)
         if size is not None:
             sizes[target] = size.value or 0.0
     return tuple(sorted(sizes, key=lambda target: -sizes[target]))
 
 
-def _size(index: Index, target: Target) -> Measurement | None:
-    """Volume, or the area where a volume can't be had."""
-    volume, area = (index.find(target, quantity) for quantity in _SIZE)
-    if area is not None and area.value is not None and (volume is None or volume.value is None):
-        return area
-    return volume or area
-
-
-def _diameter(record: Record, index: Index, target: Target) -> str:
-    item = index.find(target, Quantity.LONGEST_DIAMETER)
-    if item is None:
-        return ""
-    if item.value is None:
-        return f", longest diameter not computed ({_clause(item.reason)})"
-    shown = value_text(item, record.mask.grid).replace("≥ ", "at least ")
-    return f", longest diameter {shown} in plane"
-
-
-def _touches(index: Index, target: Target) -> str:
+def _where(index: Index, target: Target, grid: Grid) -> str:
+    cut = cut_words(index, target, grid)
+    if cut is not None:
+        return f"{cut}, so it is larger than what was measured"
     border = index.find(target, Quantity.BORDER_VOXELS)
-    if border is None or border.value is None:
-        cut = any(
-            item.status in (Status.TRUNCATED_LOWER_BOUND, Status.TRUNCATED_UNRELIABLE)
-            for item in index.by_target[target]
-        )
-        return "yes" if cut else "not examined"
-    return "yes" if border.value > 0 else "no"
+    return (
+        "it lies inside the scan"
+        if border is not None and border.value == 0
+        else "its border was not examined"
+    )
 
 
-def _clause(reason: str | None) -> str:
-    return (reason or "no reason given").rstrip(".")
+def _is_absent(index: Index, target: Target) -> bool:
+    size = index.size(target)
+    return size is not None and size.value == 0

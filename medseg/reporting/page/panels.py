@@ -8,6 +8,7 @@ from medseg.domain import Image, Measurement, Quantity, Record, Segmentation, Ta
 from medseg.reporting.extras import Picture
 from medseg.reporting.lesions.panels import draw_lesions
 from medseg.reporting.numbers import value_text
+from medseg.reporting.organs import named_list
 from medseg.reporting.page.headline import main_targets
 from medseg.reporting.pictures.canvas import (
     Canvas,
@@ -25,7 +26,7 @@ from medseg.reporting.pictures.window import Window, choose_window
 __all__ = ["draw"]
 
 #: Paper sizes in mm: a pair on page one, a single slice that has the column for itself, a montage cell.
-_CELL, _LARGE_CELL, _MONTAGE_CELL = (54.0, 43.0), (54.0, 66.0), (46.0, 40.0)
+_CELL, _LARGE_CELL, _MONTAGE_CELL = (54.0, 39.0), (54.0, 66.0), (46.0, 40.0)
 _MONTAGE = (4, 3)
 #: An axis this much coarser than the finest is the one a stack was acquired along.
 _COARSER = 1.2
@@ -94,7 +95,12 @@ def _pair(scene: Scene, plane: ScenePlane, index: int, window: Window | None) ->
             show_contours(axes, scene, plane, scene.labels_on(plane, index))
     found = "largest section" if scene.mask(scene.table.values).any() else "middle slice, nothing segmented"
     words = [scene.plane_name(plane), f"{found}: {scene.slice_name(plane, index)}", _window(window)]
-    return Picture(plane.name, canvas.png(), _sentence(words, scene))
+    names = [
+        label.name for label in scene.table.labels if (scene.labels_on(plane, index) == label.value).any()
+    ]
+    seen = f"with the outline of {named_list(names)} in the right half" if names else "without any outline"
+    alt = f"{scene.plane_name(plane)} slice twice, plain on the left and {seen}: {_look(scene)}."
+    return Picture(plane.name, canvas.png(), _sentence(words, scene), alt)
 
 
 def _diameter(
@@ -123,7 +129,10 @@ def _diameter(
     show_letters(axes, scene, plane)
     show_scale(axes, box, scene.grid.unit)
     caption = [f"Diameters: {' × '.join(words)}", scene.slice_name(plane, index), _window(window)]
-    yield Picture("diameter", canvas.png(), _sentence(caption, scene))
+    alt = (
+        f"Slice with outline, longest diameter as a solid line, the perpendicular one dashed: {_look(scene)}."
+    )
+    yield Picture("diameter", canvas.png(), _sentence(caption, scene), alt)
 
 
 def _montage(scene: Scene, plane: ScenePlane, window: Window | None) -> Picture:
@@ -143,10 +152,15 @@ def _montage(scene: Scene, plane: ScenePlane, window: Window | None) -> Picture:
         show_base(axes, scene, plane, index, (window, box))
         show_contours(axes, scene, plane, scene.labels_on(plane, index))
         show_letters(axes, scene, plane)
-        show_text(axes, (0.02, 0.98), scene.slice_name(plane, index), ha="left", va="top", fontsize=5.0)
+        number_here = str(scene.native_index(plane, index) + 1)
+        show_text(axes, (0.02, 0.98), number_here, ha="left", va="top", fontsize=5.0)
     show_scale(axes, box, scene.grid.unit)
-    words = [f"{scene.plane_name(plane)} slices through all labels", f"{len(picked)} of {used.size}"]
-    return Picture("montage", canvas.png(), _sentence([*words, _window(window)], scene))
+    words = [
+        f"{scene.plane_name(plane)} slices through all structures by number",
+        f"{len(picked)} of {used.size}",
+    ]
+    alt = f"{len(picked)} {scene.plane_name(plane).lower()} slices side by side, each with the outlines drawn on it."
+    return Picture("montage", canvas.png(), _sentence([*words, _window(window)], scene), alt)
 
 
 def _display_index(scene: Scene, item: Measurement) -> Values:
@@ -161,6 +175,11 @@ def _acquired(scene: Scene) -> ScenePlane:
     coarse = max(PLANES, key=lambda plane: spacing[plane.axis])
     rest = max(spacing[coarse.column], spacing[coarse.row])
     return coarse if spacing[coarse.axis] >= _COARSER * rest else PLANES[0]
+
+
+def _look(scene: Scene) -> str:
+    """The kind of image under the outlines."""
+    return "the mask alone" if scene.base is None else f"{scene.base.modality or 'grey'} image"
 
 
 def _window(window: Window | None) -> str:

@@ -1,7 +1,6 @@
 """The page: a Record and its pictures as one self-contained file."""
 
 import base64
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -10,20 +9,26 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from medseg.domain import Grid, Quantity, Record, Status
+from medseg.domain import Grid, InputRef, Quantity, Record, Status
 from medseg.extras import require_extra
 from medseg.reporting.extras import PageExtras, Picture
 from medseg.reporting.groups import rank, shown_in_order
 from medseg.reporting.index import index_of, lesions_of
 from medseg.reporting.lesions.panels import PREFIX
 from medseg.reporting.lesions.table import lesion_sheets
-from medseg.reporting.lesions.words import LINES, lesion_lines, lesion_sentences, rule_name
+from medseg.reporting.lesions.words import LINES, counting_note, lesion_lines, rule_name
 from medseg.reporting.numbers import rounding_note, unit_text, value_text
+from medseg.reporting.organs import counts_of, organ_sheet
+from medseg.reporting.page.archive import archive_pdf
 from medseg.reporting.page.fit import lines_taken, shown_findings
-from medseg.reporting.page.headline import key_rows, main_targets, sentence
+from medseg.reporting.page.headline import headline, key_rows
 from medseg.reporting.page.matrix import all_measurements
+from medseg.reporting.page.purpose import purpose_of
+from medseg.reporting.page.study import quality_of, study_lines
+from medseg.reporting.page.terms import TERMS
 from medseg.reporting.pictures.palette import swatch
-from medseg.reporting.sheet import Sheet
+from medseg.reporting.places import plane_text
+from medseg.reporting.record.json import content_digest
 from medseg.reporting.tissue.table import tissue_sheets
 from medseg.reporting.uptake import structure_uptake
 from medseg.reporting.wording import (
@@ -32,6 +37,7 @@ from medseg.reporting.wording import (
     how_made,
     provenance,
     quantity_text,
+    reason_text,
     review_text,
     status_view,
 )
@@ -41,29 +47,51 @@ __all__ = ["to_html", "to_pdf"]
 _COMPARED = shown_in_order(lambda row: row.headline, "comparison")
 _RANK = {"error": 0, "warning": 1, "info": 2}
 _SEVERITY = {"error": "Error:", "warning": "Warning:", "info": "Note:"}
+#: Words beside a number on page one, by status; what is said of them once, below.
+_SHORT = {
+    Status.OK: "ok",
+    Status.TRUNCATED_LOWER_BOUND: "at least",
+    Status.TRUNCATED_UNRELIABLE: "cut",
+    Status.NOT_COMPUTED: "none",
+}
+_SAID = {
+    Status.TRUNCATED_LOWER_BOUND: "≥ at least: cut by the border of the scan, the true value can only be larger.",
+    Status.TRUNCATED_UNRELIABLE: "⚠\ufe0e cut: of the part in view alone, the true value may be smaller or larger.",
+    Status.NOT_COMPUTED: "∅ none: not computed, the reason is given.",
+}
+#: Pictures of page one by purpose, in their order.
+_FIRST_PICTURES = {
+    "structure": ("axial", "coronal", "sagittal"),
+    "lesions": ("axial", "coronal", "sagittal"),
+    "organs": ("coronal", "axial", "sagittal"),
+    "tissue": ("tissue", "tissue-profile", "axial"),
+}
+#: Names of header facts that their keys do not say well.
+_FACTS = {"kvp": "kVp", "noise_sd": "noise (SD near the structures)", "acquisition": "dimensions"}
+#: Outlines that the legend under the pictures names.
+_OUTLINES = 12
 
 
 def to_html(record: Record, pictures: Sequence[Picture] = (), extras: PageExtras | None = None) -> bytes:
     """One HTML file that needs nothing else: no network; every text from the Record is escaped.
 
-    It holds no script but that of `extras.viewer`, which is inserted as it stands.
+    It holds no script but our own that sorts tables, and that of `extras.viewer`, which is inserted as it stands.
     """
-    return _template().render(_context(record, pictures, extras or PageExtras())).encode()
+    return _html(record, pictures, extras or PageExtras(), printed=False).encode()
 
 
 def to_pdf(record: Record, pictures: Sequence[Picture] = (), extras: PageExtras | None = None) -> bytes:
-    """The same page as PDF (A4), without the 3D view; nothing but data: URIs is fetched."""
-    require_extra("pdf", "a report as PDF")
-    from weasyprint import HTML
-    from weasyprint.urls import URLFetcher
+    """The same page as PDF/A-3a (A4), tagged, with the Record in it as a file; without the 3D view.
 
-    # It reports every CSS rule meant for screens only.
-    logging.getLogger("weasyprint").setLevel(logging.ERROR)
+    Nothing but data: URIs is fetched.
+    """
+    require_extra("pdf", "a report as PDF")
     flat = replace(extras or PageExtras(), viewer="")
-    page = to_html(record, pictures, flat).decode()
-    fetcher = URLFetcher(allowed_protocols={"data"})
-    pdf: bytes = HTML(string=page, url_fetcher=fetcher).write_pdf()
-    return pdf
+    return archive_pdf(_html(record, pictures, flat, printed=True), record)
+
+
+def _html(record: Record, pictures: Sequence[Picture], extras: PageExtras, *, printed: bool) -> str:
+    return _template().render(_context(record, pictures, extras), printed=printed)
 
 
 @cache
@@ -71,68 +99,111 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(files("medseg.reporting.page").joinpath("page.html.j2").read_text("utf-8"))
+    return environment.from_string(_asset("page.html.j2"))
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("medseg.reporting.page").joinpath(name).read_text("utf-8")
 
 
 def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) -> dict[str, Any]:
-    grid = record.mask.grid
-    rows = key_rows(record)
-    lines, made, sentences = lesion_lines(record), how_made(record), _sentences(record)
-    compared = _comparison(extras, grid)
+    grid, index = record.mask.grid, index_of(record.measurements)
+    purpose = purpose_of(record, extras.look.purpose)
+    rows = key_rows(record, purpose)
+    lines, made, sentences = lesion_lines(record), how_made(record), headline(record, purpose)
+    study, compared = study_lines(record), _comparison(extras, grid)
     findings = sorted(record.findings, key=lambda item: _RANK[item.severity])
-    taken = lines_taken(rows, lines, made, len(compared["rows"]), sentences)
+    taken = lines_taken(rows, lines, made, len(compared["rows"]), (*sentences, *study))
     first, again = shown_findings(findings, taken)
-    used = {item.quantity for item in (*record.measurements, *extras.comparison)}
     return {
         "record": record,
         "extras": extras,
         "title": "Volumetric report",
-        "css": files("medseg.reporting.page").joinpath("page.css").read_text("utf-8"),
+        "css": _asset("page.css"),
+        "sorting": _asset("sort.js"),
         "pictures": {picture.name: (picture, _uri(picture)) for picture in pictures},
-        "lesion_pictures": [(item, _uri(item)) for item in pictures if item.name.startswith(PREFIX)],
-        "lesions_note": _lesions_note(record, pictures),
+        "first_pictures": _FIRST_PICTURES[purpose],
         "reviewed": record.review.state == "reviewed",
         "review_text": review_text(record),
         "sentences": sentences,
+        "study": study,
+        "quality": quality_of(record),
+        "counts": counts_of(index) if purpose == "organs" else None,
+        "outlines": _outlines(record),
         "rows": rows,
+        "legend": _legend({row.item.status for row in rows} | {line.status for line in lines}),
         "several": len({row.item.target.name for row in rows}) > 1,
         "lesion_lines": lines,
         "more_lesions": _more_lesions(record, len(lines)),
         "rule": rule_name(record),
-        "ok": Status.OK,
         "view": status_view,
+        "short": _SHORT,
         "unit": unit_text,
         "name": quantity_text,
+        "plane": lambda text: plane_text(text, grid),
+        "reason": reason_text,
         "swatch": lambda target: swatch(record.table, target.labels[0]) if target.kind == "label" else "",
         "findings": findings,
         "first_findings": first,
         "findings_again": again,
         "severity": _SEVERITY,
         "how_made": made,
-        "provenance": provenance(record),
         "convention": convention(record),
+        "counting": counting_note(record),
         "comparison": compared,
-        "value": lambda item: value_text(item, grid),
-        "sheets": _sheets(record),
-        "inputs": [(item, grid_text(item.grid)) for item in record.inputs],
-        "definitions": _definitions(sorted(used, key=rank)),
+        "sheets": {
+            "organs": (organ_sheet(record),) if purpose == "organs" else (),
+            "lesions": lesion_sheets(record),
+            "uptake": () if lines else structure_uptake(record, index),
+            "tissue": tissue_sheets(record, index),
+        },
+        "inputs": [(item, grid_text(item.grid), _facts(item)) for item in record.inputs],
+        "digest": content_digest(record),
         "rounding": rounding_note(grid),
+        "appendix": _appendix(record, pictures, extras) if extras.look.full else None,
     }
 
 
-def _sentences(record: Record) -> list[str]:
-    return [*(sentence(record, target) for target in main_targets(record)), *lesion_sentences(record)]
-
-
-def _sheets(record: Record) -> dict[str, tuple[Sheet, ...]]:
-    """Tables of the appendix by their place in it."""
-    index = index_of(record.measurements)
+def _appendix(record: Record, pictures: Sequence[Picture], extras: PageExtras) -> dict[str, Any]:
+    """What stands on a full page alone: every measurement with its method, all pictures, provenance, terms."""
+    used = {item.quantity for item in (*record.measurements, *extras.comparison)}
     return {
-        "lesions": lesion_sheets(record),
-        "uptake": structure_uptake(record, index),
-        "tissue": tissue_sheets(record, index),
-        "all": all_measurements(record, index),
+        "all": all_measurements(record, index_of(record.measurements)),
+        "lesion_pictures": [(item, _uri(item)) for item in pictures if item.name.startswith(PREFIX)],
+        "lesions_note": _lesions_note(record, pictures),
+        "compared": [
+            (item, quantity_text(item), value_text(item, record.mask.grid)) for item in extras.comparison
+        ],
+        "provenance": provenance(record),
+        "definitions": _definitions(sorted(used, key=rank)),
+        "terms": TERMS,
     }
+
+
+def _legend(statuses: set[Status]) -> str:
+    """What the short words beside the numbers of page one mean, as far as they occur."""
+    return " ".join(_SAID[status] for status in Status if status in statuses and status in _SAID)
+
+
+def _outlines(record: Record) -> list[tuple[str, str]]:
+    """(swatch, name) of the labels whose outlines the pictures may show; the first of many."""
+    index = index_of(record.measurements)
+    there = [
+        target
+        for target in index.structures
+        if target.kind == "label" and (size := index.size(target)) is not None and size.value != 0
+    ]
+    return [(swatch(record.table, target.labels[0]), target.name) for target in there[:_OUTLINES]]
+
+
+def _facts(item: InputRef) -> list[tuple[str, str]]:
+    """Header facts in words: numbers without the tail that a binary fraction leaves."""
+    return [
+        (_FACTS.get(key, key.replace("_", " ")), f"{value:.4g}" if isinstance(value, float) else str(value))
+        for key, value in item.details
+        if key != "noise_method"
+    ]
 
 
 def _definitions(used: Sequence[Quantity]) -> list[tuple[str, str]]:

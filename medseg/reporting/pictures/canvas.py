@@ -24,6 +24,8 @@ _MAX_BYTES = 150_000
 _MIN_DPI = 60
 _COLOURS = 256
 _FONT = 6.0
+#: Brightness (of 255) up to which a colour is dark (weights of ITU-R BT.601).
+_DARK = 100
 
 
 class Canvas:
@@ -128,7 +130,13 @@ def show_contours(axes: "Axes", scene: Scene, plane: ScenePlane, labels: NDArray
         lines = axes.contour(
             columns, rows, mask, levels=[0.5], colors=[colour], linewidths=0.9, linestyles=style
         )
-        lines.set_path_effects([Stroke(linewidth=1.8, foreground="black", alpha=0.6), Normal()])
+        lines.set_path_effects([Stroke(linewidth=1.8, foreground=_edge(colour), alpha=0.6), Normal()])
+
+
+def _edge(colour: str) -> str:
+    """Black around a light outline, white around a dark one, so that both stand out from any grey."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > _DARK else "white"
 
 
 def show_letters(axes: "Axes", scene: Scene, plane: ScenePlane) -> None:

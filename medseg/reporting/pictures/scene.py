@@ -15,6 +15,7 @@ from medseg.domain import Grid, Image, LabelTable, Segmentation
 from medseg.domain.segmentation import voxels_with
 from medseg.geometry import AxisOrder, order_to, same_grid
 from medseg.geometry.resample import covered_by, resample
+from medseg.reporting.places import slice_text
 
 __all__ = ["PLANES", "Box", "Scene", "ScenePlane", "make_scene"]
 
@@ -99,11 +100,9 @@ class Scene:
         return not same_grid(image.grid, self.native)
 
     def slice_name(self, plane: ScenePlane, index: int) -> str:
-        """Native index of a slice and its position: `k = 57 (0–119), S 34.5 mm`."""
-        source, flipped = self.order.source[plane.axis], self.order.flipped[plane.axis]
+        """Number of a slice as stored, counted from 1, and its position: `slice 58 of 120, S 34.5 mm`."""
         count = self.grid.shape[plane.axis]
-        native = count - 1 - index if flipped else index
-        name = f"{'ijk'[source]} = {native} (0–{count - 1})" if count > 1 else "single slice"
+        name = slice_text(self.native_index(plane, index), count) if count > 1 else "single slice"
         if not self.has_letters:
             return name
         middle = (np.array(self.grid.shape) - 1) / 2
@@ -111,6 +110,11 @@ class Scene:
         position = float(self.grid.to_position(middle)[plane.axis])
         letter = _WORLD[plane.axis][0 if position >= 0 else 1]
         return f"{name}, {letter} {abs(position):.1f} mm"
+
+    def native_index(self, plane: ScenePlane, index: int) -> int:
+        """Index of a slice in the file, from 0."""
+        flipped = self.order.flipped[plane.axis]
+        return self.grid.shape[plane.axis] - 1 - index if flipped else index
 
     def letters(self, plane: ScenePlane) -> tuple[str, str, str, str]:
         """Signs at the left, right, top and bottom edge: patient directions, else the array axes, none in px."""

@@ -51,13 +51,14 @@ def tissue_sheets(record: Record, index: Index) -> tuple[Sheet, ...]:
     heads = [
         text_cell(f"{quantity.info.title} ({_unit(everything, quantity)})", number=True) for quantity in used
     ]
-    said = (*legend(rows), *notes.lines, *((_SUMMED,) if shortened else ()), *_methods(everything))
+    said = (*legend(rows), *notes.lines, *((_SUMMED,) if shortened else ()))
     return (
         Sheet(
             "Tissue",
             (text_cell("Tissue"), text_cell("Level"), *heads, text_cell("Status")),
             tuple(rows),
             said,
+            _methods(everything),
         ),
     )
 

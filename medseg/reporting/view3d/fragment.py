@@ -24,8 +24,6 @@ MOST_TRIANGLES = 60_000
 FEWEST_TRIANGLES = 200
 #: A mesh this many times finer than what is shown is thinned before smoothing too, which saves time only.
 _MUCH_FINER = 8
-#: Outline colours repeat with other line styles from here on; a surface has no line style.
-_OUTLINE_COLOURS = 6
 #: A change of the volume beyond this share is told.
 _TOLD = 0.01
 _FILTER_FROM = 9
@@ -91,7 +89,7 @@ def shown_surfaces(
     segmentation
         In mm.
     colours
-        `#rrggbb` by label value; the rest get the colour of their outline, and from seven labels on their own.
+        `#rrggbb` by label value; the rest get the colour of their outline.
     most
         Triangles of all labels together, as far as each keeps 200; shared by the root of the area.
     """
@@ -227,10 +225,7 @@ def _base64(array: np.ndarray[Any, Any]) -> str:
 
 
 def _colours(segmentation: Segmentation) -> dict[int, str]:
-    table = segmentation.table
-    if len(table.labels) <= _OUTLINE_COLOURS:
-        return {value: outline(table, value)[0] for value in table.values}
-    return {label.value: "#{:02x}{:02x}{:02x}".format(*label.rgb) for label in table.labels}
+    return {value: outline(segmentation.table, value)[0] for value in segmentation.table.values}
 
 
 @cache

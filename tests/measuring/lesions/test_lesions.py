@@ -103,7 +103,9 @@ def test_names_that_overlap_or_do_not_exist_are_refused() -> None:
 def test_none_found_is_a_count_of_zero() -> None:
     found = measure_lesions(segmentation(), None, LesionPlan(names=("tumour",), rule="recist-1.1"))
     assert [(item.quantity, item.value, item.status) for item in found] == [
-        (Quantity.LESION_COUNT, 0, Status.OK)
+        (Quantity.LESION_COUNT, 0, Status.OK),
+        (Quantity.LESION_VOLUME, 0, Status.OK),
+        (Quantity.LESION_DIAMETERS, 0, Status.OK),
     ]
 
 
@@ -351,3 +353,29 @@ def test_of_a_pet_alone_no_size_criterion_is_judged() -> None:
     assert alone.reason == "RECIST 1.1 measures size on CT or MR, and only a PET was given"
     for images in ({"pet": pet, "ct": ct}, {"ct": ct}, {}):
         assert get(measure_lesions(mask, images, plan), MEETS).value == 1
+
+
+def test_sums_are_those_of_the_lesions() -> None:
+    found = measure_lesions(segmentation(ball((9, 9, 12), 5.0), ball((28, 25, 26), 8.0)), None, LesionPlan())
+    for total, quantity in (
+        (Quantity.LESION_VOLUME, Quantity.VOLUME),
+        (Quantity.LESION_DIAMETERS, Quantity.LONGEST_DIAMETER),
+    ):
+        each = [item.value for item in found if item.quantity is quantity and item.target.lesion]
+        summed = get(found, total, lesion=None)
+        assert len(each) == 2
+        assert summed.value == pytest.approx(sum(each))
+        assert summed.status is Status.OK
+        assert summed.method == "sum over 2 lesions"
+
+
+def test_a_sum_with_a_cut_lesion_is_a_lower_bound_and_one_without_a_size_is_no_sum() -> None:
+    mask = segmentation(ball((9, 9, 12), 5.0), ball((28, 25, 38), 8.0))
+    found = measure_lesions(mask, None, LesionPlan())
+    assert get(found, Quantity.LESION_DIAMETERS, lesion=None).status is Status.TRUNCATED_LOWER_BOUND
+    plane = Grid((40, 36, 1), np.diag([1.0, 1.0, 1.0, 1.0]))
+    flat = segmentation(ball((20, 18, 0), 5.0, plane), grid=plane)
+    refused = get(measure_lesions(flat, None, LesionPlan()), Quantity.LESION_VOLUME, lesion=None)
+    assert refused.value is None
+    assert refused.reason is not None
+    assert refused.reason.startswith("lesion 1: ")

@@ -11,11 +11,11 @@ from openpyxl import load_workbook
 from PIL import Image as Picture
 
 from medseg.domain import Image, Measurement, Quantity, Record, Segmentation, Status, Target
-from medseg.reporting import draw, to_html, to_rows, to_xlsx
+from medseg.reporting import PageExtras, PageLook, draw, to_html, to_rows, to_xlsx
 from medseg.reporting.index import index_of, lesions_of
 from medseg.reporting.lesions.panels import LESION_PICTURES, PREFIX
 from medseg.reporting.lesions.table import lesion_sheets
-from medseg.reporting.lesions.words import LINES, lesion_lines, lesion_sentences, rule_name
+from medseg.reporting.lesions.words import LINES, counting_note, lesion_lines, lesion_sentences, rule_name
 from medseg.reporting.numbers import value_text
 from medseg.reporting.page.headline import key_rows
 from medseg.reporting.wording import delineation_text, quantity_text
@@ -29,24 +29,36 @@ def text_of(page: bytes) -> str:
 
 
 def parts(page: bytes) -> tuple[str, str]:
-    first, _, second = page.decode().partition('<section class="appendix">')
+    first, _, second = page.decode().partition('<section class="page-two"')
     return text_of(first.encode()), text_of(second.encode())
 
 
 def test_the_sentence_counts_and_adds_up(metastases: Callable[[int], Made]) -> None:
     record, *_ = metastases(12)
-    (sentence,) = lesion_sentences(record)
+    sentence, criterion = lesion_sentences(record)
     total = sum(lesion.amount for lesion in lesions_of(record))
     assert re.fullmatch(
-        r"Liver metastasis: 12 lesions, together at least \d+\.\d ml \(connectivity 26, at least 50 mm³\)\.",
+        r"Liver metastasis: 12 lesions, together at least \d+\.\d ml, sum of longest diameters at least \d+ mm, "
+        r"the largest (at least )?\d+\.\d ml, (at least )?\d+ × \d+ mm\.",
         sentence,
+    )
+    assert re.fullmatch(
+        r"Size criterion \(RECIST 1\.1\): \d+ meet it, \d+ do(es)? not, "
+        r"not computed for 1 \(the slice thickness is not known\)\.",
+        criterion,
+    )
+    assert counting_note(record) == (
+        "Counted as one lesion: voxels that touch at a face, an edge or a corner, at least 50 mm³."
     )
     assert float(re.findall(r"\d+\.\d", sentence)[0]) == pytest.approx(total, abs=0.05)
 
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "Node: no lesions (connectivity 6)."), (None, "Node: lesions not counted (no label of this name).")],
+    [
+        (0, "Node: looked for lesions and found none."),
+        (None, "Node: lesions not counted (no label of this name)."),
+    ],
 )
 def test_no_lesion_and_not_counted_are_two_things(record: Record, count: int | None, words: str) -> None:
     status = Status.OK if count is not None else Status.NOT_COMPUTED
@@ -71,7 +83,7 @@ def test_page_one_has_eight_rows_with_the_five_largest_lesions(metastases: Calla
     assert len(lines) + len(key_rows(record)) == 8
     first, appendix = parts(to_html(record))
     assert "Largest lesions" in first
-    assert f"{12 - LINES} more in the appendix" in first
+    assert f"{12 - LINES} more in the table that follows" in first
     assert "Lesions: Liver metastasis" in appendix
 
 
@@ -80,7 +92,7 @@ def test_the_words_are_size_criterion_and_never_target_lesion(metastases: Callab
     page = text_of(to_html(record, draw(record, segmentation, {"ct": image})))
     assert "target lesion" not in page.lower()
     assert "RECIST sum" not in page
-    assert "meets the size criterion" in page
+    assert re.search(r"\d+ meet it", page)
     assert "the slice thickness is not known" in page
     assert "Size criterion by RECIST 1.1; size alone" in page
 
@@ -105,7 +117,7 @@ def test_each_lesion_has_a_picture_on_the_slice_of_its_axes(metastases: Callable
     assert [picture.name for picture in drawn] == [f"lesion-1-{number}" for number in range(1, 13)]
     for lesion, picture in zip(lesions_of(record), drawn, strict=True):
         index = lesion.plane.rpartition("=")[2]
-        assert f"axial k = {index} (0–39)" in picture.caption
+        assert f"axial slice {int(index) + 1} of 40" in picture.caption
         assert f"Lesion {lesion.number}: " in picture.caption
         assert "L 40 W 400 HU" in picture.caption
     # Both axes are there: white lines where the picture without them has grey.
@@ -122,7 +134,7 @@ def test_pictures_are_capped_and_what_is_left_out_is_said(metastases: Callable[[
     drawn = [item for item in draw(record, segmentation, {"ct": image}) if item.name.startswith(PREFIX)]
     total = len(lesions_of(record))
     assert len(drawn) == LESION_PICTURES < total
-    page = text_of(to_html(record, drawn))
+    page = text_of(to_html(record, drawn, PageExtras(look=PageLook(full=True))))
     assert f"{total - LESION_PICTURES} more stand in the table only" in page
     assert page.count("Lesion 1:") == 1
 
@@ -179,10 +191,11 @@ def test_uptake_names_its_delineation_and_a_given_mask_is_no_metabolic_volume(re
     assert "SUVmax 12.3 SUVbw (g/ml)" in first
     assert "MTV (41 % of SUVmax) 4.25 ml" in first
     assert "9.5" not in first
-    assert "Uptake on PET: SUVbw (g/ml)" in appendix
     assert "Uptake of each lesion: SUVbw (g/ml)" in appendix
     assert "it is no metabolic volume" in appendix
-    assert "native voxels; SUVbw as the file says" in appendix
+    look = PageExtras(look=PageLook(full=True))
+    whole = parts(to_html(replace(record, measurements=more), (), look))[1]
+    assert "native voxels; SUVbw as the file says" in whole
 
 
 def test_words_for_delineations() -> None:
@@ -229,7 +242,8 @@ def test_lesions_of_two_structures_are_named(metastases: Callable[[int], Made]) 
     drawn = [item for item in draw(both, segmentation, {"ct": image}) if item.name.startswith(PREFIX)]
     assert len({item.name for item in drawn}) == 8
     assert any(item.caption.startswith("Node 1: ") for item in drawn)
-    assert appendix.count("Lesions ") >= 1
+    assert "Liver metastasis" in appendix
+    assert "Node" in appendix
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_the_slice_of_the_level_with_its_areas() -> None:
     record, pictures = drawn(mask, image, replace(PLAN, levels=("L3",)))
     caption = pictures["tissue"].caption
     assert "level L3" in caption
-    assert "k = 4 (0–11)" in caption
+    assert "slice 5 of 12" in caption
     assert "I 10.0 mm" in caption
     assert "Skeletal muscle 17.3 cm², Intermuscular fat 8.6 cm²" in caption
     assert "L 40 W 400" in caption
@@ -88,7 +88,7 @@ def test_colour_lies_in_the_second_picture_and_the_patients_left_is_right() -> N
 def test_without_levels_the_slice_with_most_tissue() -> None:
     mask, image = phantom()
     _, pictures = drawn(mask, image, PLAN)
-    assert "k = 7 (0–11)" in pictures["tissue"].caption
+    assert "slice 8 of 12" in pictures["tissue"].caption
     assert "level" not in pictures["tissue"].caption
 
 
@@ -96,8 +96,8 @@ def test_two_levels_give_two_rows() -> None:
     mask, image = phantom()
     _, one = drawn(mask, image, replace(PLAN, levels=("L3",)))
     _, two = drawn(mask, image, replace(PLAN, levels=("L3", "k=7")))
-    assert "k = 4" in two["tissue"].caption
-    assert "k = 7" in two["tissue"].caption
+    assert "slice 5 of 12" in two["tissue"].caption
+    assert "slice 8 of 12" in two["tissue"].caption
     assert pixels(two["tissue"]).shape[0] == pytest.approx(2 * pixels(one["tissue"]).shape[0], rel=0.02)
 
 
@@ -145,7 +145,7 @@ def test_stacks_of_any_direction() -> None:
     for affine in (flipped, tilted, sagittal):
         mask, image = phantom(Grid(GRID.shape, affine))
         _, pictures = drawn(mask, image, replace(PLAN, levels=("k=7",)))
-        assert "k = 7 (0–11)" in pictures["tissue"].caption
+        assert "slice 8 of 12" in pictures["tissue"].caption
         assert set(pictures) == {"tissue", "tissue-profile"}
     mask, image = phantom(replace(GRID, orientation_known=False))
     _, pictures = drawn(mask, image, replace(PLAN, levels=("k=7",)))
@@ -166,5 +166,5 @@ def test_a_real_ct(data: Callable[[str], Path]) -> None:
     )
     mask = Segmentation(given.labels, given.grid, table)
     _, pictures = drawn(mask, image, TissuePlan(compartment="back muscle", levels=("L1",)))
-    assert "level L1, k = 13 (0–29)" in pictures["tissue"].caption
+    assert "level L1, slice 14 of 30" in pictures["tissue"].caption
     assert reddish(pixels(pictures["tissue"])).sum() > 1000

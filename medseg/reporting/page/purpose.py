@@ -1,0 +1,47 @@
+"""What a page answers. It follows from what was measured, unless the reader names another purpose."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from medseg.domain import Quantity, Record
+from medseg.reporting.index import index_of
+
+__all__ = ["PURPOSES", "USUAL", "PageLook", "Purpose", "purpose_of"]
+
+#: A structure or a few; lesions; a list of organs; tissue at a level.
+Purpose: TypeAlias = Literal["structure", "lesions", "organs", "tissue"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+#: More structures than this are a list.
+FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PageLook:
+    """How a page is laid out.
+
+    Parameters
+    ----------
+    purpose
+        What it answers; None follows what was measured.
+    full
+        Whether the appendix is in it: every measurement with its method, all pictures, terms.
+    """
+
+    purpose: Purpose | None = None
+    full: bool = False
+
+
+#: The page as it is when nobody asks for another.
+USUAL = PageLook()
+
+
+def purpose_of(record: Record, asked: Purpose | None = None) -> Purpose:
+    """The purpose asked for, else that of the plan by which the Record was measured."""
+    if asked is not None:
+        return asked
+    kinds = {item.target.kind for item in record.measurements}
+    if "lesion" in kinds or any(item.quantity is Quantity.LESION_COUNT for item in record.measurements):
+        return "lesions"
+    if "tissue" in kinds:
+        return "tissue"
+    return "organs" if len(index_of(record.measurements).structures) > FEW else "structure"
