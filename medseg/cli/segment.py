@@ -33,6 +33,7 @@ def command(
     ] = None,
     out: Annotated[Path, typer.Option(help="The mask to write; a folder for many cases.")] = ...,  # type: ignore[assignment]
     channel: opt.Channels = None,
+    channels_by: opt.ChannelsBy = "name",
     param: Annotated[
         list[str] | None,
         typer.Option("-p", "--param", metavar="FIELD=VALUE", help="A parameter; lists as JSON."),
@@ -71,6 +72,7 @@ def command(
         probabilities=probabilities,
         objects=objects,
         same_space=same_space,
+        channels_by=opt.channels_by(channels_by),
         values=ask.value_kinds(values),
         read=read,
         force=force,

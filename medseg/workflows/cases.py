@@ -54,7 +54,8 @@ def find_cases(path: Path) -> tuple[Case, ...] | None:
     share a stem are cases of one id, which no batch takes for one.
     """
     if is_dataset(path):
-        return open_dataset(path).cases
+        dataset = open_dataset(path)
+        return tuple(_in_order(case, dataset.channels) for case in dataset.cases)
     if not path.is_dir():
         return None
     images = {stem_of(item) for item in path.iterdir() if _is_image(item)}
@@ -62,6 +63,10 @@ def find_cases(path: Path) -> tuple[Case, ...] | None:
     if not files:
         return None
     return tuple(Case(stem_of(item), stem_of(item), (ChannelFile("image", str(item)),)) for item in files)
+
+
+def _in_order(case: Case, channels: Sequence[str]) -> Case:
+    return replace(case, images=tuple(sorted(case.images, key=lambda file: channels.index(file.channel))))
 
 
 def segment_cases(
@@ -85,9 +90,15 @@ def segment_cases(
         if folder is not None:
             make_folder(folder)
     known = by_id(cases)
+    most = max((_channels(case) for case in cases), key=len, default=())
 
     def one(case_id: str) -> CaseResult:
         case = _only(known[case_id])
+        if options.channels_by == "position" and _channels(case) != most:
+            # One that is missing would move those behind it.
+            raise InputError(
+                f"by position, it has channels {', '.join(_channels(case))}, and others {', '.join(most)}"
+            )
         target = out / f"{case.id}{_suffix(case, options)}"
         objects = None if options.objects is None else options.objects / target.name
         own = replace(options, objects=objects, same_space=options.same_space or case.same_space)
@@ -196,6 +207,10 @@ class _Extras:
         asked = {"the record": task.request}
         files = (path, sidecar_path(path))
         return ledger.settle(stem_of(path), asked, files, make, force=options.force)[0]
+
+
+def _channels(case: Case) -> tuple[str, ...]:
+    return tuple(file.channel for file in case.images)
 
 
 def _case_of(case_id: str, images: Mapping[str, tuple[Case, ...]]) -> Case:
