@@ -18,6 +18,7 @@ from medseg.errors import InputError, MedsegError
 from medseg.io import is_dataset
 from medseg.io.atomic import write_bytes
 from medseg.io.names import stem_of
+from medseg.io.plain import read_plain
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.metrics import BlandAltman, Icc, LesionRule
 from medseg.reporting.tables.csv import as_text
@@ -41,6 +42,7 @@ __all__ = [
 
 #: Fewer cases say nothing about limits of agreement.
 FEWEST_CASES = 3
+_MOST_TABLE_BYTES = 1 << 26
 _NO_REFERENCE = "there is no reference for this prediction: it was not compared"
 _NO_PREDICTION = "there is no prediction for this reference: counted as an empty one"
 
@@ -124,7 +126,8 @@ def evaluate_files(
     """
     many = is_many(prediction)
     if many != is_many(reference):
-        raise InputError("evaluate takes two files or two folders, not one of each")
+        one, other = (prediction, reference) if many else (reference, prediction)
+        raise InputError(f"evaluate takes two files or two folders: {one} is a folder, {other} is none")
     rules = _Rules(tolerance_mm, lesions, options or PairOptions())
     if not many:
         return (_compare(stem_of(reference), (prediction, reference), rules),)
@@ -302,12 +305,12 @@ def read_patients(path: Path) -> dict[str, str]:
         If a column is missing or a case has two patients.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            table = list(csv.DictReader(lines))
-    except (OSError, ValueError, csv.Error) as error:
+        text = read_plain(path, most=_MOST_TABLE_BYTES).decode("utf-8-sig")
+        table = list(csv.DictReader(io.StringIO(text, newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} can't be read as a table of patients: {error}") from error
     if not table or not {"case", "patient"} <= set(table[0]):
-        raise InputError(f"{path.name} needs a head and rows with the columns case and patient")
+        raise InputError(f"{path} needs a head and rows with the columns case and patient")
     found: dict[str, str] = {}
     for row in table:
         if found.setdefault(row["case"], row["patient"]) != row["patient"]:
