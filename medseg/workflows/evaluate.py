@@ -22,9 +22,8 @@ from medseg.io.plain import read_plain
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.metrics import BlandAltman, Icc, LesionRule
 from medseg.reporting.tables.csv import as_text
-from medseg.workflows.batch import only
 from medseg.workflows.ledger import Ledger, file_digest, mask_digest, open_ledger
-from medseg.workflows.pairs import PairOptions, pair_files, read_pair
+from medseg.workflows.pairs import PairOptions, one_of_case, pair_files, read_pair
 
 __all__ = [
     "Evaluation",
@@ -202,8 +201,11 @@ def _remembered(pair: _Pair, ledger: Ledger) -> Evaluation:
 
 def _one(pair: _Pair) -> Evaluation:
     try:
-        prediction = None if pair.prediction is None else only(pair.prediction)
-        found = _compare(pair.stem, (prediction, only(pair.reference)), pair.rules)
+        prediction = None
+        if pair.prediction is not None:
+            prediction = one_of_case(pair.prediction, pair.stem, "prediction")
+        reference = one_of_case(pair.reference, pair.stem, "reference")
+        found = _compare(pair.stem, (prediction, reference), pair.rules)
     except MedsegError as error:
         return Evaluation(pair.stem, error=str(error))
     return found if prediction is not None else replace(found, error=_NO_PREDICTION)
