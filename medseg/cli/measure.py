@@ -11,11 +11,18 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
-from medseg.domain import Case, ChannelFile, Measurement, ReadOptions, Record
+from medseg.domain import Case, Measurement, ReadOptions, Record
 from medseg.errors import InputError
 from medseg.io import is_dataset
 from medseg.reporting import record_to_json
-from medseg.workflows.cases import by_id, find_cases, masks_by_stem, measure_cases, write_table
+from medseg.workflows.cases import (
+    by_id,
+    find_cases,
+    images_of_masks,
+    masks_by_stem,
+    measure_cases,
+    write_table,
+)
 from medseg.workflows.measure import MeasureOptions, measure_files
 
 
@@ -139,18 +146,6 @@ def print_record(record: object, out: Path, *, as_json: bool) -> None:
     say(f"{len(items)} of {len(record.measurements)} numbers are shown; all are in {out}")
 
 
-def _images(image: Path, masks: dict[str, tuple[Path, ...]]) -> dict[str, tuple[Case, ...]]:
-    """Images of many masks by name; a single image is that of a single mask."""
-    cases = find_cases(image)
-    if cases:
-        return by_id(cases)
-    empty = image.is_dir() and not any(image.iterdir())
-    if len(masks) > 1 or empty or not image.exists():
-        raise InputError(f"{image} is no folder or dataset with an image for each of the {len(masks)} masks")
-    (name,) = masks
-    return {name: (Case(name, name, (ChannelFile("image", str(image)),)),)}
-
-
 def _name(item: Measurement) -> str:
     target = item.target
     lesion = "" if target.lesion is None else f" lesion {target.lesion}"
@@ -174,7 +169,7 @@ def _many(mask: Path, image: Path | None, out: Path, settings: object, *, as_jso
         images = by_id(cases)
     else:
         masks = masks_by_stem(mask)
-        images = None if image is None else _images(image, masks)
+        images = None if image is None else images_of_masks(image, masks)
     with running(quiet=as_json) as run:
         results, records = measure_cases(masks, images, out, options=settings, run=run)
     table = write_table(records, out, force=settings.force)

@@ -68,8 +68,8 @@ def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedC
         images[name] = replace(read_channel(files[theirs]), channel=name)
     if case.reference is None:
         raise ConfigError(f"case {case.id} has no reference mask to train on")
-    segmentation = read_segmentation(case.reference)
     reference = images[config.reference]
+    segmentation = read_segmentation(case.reference, on=reference)
     require_same_grid(reference.grid, segmentation.grid, f"reference mask of case {case.id}")
     labels = order_to(reference.grid).apply(_values(segmentation, config, case.id))
     return LoadedCase({name: canonical(image) for name, image in images.items()}, labels)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from medseg.domain import Case, ChannelFile, Record, Run, Segmentation
 from medseg.errors import InputError, OutputError
-from medseg.io import is_dataset, open_dataset, read_segmentation
+from medseg.io import inspect, is_dataset, open_dataset, read_segmentation
 from medseg.io.atomic import write_bytes
+from medseg.io.dicom.mask.source import series_of_mask
 from medseg.io.masks import read_table
 from medseg.io.names import stem_of
 from medseg.io.probabilities import are_probabilities, has_probabilities, probability_files
@@ -36,6 +37,7 @@ __all__ = [
     "cases_of_files",
     "find_cases",
     "holds_masks",
+    "images_of_masks",
     "masks_by_stem",
     "measure_cases",
     "require_own_table",
@@ -280,15 +282,51 @@ def _left_over(path: Path) -> CaseResult:
 
 def holds_masks(path: Path) -> bool:
     """Whether a path is a folder with files that may be masks, each by itself."""
-    return path.is_dir() and any(_is_image(item, masks=True) for item in path.iterdir())
+    return path.is_dir() and any(_may_be_mask(item) for item in path.iterdir())
 
 
 def masks_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Mask files of a folder by stem; a stem of several files is a clash."""
-    found = unique(item for item in sorted(folder.iterdir()) if _is_image(item, masks=True))
+    found = unique(item for item in sorted(folder.iterdir()) if _may_be_mask(item))
     if not found:
-        raise InputError(f"{folder} holds no mask files ({', '.join(image_suffixes())})")
+        raise InputError(f"{folder} holds no mask files ({', '.join(image_suffixes())}, SEG, RTSTRUCT)")
     return found
+
+
+def images_of_masks(image: Path, masks: Mapping[str, tuple[Path, ...]]) -> dict[str, tuple[Case, ...]]:
+    """Images of many masks by their names; of SEG and RTSTRUCT, by the series that they were made from.
+
+    Raises
+    ------
+    InputError
+        If it is no folder or dataset of images.
+    """
+    found = _by_series(image, masks)
+    cases = find_cases(image) if len(found) < len(masks) else ()
+    if cases or len(found) == len(masks):
+        return {**by_id(cases or ()), **found}
+    empty = image.is_dir() and not any(image.iterdir())
+    if len(masks) > 1 or empty or not image.exists():
+        raise InputError(f"{image} is no folder or dataset with an image for each of the {len(masks)} masks")
+    (name,) = masks
+    return {name: (Case(name, name, (ChannelFile("image", str(image)),)),)}
+
+
+def _by_series(image: Path, masks: Mapping[str, tuple[Path, ...]]) -> dict[str, tuple[Case, ...]]:
+    """Case of each mask of DICOM whose series lies in a folder, however deep."""
+    named = {name: series_of_mask(files[0]) for name, files in masks.items() if len(files) == 1}
+    wanted = {name: series for name, series in named.items() if series}
+    if not wanted or not image.is_dir():
+        return {}
+    try:
+        there = {source.series_uid for source in inspect(image) if source.series_uid}
+    except InputError:
+        return {}  # no DICOM
+    return {
+        name: (Case(name, name, (ChannelFile("image", str(image), series=found[0]),)),)
+        for name, series in wanted.items()
+        if len(found := sorted(series & there)) == 1
+    }
 
 
 def _suffix(case: Case, options: SegmentOptions) -> str:
@@ -304,6 +342,10 @@ def _is_image(path: Path, *, masks: bool = False) -> bool:
     if are_probabilities(path):
         return False
     return masks or not stem_of(path).lower().endswith(("_mask", ".seg", "_seg", ".probabilities"))
+
+
+def _may_be_mask(path: Path) -> bool:
+    return _is_image(path, masks=True) or series_of_mask(path) is not None
 
 
 def _is_only_named_so(path: Path, images: set[str]) -> bool:

@@ -122,7 +122,7 @@ def _space_findings(images: list[Image], *, declared: bool) -> list[Finding]:
 
 def _reference_findings(path: str, images: list[Image], table: LabelTable | None) -> list[Finding]:
     try:
-        reference = read_segmentation(path)
+        reference = read_segmentation(path, on=images[0] if images else None)
     except MedsegError as error:
         return [_finding("reference.unreadable", "error", f"The reference can't be read: {error}")]
     found = [item for item in reference.findings if item.severity != "info" or item.code.startswith("label")]

@@ -51,12 +51,22 @@ def series_of_mask(file: Path) -> frozenset[str] | None:
     """The series that a SEG or RTSTRUCT says it was made from, by its header; None for any other file."""
     from pydicom import dcmread
 
-    if not file.is_file() or not is_dicom(file):
+    if not file.is_file() or not is_dicom(file) or _class_in_meta(file) not in (None, *_CLASSES):
         return None
     try:
         ds = dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID", *_REFERENCES])
         return frozenset(_series_in(ds)) if str(ds.get("SOPClassUID", "")) in _CLASSES else None
     except Exception:  # noqa: BLE001 - a damaged object fails anywhere inside pydicom
+        return None
+
+
+def _class_in_meta(file: Path) -> str | None:
+    """The class in a file's first bytes, by which slices are passed over quickly; None where it has none there."""
+    from pydicom.filereader import read_file_meta_info
+
+    try:
+        return str(read_file_meta_info(file).MediaStorageSOPClassUID)
+    except Exception:  # noqa: BLE001 - no preamble, or damaged: the header says more
         return None
 
 
