@@ -1,5 +1,6 @@
 """`medseg measure`: a mask (and its images) to numbers."""
 
+from itertools import chain
 from json import loads
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +12,11 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
-from medseg.domain import Case, Measurement, ReadOptions, Record
+from medseg.domain import Case, Finding, Measurement, ReadOptions, Record
 from medseg.errors import InputError
 from medseg.io import is_dataset
 from medseg.reporting import record_to_json
+from medseg.workflows.aside import files_of_cases, left_aside
 from medseg.workflows.cases import (
     by_id,
     find_cases,
@@ -146,6 +148,19 @@ def print_record(record: object, out: Path, *, as_json: bool) -> None:
     say(f"{len(items)} of {len(record.measurements)} numbers are shown; all are in {out}")
 
 
+def _aside(
+    mask: Path,
+    image: Path | None,
+    masks: dict[str, tuple[Path, ...]],
+    images: dict[str, tuple[Case, ...]] | None,
+) -> tuple[Finding, ...]:
+    """What the folders of masks and images hold beside them; an image without a mask is measured by none."""
+    cases = [case for name, found in (images or {}).items() if name in masks for case in found]
+    used = [*chain.from_iterable(masks.values()), *files_of_cases(cases)]
+    folders = dict.fromkeys(path for path in (mask, image) if path is not None)
+    return tuple(finding for folder in folders for finding in left_aside(folder, used))
+
+
 def _name(item: Measurement) -> str:
     target = item.target
     lesion = "" if target.lesion is None else f" lesion {target.lesion}"
@@ -175,4 +190,4 @@ def _many(mask: Path, image: Path | None, out: Path, settings: object, *, as_jso
     table = write_table(records, out, force=settings.force)
     if not as_json:
         say(f"all numbers in one table: {table}")
-    print_results(results, as_json=as_json, command="measure")
+    print_results(results, as_json=as_json, command="measure", findings=_aside(mask, image, masks, images))

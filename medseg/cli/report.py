@@ -1,5 +1,6 @@
 """`medseg report`: a record as page, PDF and tables."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from medseg.cli.output import emit, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
 from medseg.errors import InputError
+from medseg.workflows.aside import left_aside
 from medseg.workflows.report import ReportFiles, records_by_stem, report_cases, report_files
 
 
@@ -46,11 +48,11 @@ def command(
             raise InputError(
                 "many records find their inputs by the paths in them; leave out --image and --mask"
             )
+        records = records_by_stem(record)
         with running("cpu", quiet=json) as run:
-            results = report_cases(
-                records_by_stem(record), ReportFiles(html, pdf, csv, xlsx), force=force, run=run
-            )
-        print_results(results, as_json=json, command="report")
+            results = report_cases(records, ReportFiles(html, pdf, csv, xlsx), force=force, run=run)
+        aside = left_aside(record, chain.from_iterable(records.values()))
+        print_results(results, as_json=json, command="report", findings=aside)
         return
     images = opt.channel_paths(channel) or ({"image": image} if image else {})
     written = report_files(record, ReportFiles(html, pdf, csv, xlsx), images=images, mask=mask, force=force)

@@ -11,8 +11,9 @@ from medseg.cli import measure_options as ask
 from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table
 from medseg.cli.progress import running
-from medseg.domain import ReadOptions, Segmentation
+from medseg.domain import Finding, ReadOptions, Segmentation
 from medseg.errors import InputError, PartialFailure
+from medseg.workflows.aside import files_of_cases, left_aside
 from medseg.workflows.cases import cases_of_files, find_cases, segment_cases
 from medseg.workflows.segment import SegmentOptions, segment_files
 
@@ -94,18 +95,22 @@ def command(
                 run=run,
             )
     if cases is not None:
-        print_results(results, as_json=json, command="segment")
+        aside = left_aside(paths[0], files_of_cases(cases)) if len(paths) == 1 else ()
+        print_results(results, as_json=json, command="segment", findings=aside)
         return
     _print_one(result, out, as_json=json)
 
 
-def print_results(results: tuple[object, ...], *, as_json: bool, command: str) -> None:
-    """The table of many cases; raises PartialFailure when some failed."""
+def print_results(
+    results: tuple[object, ...], *, as_json: bool, command: str, findings: tuple[Finding, ...] = ()
+) -> None:
+    """The table of many cases, and what is to be said of all; raises PartialFailure when some failed."""
     rows = [asdict(item) for item in results]  # type: ignore[call-overload]
     failed = [row for row in rows if row["state"] == "failed"]
     if as_json:
-        emit(command, {"cases": rows, "failed": len(failed)})
+        emit(command, {"cases": rows, "failed": len(failed)}, findings)
     else:
+        print_findings(findings)
         print_table(
             ("case", "state", "seconds", "output", "reason"),
             [(row["case"], row["state"], row["seconds"], row["output"], row["reason"]) for row in rows],

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,9 +16,10 @@ from medseg.io.dicom.mask.source import series_of_mask
 from medseg.io.names import split_part, stem_of
 from medseg.io.suffixes import image_suffixes
 from medseg.masks.onto import lies_on, onto_grid
+from medseg.workflows.aside import files_of_cases
 from medseg.workflows.batch import unique
 
-__all__ = ["LabelMap", "PairOptions", "as_map", "one_of_case", "pair_files", "read_pair"]
+__all__ = ["LabelMap", "PairOptions", "as_map", "files_in", "one_of_case", "pair_files", "read_pair"]
 
 #: What people put behind the name of a case: `p07_seg`, `p07-pred`, `p07_gt`.
 _ROLE = re.compile(
@@ -109,6 +111,12 @@ def pair_files(prediction: Path, reference: Path) -> dict[str, tuple[tuple[Path,
         stem if stem not in found else f"{stem} (no reference)": (files, ()) for stem, files in ours.items()
     }
     return {**dict(sorted(found.items())), **alone}
+
+
+def files_in(path: Path) -> tuple[Path, ...]:
+    """The masks of a folder or dataset that are compared, and a dataset's images."""
+    cases = open_dataset(path).cases if is_dataset(path) else ()
+    return (*chain.from_iterable(_masks(path).values()), *files_of_cases(cases))
 
 
 def one_of_case(files: tuple[Path, ...], case: str, what: str) -> Path:
