@@ -16,6 +16,7 @@ from medseg.workflows.evaluate import (
     Evaluation,
     evaluate_files,
     evaluation_rows,
+    ignored_findings,
     is_many,
     read_patients,
     summary_rows,
@@ -114,7 +115,13 @@ def command(
         if path.is_dir()
         for finding in _aside(path)
     )
-    _show(results, rows, summary_rows(results, patients=whose), json=json, findings=aside)
+    _show(
+        results,
+        rows,
+        summary_rows(results, patients=whose),
+        json=json,
+        findings=(*ignored_findings(results), *aside),
+    )
 
 
 def _aside(folder: Path) -> tuple[Finding, ...]:
@@ -152,7 +159,13 @@ def _show(
             "evaluate",
             {
                 "cases": [
-                    {"case": item.case, "state": item.state, "reason": item.reason} for item in results
+                    {
+                        "case": item.case,
+                        "state": item.state,
+                        "reason": item.reason,
+                        "ignored_voxels": item.ignored_voxels,
+                    }
+                    for item in results
                 ],
                 "measurements": rows,
                 "summary": summary,

@@ -12,13 +12,15 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
 from medseg import metrics
-from medseg.domain import Grid, Label, LabelTable, Measurement, Quantity, Run, Segmentation
-from medseg.domain.values import STRICT, digest_of_plain
+from medseg.domain import Finding, Grid, Label, LabelTable, Measurement, Quantity, Run, Segmentation
+from medseg.domain.values import STRICT, as_details, digest_of_plain
 from medseg.errors import InputError, MedsegError
 from medseg.io import is_dataset
 from medseg.io.atomic import write_bytes
+from medseg.io.datasets.nnunet import ignored_label
 from medseg.io.names import stem_of
 from medseg.io.plain import read_plain
+from medseg.masks.ignored import IGNORED
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.metrics import BlandAltman, Icc, LesionRule
 from medseg.reporting.tables.csv import as_text
@@ -32,6 +34,7 @@ __all__ = [
     "evaluate_files",
     "evaluate_lesions",
     "evaluation_rows",
+    "ignored_findings",
     "is_many",
     "read_patients",
     "summary_rows",
@@ -48,7 +51,7 @@ _NO_PREDICTION = "there is no prediction for this reference: counted as an empty
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One compared pair and the grid of its reference.
+    """One compared pair, the grid of its reference, and the voxels of it that nobody judged, which were left out.
 
     `error` holds the line that says what failed; `state` says whether it was compared now or kept from before, and
     `reason` why it was compared again.
@@ -58,6 +61,7 @@ class Evaluation:
     measurements: tuple[Measurement, ...] = ()
     error: str | None = None
     grid: Grid | None = None
+    ignored_voxels: int = 0
     state: Literal["compared", "kept", "compared again"] = "compared"
     reason: str = ""
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -145,6 +149,15 @@ def evaluate_files(
     return tuple(_with_absent(results, tolerance_mm, lesions))
 
 
+def ignored_findings(results: tuple[Evaluation, ...]) -> tuple[Finding, ...]:
+    """One Finding on the voxels that were left out because nobody judged them."""
+    counts = [item.ignored_voxels for item in results if item.ignored_voxels]
+    if not counts:
+        return ()
+    text = f"{sum(counts)} voxels of {len(counts)} references are marked 'ignore' and were left out of both masks."
+    return (Finding(IGNORED, "warning", text, as_details(voxels=sum(counts), cases=len(counts))),)
+
+
 def is_many(path: Path) -> bool:
     """Whether it is a folder of masks or a dataset."""
     return path.is_dir() or is_dataset(path)
@@ -185,6 +198,8 @@ def _remembered(pair: _Pair, ledger: Ledger) -> Evaluation:
         "the reference": digest_of_plain([mask_digest(path) for path in pair.reference]),
         **pair.rules.asked,
     }
+    if (ignored := ignored_label(pair.reference[0], pair.rules.reading.labels)) is not None:
+        asked["the label that is ignored"] = str(ignored)
 
     standing, kept = ledger.standing(pair.stem, asked, ())
     if standing.kept:
@@ -216,7 +231,8 @@ def _compare(stem: str, paths: tuple[Path | None, Path], rules: _Rules) -> Evalu
     rows = evaluate(prediction, reference, tolerance_mm=rules.tolerance_mm)
     if rules.lesions is not None:
         rows += evaluate_lesions(prediction, reference, rule=rules.lesions)
-    return Evaluation(stem, rows, grid=reference.grid)
+    ignored = sum(int(item.detail("voxels") or 0) for item in reference.findings if item.code == IGNORED)
+    return Evaluation(stem, rows, grid=reference.grid, ignored_voxels=ignored)
 
 
 def _with_absent(

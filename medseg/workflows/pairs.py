@@ -11,10 +11,13 @@ import numpy as np
 
 from medseg.domain import Label, LabelTable, ReadOptions, Segmentation
 from medseg.errors import GridMismatchError, InputError
+from medseg.geometry import require_same_grid
 from medseg.io import is_dataset, open_dataset, read_segmentation
+from medseg.io.datasets.nnunet import ignored_label
 from medseg.io.dicom.mask.source import series_of_mask
 from medseg.io.names import split_part, stem_of
 from medseg.io.suffixes import image_suffixes
+from medseg.masks.ignored import without_ignored
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.workflows.aside import files_of_cases
 from medseg.workflows.batch import unique
@@ -152,9 +155,9 @@ def read_pair(
             raise InputError(f"{path} does not exist")
     read = replace(options.read, series=None)
     if prediction is None:
-        wanted = _mapped(
-            read_segmentation(reference, options=read, labels=options.labels), options, "reference"
-        )
+        wanted = read_segmentation(reference, options=read, labels=options.labels)
+        wanted = without_ignored(wanted, ignored_label(reference, options.labels))
+        wanted = _mapped(wanted, options, "reference")
         return Segmentation(np.zeros_like(wanted.labels), wanted.grid, wanted.table), wanted
     wanted = read_segmentation(reference, options=read, labels=options.labels)
     # Either may be the one that holds some slices only.
@@ -163,7 +166,22 @@ def read_pair(
         wanted = _on(reference, found, options, read)
     if read.resample:
         found = onto_grid(found, wanted.grid, resample=True, what="prediction")
+    found, wanted = _judged(found, wanted, ignored_label(reference, options.labels))
     return _mapped(found, options, "prediction"), _mapped(wanted, options, "reference")
+
+
+def _judged(
+    prediction: Segmentation, reference: Segmentation, ignored: int | None
+) -> tuple[Segmentation, Segmentation]:
+    """Both without the voxels that the reference's author left open, where neither is right or wrong."""
+    if ignored is None or ignored not in reference.present:
+        return without_ignored(prediction, ignored), without_ignored(reference, ignored)
+    if lies_on(prediction.grid, reference.grid):
+        prediction = onto_grid(prediction, reference.grid, what="prediction")
+    require_same_grid(reference.grid, prediction.grid, "prediction")
+    left = np.where(reference.labels == ignored, 0, prediction.labels).astype(prediction.labels.dtype)
+    judged = replace(prediction, labels=left, instances=None, probabilities=None)
+    return without_ignored(judged, ignored), without_ignored(reference, ignored)
 
 
 def _on(path: Path, other: Segmentation, options: PairOptions, read: ReadOptions) -> Segmentation:
