@@ -1,5 +1,6 @@
 """`medseg measure`: a mask (and its images) to numbers."""
 
+from dataclasses import replace
 from itertools import chain
 from json import loads
 from pathlib import Path
@@ -26,6 +27,7 @@ from medseg.workflows.cases import (
     write_table,
 )
 from medseg.workflows.measure import MeasureOptions, measure_files
+from medseg.workflows.volumes import ALL, case_of_path, each_volume
 
 
 @opt.reading
@@ -115,6 +117,9 @@ def command(
     channels = opt.channel_paths(channel)
     if image is not None and channels:
         raise InputError("give either --image or --channel NAME=FILE, not both")
+    if read.volume == ALL:
+        _all_volumes(mask, image, out, settings, as_json=json)
+        return
     if _is_many(mask):
         if channels:
             raise InputError("for many masks give --image FOLDER or --image DATASET, paired by name")
@@ -185,6 +190,33 @@ def _many(mask: Path, image: Path | None, out: Path, settings: object, *, as_jso
     else:
         masks = masks_by_stem(mask)
         images = None if image is None else images_of_masks(image, masks)
+    _measure(mask, image, (masks, images), out, settings, as_json=as_json)
+
+
+def _all_volumes(
+    mask: Path, image: Path | None, out: Path, settings: MeasureOptions, *, as_json: bool
+) -> None:
+    """Each volume of an image with its mask, or all with the one mask that is given."""
+    if image is None:
+        raise InputError(f"--volume {ALL} is about an image: give --image FILE, which holds the volumes")
+    cases = each_volume(find_cases(image) or (case_of_path(image),), settings.read)
+    masks: dict[str, tuple[Path, ...]] = {case.id: (mask,) for case in cases}
+    if mask.is_dir():
+        masks = masks_by_stem(mask)
+    own = replace(settings, read=replace(settings.read, volume=None))
+    _measure(mask, image, (masks, by_id(cases)), out, own, as_json=as_json)
+
+
+def _measure(
+    mask: Path,
+    image: Path | None,
+    known: tuple[dict[str, tuple[Path, ...]], dict[str, tuple[Case, ...]] | None],
+    out: Path,
+    settings: MeasureOptions,
+    *,
+    as_json: bool,
+) -> None:
+    masks, images = known
     with running(quiet=as_json) as run:
         results, records = measure_cases(masks, images, out, options=settings, run=run)
     table = write_table(records, out, force=settings.force)

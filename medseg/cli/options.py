@@ -50,7 +50,11 @@ Series = Annotated[
     str | None, typer.Option(help="Which series of a DICOM folder: its UID, or the end of it.")
 ]
 Volume = Annotated[
-    str | None, typer.Option(help="Which of several volumes: the id that the error or 'medseg info' lists.")
+    str | None,
+    typer.Option(
+        help="Which of several volumes: the id that the error or 'medseg info' lists; segment and measure also take "
+        "all, each as a case of its own."
+    ),
 ]
 Resample = Annotated[
     bool,

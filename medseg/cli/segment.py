@@ -1,6 +1,6 @@
 """`medseg segment`: images to a mask."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +11,12 @@ from medseg.cli import measure_options as ask
 from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table
 from medseg.cli.progress import running
-from medseg.domain import Finding, ReadOptions, Segmentation
+from medseg.domain import Case, Finding, ReadOptions, Segmentation
 from medseg.errors import InputError, PartialFailure
 from medseg.workflows.aside import files_of_cases, left_aside
 from medseg.workflows.cases import cases_of_files, find_cases, segment_cases
 from medseg.workflows.segment import SegmentOptions, segment_files
+from medseg.workflows.volumes import ALL, case_of_path, each_volume
 
 
 @opt.reading(without=opt.OF_MASKS)
@@ -83,6 +84,8 @@ def command(
     if bool(paths) == bool(channels):
         raise InputError("give either an INPUT or --channel NAME=FILE for each channel")
     cases = find_cases(paths[0]) if len(paths) == 1 else cases_of_files(paths)
+    if read.volume == ALL:
+        cases, settings = _all_volumes(cases, paths, settings)
     with running(device, quiet=json) as run:
         if cases is not None:
             results = segment_cases(name, cases, out, options=settings, run=run)
@@ -99,6 +102,17 @@ def command(
         print_results(results, as_json=json, command="segment", findings=aside)
         return
     _print_one(result, out, as_json=json)
+
+
+def _all_volumes(
+    cases: tuple[Case, ...] | None, paths: list[Path], settings: SegmentOptions
+) -> tuple[tuple[Case, ...], SegmentOptions]:
+    if len(paths) != 1 and cases is None:
+        raise InputError(
+            f"--volume {ALL} takes one file, or one folder; not --channel, and no list of slices"
+        )
+    found = each_volume(cases or (case_of_path(paths[0]),), settings.read)
+    return found, replace(settings, read=replace(settings.read, volume=None))
 
 
 def print_results(

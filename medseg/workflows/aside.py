@@ -23,9 +23,9 @@ def left_aside(folder: Path, used: Iterable[str | Path]) -> tuple[Finding, ...]:
 
     Sidecars, the second file of a pair, text and hidden files are no images and are not named.
     """
-    if not folder.is_dir():
-        return ()
     read = {Path(path).absolute() for path in used}
+    if not folder.is_dir() or folder.absolute() in read:
+        return ()  # a folder of DICOM is read as a whole, and its reader says what lies beside
     above = {parent for path in read for parent in path.parents}
     names = [_name(path, folder) for path in _beside(folder.absolute(), read, above)]
     if not names:
