@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from medseg.cli.segment import print_results
 from medseg.domain import Finding, Image, ReadOptions, Segmentation
 from medseg.errors import InputError
 from medseg.masks.flatten import taken_findings
+from medseg.workflows.aside import left_aside
 from medseg.workflows.cases import masks_by_stem
 from medseg.workflows.convert import (
     WrittenSurface,
@@ -160,9 +162,11 @@ def _convert_folder(
 ) -> None:
     if not source.is_dir():
         raise InputError(f"--to converts a folder of files; {source} is none")
+    files = masks_by_stem(source)
     with running("cpu", quiet=json) as run:
-        results = convert_cases(masks_by_stem(source), target, suffix, **asked, force=force, run=run)
-    print_results(results, as_json=json, command="convert")
+        results = convert_cases(files, target, suffix, **asked, force=force, run=run)
+    aside = left_aside(source, chain.from_iterable(files.values()))
+    print_results(results, as_json=json, command="convert", findings=aside)
 
 
 def _convert_set(source: Path, target: Path, *, force: bool, json: bool) -> None:

@@ -1,6 +1,7 @@
 """`medseg edit`: operations on a mask."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from medseg.cli.segment import print_results
 from medseg.domain import ReadOptions
 from medseg.errors import ConfigError
 from medseg.masks.requests import describe_operations
+from medseg.workflows.aside import left_aside
 from medseg.workflows.cases import holds_masks, masks_by_stem
 from medseg.workflows.edit import Step, edit_cases, edit_files
 
@@ -59,9 +61,10 @@ def command(
     if mask is None or out is None:
         raise ConfigError("give a MASK and --out OUT, or --list to see the operations")
     if holds_masks(mask):
+        masks = masks_by_stem(mask)
         with running(quiet=json) as run:
             results = edit_cases(
-                masks_by_stem(mask),
+                masks,
                 op or [],
                 out,
                 labels=label or (),
@@ -70,7 +73,8 @@ def command(
                 force=force,
                 run=run,
             )
-        print_results(results, as_json=json, command="edit")
+        aside = left_aside(mask, chain.from_iterable(masks.values()))
+        print_results(results, as_json=json, command="edit", findings=aside)
         return
     steps = edit_files(mask, op or [], out, labels=label or (), table=labels, options=read, force=force)
     _print_steps(steps, out, as_json=json)

@@ -6,22 +6,24 @@ from typing import Annotated, Any
 import typer
 
 from medseg.cli import options as opt
-from medseg.cli.output import emit, print_table, say
+from medseg.cli.output import emit, print_findings, print_table, say
 from medseg.cli.progress import running
-from medseg.domain import ReadOptions
+from medseg.domain import Finding, ReadOptions
 from medseg.errors import ConfigError, PartialFailure
 from medseg.metrics import LesionRule
+from medseg.workflows.aside import left_aside
 from medseg.workflows.evaluate import (
     Evaluation,
     evaluate_files,
     evaluation_rows,
+    ignored_findings,
     is_many,
     read_patients,
     summary_rows,
     volume_agreement,
 )
 from medseg.workflows.evaluated import EvaluationFiles, memory_of, require_free, write_evaluation
-from medseg.workflows.pairs import PairOptions, as_map
+from medseg.workflows.pairs import PairOptions, as_map, files_in
 
 _LESIONS = "Lesions"
 
@@ -107,7 +109,24 @@ def command(
     write_evaluation(
         results, files, memory, masks=masks, image=image, options=reading, patients=whose, force=force
     )
-    _show(results, rows, summary_rows(results, patients=whose), json=json)
+    aside = tuple(
+        finding
+        for path in dict.fromkeys((prediction, reference))
+        if path.is_dir()
+        for finding in _aside(path)
+    )
+    _show(
+        results,
+        rows,
+        summary_rows(results, patients=whose),
+        json=json,
+        findings=(*ignored_findings(results), *aside),
+    )
+
+
+def _aside(folder: Path) -> tuple[Finding, ...]:
+    """What a folder holds beside its masks, and in a dataset beside its cases."""
+    return left_aside(folder, files_in(folder))
 
 
 def _rule(lesions: bool, connectivity: int, minimum_mm3: float, iou: float) -> LesionRule | None:
@@ -131,6 +150,7 @@ def _show(
     summary: list[dict[str, Any]],
     *,
     json: bool,
+    findings: tuple[Finding, ...],
 ) -> None:
     failed = [item for item in results if item.error]
     if json:
@@ -139,17 +159,25 @@ def _show(
             "evaluate",
             {
                 "cases": [
-                    {"case": item.case, "state": item.state, "reason": item.reason} for item in results
+                    {
+                        "case": item.case,
+                        "state": item.state,
+                        "reason": item.reason,
+                        "ignored_voxels": item.ignored_voxels,
+                    }
+                    for item in results
                 ],
                 "measurements": rows,
                 "summary": summary,
                 "agreement": _agreement(results),
                 "failed": errors,
             },
+            findings,
         )
         if failed:
             raise typer.Exit(PartialFailure.exit_code)
         return
+    print_findings(findings)
     if rows:
         head = ("case", "name", "lesion", "detail", "quantity", "value", "unit", "status", "reason")
         print_table(head, [tuple(row[key] for key in head) for row in rows])

@@ -24,9 +24,10 @@ def command(
     with running(quiet=json) as run:
         found = info(path, check=check, run=run)
     if json:
-        emit("info", as_plain(found))
+        emit("info", as_plain(found), found.findings)
     elif found.kind == "dataset":
         _print_dataset(found)
+        print_findings(found.findings)
     elif found.kind == "model":
         print_card(found)
     else:

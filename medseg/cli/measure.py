@@ -1,5 +1,7 @@
 """`medseg measure`: a mask (and its images) to numbers."""
 
+from dataclasses import replace
+from itertools import chain
 from json import loads
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +13,21 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
-from medseg.domain import Case, ChannelFile, Measurement, ReadOptions, Record
+from medseg.domain import Case, Finding, Measurement, ReadOptions, Record
 from medseg.errors import InputError
 from medseg.io import is_dataset
 from medseg.reporting import record_to_json
-from medseg.workflows.cases import by_id, find_cases, masks_by_stem, measure_cases, write_table
+from medseg.workflows.aside import files_of_cases, left_aside
+from medseg.workflows.cases import (
+    by_id,
+    find_cases,
+    images_of_masks,
+    masks_by_stem,
+    measure_cases,
+    write_table,
+)
 from medseg.workflows.measure import MeasureOptions, measure_files
+from medseg.workflows.volumes import ALL, case_of_path, each_volume
 
 
 @opt.reading
@@ -106,6 +117,9 @@ def command(
     channels = opt.channel_paths(channel)
     if image is not None and channels:
         raise InputError("give either --image or --channel NAME=FILE, not both")
+    if read.volume == ALL:
+        _all_volumes(mask, image, out, settings, as_json=json)
+        return
     if _is_many(mask):
         if channels:
             raise InputError("for many masks give --image FOLDER or --image DATASET, paired by name")
@@ -139,16 +153,17 @@ def print_record(record: object, out: Path, *, as_json: bool) -> None:
     say(f"{len(items)} of {len(record.measurements)} numbers are shown; all are in {out}")
 
 
-def _images(image: Path, masks: dict[str, tuple[Path, ...]]) -> dict[str, tuple[Case, ...]]:
-    """Images of many masks by name; a single image is that of a single mask."""
-    cases = find_cases(image)
-    if cases:
-        return by_id(cases)
-    empty = image.is_dir() and not any(image.iterdir())
-    if len(masks) > 1 or empty or not image.exists():
-        raise InputError(f"{image} is no folder or dataset with an image for each of the {len(masks)} masks")
-    (name,) = masks
-    return {name: (Case(name, name, (ChannelFile("image", str(image)),)),)}
+def _aside(
+    mask: Path,
+    image: Path | None,
+    masks: dict[str, tuple[Path, ...]],
+    images: dict[str, tuple[Case, ...]] | None,
+) -> tuple[Finding, ...]:
+    """What the folders of masks and images hold beside them; an image without a mask is measured by none."""
+    cases = [case for name, found in (images or {}).items() if name in masks for case in found]
+    used = [*chain.from_iterable(masks.values()), *files_of_cases(cases)]
+    folders = dict.fromkeys(path for path in (mask, image) if path is not None)
+    return tuple(finding for folder in folders for finding in left_aside(folder, used))
 
 
 def _name(item: Measurement) -> str:
@@ -174,10 +189,37 @@ def _many(mask: Path, image: Path | None, out: Path, settings: object, *, as_jso
         images = by_id(cases)
     else:
         masks = masks_by_stem(mask)
-        images = None if image is None else _images(image, masks)
+        images = None if image is None else images_of_masks(image, masks)
+    _measure(mask, image, (masks, images), out, settings, as_json=as_json)
+
+
+def _all_volumes(
+    mask: Path, image: Path | None, out: Path, settings: MeasureOptions, *, as_json: bool
+) -> None:
+    """Each volume of an image with its mask, or all with the one mask that is given."""
+    if image is None:
+        raise InputError(f"--volume {ALL} is about an image: give --image FILE, which holds the volumes")
+    cases = each_volume(find_cases(image) or (case_of_path(image),), settings.read)
+    masks: dict[str, tuple[Path, ...]] = {case.id: (mask,) for case in cases}
+    if mask.is_dir():
+        masks = masks_by_stem(mask)
+    own = replace(settings, read=replace(settings.read, volume=None))
+    _measure(mask, image, (masks, by_id(cases)), out, own, as_json=as_json)
+
+
+def _measure(
+    mask: Path,
+    image: Path | None,
+    known: tuple[dict[str, tuple[Path, ...]], dict[str, tuple[Case, ...]] | None],
+    out: Path,
+    settings: MeasureOptions,
+    *,
+    as_json: bool,
+) -> None:
+    masks, images = known
     with running(quiet=as_json) as run:
         results, records = measure_cases(masks, images, out, options=settings, run=run)
     table = write_table(records, out, force=settings.force)
     if not as_json:
         say(f"all numbers in one table: {table}")
-    print_results(results, as_json=as_json, command="measure")
+    print_results(results, as_json=as_json, command="measure", findings=_aside(mask, image, masks, images))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
@@ -16,6 +16,7 @@ __all__ = [
     "READING",
     "AffineForm",
     "Channels",
+    "ChannelsBy",
     "Device",
     "Force",
     "Json",
@@ -31,6 +32,7 @@ __all__ = [
     "Subject",
     "Volume",
     "channel_paths",
+    "channels_by",
     "pairs",
     "reading",
 ]
@@ -48,7 +50,11 @@ Series = Annotated[
     str | None, typer.Option(help="Which series of a DICOM folder: its UID, or the end of it.")
 ]
 Volume = Annotated[
-    str | None, typer.Option(help="Which of several volumes: the id that the error or 'medseg info' lists.")
+    str | None,
+    typer.Option(
+        help="Which of several volumes: the id that the error or 'medseg info' lists; segment and measure also take "
+        "all, each as a case of its own."
+    ),
 ]
 Resample = Annotated[
     bool,
@@ -81,6 +87,14 @@ SameSpace = Annotated[
 Channels = Annotated[
     list[str] | None,
     typer.Option("--channel", metavar="NAME=FILE", help="One image of several; repeat for each."),
+]
+ChannelsBy = Annotated[
+    str,
+    typer.Option(
+        "--channels-by",
+        help="How images are the segmenter's channels: by name (in any letters), then modality; or by position, "
+        "in the order of --channel or of the dataset. Training has it as data.channels_by.",
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
@@ -160,6 +174,13 @@ def pairs(items: list[str] | None, option: str) -> dict[str, str]:
 def channel_paths(items: list[str] | None) -> dict[str, Path]:
     """Channel name → path from repeated `--channel NAME=FILE`."""
     return {name: Path(value) for name, value in pairs(items, "--channel").items()}
+
+
+def channels_by(text: str) -> Literal["name", "position"]:
+    """What `--channels-by` says."""
+    if text not in ("name", "position"):
+        raise ConfigError(f"--channels-by is name or position, not {text!r}")
+    return cast("Literal['name', 'position']", text)
 
 
 def _spacing(text: str | None) -> tuple[float, float, float] | None:

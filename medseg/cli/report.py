@@ -1,5 +1,6 @@
 """`medseg report`: a record as page, PDF and tables."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from medseg.cli.progress import running
 from medseg.cli.segment import print_results
 from medseg.errors import ConfigError, InputError
 from medseg.reporting.page.purpose import PURPOSES, PageLook
+from medseg.workflows.aside import left_aside
 from medseg.workflows.report import ReportFiles, records_by_stem, report_cases, report_files
 
 
@@ -61,11 +63,13 @@ def command(
             raise InputError(
                 "many records find their inputs by the paths in them; leave out --image and --mask"
             )
+        records = records_by_stem(record)
         with running("cpu", quiet=json) as run:
             results = report_cases(
-                records_by_stem(record), ReportFiles(html, pdf, csv, xlsx), look=look, force=force, run=run
+                records, ReportFiles(html, pdf, csv, xlsx), look=look, force=force, run=run
             )
-        print_results(results, as_json=json, command="report")
+        aside = left_aside(record, chain.from_iterable(records.values()))
+        print_results(results, as_json=json, command="report", findings=aside)
         return
     images = opt.channel_paths(channel) or ({"image": image} if image else {})
     written = report_files(

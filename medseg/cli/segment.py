@@ -1,6 +1,6 @@
 """`medseg segment`: images to a mask."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +11,12 @@ from medseg.cli import measure_options as ask
 from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table
 from medseg.cli.progress import running
-from medseg.domain import ReadOptions, Segmentation
+from medseg.domain import Case, Finding, ReadOptions, Segmentation
 from medseg.errors import InputError, PartialFailure
+from medseg.workflows.aside import files_of_cases, left_aside
 from medseg.workflows.cases import cases_of_files, find_cases, segment_cases
 from medseg.workflows.segment import SegmentOptions, segment_files
+from medseg.workflows.volumes import ALL, case_of_path, each_volume
 
 
 @opt.reading(without=opt.OF_MASKS)
@@ -33,6 +35,7 @@ def command(
     ] = None,
     out: Annotated[Path, typer.Option(help="The mask to write; a folder for many cases.")] = ...,  # type: ignore[assignment]
     channel: opt.Channels = None,
+    channels_by: opt.ChannelsBy = "name",
     param: Annotated[
         list[str] | None,
         typer.Option("-p", "--param", metavar="FIELD=VALUE", help="A parameter; lists as JSON."),
@@ -71,6 +74,7 @@ def command(
         probabilities=probabilities,
         objects=objects,
         same_space=same_space,
+        channels_by=opt.channels_by(channels_by),
         values=ask.value_kinds(values),
         read=read,
         force=force,
@@ -80,6 +84,8 @@ def command(
     if bool(paths) == bool(channels):
         raise InputError("give either an INPUT or --channel NAME=FILE for each channel")
     cases = find_cases(paths[0]) if len(paths) == 1 else cases_of_files(paths)
+    if read.volume == ALL:
+        cases, settings = _all_volumes(cases, paths, settings)
     with running(device, quiet=json) as run:
         if cases is not None:
             results = segment_cases(name, cases, out, options=settings, run=run)
@@ -92,18 +98,33 @@ def command(
                 run=run,
             )
     if cases is not None:
-        print_results(results, as_json=json, command="segment")
+        aside = left_aside(paths[0], files_of_cases(cases)) if len(paths) == 1 else ()
+        print_results(results, as_json=json, command="segment", findings=aside)
         return
     _print_one(result, out, as_json=json)
 
 
-def print_results(results: tuple[object, ...], *, as_json: bool, command: str) -> None:
-    """The table of many cases; raises PartialFailure when some failed."""
+def _all_volumes(
+    cases: tuple[Case, ...] | None, paths: list[Path], settings: SegmentOptions
+) -> tuple[tuple[Case, ...], SegmentOptions]:
+    if len(paths) != 1 and cases is None:
+        raise InputError(
+            f"--volume {ALL} takes one file, or one folder; not --channel, and no list of slices"
+        )
+    found = each_volume(cases or (case_of_path(paths[0]),), settings.read)
+    return found, replace(settings, read=replace(settings.read, volume=None))
+
+
+def print_results(
+    results: tuple[object, ...], *, as_json: bool, command: str, findings: tuple[Finding, ...] = ()
+) -> None:
+    """The table of many cases, and what is to be said of all; raises PartialFailure when some failed."""
     rows = [asdict(item) for item in results]  # type: ignore[call-overload]
     failed = [row for row in rows if row["state"] == "failed"]
     if as_json:
-        emit(command, {"cases": rows, "failed": len(failed)})
+        emit(command, {"cases": rows, "failed": len(failed)}, findings)
     else:
+        print_findings(findings)
         print_table(
             ("case", "state", "seconds", "output", "reason"),
             [(row["case"], row["state"], row["seconds"], row["output"], row["reason"]) for row in rows],

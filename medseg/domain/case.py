@@ -16,11 +16,12 @@ __all__ = ["Case", "ChannelFile", "Dataset", "Split"]
 
 @dataclass(frozen=True, slots=True)
 class ChannelFile:
-    """One image of a case: channel name, path (a file, or a DICOM folder), and which of its volumes."""
+    """One image of a case: channel name, path (a file, or a DICOM folder), and which of its volumes and series."""
 
     channel: str
     path: str
     volume: str | None = None
+    series: str | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 

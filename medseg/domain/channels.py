@@ -1,10 +1,10 @@
 """Which given image is which channel: one rule, for training and for segmenting."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from medseg.errors import InputError
 
-__all__ = ["pair_channels"]
+__all__ = ["pair_by_name", "pair_channels"]
 
 #: Words that data sets use for a modality → DICOM's.
 _MODALITIES = {
@@ -52,6 +52,25 @@ def pair_channels(
                 f"by position, {len(given)} images are no {len(needed)} channels ({', '.join(needed)})"
             )
         return dict(zip(needed, given, strict=True))
+    found = pair_by_name(needed, given)
+    found |= _by_modality(needed, given, found)
+    if missing := [name for name in needed if name not in found]:
+        raise InputError(
+            f"it needs channels {', '.join(needed)}; missing: {', '.join(missing)}; given: "
+            f"{', '.join(given) or 'none'}"
+        )
+    return {name: found[name] for name in needed}
+
+
+def pair_by_name(needed: Iterable[str], given: Iterable[str]) -> dict[str, str]:
+    """The channels that have an image of their name, also in other letters, and which.
+
+    Raises
+    ------
+    InputError
+        If a channel has more than one.
+    """
+    needed, given = tuple(needed), tuple(given)
     found = {name: name for name in needed if name in given}
     for name in needed:
         alike = [other for other in given if other not in found.values() and _plain(other) == _plain(name)]
@@ -61,13 +80,7 @@ def pair_channels(
             )
         if name not in found and alike:
             found[name] = alike[0]
-    found |= _by_modality(needed, given, found)
-    if missing := [name for name in needed if name not in found]:
-        raise InputError(
-            f"it needs channels {', '.join(needed)}; missing: {', '.join(missing)}; given: "
-            f"{', '.join(given) or 'none'}"
-        )
-    return {name: found[name] for name in needed}
+    return found
 
 
 def _by_modality(

@@ -1,12 +1,13 @@
 """Which of several volumes is meant."""
 
 from pathlib import Path
+from typing import NoReturn
 
 from medseg.domain import ReadOptions, Source
 from medseg.domain.source import Verdict
 from medseg.errors import InputError
 
-__all__ = ["choose", "require_volume"]
+__all__ = ["choose", "choose_all", "require_volume"]
 
 _LISTED = 12
 
@@ -19,6 +20,34 @@ def choose(path: Path, sources: tuple[Source, ...], options: ReadOptions) -> Sou
     InputError
         If none or more than one remains (the message lists ids), or the one left is no volume.
     """
+    found = _candidates(path, sources, options)
+    if len(found) > 1:
+        _refuse_several(path, found)
+    if not found:
+        raise InputError(f"{path} holds no image")
+    require_volume(found[0])
+    return found[0]
+
+
+def choose_all(path: Path, sources: tuple[Source, ...], options: ReadOptions) -> tuple[Source, ...]:
+    """Every volume of the one series that is meant.
+
+    Raises
+    ------
+    InputError
+        If there are several series, or none is a volume.
+    """
+    found = _candidates(path, sources, options)
+    if len({source.series_uid for source in found}) > 1:
+        _refuse_several(path, found)
+    if not found:
+        raise InputError(f"{path} holds no image")
+    for source in found:
+        require_volume(source)
+    return found
+
+
+def _candidates(path: Path, sources: tuple[Source, ...], options: ReadOptions) -> tuple[Source, ...]:
     found = sources
     if options.series is not None:
         found = _by_series(path, found, options.series)
@@ -27,17 +56,17 @@ def choose(path: Path, sources: tuple[Source, ...], options: ReadOptions) -> Sou
     volumes = tuple(source for source in found if source.verdict is not Verdict.NOT_A_VOLUME)
     found = volumes or found
     _refuse_mixed(found)
-    if len(found) > 1:
-        several = len({source.series_uid for source in found}) > 1
-        option = "--series" if several else "--volume"
-        what = "series" if several else "volumes"
-        raise InputError(
-            f"{path} holds {len(found)} {what}; choose with {option}: {_list(found, by_series=several)}"
-        )
-    if not found:
-        raise InputError(f"{path} holds no image")
-    require_volume(found[0])
-    return found[0]
+    return found
+
+
+def _refuse_several(path: Path, found: tuple[Source, ...]) -> NoReturn:
+    several = len({source.series_uid for source in found}) > 1
+    option = "--series" if several else "--volume"
+    what = "series" if several else "volumes"
+    raise InputError(
+        f"{path} holds {len(found)} {what}; choose with {option}: {_list(found, by_series=several)}"
+        + ("" if several else "; segment and measure take each with --volume all")
+    )
 
 
 def _refuse_mixed(found: tuple[Source, ...]) -> None:

@@ -12,6 +12,8 @@ from medseg.geometry import order_to, require_same_grid
 from medseg.inference import canonical
 from medseg.io import read_segmentation
 from medseg.io.datasets import read_channel
+from medseg.io.datasets.nnunet import ignored_label
+from medseg.masks.ignored import IGNORED, without_ignored
 from medseg.training.config import TrainConfig
 
 __all__ = ["LoadedCase", "load_case", "match_names"]
@@ -68,8 +70,17 @@ def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedC
         images[name] = replace(read_channel(files[theirs]), channel=name)
     if case.reference is None:
         raise ConfigError(f"case {case.id} has no reference mask to train on")
-    segmentation = read_segmentation(case.reference)
     reference = images[config.reference]
+    segmentation = without_ignored(
+        read_segmentation(case.reference, on=reference), ignored_label(case.reference)
+    )
+    if count := sum(
+        int(item.detail("voxels") or 0) for item in segmentation.findings if item.code == IGNORED
+    ):
+        raise ConfigError(
+            f"case {case.id}: {count} voxels of its mask are marked 'ignore' in dataset.json, and this training can't "
+            "leave voxels out of its loss; label them, or leave the case out"
+        )
     require_same_grid(reference.grid, segmentation.grid, f"reference mask of case {case.id}")
     labels = order_to(reference.grid).apply(_values(segmentation, config, case.id))
     return LoadedCase({name: canonical(image) for name, image in images.items()}, labels)

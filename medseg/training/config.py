@@ -17,6 +17,7 @@ from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
 from medseg.domain.values import STRICT
 from medseg.errors import ConfigError
+from medseg.io.plain import read_plain
 from medseg.training.phantoms import InstanceTraining
 
 __all__ = [
@@ -32,6 +33,9 @@ __all__ = [
     "dump_config",
     "load_config",
 ]
+
+#: A configuration is text for people; anything larger is something else.
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +273,10 @@ def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfi
     for override in overrides:
         _set(values, override)
     on_phantoms = "phantoms" in values
-    _refuse_unknown(values, PhantomConfig if on_phantoms else TrainConfig, "")
+    try:
+        _refuse_unknown(values, PhantomConfig if on_phantoms else TrainConfig, "")
+    except ConfigError as error:
+        raise ConfigError(f"{path.name}: {error}") from error
     try:
         return (_PHANTOMS if on_phantoms else _ADAPTER).validate_python(values)
     except ValidationError as error:
@@ -306,8 +313,8 @@ def _find(config: str | Path) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        values = yaml.safe_load(read_plain(path, most=_MOST_BYTES).decode("utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"can't read configuration {path}: {str(error).splitlines()[0]}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is no configuration: it holds no mapping")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from medseg.domain import Case, ChannelFile, Record, Run, Segmentation
 from medseg.errors import InputError, OutputError
-from medseg.io import is_dataset, open_dataset, read_segmentation
+from medseg.io import inspect, is_dataset, open_dataset, read_segmentation
 from medseg.io.atomic import write_bytes
+from medseg.io.dicom.mask.source import series_of_mask
 from medseg.io.masks import read_table
 from medseg.io.names import stem_of
 from medseg.io.probabilities import are_probabilities, has_probabilities, probability_files
@@ -36,6 +37,7 @@ __all__ = [
     "cases_of_files",
     "find_cases",
     "holds_masks",
+    "images_of_masks",
     "masks_by_stem",
     "measure_cases",
     "require_own_table",
@@ -54,7 +56,8 @@ def find_cases(path: Path) -> tuple[Case, ...] | None:
     share a stem are cases of one id, which no batch takes for one.
     """
     if is_dataset(path):
-        return open_dataset(path).cases
+        dataset = open_dataset(path)
+        return tuple(_in_order(case, dataset.channels) for case in dataset.cases)
     if not path.is_dir():
         return None
     images = {stem_of(item) for item in path.iterdir() if _is_image(item)}
@@ -62,6 +65,10 @@ def find_cases(path: Path) -> tuple[Case, ...] | None:
     if not files:
         return None
     return tuple(Case(stem_of(item), stem_of(item), (ChannelFile("image", str(item)),)) for item in files)
+
+
+def _in_order(case: Case, channels: Sequence[str]) -> Case:
+    return replace(case, images=tuple(sorted(case.images, key=lambda file: channels.index(file.channel))))
 
 
 def segment_cases(
@@ -85,9 +92,15 @@ def segment_cases(
         if folder is not None:
             make_folder(folder)
     known = by_id(cases)
+    most = max((_channels(case) for case in cases), key=len, default=())
 
     def one(case_id: str) -> CaseResult:
         case = _only(known[case_id])
+        if options.channels_by == "position" and _channels(case) != most:
+            # One that is missing would move those behind it.
+            raise InputError(
+                f"by position, it has channels {', '.join(_channels(case))}, and others {', '.join(most)}"
+            )
         target = out / f"{case.id}{_suffix(case, options)}"
         objects = None if options.objects is None else options.objects / target.name
         own = replace(options, objects=objects, same_space=options.same_space or case.same_space)
@@ -198,6 +211,10 @@ class _Extras:
         return ledger.settle(stem_of(path), asked, files, make, force=options.force)[0]
 
 
+def _channels(case: Case) -> tuple[str, ...]:
+    return tuple(file.channel for file in case.images)
+
+
 def _case_of(case_id: str, images: Mapping[str, tuple[Case, ...]]) -> Case:
     if case_id not in images:
         raise InputError(f"no image is named {case_id}; the images are {', '.join(list(images)[:5])}")
@@ -265,15 +282,51 @@ def _left_over(path: Path) -> CaseResult:
 
 def holds_masks(path: Path) -> bool:
     """Whether a path is a folder with files that may be masks, each by itself."""
-    return path.is_dir() and any(_is_image(item, masks=True) for item in path.iterdir())
+    return path.is_dir() and any(_may_be_mask(item) for item in path.iterdir())
 
 
 def masks_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Mask files of a folder by stem; a stem of several files is a clash."""
-    found = unique(item for item in sorted(folder.iterdir()) if _is_image(item, masks=True))
+    found = unique(item for item in sorted(folder.iterdir()) if _may_be_mask(item))
     if not found:
-        raise InputError(f"{folder} holds no mask files ({', '.join(image_suffixes())})")
+        raise InputError(f"{folder} holds no mask files ({', '.join(image_suffixes())}, SEG, RTSTRUCT)")
     return found
+
+
+def images_of_masks(image: Path, masks: Mapping[str, tuple[Path, ...]]) -> dict[str, tuple[Case, ...]]:
+    """Images of many masks by their names; of SEG and RTSTRUCT, by the series that they were made from.
+
+    Raises
+    ------
+    InputError
+        If it is no folder or dataset of images.
+    """
+    found = _by_series(image, masks)
+    cases = find_cases(image) if len(found) < len(masks) else ()
+    if cases or len(found) == len(masks):
+        return {**by_id(cases or ()), **found}
+    empty = image.is_dir() and not any(image.iterdir())
+    if len(masks) > 1 or empty or not image.exists():
+        raise InputError(f"{image} is no folder or dataset with an image for each of the {len(masks)} masks")
+    (name,) = masks
+    return {name: (Case(name, name, (ChannelFile("image", str(image)),)),)}
+
+
+def _by_series(image: Path, masks: Mapping[str, tuple[Path, ...]]) -> dict[str, tuple[Case, ...]]:
+    """Case of each mask of DICOM whose series lies in a folder, however deep."""
+    named = {name: series_of_mask(files[0]) for name, files in masks.items() if len(files) == 1}
+    wanted = {name: series for name, series in named.items() if series}
+    if not wanted or not image.is_dir():
+        return {}
+    try:
+        there = {source.series_uid for source in inspect(image) if source.series_uid}
+    except InputError:
+        return {}  # no DICOM
+    return {
+        name: (Case(name, name, (ChannelFile("image", str(image), series=found[0]),)),)
+        for name, series in wanted.items()
+        if len(found := sorted(series & there)) == 1
+    }
 
 
 def _suffix(case: Case, options: SegmentOptions) -> str:
@@ -289,6 +342,10 @@ def _is_image(path: Path, *, masks: bool = False) -> bool:
     if are_probabilities(path):
         return False
     return masks or not stem_of(path).lower().endswith(("_mask", ".seg", "_seg", ".probabilities"))
+
+
+def _may_be_mask(path: Path) -> bool:
+    return _is_image(path, masks=True) or series_of_mask(path) is not None
 
 
 def _is_only_named_so(path: Path, images: set[str]) -> bool:

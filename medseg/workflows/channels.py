@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from medseg.domain import ChannelFile, Finding, Image, Provenance, ReadOptions, SegmenterSpec
-from medseg.domain.channels import pair_channels
+from medseg.domain.channels import pair_by_name, pair_channels
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import as_details
@@ -20,6 +20,7 @@ __all__ = [
     "Images",
     "as_mapping",
     "as_segmented",
+    "leave_unneeded",
     "match_channels",
     "read_as",
     "read_channels",
@@ -51,6 +52,27 @@ def _read(name: str, path: ChannelPath, options: ReadOptions) -> Image:
     return read_channel(file, options)
 
 
+def leave_unneeded(
+    spec: SegmenterSpec, paths: Mapping[str, ChannelPath]
+) -> tuple[dict[str, ChannelPath], tuple[Finding, ...]]:
+    """The paths that a segmenter needs, where their names say so, and a Finding about the others, which are not read.
+
+    Where a name leaves it open all stay: their files may say what they are.
+    """
+    needed = [need.name for need in spec.channels]
+    found = pair_by_name(needed, paths)
+    if len(found) < len(needed) or len(found) == len(paths):
+        return dict(paths), ()
+    kept = {name: path for name, path in paths.items() if name in found.values()}
+    return kept, (_unused(spec, [name for name in paths if name not in kept]),)
+
+
+def _unused(spec: SegmenterSpec, names: list[str]) -> Finding:
+    needed = ", ".join(need.name for need in spec.channels)
+    text = f"{spec.name} takes channels {needed}; not used: {', '.join(names)}."
+    return Finding("channel.unused", "info", text)
+
+
 def match_channels(
     spec: SegmenterSpec, images: Mapping[str, Image], *, by_position: bool = False
 ) -> dict[str, Image]:
@@ -71,10 +93,8 @@ def match_channels(
         pairs = _pairs(spec, images, by_position=by_position)
         matched = {name: replace(images[theirs], channel=name) for name, theirs in pairs.items()}
         if unused := [name for name in images if name not in pairs.values()]:
-            text = f"{spec.name} takes channels {', '.join(needed)}; not used: {', '.join(unused)}."
-            finding = Finding("channel.unused", "info", text)
             first = matched[needed[0]]
-            matched[needed[0]] = replace(first, findings=(*first.findings, finding))
+            matched[needed[0]] = replace(first, findings=(*first.findings, _unused(spec, unused)))
     for need in spec.channels:
         image = matched[need.name]
         if need.modality and image.modality and need.modality != image.modality:
@@ -161,4 +181,6 @@ def _pairs(spec: SegmenterSpec, images: Mapping[str, Image], *, by_position: boo
         )
     except InputError as error:
         example = " ".join(f"--channel {name}=FILE" for name in needed)
-        raise InputError(f"{spec.name}: {error} (give {example})".replace(": it needs", " needs")) from error
+        more = ", or --channels-by position if they come in this order" if len(images) == len(needed) else ""
+        text = f"{spec.name}: {error} (give {example}{'' if by_position else more})"
+        raise InputError(text.replace(": it needs", " needs")) from error

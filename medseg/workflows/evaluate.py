@@ -12,18 +12,20 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
 from medseg import metrics
-from medseg.domain import Grid, Label, LabelTable, Measurement, Quantity, Run, Segmentation
-from medseg.domain.values import STRICT, digest_of_plain
+from medseg.domain import Finding, Grid, Label, LabelTable, Measurement, Quantity, Run, Segmentation
+from medseg.domain.values import STRICT, as_details, digest_of_plain
 from medseg.errors import InputError, MedsegError
 from medseg.io import is_dataset
 from medseg.io.atomic import write_bytes
+from medseg.io.datasets.nnunet import ignored_label
 from medseg.io.names import stem_of
+from medseg.io.plain import read_plain
+from medseg.masks.ignored import IGNORED
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.metrics import BlandAltman, Icc, LesionRule
 from medseg.reporting.tables.csv import as_text
-from medseg.workflows.batch import only
 from medseg.workflows.ledger import Ledger, file_digest, mask_digest, open_ledger
-from medseg.workflows.pairs import PairOptions, pair_files, read_pair
+from medseg.workflows.pairs import PairOptions, one_of_case, pair_files, read_pair
 
 __all__ = [
     "Evaluation",
@@ -32,6 +34,7 @@ __all__ = [
     "evaluate_files",
     "evaluate_lesions",
     "evaluation_rows",
+    "ignored_findings",
     "is_many",
     "read_patients",
     "summary_rows",
@@ -41,13 +44,14 @@ __all__ = [
 
 #: Fewer cases say nothing about limits of agreement.
 FEWEST_CASES = 3
+_MOST_TABLE_BYTES = 1 << 26
 _NO_REFERENCE = "there is no reference for this prediction: it was not compared"
 _NO_PREDICTION = "there is no prediction for this reference: counted as an empty one"
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One compared pair and the grid of its reference.
+    """One compared pair, the grid of its reference, and the voxels of it that nobody judged, which were left out.
 
     `error` holds the line that says what failed; `state` says whether it was compared now or kept from before, and
     `reason` why it was compared again.
@@ -57,6 +61,7 @@ class Evaluation:
     measurements: tuple[Measurement, ...] = ()
     error: str | None = None
     grid: Grid | None = None
+    ignored_voxels: int = 0
     state: Literal["compared", "kept", "compared again"] = "compared"
     reason: str = ""
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -124,7 +129,8 @@ def evaluate_files(
     """
     many = is_many(prediction)
     if many != is_many(reference):
-        raise InputError("evaluate takes two files or two folders, not one of each")
+        one, other = (prediction, reference) if many else (reference, prediction)
+        raise InputError(f"evaluate takes two files or two folders: {one} is a folder, {other} is none")
     rules = _Rules(tolerance_mm, lesions, options or PairOptions())
     if not many:
         return (_compare(stem_of(reference), (prediction, reference), rules),)
@@ -141,6 +147,15 @@ def evaluate_files(
         results.append(_one(pair) if ledger is None else _remembered(pair, ledger))
     run.progress(len(wanted), len(wanted), "evaluate")
     return tuple(_with_absent(results, tolerance_mm, lesions))
+
+
+def ignored_findings(results: tuple[Evaluation, ...]) -> tuple[Finding, ...]:
+    """One Finding on the voxels that were left out because nobody judged them."""
+    counts = [item.ignored_voxels for item in results if item.ignored_voxels]
+    if not counts:
+        return ()
+    text = f"{sum(counts)} voxels of {len(counts)} references are marked 'ignore' and were left out of both masks."
+    return (Finding(IGNORED, "warning", text, as_details(voxels=sum(counts), cases=len(counts))),)
 
 
 def is_many(path: Path) -> bool:
@@ -183,6 +198,8 @@ def _remembered(pair: _Pair, ledger: Ledger) -> Evaluation:
         "the reference": digest_of_plain([mask_digest(path) for path in pair.reference]),
         **pair.rules.asked,
     }
+    if (ignored := ignored_label(pair.reference[0], pair.rules.reading.labels)) is not None:
+        asked["the label that is ignored"] = str(ignored)
 
     standing, kept = ledger.standing(pair.stem, asked, ())
     if standing.kept:
@@ -199,8 +216,11 @@ def _remembered(pair: _Pair, ledger: Ledger) -> Evaluation:
 
 def _one(pair: _Pair) -> Evaluation:
     try:
-        prediction = None if pair.prediction is None else only(pair.prediction)
-        found = _compare(pair.stem, (prediction, only(pair.reference)), pair.rules)
+        prediction = None
+        if pair.prediction is not None:
+            prediction = one_of_case(pair.prediction, pair.stem, "prediction")
+        reference = one_of_case(pair.reference, pair.stem, "reference")
+        found = _compare(pair.stem, (prediction, reference), pair.rules)
     except MedsegError as error:
         return Evaluation(pair.stem, error=str(error))
     return found if prediction is not None else replace(found, error=_NO_PREDICTION)
@@ -211,7 +231,8 @@ def _compare(stem: str, paths: tuple[Path | None, Path], rules: _Rules) -> Evalu
     rows = evaluate(prediction, reference, tolerance_mm=rules.tolerance_mm)
     if rules.lesions is not None:
         rows += evaluate_lesions(prediction, reference, rule=rules.lesions)
-    return Evaluation(stem, rows, grid=reference.grid)
+    ignored = sum(int(item.detail("voxels") or 0) for item in reference.findings if item.code == IGNORED)
+    return Evaluation(stem, rows, grid=reference.grid, ignored_voxels=ignored)
 
 
 def _with_absent(
@@ -302,12 +323,12 @@ def read_patients(path: Path) -> dict[str, str]:
         If a column is missing or a case has two patients.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            table = list(csv.DictReader(lines))
-    except (OSError, ValueError, csv.Error) as error:
+        text = read_plain(path, most=_MOST_TABLE_BYTES).decode("utf-8-sig")
+        table = list(csv.DictReader(io.StringIO(text, newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} can't be read as a table of patients: {error}") from error
     if not table or not {"case", "patient"} <= set(table[0]):
-        raise InputError(f"{path.name} needs a head and rows with the columns case and patient")
+        raise InputError(f"{path} needs a head and rows with the columns case and patient")
     found: dict[str, str] = {}
     for row in table:
         if found.setdefault(row["case"], row["patient"]) != row["patient"]:

@@ -9,6 +9,7 @@ from medseg.io import inspect, is_dataset, open_dataset
 from medseg.io.datasets import check_dataset
 from medseg.io.plain import require_regular
 from medseg.models import read_card
+from medseg.workflows.aside import files_of_cases, left_aside
 from medseg.workflows.segmenters import model_folder
 
 __all__ = ["Info", "describe_grid", "info", "model_info"]
@@ -28,6 +29,8 @@ class Info:
         A dataset, and the findings of each of its cases by id.
     card
         A model's card.
+    findings
+        What a dataset's folder holds beside its cases.
     """
 
     kind: str
@@ -36,6 +39,7 @@ class Info:
     dataset: Dataset | None = None
     checks: tuple[tuple[str, tuple[Finding, ...]], ...] = ()
     card: ModelCard | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def info(path: str | Path, *, check: bool = True, run: Run | None = None) -> Info:
@@ -64,7 +68,11 @@ def info(path: str | Path, *, check: bool = True, run: Run | None = None) -> Inf
     if is_dataset(path):
         dataset = open_dataset(path)
         return Info(
-            "dataset", str(path), dataset=dataset, checks=_check(dataset, run or Run()) if check else ()
+            "dataset",
+            str(path),
+            dataset=dataset,
+            checks=_check(dataset, run or Run()) if check else (),
+            findings=left_aside(path, files_of_cases(dataset.cases)),
         )
     return Info("images", str(path), sources=inspect(path))
 

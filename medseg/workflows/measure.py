@@ -26,7 +26,9 @@ from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import same_grid
 from medseg.io import read_segmentation, write_segmentation
 from medseg.io.atomic import require_absent, write_bytes
+from medseg.io.datasets.nnunet import ignored_label
 from medseg.io.probabilities import with_probabilities
+from medseg.masks.ignored import without_ignored
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.reporting.record.json import content_digest
 from medseg.settings import local_now
@@ -284,6 +286,7 @@ def read_measuring(mask: Path, images: Mapping[str, ChannelPath], options: Measu
     """
     channels = declare_values(read_channels(images, options.read), options.values)
     segmentation = with_probabilities(_read_mask(mask, channels, options), mask)
+    segmentation = without_ignored(segmentation, ignored_label(mask, options.labels))
     if channels:
         grid = _own_grid(segmentation, channels)
         segmentation = onto_grid(segmentation, grid, resample=options.read.resample)

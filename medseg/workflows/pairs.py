@@ -1,25 +1,35 @@
 """Pairs of masks that are compared: which files belong together, and how both are read."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from medseg.domain import Label, LabelTable, ReadOptions, Segmentation
 from medseg.errors import GridMismatchError, InputError
+from medseg.geometry import require_same_grid
 from medseg.io import is_dataset, open_dataset, read_segmentation
+from medseg.io.datasets.nnunet import ignored_label
+from medseg.io.dicom.mask.source import series_of_mask
 from medseg.io.names import split_part, stem_of
 from medseg.io.suffixes import image_suffixes
+from medseg.masks.ignored import without_ignored
 from medseg.masks.onto import lies_on, onto_grid
+from medseg.workflows.aside import files_of_cases
 from medseg.workflows.batch import unique
 
-__all__ = ["LabelMap", "PairOptions", "as_map", "pair_files", "read_pair"]
+__all__ = ["LabelMap", "PairOptions", "as_map", "files_in", "one_of_case", "pair_files", "read_pair"]
 
 #: What people put behind the name of a case: `p07_seg`, `p07-pred`, `p07_gt`.
 _ROLE = re.compile(
     r"[._-](seg|segmentation|mask|labels?|pred|prediction|gt|reference|manual)$", re.IGNORECASE
 )
+#: What nnU-Net puts behind the name of a case in that of its first image.
+_FIRST_CHANNEL = "_0000"
 _HIGHEST = 65535
 
 
@@ -79,7 +89,9 @@ def as_map(items: list[str]) -> LabelMap:
 def pair_files(prediction: Path, reference: Path) -> dict[str, tuple[tuple[Path, ...], tuple[Path, ...]]]:
     """Case → (files of the prediction, of the reference) of two folders or datasets; either may have none.
 
-    Files of one name are a case. What is left is paired without the word for its role (`p07_pred`, `p07_gt`).
+    A case is a file's name without the word for its role (`p07_pred`, `p07_gt`), then without nnU-Net's number of the
+    first channel; of SEG and RTSTRUCT, which are named by chance, last the series that they were made from. Several
+    files of one case are a pair each where both sides call them the same, else a clash, which `one_of_case` names.
 
     Raises
     ------
@@ -87,17 +99,41 @@ def pair_files(prediction: Path, reference: Path) -> dict[str, tuple[tuple[Path,
         If no prediction has a reference.
     """
     ours, theirs = _masks(prediction), _masks(reference)
-    found = {stem: (ours.pop(stem, ()), files) for stem, files in theirs.items()}
-    plain = _by_case(ours)
-    for stem, (files, wanted) in found.items():
-        case = _case(stem)
-        if not files and case in plain:
-            found[stem] = (plain.pop(case), wanted)
-    if not any(files for files, _ in found.values()):
-        raise InputError(f"no file in {prediction} has the stem of a file in {reference}")
-    rest = {stem: files for stem, files in ours.items() if any(files == kept for kept in plain.values())}
-    rest |= {case: files for case, files in plain.items() if len(files) > 1}
-    return {**found, **{stem: (files, ()) for stem, files in rest.items() if stem not in found}}
+    found: dict[str, tuple[tuple[Path, ...], tuple[Path, ...]]] = {}
+    for case_of in (_case, _case_of_channel, _series):
+        mine, other = _by_case(ours, case_of), _by_case(theirs, case_of)
+        for case in mine.keys() & other.keys() - {""}:
+            left = {stem: ours.pop(stem) for stem in mine[case]}
+            found |= _paired(
+                _case(next(iter(other[case]))), left, {stem: theirs.pop(stem) for stem in other[case]}
+            )
+    if not found:
+        raise InputError(f"no file in {prediction} has the name of a case in {reference}")
+    found |= {stem: ((), files) for stem, files in theirs.items()}
+    alone: dict[str, tuple[tuple[Path, ...], tuple[Path, ...]]] = {
+        stem if stem not in found else f"{stem} (no reference)": (files, ()) for stem, files in ours.items()
+    }
+    return {**dict(sorted(found.items())), **alone}
+
+
+def files_in(path: Path) -> tuple[Path, ...]:
+    """The masks of a folder or dataset that are compared, and a dataset's images."""
+    cases = open_dataset(path).cases if is_dataset(path) else ()
+    return (*chain.from_iterable(_masks(path).values()), *files_of_cases(cases))
+
+
+def one_of_case(files: tuple[Path, ...], case: str, what: str) -> Path:
+    """The one file of a case.
+
+    Raises
+    ------
+    InputError
+        If there are several: nobody says which of them is meant.
+    """
+    if len(files) > 1:
+        names = " and ".join(file.name for file in files)
+        raise InputError(f"{names} are {len(files)} {what}s of case {case}; rename or remove all but one")
+    return files[0]
 
 
 def read_pair(
@@ -119,9 +155,9 @@ def read_pair(
             raise InputError(f"{path} does not exist")
     read = replace(options.read, series=None)
     if prediction is None:
-        wanted = _mapped(
-            read_segmentation(reference, options=read, labels=options.labels), options, "reference"
-        )
+        wanted = read_segmentation(reference, options=read, labels=options.labels)
+        wanted = without_ignored(wanted, ignored_label(reference, options.labels))
+        wanted = _mapped(wanted, options, "reference")
         return Segmentation(np.zeros_like(wanted.labels), wanted.grid, wanted.table), wanted
     wanted = read_segmentation(reference, options=read, labels=options.labels)
     # Either may be the one that holds some slices only.
@@ -130,7 +166,22 @@ def read_pair(
         wanted = _on(reference, found, options, read)
     if read.resample:
         found = onto_grid(found, wanted.grid, resample=True, what="prediction")
+    found, wanted = _judged(found, wanted, ignored_label(reference, options.labels))
     return _mapped(found, options, "prediction"), _mapped(wanted, options, "reference")
+
+
+def _judged(
+    prediction: Segmentation, reference: Segmentation, ignored: int | None
+) -> tuple[Segmentation, Segmentation]:
+    """Both without the voxels that the reference's author left open, where neither is right or wrong."""
+    if ignored is None or ignored not in reference.present:
+        return without_ignored(prediction, ignored), without_ignored(reference, ignored)
+    if lies_on(prediction.grid, reference.grid):
+        prediction = onto_grid(prediction, reference.grid, what="prediction")
+    require_same_grid(reference.grid, prediction.grid, "prediction")
+    left = np.where(reference.labels == ignored, 0, prediction.labels).astype(prediction.labels.dtype)
+    judged = replace(prediction, labels=left, instances=None, probabilities=None)
+    return without_ignored(judged, ignored), without_ignored(reference, ignored)
 
 
 def _on(path: Path, other: Segmentation, options: PairOptions, read: ReadOptions) -> Segmentation:
@@ -167,23 +218,60 @@ def _mapped(mask: Segmentation, options: PairOptions, role: str) -> Segmentation
     return replace(mask, labels=lookup[mask.labels], table=table, instances=None, probabilities=None)
 
 
-def _masks(path: Path) -> dict[str, tuple[Path, ...]]:
-    """Mask files by case: the references of a dataset, else the files of a folder."""
+_Files: TypeAlias = dict[str, tuple[Path, ...]]
+
+
+def _masks(path: Path) -> _Files:
+    """Mask files by case: the references of a dataset, else the files of a folder, or of a folder per patient."""
     if is_dataset(path):
         cases = open_dataset(path).cases
         return {case.id: (Path(case.reference),) for case in cases if case.reference}
-    return unique(item for item in sorted(path.iterdir()) if _is_mask(item))
+    own = unique(_mask_files(path))
+    return own or _of_patients(path)
 
 
-def _by_case(files: dict[str, tuple[Path, ...]]) -> dict[str, tuple[Path, ...]]:
-    found: dict[str, tuple[Path, ...]] = {}
-    for stem, paths in files.items():
-        found[_case(stem)] = (*found.get(_case(stem), ()), *paths)
+def _of_patients(path: Path) -> _Files:
+    """The only mask of a patient's folder by the folder's name; several by their own names behind it."""
+    found: _Files = {}
+    for folder in sorted(item for item in path.iterdir() if item.is_dir() and not item.name.startswith(".")):
+        files = unique(_mask_files(folder))
+        for stem, paths in files.items():
+            found[folder.name if len(files) == 1 else f"{folder.name}_{stem}"] = paths
     return found
 
 
-def _case(stem: str) -> str:
-    return _ROLE.sub("", stem)
+def _mask_files(folder: Path) -> list[Path]:
+    return [item for item in sorted(folder.iterdir()) if _is_mask(item) or series_of_mask(item) is not None]
+
+
+def _by_case(files: _Files, case_of: Callable[[str, tuple[Path, ...]], str]) -> dict[str, list[str]]:
+    """Case → stems."""
+    found: dict[str, list[str]] = {}
+    for stem, paths in files.items():
+        found.setdefault(case_of(stem, paths), []).append(stem)
+    return found
+
+
+def _paired(case: str, ours: _Files, theirs: _Files) -> dict[str, tuple[tuple[Path, ...], tuple[Path, ...]]]:
+    if ours.keys() == theirs.keys():
+        return {stem: (files, theirs[stem]) for stem, files in ours.items()}
+    mine, other = (tuple(file for files in side.values() for file in files) for side in (ours, theirs))
+    return {next(iter(theirs)) if len(ours) == len(theirs) == 1 else case: (mine, other)}
+
+
+def _case(stem: str, _: tuple[Path, ...] = ()) -> str:
+    while (plain := _ROLE.sub("", stem)) != stem:
+        stem = plain
+    return stem
+
+
+def _case_of_channel(stem: str, _: tuple[Path, ...]) -> str:
+    return _case(_case(stem).removesuffix(_FIRST_CHANNEL))
+
+
+def _series(_: str, files: tuple[Path, ...]) -> str:
+    """The series that a SEG or RTSTRUCT was made from; empty for other masks."""
+    return " ".join(sorted(series_of_mask(files[0]) or ())) if len(files) == 1 else ""
 
 
 def _is_mask(path: Path) -> bool:

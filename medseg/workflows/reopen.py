@@ -8,6 +8,7 @@ from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import compare_grids
 from medseg.io import read, read_segmentation
 from medseg.io.probabilities import with_probabilities
+from medseg.masks.ignored import IGNORED, without_ignored
 from medseg.masks.onto import onto_grid
 from medseg.reporting.record.older import read_options_of
 
@@ -53,6 +54,8 @@ def reopen_mask(record: Record, path: Path) -> Segmentation:
         row.quantity is Quantity.PROBABILITY_VOLUME and row.value is not None for row in record.measurements
     ):
         found = with_probabilities(found, path)
+    ignored = next((item.detail("value") for item in record.findings if item.code == IGNORED), None)
+    found = without_ignored(found, None if ignored is None else int(ignored))
     try:
         placed = onto_grid(found, item.grid, resample=options.resample)
     except GridMismatchError:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import psutil
@@ -16,6 +16,7 @@ from medseg.errors import GridMismatchError, InputError, ResourceError
 from medseg.geometry import AxisOrder, order_to, same_grid
 from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
 from medseg.io.atomic import require_absent
+from medseg.io.plain import read_plain
 from medseg.masks.onto import onto_grid
 from medseg.masks.relabel import objects_as_labels
 from medseg.workflows.asked import segment_request
@@ -23,6 +24,7 @@ from medseg.workflows.channels import (
     ChannelPath,
     Images,
     as_mapping,
+    leave_unneeded,
     match_channels,
     read_as,
     read_channels,
@@ -60,6 +62,8 @@ class SegmentOptions:
         Where to write the objects, each a label with its number; only of a segmenter that numbers them.
     same_space
         Declares that channels on different grids share one world space.
+    channels_by
+        `name` (and modality), or `position` where the images come in the order of the segmenter's channels.
     values
         What the values of a channel are where its file does not say: `HU`, `SUVbw`.
     read
@@ -74,6 +78,7 @@ class SegmentOptions:
     probabilities: bool = False
     objects: Path | None = None
     same_space: bool = False
+    channels_by: Literal["name", "position"] = "name"
     values: Mapping[str, str] = field(default_factory=dict)
     read: ReadOptions = ReadOptions()
     force: bool = False
@@ -223,8 +228,7 @@ def read_task(
     for path in (out, options.objects):
         if path is not None:
             require_no_input(path, inputs)
-    images = declare_values(read_channels(inputs, options.read), options.values)
-    matched = match_channels(engine.spec, images)
+    matched = _read_matched(engine, inputs, options)
     prompts = _read_prompts(options.prompts)
     task = SegmentTask(engine, matched, params, None, prompts, options.same_space)
     grid = matched[task.reference].grid
@@ -236,6 +240,19 @@ def read_task(
     given = read_segmentation(options.within)
     limits = onto_grid(given, grid, resample=options.read.resample, what="mask of --within")
     return replace(task, within=limits.labels > 0)
+
+
+def _read_matched(
+    engine: Segmenter, inputs: Mapping[str, ChannelPath], options: SegmentOptions
+) -> dict[str, Image]:
+    """The images that a segmenter needs, under its names of channels."""
+    by_position = options.channels_by == "position"
+    paths, left = (dict(inputs), ()) if by_position else leave_unneeded(engine.spec, inputs)
+    values = {name: kind for name, kind in options.values.items() if name in paths or name not in inputs}
+    images = declare_values(read_channels(paths, options.read), values)
+    matched = match_channels(engine.spec, images, by_position=by_position)
+    first = next(iter(matched))
+    return {**matched, first: replace(matched[first], findings=(*matched[first].findings, *left))}
 
 
 def require_options(engine: Segmenter, options: SegmentOptions) -> None:
@@ -345,6 +362,6 @@ def _read_prompts(path: Path | None) -> Prompts | None:
         return None
 
     try:
-        return TypeAdapter(Prompts).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InputError(f"{path} holds no prompts: {str(error).splitlines()[0]}") from error
+        return TypeAdapter(Prompts).validate_json(read_plain(path))
+    except ValidationError as error:
+        raise InputError(f"{path} holds no prompts: {error.errors()[0]['msg']}") from error

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from medseg.domain import Finding, Run
+from medseg.domain import Dataset, Finding, Run
 from medseg.errors import ConfigError
 from medseg.extras import require_extra
-from medseg.training import PhantomConfig, load_config, open_data
+from medseg.training import PhantomConfig, TrainConfig, load_config, open_data
 from medseg.training import train as train_folds
-from medseg.training.check import read_findings
+from medseg.training.check import read_findings, write_findings
 from medseg.training.instances import train_instances
+from medseg.workflows.aside import files_of_cases, left_aside
 
 __all__ = ["findings_of", "train"]
 
@@ -58,7 +59,16 @@ def train(
     require_extra("train", "training")
     dataset = open_data(plan)
     command = f"medseg train {Path(config).stem} data.root={dataset.name} --out RUN"
-    return train_folds(plan, dataset, Path(out), run, fold=fold, restart=restart, command=command)
+    bundle = train_folds(plan, dataset, Path(out), run, fold=fold, restart=restart, command=command)
+    write_findings(Path(out), _aside(plan, dataset))
+    return bundle
+
+
+def _aside(plan: TrainConfig, dataset: Dataset) -> tuple[Finding, ...]:
+    """What the data set's folder holds beside its cases; a list of cases says itself which are meant."""
+    if plan.data.root is None or plan.data.cases is not None:
+        return ()
+    return left_aside(Path(plan.data.root).expanduser(), files_of_cases(dataset.cases))
 
 
 def findings_of(out: Path) -> tuple[Finding, ...]:

@@ -61,7 +61,7 @@ def verify_files(path: Path, *, key: Path | None = None) -> tuple[Check, ...]:
         If it is signed with a key, and the library that checks keys is not installed.
     """
     record = read_record(path)
-    return tuple(_checks(record, path.parent, None if key is None else read_plain(key, most=_MOST_KEY_BYTES)))
+    return tuple(_checks(record, path.parent, None if key is None else _read_key(key)))
 
 
 def sign_files(
@@ -166,7 +166,7 @@ def _key_fault(review: Review, key: bytes | None) -> str:
 def _own_key(path: Path) -> bytes:
     """The private key of a file, which is made if it is not there: its owner alone may read it."""
     if path.exists():
-        return read_plain(path, most=_MOST_KEY_BYTES)
+        return _read_key(path)
     made = new_key()
     write_bytes(path.with_name(f"{path.name}.pub"), public_pem(made))
     with staged_file(path) as staged:
@@ -174,6 +174,15 @@ def _own_key(path: Path) -> bytes:
         with os.fdopen(descriptor, "wb") as file:
             file.write(made)
     return made
+
+
+def _read_key(path: Path) -> bytes:
+    pem = read_plain(path, most=_MOST_KEY_BYTES)
+    try:
+        public_of(pem)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return pem
 
 
 def _file(path: Path, digest: str, what: str) -> Check:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -86,6 +87,75 @@ def test_cases_are_paired_and_what_is_left_is_named(tmp_path: Path) -> None:
     assert "no prediction" in str(errors["p3"])
     assert "no reference for this prediction" in str(errors["p9"])
     assert dice(found) == [1.0, 1.0, 0.0]
+
+
+PAIRED = [
+    ("case_0000_gt", ["p1"], ["p1_0000_gt"], {"p1_0000_gt": 1.0}),
+    ("the number of a channel", ["p1_pred"], ["p1_0000"], {"p1_0000": 1.0}),
+    (
+        "slices by number",
+        ["p_0000", "p_0001_seg"],
+        ["p_0000_gt", "p_0001"],
+        {"p_0000_gt": 1.0, "p_0001": 1.0},
+    ),
+    ("another patient's number", ["p10", "p2"], ["p1", "p2"], {"p1": 0.0, "p2": 1.0}),
+    ("folders of patients", ["p1/seg", "p2/seg"], ["p1/gt", "p2/gt"], {"p1": 1.0, "p2": 1.0}),
+    ("folders of structures", ["p1/a", "p1/b"], ["p1/a", "p1/b"], {"p1_a": 1.0, "p1_b": 1.0}),
+    ("folders against files", ["p1/seg", "p2/seg"], ["p1_gt", "p2_gt"], {"p1_gt": 1.0, "p2_gt": 1.0}),
+    ("two predictions", ["p1_pred", "p1_seg", "p2"], ["p1", "p2"], {"p1": None, "p2": 1.0}),
+    (
+        "two predictions, one by the case's name",
+        ["p1", "p1_seg", "p2"],
+        ["p1", "p2"],
+        {"p1": None, "p2": 1.0},
+    ),
+    ("two references", ["p1", "p2"], ["p1_gt", "p1_manual", "p2"], {"p1": None, "p2": 1.0}),
+    (
+        "two of each, by the same names",
+        ["p1_gt", "p1_seg"],
+        ["p1_gt", "p1_seg"],
+        {"p1_gt": 1.0, "p1_seg": 1.0},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"), [row[1:] for row in PAIRED], ids=[row[0] for row in PAIRED]
+)
+def test_paired_by_case_and_not_by_chance(
+    ours: list[str], theirs: list[str], expected: dict[str, float | None], tmp_path: Path
+) -> None:
+    for side, names in (("ours", ours), ("theirs", theirs)):
+        for name in names:
+            mask(tmp_path / side / f"{name}.nii.gz")
+    found = evaluate_files(tmp_path / "ours", tmp_path / "theirs")
+    said = {item.case: str(item.error) for item in found}
+    values = {item.case: dice((item,))[0] if item.measurements else None for item in found}
+    assert {case: value for case, value in values.items() if "no reference" not in said[case]} == expected
+    for case in (case for case, value in expected.items() if value is None):
+        assert f"of case {case}; rename or remove all but one" in said[case]
+
+
+def test_masks_of_dicom_are_paired_by_their_series(data: Data, tmp_path: Path) -> None:
+    for name, source in (
+        ("ours/1.2.dcm", "sg_plain"),
+        ("theirs/3.4.dcm", "sg_plain"),
+        ("ours/5.dcm", "sg_469"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data(f"faults/{source}/seg.dcm").read_bytes())
+    found = evaluate_files(tmp_path / "ours", tmp_path / "theirs")
+    assert [item.case for item in found if item.error is None] == ["3.4"]
+    assert [item.case for item in found if "no reference" in str(item.error)] == ["5"]
+    assert set(dice(found)) == {1.0}
+
+
+def test_one_volume_of_each(tmp_path: Path) -> None:
+    whole = np.zeros((12, 10, 8, 2), np.uint8)
+    whole[2:8, 2:8, 2:6, 1] = 3
+    nib.save(nib.Nifti1Image(whole, GRID.affine), tmp_path / "four.nii.gz")
+    options = PairOptions(read=ReadOptions(volume="1"), mapping=as_map(["3=1"]))
+    assert dice(evaluate_files(tmp_path / "four.nii.gz", tmp_path / "four.nii.gz", options=options)) == [1.0]
 
 
 def test_a_dataset_gives_its_references(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from medseg.domain.values import as_details
 from medseg.errors import MedsegError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io.datasets.load import read_channel
+from medseg.io.datasets.nnunet import ignored_label
 from medseg.io.read import read_segmentation
+from medseg.masks.ignored import without_ignored
 
 __all__ = ["check_case", "check_dataset"]
 
@@ -122,7 +124,8 @@ def _space_findings(images: list[Image], *, declared: bool) -> list[Finding]:
 
 def _reference_findings(path: str, images: list[Image], table: LabelTable | None) -> list[Finding]:
     try:
-        reference = read_segmentation(path)
+        reference = read_segmentation(path, on=images[0] if images else None)
+        reference = without_ignored(reference, ignored_label(path))
     except MedsegError as error:
         return [_finding("reference.unreadable", "error", f"The reference can't be read: {error}")]
     found = [item for item in reference.findings if item.severity != "info" or item.code.startswith("label")]

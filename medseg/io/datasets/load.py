@@ -24,4 +24,6 @@ def read_channel(file: ChannelFile, options: ReadOptions | None = None) -> Image
     is_grey = file.volume in COLOURS and len(inspect(file.path)) == 1
     if file.volume is not None and not is_grey:
         options = replace(options, volume=file.volume)
+    if file.series is not None:
+        options = replace(options, series=file.series)
     return replace(read(file.path, options=options), channel=file.channel)

@@ -11,7 +11,10 @@ from medseg.io.datasets.paths import image_files, path_inside, read_json, whole_
 from medseg.io.names import stem_of
 from medseg.io.suffixes import image_suffixes, is_picture_name
 
-__all__ = ["is_nnunet", "is_nnunet_images", "open_nnunet", "open_nnunet_images"]
+__all__ = ["ignored_label", "is_nnunet", "is_nnunet_images", "open_nnunet", "open_nnunet_images"]
+
+#: The name of the label of voxels that nobody judged.
+_IGNORE = "ignore"
 
 
 def is_nnunet(root: Path, content: dict[str, Any]) -> bool:
@@ -87,6 +90,36 @@ def open_nnunet_images(root: Path) -> Dataset:
     return Dataset(root.name, "nnunet", cases, tuple(channels[number] for number in sorted(channels)))
 
 
+def ignored_label(mask: str | Path, labels: Path | None = None) -> int | None:
+    """The value that nnU-Net's `dataset.json` calls `ignore`: that file as `labels`, or above the mask's folder.
+
+    Raises
+    ------
+    InputError
+        If it is not the highest of the labels.
+    """
+    folder = Path(mask).parent
+    above = folder.parent / "dataset.json" if folder.name.lower().startswith("labels") else None
+    file = labels if labels is not None and labels.suffix.lower() == ".json" else above
+    if file is None or not file.is_file():
+        return None
+    return _ignored(read_json(file).get("labels"))
+
+
+def _ignored(labels: Any) -> int | None:
+    if not isinstance(labels, dict) or _IGNORE not in labels:
+        return None
+    value = whole_number(labels[_IGNORE], "the label 'ignore'")
+    others = [number for name, numbers in labels.items() if name != _IGNORE for number in _numbers(numbers)]
+    if value <= max(others, default=0):
+        raise InputError(f"the label 'ignore' in dataset.json is the highest of all, not {value}")
+    return value
+
+
+def _numbers(values: Any) -> list[int]:
+    return [whole_number(value, "a label") for value in (values if isinstance(values, list) else [values])]
+
+
 def _listed(root: Path, content: dict[str, Any], channels: dict[int, str]) -> tuple[Case, ...]:
     """Cases that the key `dataset` lists: images in the order of the channels, and a label."""
     cases = []
@@ -129,6 +162,8 @@ def _table(labels: Any) -> LabelTable | None:
     """Names to a number each, or to a list of numbers, which is a region over them."""
     if not isinstance(labels, dict):
         raise InputError(f"labels in dataset.json are an object, not {labels!r}")
+    if _ignored(labels) is not None:
+        labels = {name: values for name, values in labels.items() if name != _IGNORE}
     unions = {
         str(name): tuple(whole_number(value, f"a label of region {name!r}") for value in values)
         for name, values in labels.items()

@@ -9,6 +9,7 @@ from medseg.errors import InputError
 from medseg.io.datasets.paths import image_files
 from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.image.headers import read_header
+from medseg.io.dicom.mask.source import series_of_mask
 from medseg.io.dicom.opened import is_dicom
 from medseg.io.names import stem_of
 
@@ -57,7 +58,7 @@ def _case(folder: Path) -> Case | None:
     if not images:
         if not any(is_dicom(file) for file in dicom_files(folder)):
             return None
-        return Case(folder.name, folder.name, (ChannelFile("image", str(folder)),))
+        return _of_dicom(folder)
     names = [_channel(path, folder) for path in images]
     if len(images) == 1:
         names = ["image"] if names[0] == stem_of(images[0]) else names
@@ -65,6 +66,14 @@ def _case(folder: Path) -> Case | None:
         raise InputError(f"{folder} holds two images called {twice[0]!r}")
     files = tuple(ChannelFile(name, str(path)) for name, path in zip(names, images, strict=True))
     return Case(folder.name, folder.name, files, str(masks[0]) if masks else None)
+
+
+def _of_dicom(folder: Path) -> Case:
+    """A series with the one SEG or RTSTRUCT that was made from it; several leave open which is the reference."""
+    masks = {file: named for file in dicom_files(folder) if (named := series_of_mask(file)) is not None}
+    mask, series = next(iter(masks.items())) if len(masks) == 1 else (None, frozenset())
+    image = ChannelFile("image", str(folder), series=next(iter(series)) if len(series) == 1 else None)
+    return Case(folder.name, folder.name, (image,), None if mask is None else str(mask))
 
 
 def _masks_and_images(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from medseg.domain import Dataset, Split
 from medseg.errors import InputError
 from medseg.io.atomic import write_bytes
+from medseg.io.plain import read_plain
 
 __all__ = ["make_split", "read_split", "write_split"]
 
@@ -47,10 +48,9 @@ def read_split(path: str | Path, dataset: Dataset | None = None) -> Split:
         If the file is no split, or belongs to another dataset.
     """
     try:
-        split = _ADAPTER.validate_json(Path(path).read_bytes())
-    except (OSError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise InputError(f"{path} is no split: {reason}") from error
+        split = _ADAPTER.validate_json(read_plain(path))
+    except ValidationError as error:
+        raise InputError(f"{path} is no split: {error.errors()[0]['msg']}") from error
     if dataset is not None and split.dataset_digest != dataset.digest:
         raise InputError(f"{path} was made for other cases than those of {dataset.name}")
     return split

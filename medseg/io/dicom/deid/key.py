@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.errors import InputError, OutputError
+from medseg.io.plain import read_plain
 
 __all__ = ["Disguise", "Key", "identity_of", "read_key"]
 
@@ -159,10 +160,11 @@ def read_key(path: Path | None) -> Key:
     """
     if path is None or not path.exists():
         return Key(secrets.token_bytes(32), path)
+    data = read_plain(path)
     try:
         if os.name == "posix" and path.stat().st_mode & 0o077:
             raise InputError(f"others may read the key file; protect it first: chmod 600 {path.name}")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(data.decode("utf-8"))
         if content["schema"] != _SCHEMA or len(bytes.fromhex(content["secret"])) < 32:
             raise ValueError("another schema, or a short secret")
         return Key(bytes.fromhex(content["secret"]), path, dict(content["patients"]))

@@ -1,6 +1,6 @@
 """SEG and RTSTRUCT as Sources: what they are, known by their headers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,10 @@ from medseg.domain import Finding, Source
 from medseg.domain.source import Instance, Verdict
 from medseg.domain.values import as_details
 from medseg.io.dicom.image.headers import Header
+from medseg.io.dicom.opened import is_dicom
 from medseg.io.protocols import MASK_DETAIL, unreadable
 
-__all__ = ["is_mask_object", "mask_sources"]
+__all__ = ["is_mask_object", "mask_sources", "series_of_mask"]
 
 #: Modalities that hold masks, and what people call them.
 MASKS = {"SEG": "segmentation (SEG)", "RTSTRUCT": "set of contours (RTSTRUCT)"}
@@ -20,6 +21,7 @@ _CLASSES = (
     "1.2.840.10008.5.1.4.1.1.66.7",
     "1.2.840.10008.5.1.4.1.1.481.3",
 )
+_REFERENCES = ("ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence")
 _NAMES = 6
 _TAGS = [
     "SOPInstanceUID",
@@ -43,6 +45,38 @@ def is_mask_object(header: Header) -> bool:
         return str(ds.get("SOPClassUID", "")) in _CLASSES
     except Exception:  # noqa: BLE001 - a damaged object fails anywhere inside pydicom
         return False
+
+
+def series_of_mask(file: Path) -> frozenset[str] | None:
+    """The series that a SEG or RTSTRUCT says it was made from, by its header; None for any other file."""
+    from pydicom import dcmread
+
+    if not file.is_file() or not is_dicom(file) or _class_in_meta(file) not in (None, *_CLASSES):
+        return None
+    try:
+        ds = dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID", *_REFERENCES])
+        return frozenset(_series_in(ds)) if str(ds.get("SOPClassUID", "")) in _CLASSES else None
+    except Exception:  # noqa: BLE001 - a damaged object fails anywhere inside pydicom
+        return None
+
+
+def _class_in_meta(file: Path) -> str | None:
+    """The class in a file's first bytes, by which slices are passed over quickly; None where it has none there."""
+    from pydicom.filereader import read_file_meta_info
+
+    try:
+        return str(read_file_meta_info(file).MediaStorageSOPClassUID)
+    except Exception:  # noqa: BLE001 - no preamble, or damaged: the header says more
+        return None
+
+
+def _series_in(ds: Any) -> Iterator[str]:
+    for item in ds.get("ReferencedSeriesSequence") or ():
+        yield str(item.get("SeriesInstanceUID", ""))
+    for frame in ds.get("ReferencedFrameOfReferenceSequence") or ():
+        for study in frame.get("RTReferencedStudySequence") or ():
+            for series in study.get("RTReferencedSeriesSequence") or ():
+                yield str(series.get("SeriesInstanceUID", ""))
 
 
 def mask_sources(path: Path, headers: Sequence[Header]) -> list[Source]:
