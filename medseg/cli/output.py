@@ -30,8 +30,13 @@ __all__ = [
 ]
 
 SCHEMA = "medseg.cli/1.0"
+#: Messages quote what files say, and a file may say any amount.
+_LONGEST = 2000
 #: What a terminal obeys (all controls but tab and new line), and what turns the order of reading.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+#: What would end a cell or a row of a table in a pipe.
+_BREAKS = re.compile("[\t\r\n]+")
 
 
 def say(line: str) -> None:
@@ -93,6 +98,8 @@ def _show_json(value: Any) -> None:
 def print_error(command: str, error: BaseException, *, as_json: bool, note: str = "") -> None:
     """One line on stderr, or one JSON object on stdout."""
     message = " ".join(str(error).split()) or type(error).__name__
+    if len(message) > _LONGEST:
+        message = f"{message[:_LONGEST]}…"
     if note:
         message = f"{type(error).__name__}: {message}; {note}"
     if as_json:
@@ -114,7 +121,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, title: st
     if sys.stdout is None or not sys.stdout.isatty():
         show("\t".join(head))
         for row in rows:
-            show("\t".join("" if cell is None else str(cell) for cell in row))
+            show("\t".join("" if cell is None else _BREAKS.sub(" ", str(cell)) for cell in row))
         return
     from rich.console import Console
     from rich.markup import escape

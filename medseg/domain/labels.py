@@ -1,6 +1,9 @@
 """What label values mean: names, codes, colours, sides, and unions of labels."""
 
 import colorsys
+import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
@@ -9,10 +12,24 @@ from pydantic import ConfigDict
 from medseg.domain.values import STRICT
 from medseg.errors import LabelError
 
-__all__ = ["Code", "Color", "Label", "LabelTable", "Region", "Side"]
+__all__ = ["LONGEST_NAME", "Code", "Color", "Label", "LabelTable", "Region", "Side", "plain_name"]
 
 Color: TypeAlias = tuple[int, int, int]
 Side: TypeAlias = Literal["left", "right", "both", "unknown", "not applicable"]
+
+#: A name of more letters is none: it would fill every table, page and terminal.
+LONGEST_NAME = 1000
+#: What is no letter of a name: controls and ends of lines, what turns the order of reading, halves of characters.
+_NO_LETTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+
+
+def plain_name(text: str) -> str:
+    r"""A name as one line of letters: names come from files, and go into tables, pages and terminals.
+
+    >>> plain_name("left\n lung\x1b[2J")
+    'left  lung [2J'
+    """
+    return _NO_LETTERS.sub(" ", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +51,8 @@ class Label:
     value
         1 to 65535; 0 is background and never in a table.
     name
-        Unique within a table, for people and column heads.
+        Unique within a table, for people and column heads: one line of up to 1000 letters; what is no letter
+        (`plain_name`) becomes a space.
     color
         RGB, 0 to 255; None picks a distinct one from the value.
     category, type, anatomic_region
@@ -57,10 +75,9 @@ class Label:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", _checked(self.name, f"label {self.value}"))
         if not 1 <= self.value <= 65535:
             raise LabelError(f"label {self.name!r}: value must lie in 1 to 65535, not {self.value}")
-        if not self.name.strip():
-            raise LabelError(f"label {self.value} has no name")
         if self.color is not None and not all(0 <= part <= 255 for part in self.color):
             raise LabelError(f"label {self.name!r}: colour parts lie in 0 to 255, not {self.color}")
 
@@ -84,6 +101,7 @@ class Region:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", _checked(self.name, "a region"))
         if not self.labels or len(set(self.labels)) != len(self.labels):
             raise LabelError(f"region {self.name!r} needs labels, each once, not {self.labels}")
 
@@ -99,11 +117,11 @@ class LabelTable:
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(sorted(self.labels, key=lambda label: label.value)))
         values = [label.value for label in self.labels]
-        if len(set(values)) != len(values):
-            raise LabelError(f"label values occur twice in {values}")
+        if twice := _twice(values):
+            raise LabelError(f"label values occur twice: {twice}")
         names = [label.name for label in self.labels] + [region.name for region in self.regions]
-        if len(set(names)) != len(names):
-            raise LabelError(f"names of labels and regions must differ: {names}")
+        if twice := _twice(names):
+            raise LabelError(f"names of labels and regions must differ, and these occur twice: {twice}")
         for region in self.regions:
             if missing := set(region.labels) - set(values):
                 raise LabelError(
@@ -135,6 +153,20 @@ class LabelTable:
     def from_values(cls, values: tuple[int, ...]) -> "LabelTable":
         """Table for bare values: `label 1`, `label 2` and so on."""
         return cls(tuple(Label(value, f"label {value}") for value in sorted(values) if value))
+
+
+def _checked(name: str, what: str) -> str:
+    if len(name) > LONGEST_NAME:
+        raise LabelError(f"the name of {what} has {len(name)} letters; a name has up to {LONGEST_NAME}")
+    plain = plain_name(name)
+    if not plain.strip():
+        raise LabelError(f"{what} has no name")
+    return plain
+
+
+def _twice(items: Sequence[int | str]) -> list[int | str]:
+    """What occurs more than once; the first ten of it."""
+    return [item for item, count in Counter(items).items() if count > 1][:10]
 
 
 #: Told apart by people with any colour vision: Okabe and Ito 2008.

@@ -97,7 +97,7 @@ def _recall(name: str, values: NDArray[Any], image: Image, *, is_picture: bool) 
 
 
 def only_label(found: Segmentation, name: str) -> Segmentation:
-    """One structure of a mask; the others are background. Probabilities of the others are dropped with theirs.
+    """One structure of a mask; the others are background, in probabilities too.
 
     Raises
     ------
@@ -117,7 +117,19 @@ def only_label(found: Segmentation, name: str) -> Segmentation:
     inside = found.mask(*values)
     instances = None if found.instances is None else np.where(inside, found.instances, 0)
     kept = np.where(inside, found.labels, 0).astype(found.labels.dtype)
-    return replace(found, labels=kept, table=table, instances=instances, probabilities=None)
+    shares = _shares_of(found, values)
+    return replace(found, labels=kept, table=table, instances=instances, probabilities=shares)
+
+
+def _shares_of(found: Segmentation, values: tuple[int, ...]) -> NDArray[np.floating[Any]] | None:
+    """Probabilities of these labels, and of all else as background; None where channels are no labels of the table."""
+    shares = found.probabilities
+    if shares is None or len(shares) != len(found.table.labels) + 1:
+        return None
+    channels = [1 + found.table.values.index(value) for value in sorted(values)]
+    kept = shares[[0, *channels]]
+    kept[0] = np.clip(1 - kept[1:].sum(axis=0), 0, 1)
+    return kept
 
 
 def read_table(path: Path, numbers: Mapping[int, int] | None = None) -> LabelTable:

@@ -71,6 +71,11 @@ class Slices:
         found = self._evened(stored).array > _INSIDE
         yield from enumerate(np.moveaxis(found, 2, 0))
 
+    def even_values(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        """(I, J, K) of values on stored slices, on the even grid, as the image is brought there."""
+        values = np.asarray(stored, np.float32)
+        return values if self.verdict is None else np.asarray(self._evened(values).array, np.float32)
+
     def _evened(self, array: NDArray[Any]) -> Stack:
         assert self.verdict is not None  # noqa: S101 - the callers checked
         stack = Stack(array, self.grid, None)

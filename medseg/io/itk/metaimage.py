@@ -70,12 +70,15 @@ def _read_fields(path: Path) -> tuple[dict[str, str], int]:
 
 
 def _interpret(path: Path, fields: dict[str, str], end: int) -> Stored:
-    if int(fields.get("ElementNumberOfChannels", "1")) > 1:
+    if int(fields.get("ElementNumberOfChannels", "1")) != 1:
         raise InputError(
             f"{path} holds {fields['ElementNumberOfChannels']} values per voxel (colours or vectors), which are "
             "no intensities; convert it to one number per voxel"
         )
-    shape, volumes = split_extents(path, [int(size) for size in fields["DimSize"].split()])
+    sizes = [int(size) for size in fields["DimSize"].split()]
+    if int(fields.get("NDims", len(sizes))) != len(sizes):
+        raise ValueError(f"NDims is {fields['NDims'][:20]}, and DimSize has {len(sizes)} numbers")
+    shape, volumes = split_extents(path, sizes)
     grid, findings = _grid(fields, shape)
     name = fields["ElementDataFile"]
     file, start = (path, end) if name.upper() == "LOCAL" else (data_file(path, name), 0)

@@ -89,6 +89,8 @@ def parse_layers(path: Path) -> tuple[Stored, int, dict[str, str]]:
         raise InputError(f"{path}: the header is damaged ({sizes[0][:20]} layers)")
     if "byte skip" in fields or "byteskip" in fields or fields.get("encoding") in ("txt", "text", "ascii"):
         raise InputError(f"{path}: layers with a skip or as text are not read; save it with gzip")
+    if fields.pop("dimension", "4") != "4":
+        raise InputError(f"{path}: the header is damaged (its dimension is not 4, and it has 4 sizes)")
     fields |= {"sizes": " ".join(sizes[1:]), "kinds": " ".join(kinds[1:])}
     fields["space directions"] = steps.removeprefix("none")
     stored = _parsed(path, fields, pairs, end)
@@ -134,6 +136,8 @@ def _read_fields(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
 
 def _interpret(path: Path, fields: dict[str, str], pairs: dict[str, str], end: int) -> Stored:
     sizes = [int(size) for size in fields["sizes"].split()]
+    if int(fields.get("dimension", len(sizes))) != len(sizes):
+        raise ValueError(f"dimension {fields['dimension'][:20]} and {len(sizes)} sizes")
     vectors = _vectors(fields, len(sizes))
     _require_scalars(path, fields, sizes, vectors)
     shape, volumes = split_extents(path, sizes)

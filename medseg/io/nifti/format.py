@@ -219,9 +219,9 @@ def _stored_type(path: Path, header: Any) -> np.dtype[Any]:
 
 def _scaling(path: Path, header: Any) -> tuple[float, float]:
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
-    if slope == 0 or np.isnan(slope):  # the standard: not scaled
+    # The standard says 0 for not scaled, and a library of the field writes NaN for both then.
+    if slope == 0 or (np.isnan(slope) and (np.isnan(intercept) or intercept == 0)):
         return 1.0, 0.0
-    intercept = 0.0 if np.isnan(intercept) else intercept
     if not (np.isfinite(slope) and np.isfinite(intercept)):
         raise InputError(f"{path}: the header is damaged (slope {slope}, intercept {intercept})")
     return slope, intercept

@@ -297,3 +297,31 @@ def test_voxels_that_end_the_file(tmp_path: Path) -> None:
 def test_bytes_left_over_are_said(data, tmp_path: Path) -> None:
     assert "voxels.left_over" in {item.code for item in read(data("faults/x_excess.mha")).findings}
     assert "voxels.left_over" not in {item.code for item in read(mha(tmp_path / "x.mha")).findings}
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "words"),
+    [
+        (
+            "x.nrrd",
+            "NRRD0004\ntype: uchar\ndimension: 9999\nsizes: 2 2 2\nencoding: raw\n\n",
+            "dimension 9999",
+        ),
+        (
+            "x.mha",
+            "NDims = 9999\nDimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n",
+            "NDims is 9999",
+        ),
+        (
+            "x.mha",
+            "DimSize = 2 2 2\nElementNumberOfChannels = -1\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n",
+            "-1 values per voxel",
+        ),
+    ],
+)
+def test_counts_that_contradict_each_other_are_refused(
+    name: str, head: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(head.encode() + bytes(8))
+    with pytest.raises(InputError, match=words):
+        read(tmp_path / name)

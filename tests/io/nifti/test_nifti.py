@@ -1,6 +1,7 @@
 """NIfTI voxels: shapes, types, scaling, damage."""
 
 import gzip
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -300,3 +301,29 @@ def test_real_masks(data: Callable[[str], Path]) -> None:
     assert len(organs.present) == 41
     phantom = read_segmentation(data("ibsi_phantom/mask.nii.gz"))
     assert int(phantom.mask(1).sum()) * phantom.grid.voxel_volume == pytest.approx(592)
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "is_read"),
+    [
+        (np.nan, np.nan, True),
+        (np.nan, 0, True),
+        (0, 5, True),
+        (1, np.nan, False),
+        (np.nan, 5, False),
+        (np.inf, 0, False),
+    ],
+)
+def test_a_scaling_that_is_half_a_number_is_refused(
+    slope: float, intercept: float, *, is_read: bool, tmp_path: Path
+) -> None:
+    image = nib.Nifti1Image(np.full((2, 2, 2), 7, np.int16), np.eye(4))
+    nib.save(image, tmp_path / "x.nii")
+    data = bytearray((tmp_path / "x.nii").read_bytes())
+    struct.pack_into("<2f", data, 112, slope, intercept)
+    (tmp_path / "x.nii").write_bytes(data)
+    if is_read:
+        assert (read(tmp_path / "x.nii").array == 7).all()
+    else:
+        with pytest.raises(InputError, match="slope"):
+            read(tmp_path / "x.nii")

@@ -9,7 +9,7 @@ from medseg.geometry.slices import slice_normal
 from medseg.io.dicom.image.figures import stated, stated_many
 from medseg.io.dicom.tags import group_item
 
-__all__ = ["Place", "frame_place", "is_stacked"]
+__all__ = ["Place", "frame_place", "is_stacked", "require_directions"]
 
 Place = tuple[tuple[float, ...] | None, tuple[float, ...] | None]
 #: Frames that follow each other in time are no stack, whatever step is stated.
@@ -32,7 +32,7 @@ def frame_place(file: str, ds: Any, group: Any, index: int) -> Place:
     orientation = stated_many(
         file, ds, plane if plane is not None else detector, "ImageOrientationPatient", 6
     )
-    _require_directions(file, orientation)
+    require_directions(file, orientation)
     if group is not None or _frame_count(ds) == 1 or position is None or orientation is None:
         return position, orientation
     number = _slice_number(ds, index)
@@ -86,7 +86,14 @@ def _detector(ds: Any) -> Any:
     return items[0] if items else None
 
 
-def _require_directions(file: str, orientation: tuple[float, ...] | None) -> None:
+def require_directions(file: str, orientation: tuple[float, ...] | None) -> None:
+    """Refuse an orientation whose two directions have another length than 1, or no right angle.
+
+    Raises
+    ------
+    InputError
+        If so: sizes would be wrong with it.
+    """
     if orientation is None:
         return
     row, column = np.array(orientation[:3]), np.array(orientation[3:])

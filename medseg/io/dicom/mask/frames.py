@@ -53,7 +53,7 @@ def step_along(ds: Any, name: str, grid: Grid) -> NDArray[np.float64] | None:
 
 
 def seg_on_slices(ds: Any, name: str, slices: Slices) -> Segmentation:
-    """A SEG of uneven slices, brought with them onto their even grid; probabilities are not.
+    """A SEG of uneven slices, brought with them onto their even grid, fractions by linear interpolation.
 
     Raises
     ------
@@ -71,7 +71,17 @@ def seg_on_slices(ds: Any, name: str, slices: Slices) -> Segmentation:
         for k, plane in slices.even_planes(planes):
             labels[:, :, k][plane] = value
     findings = (*stored.findings, *even_finding(slices))
-    return replace(stored, labels=labels, grid=grid, findings=findings, probabilities=None)
+    shares = None if stored.probabilities is None else _even_shares(stored.probabilities, slices)
+    return replace(stored, labels=labels, grid=grid, findings=findings, probabilities=shares)
+
+
+def _even_shares(stored: NDArray[Any], slices: Slices) -> NDArray[np.float32]:
+    """(C, I, J, K) fractions on the even grid; what the structures leave is background."""
+    even = np.zeros((len(stored), *slices.even_grid.shape), np.float32)
+    for channel in range(1, len(stored)):
+        even[channel] = np.clip(slices.even_values(stored[channel]), 0, 1)
+    even[0] = np.clip(1 - even[1:].sum(axis=0), 0, 1)
+    return even
 
 
 def beyond_frames(found: Segmentation, ds: Any) -> Segmentation:

@@ -1,5 +1,6 @@
 """SEG and RTSTRUCT as Sources: what they are, known by their headers."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from medseg.domain.source import Instance, Verdict
 from medseg.domain.values import as_details
 from medseg.io.dicom.image.headers import Header
 from medseg.io.dicom.opened import is_dicom
+from medseg.io.dicom.structures.segments import stated_name
 from medseg.io.protocols import MASK_DETAIL, unreadable
 
 __all__ = ["is_mask_object", "mask_sources", "series_of_mask"]
@@ -89,8 +91,10 @@ def _source(path: Path, header: Header, *, several: bool) -> Source:
 
     file = Path(header.file)
     try:
-        ds = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
-        uid, (words, names) = str(ds.get("SOPInstanceUID", "") or ""), _described(ds, header)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # letters and lengths that a file's own values break
+            ds = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
+            uid, (words, names) = str(ds.get("SOPInstanceUID", "") or ""), _described(ds, header)
     except Exception as error:  # noqa: BLE001 - a damaged object fails anywhere inside pydicom
         return unreadable(path, "dicom", f"{file.name} is damaged ({type(error).__name__}: {error})")
     what = MASKS[header.modality]
@@ -112,11 +116,11 @@ def _source(path: Path, header: Header, *, several: bool) -> Source:
 def _described(ds: Any, header: Header) -> tuple[str, list[str]]:
     """A line for people, and the names of the structures."""
     if header.modality == "SEG":
-        names = [str(item.get("SegmentLabel", "") or "") for item in ds.get("SegmentSequence") or ()]
+        names = [stated_name(item.get("SegmentLabel")) for item in ds.get("SegmentSequence") or ()]
         size = f", {ds.get('NumberOfFrames', 0)} frames of {ds.get('Columns', 0)} × {ds.get('Rows', 0)}"
         kind = f"mask (SEG {ds.get('SegmentationType', '')})"
     else:
-        names = [str(item.get("ROIName", "") or "") for item in ds.get("StructureSetROISequence") or ()]
+        names = [stated_name(item.get("ROIName")) for item in ds.get("StructureSetROISequence") or ()]
         size, kind = "", "mask (RTSTRUCT)"
     shown = ", ".join(names[:_NAMES]) + ", …" * (len(names) > _NAMES)
     count = f"{len(names)} structure{'s' * (len(names) != 1)}"

@@ -10,7 +10,7 @@ from medseg.errors import InputError
 from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.image.headers import Header, read_header
 from medseg.io.dicom.image.volumes import series_sources
-from medseg.io.dicom.rtstruct.read import named_images, referenced_series
+from medseg.io.dicom.rtstruct.references import named_images, referenced_series
 
 __all__ = ["draws_on", "find_images"]
 

@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from medseg.errors import InputError
 
-__all__ = ["count_points", "points_of", "set_points"]
+__all__ = ["count_points", "points_of", "set_points", "stored_text", "whole"]
 
-_TAG = 0x30060050
+_TAG, _COUNT = 0x30060050, 0x30060046
 #: Decimals of a contour's numbers in mm: a tenth of a micron, and short enough for a decimal string.
 _DECIMALS = 4
+#: No scanner's coordinates reach further (mm): a point beyond is a damaged number.
+MOST_MM = 1e5
 
 
 def set_points(contour: Any, points: NDArray[np.float64]) -> None:
@@ -40,7 +42,7 @@ def points_of(contour: Any, name: str) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If its numbers are no points.
+        If its numbers are no points in a patient, or not as many as the contour says: then it was cut or changed.
     """
     value = _value(contour)
     try:
@@ -55,7 +57,43 @@ def points_of(contour: Any, name: str) -> NDArray[np.float64]:
         raise InputError(f"a contour of {name!r} holds something that is no number") from error
     if numbers.size == 0 or numbers.size % 3 or not np.isfinite(numbers).all():
         raise InputError(f"a contour of {name!r} holds {numbers.size} numbers, which are no points in space")
-    return numbers.reshape(-1, 3)
+    points = numbers.reshape(-1, 3)
+    stated = stored_text(contour, _COUNT)
+    if stated and whole(stated) != len(points):
+        raise InputError(
+            f"a contour of {name!r} says that it has {stated[:20]} points (NumberOfContourPoints) and holds "
+            f"{len(points)}: it was cut or changed"
+        )
+    if np.abs(points).max() > MOST_MM:
+        raise InputError(
+            f"a contour of {name!r} has a point {np.abs(points).max():g} mm away, which is no place in a patient"
+        )
+    return points
+
+
+def stored_text(item: Any, tag: int) -> str:
+    """What an element holds as text: the library refuses a number that is none, and all that is read beside it."""
+    element = item.get_item(tag) if tag in item else None
+    value = None if element is None else element.value
+    if isinstance(value, bytes):
+        return value.replace(b"\0", b" ").decode("latin-1").strip()
+    if value is None:
+        return ""
+    parts = value if hasattr(value, "__len__") and not isinstance(value, str) else [value]
+    return "\\".join(str(part) for part in parts).strip()
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a text is, or None.
+
+    >>> whole("04"), whole("4.0"), whole("4.5"), whole("nan")
+    (4, 4, None, None)
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None
 
 
 def _value(contour: Any) -> Any:

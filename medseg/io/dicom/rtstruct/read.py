@@ -14,19 +14,16 @@ from medseg.geometry import flip_positions
 from medseg.io.dicom.derived.maker import stated_maker
 from medseg.io.dicom.rtstruct.fill import fill_slice
 from medseg.io.dicom.rtstruct.points import points_of
+from medseg.io.dicom.rtstruct.references import References, reference_findings
 from medseg.io.dicom.rtstruct.rois import XOR, NoArea, Roi, areas_of, chosen, read_rois
 from medseg.io.dicom.slices import Slices, even_finding, series_slices
 from medseg.io.dicom.structures.overlaps import Atoms
 from medseg.io.dicom.structures.segments import Segment
 
-__all__ = ["named_images", "referenced_series", "rtstruct_of"]
+__all__ = ["rtstruct_of"]
 
 #: A contour this far (steps) from a slice's plane lies on none.
 _OFF_PLANE = 0.2
-_OTHER_FRAME = (
-    "The contours name another frame of reference than their images; the images that they name were used."
-)
-_OTHER_IMAGES = "The contours name their series and none of the images in it; slices were found by position."
 
 
 def rtstruct_of(
@@ -64,19 +61,21 @@ def rtstruct_of(
     if source.grid is not None and source.grid.unit == "px":
         raise InputError(f"{source.uri} is no regular stack of slices, so contours have no grid")
     slices = series_slices(source, resample=resample)
-    findings: dict[Finding, None] = dict.fromkeys(_references(ds, name, source, slices.grid))
+    findings: dict[Finding, None] = dict.fromkeys(reference_findings(ds, name, source, slices.grid))
     rois = chosen(read_rois(ds, name), label, name)
     atoms = Atoms(tuple(Segment(roi.number, roi.name, (roi.number,), color=roi.color) for roi in rois))
     labels = np.zeros(slices.even_grid.shape, dtype=np.uint16, order="F")
+    references = References.of(ds, source)
     odd: list[MedsegError] = []
     for roi in rois:
         try:
+            about = references.about(roi, slices.grid)
             planes, decided = _planes(roi, slices, source)
         except MedsegError as error:
             odd.append(error)
             findings[_not_read(roi.name, str(error))] = None
             continue
-        findings.update(dict.fromkeys(_about(how, roi.name) for how in decided))
+        findings.update(dict.fromkeys(_about(how, roi.name) for how in (*about, *decided)))
         for k, plane in slices.even_planes(planes):
             atoms.add(labels[:, :, k].T, np.ascontiguousarray(plane.T), roi.number)
     if len(odd) == len(rois) and not all(isinstance(error, NoArea) for error in odd):
@@ -108,59 +107,6 @@ def _planes(roi: Roi, slices: Slices, source: Source) -> tuple[dict[int, NDArray
     if len(contours) < sum(len(item.get("ContourSequence") or ()) for item in roi.items):
         decided["left_out"] = None
     return found, tuple(decided)
-
-
-def referenced_series(ds: Any) -> tuple[str, ...]:
-    """Series Instance UIDs of the images that a structure set was drawn on."""
-    found = [str(series.get("SeriesInstanceUID", "")) for series in _referenced_series(ds)]
-    return tuple(dict.fromkeys(uid for uid in found if uid))
-
-
-def _referenced_series(ds: Any) -> list[Any]:
-    return [
-        series
-        for frame in ds.get("ReferencedFrameOfReferenceSequence") or ()
-        for study in frame.get("RTReferencedStudySequence") or ()
-        for series in study.get("RTReferencedSeriesSequence") or ()
-    ]
-
-
-def _references(ds: Any, name: str, source: Source, grid: Grid) -> tuple[Finding, ...]:
-    """What the references say: another frame of reference is refused, unless the very images are named."""
-    frames = {
-        str(item.get("FrameOfReferenceUID", ""))
-        for item in ds.get("ReferencedFrameOfReferenceSequence") or ()
-    }
-    frames |= {
-        str(roi.get("ReferencedFrameOfReferenceUID", "")) for roi in ds.get("StructureSetROISequence") or ()
-    }
-    frames.discard("")
-    own = grid.frame_of_reference
-    images = named_images(ds)
-    known = bool(images & {instance.uid for instance in source.instances})
-    if own and frames and own not in frames:
-        if not known:
-            raise GridMismatchError(f"{name} was drawn in another frame of reference than this series")
-        return (Finding("rtstruct.frame_of_reference", "warning", _OTHER_FRAME),)
-    if images and not known:
-        return (Finding("rtstruct.references", "warning", _OTHER_IMAGES),)
-    return ()
-
-
-def named_images(ds: Any) -> set[str]:
-    """SOP Instance UIDs of the images that a structure set names, for a contour or for the whole."""
-    contours = (
-        contour
-        for item in ds.get("ROIContourSequence") or ()
-        for contour in item.get("ContourSequence") or ()
-    )
-    holders = (*_referenced_series(ds), *contours)
-    found = {
-        str(image.get("ReferencedSOPInstanceUID", ""))
-        for holder in holders
-        for image in holder.get("ContourImageSequence") or ()
-    }
-    return found - {""}
 
 
 def _by_slice(
@@ -204,6 +150,14 @@ _DECIDED: dict[str, tuple[Severity, str]] = {
     "nested": ("info", "Contours of {} lie within others on one slice and were taken as holes."),
     "overlap": ("warning", "Contours of {} overlap in part on one slice; their union was taken."),
     "twice": ("warning", "Contours of {} nearly coincide on one slice; their union was taken, and no hole."),
+    "other_frame": (
+        "warning",
+        "Structure {} names another frame of reference than its images; the images that it names were used.",
+    ),
+    "other_images": (
+        "warning",
+        "Contours of {} name images that are not in this series; their slices were found by position.",
+    ),
     "left_out": ("info", "Structure {} holds points or lines beside its areas; they were left out."),
 }
 

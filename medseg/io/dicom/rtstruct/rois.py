@@ -6,7 +6,8 @@ from typing import Any
 
 from medseg.domain.labels import Color, distinct_color
 from medseg.errors import InputError
-from medseg.io.dicom.rtstruct.points import count_points, points_of
+from medseg.io.dicom.rtstruct.points import count_points, points_of, stored_text, whole
+from medseg.io.dicom.structures.segments import stated_name
 
 __all__ = ["XOR", "NoArea", "Roi", "areas_of", "chosen", "read_rois"]
 
@@ -17,6 +18,7 @@ _MOST_LABELS = 65535
 _PLAIN = ("CLOSED_PLANAR", "INTERPOLATED_PLANAR")
 XOR = "CLOSEDPLANAR_XOR"
 _FEWEST = 3
+_NUMBER, _COLOR, _DRAWN_NUMBER = 0x30060022, 0x3006002A, 0x30060084
 
 
 class NoArea(InputError):
@@ -25,13 +27,17 @@ class NoArea(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Roi:
-    """One structure, with the items that draw it; `fault` says why they can't be told apart from another's."""
+    """One structure, with the items that draw it; `fault` says why they can't be told apart from another's.
+
+    `frame_of_reference` is the one that it says it was drawn in, empty where it does not say.
+    """
 
     number: int
     name: str
     color: Color
     items: tuple[Any, ...] = ()
     fault: str = ""
+    frame_of_reference: str = ""
 
 
 def read_rois(ds: Any, name: str) -> tuple[Roi, ...]:
@@ -48,22 +54,20 @@ def read_rois(ds: Any, name: str) -> tuple[Roi, ...]:
         raise InputError(f"{name} holds no structures")
     drawn: dict[int | None, list[Any]] = {}
     for item in ds.get("ROIContourSequence") or ():
-        drawn.setdefault(_whole(item.get("ReferencedROINumber")), []).append(item)
-    numbers = [_whole(item.get("ROINumber")) for item in stated]
+        drawn.setdefault(whole(stored_text(item, _DRAWN_NUMBER)), []).append(item)
+    numbers = [whole(stored_text(item, _NUMBER)) for item in stated]
     count = Counter(numbers)
     taken = {number for number in numbers if number is not None}
     found: list[Roi] = []
     for item, number in zip(stated, numbers, strict=True):
         keeps = number is not None and 1 <= number <= _MOST_LABELS and count[number] == 1
         free = number if number is not None and keeps else _next(taken)
-        plain = (
-            str(item.get("ROIName", "") or "").strip() or f"structure {free if number is None else number}"
-        )
+        plain = stated_name(item.get("ROIName")) or f"structure {free if number is None else number}"
         fault = f"another structure has its number {number} too" if count[number] > 1 else ""
         items = tuple(drawn.get(number, ()))
         names = {roi.name for roi in found}
         title = plain if plain not in names else f"{plain} ({free})"
-        found.append(Roi(free, title, _color(items, free), items, fault))
+        found.append(Roi(free, title, _color(items, free), items, fault, _frame(item)))
     unnamed = [number for number in drawn if number not in count]
     return (*found, *(_unnamed(number, drawn[number], _next(taken)) for number in unnamed))
 
@@ -127,11 +131,8 @@ def _require_drawable(ds: Any, name: str) -> None:
             raise InputError(f"{name} holds more than {MOST_POINTS} points; it is not read")
 
 
-def _whole(value: Any) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None
+def _frame(item: Any) -> str:
+    return str(item.get("ReferencedFrameOfReferenceUID", "") or "")
 
 
 def _next(taken: set[int]) -> int:
@@ -149,8 +150,9 @@ def _unnamed(number: int | None, items: list[Any], free: int) -> Roi:
 
 
 def _color(items: tuple[Any, ...], number: int) -> Color:
-    color = next((item.get("ROIDisplayColor") for item in items), None)
-    if color is None or len(color) != 3 or not all(0 <= int(part) <= 255 for part in color):
+    """The colour that is stated; one of its own where none is, or one that is damaged: it changes no number."""
+    parts = [whole(part) for part in stored_text(items[0], _COLOR).split("\\")] if items else []
+    if len(parts) != 3 or not all(part is not None and 0 <= part <= 255 for part in parts):
         return distinct_color(number)
-    red, green, blue = (int(part) for part in color)
+    red, green, blue = (int(part or 0) for part in parts)
     return red, green, blue

@@ -1,5 +1,6 @@
 """Frames of a SEG: which segment each belongs to, where it lies, and its pixels, decoded one at a time."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 
 from medseg.errors import InputError
 from medseg.io.dicom.decode import decoder_of
-from medseg.io.dicom.tags import group_item, numbers
+from medseg.io.dicom.image.figures import stated_many
+from medseg.io.dicom.image.places import require_directions
+from medseg.io.dicom.tags import group_item
 
-__all__ = ["SegFrame", "frame_pixels", "read_seg_frames", "require_honest"]
+__all__ = ["SegFrame", "frame_pixels", "placed_frames", "read_seg_frames", "require_honest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,14 @@ def read_seg_frames(ds: Any, name: str) -> tuple[SegFrame, ...]:
     InputError
         If a frame does not say where it lies or which segment it shows.
     """
-    common = _orientation((ds.get("SharedFunctionalGroupsSequence") or [None])[0])
+    common = _orientation((ds.get("SharedFunctionalGroupsSequence") or [None])[0], name)
     is_map = str(ds.get("SegmentationType", "")) == "LABELMAP"
     found = []
     for number, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
         # A SEG may have ten thousand frames, and each look-up takes its time: no more than needed.
         place = (group.get("PlanePositionSequence") or [None])[0]
-        position = None if place is None else numbers(place.get("ImagePositionPatient"), 3)
-        orientation = common or _orientation(group)
+        position = None if place is None else stated_many(name, place, None, "ImagePositionPatient", 3)
+        orientation = common or _orientation(group, name)
         if (position is None) != (orientation is None):
             raise InputError(f"frame {number + 1} of {name} does not say where in the patient it lies")
         segment = 0 if is_map else _segment(ds, group, name)
@@ -101,6 +104,33 @@ def frame_pixels(ds: Any) -> Iterator[NDArray[Any]]:
             yield data[number * step : (number + 1) * step].view(kind).reshape(rows, columns)
 
 
+def placed_frames(
+    ds: Any, frames: tuple[SegFrame, ...], places: NDArray[np.intp]
+) -> Iterator[tuple[int, SegFrame, NDArray[Any]]]:
+    """(slice k, frame, its pixels); a frame that stands twice comes once.
+
+    Raises
+    ------
+    InputError
+        If two frames show one segment on one slice and differ: the object holds times, or is damaged.
+    """
+    keys = [(int(place), frame.segment) for frame, place in zip(frames, places, strict=True)]
+    repeated = {key for key, count in Counter(keys).items() if count > 1}
+    seen: dict[tuple[int, int], bytes] = {}
+    for key, frame, pixels in zip(keys, frames, frame_pixels(ds), strict=True):
+        if key in repeated:
+            first, content = key not in seen, pixels.tobytes()
+            if seen.setdefault(key, content) != content:
+                of = f"segment {key[1]} on slice" if key[1] else "slice"
+                raise InputError(
+                    f"two of its frames show {of} {key[0] + 1} and differ: it holds several masks; "
+                    "save each as an object of its own"
+                )
+            if not first:
+                continue
+        yield key[0], frame, pixels
+
+
 def _unpacked(data: NDArray[np.uint8], start: int, size: int) -> NDArray[np.uint8]:
     """Bits of one frame; frames follow each other without padding, so one may begin within a byte."""
     first, last = start // 8, -(-(start + size) // 8)
@@ -108,9 +138,11 @@ def _unpacked(data: NDArray[np.uint8], start: int, size: int) -> NDArray[np.uint
     return bits[start - 8 * first :][:size]
 
 
-def _orientation(group: Any) -> tuple[float, ...] | None:
+def _orientation(group: Any, name: str) -> tuple[float, ...] | None:
     plane = None if group is None else (group.get("PlaneOrientationSequence") or [None])[0]
-    return None if plane is None else numbers(plane.get("ImageOrientationPatient"), 6)
+    found = None if plane is None else stated_many(name, plane, None, "ImageOrientationPatient", 6)
+    require_directions(name, found)
+    return found
 
 
 def _segment(ds: Any, group: Any, name: str) -> int:

@@ -10,8 +10,9 @@ from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.geometry import flip_affine
 from medseg.geometry.slices import judge_slices
+from medseg.io.dicom.image.figures import stated, stated_many
 from medseg.io.dicom.seg.frames import SegFrame
-from medseg.io.dicom.tags import group_item, number, numbers
+from medseg.io.dicom.tags import group_item
 
 __all__ = ["seg_grid"]
 
@@ -102,11 +103,11 @@ def _without_place(ds: Any, frames: tuple[SegFrame, ...], name: str) -> tuple[Gr
 
 def _measures(ds: Any, name: str) -> tuple[tuple[float, ...], float | None, float | None]:
     item = group_item(ds, ds.PerFrameFunctionalGroupsSequence[0], "PixelMeasuresSequence")
-    spacing = numbers(None if item is None else item.get("PixelSpacing"), 2)
+    spacing = None if item is None else stated_many(name, item, None, "PixelSpacing", 2)
     if spacing is None or min(spacing) <= 0:
         raise InputError(f"{name} does not state the size of its pixels")
-    stated, thickness = number(item.get("SpacingBetweenSlices")), number(item.get("SliceThickness"))
-    return spacing, abs(stated) if stated else None, thickness if thickness and thickness > 0 else None
+    step, thickness = (stated(name, item, None, key) for key in ("SpacingBetweenSlices", "SliceThickness"))
+    return spacing, abs(step) if step else None, thickness if thickness and thickness > 0 else None
 
 
 def _unique(offsets: NDArray[np.float64]) -> NDArray[np.float64]:

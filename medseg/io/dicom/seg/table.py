@@ -4,7 +4,7 @@ from typing import Any
 
 from medseg.domain import Code
 from medseg.domain.labels import Color, Side, distinct_color
-from medseg.io.dicom.structures.segments import ANATOMICAL_STRUCTURE, SIDES, TISSUE, Segment
+from medseg.io.dicom.structures.segments import ANATOMICAL_STRUCTURE, SIDES, TISSUE, Segment, stated_name
 
 __all__ = ["described_segments"]
 
@@ -17,7 +17,7 @@ def described_segments(ds: Any) -> tuple[Segment, ...]:
     names: set[str] = set()
     for item in sorted(ds.SegmentSequence, key=lambda part: int(part.get("SegmentNumber", 0))):
         number = int(item.get("SegmentNumber", 0))
-        name = str(item.get("SegmentLabel", "") or "").strip() or f"segment {number}"
+        name = stated_name(item.get("SegmentLabel")) or f"segment {number}"
         if name in names:
             name = f"{name} ({number})"
         names.add(name)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Finding, Label, LabelTable, Region
+from medseg.domain.labels import LONGEST_NAME
 from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.io.dicom.structures.segments import Segment
@@ -13,6 +14,8 @@ from medseg.io.dicom.structures.segments import Segment
 __all__ = ["Atoms"]
 
 _MOST_LABELS = 65535
+#: Letters kept of a part's name that is longer than any may be.
+_CUT = 200
 
 
 class Atoms:
@@ -54,7 +57,7 @@ class Atoms:
             (
                 *(label_of(item) for item in self._structures if item.number not in shared),
                 *(
-                    Label(value, self._name(item), is_part=True)
+                    Label(value, self._name(item, value), is_part=True)
                     for item, value in values.items()
                     if item & shared
                 ),
@@ -99,9 +102,10 @@ class Atoms:
                 free += 1
         return values
 
-    def _name(self, structures: frozenset[int]) -> str:
+    def _name(self, structures: frozenset[int], value: int) -> str:
         names = [item.name for item in self._structures if item.number in structures]
-        return f"{names[0]} alone" if len(names) == 1 else " & ".join(names)
+        whole = f"{names[0]} alone" if len(names) == 1 else " & ".join(names)
+        return whole if len(whole) <= LONGEST_NAME else f"{whole[:_CUT].rstrip()} … (part {value})"
 
     def _region(self, item: Segment, values: dict[frozenset[int], int]) -> Region:
         parts = tuple(sorted(value for structures, value in values.items() if item.number in structures))

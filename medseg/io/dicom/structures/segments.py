@@ -1,15 +1,18 @@
 """Segments of a DICOM SEG ↔ labels and regions of a table."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from medseg.domain import Code, Label, LabelTable, Region
-from medseg.domain.labels import Color, Side, distinct_color
+from medseg.domain.labels import LONGEST_NAME, Color, Side, distinct_color, plain_name
 
-__all__ = ["ANATOMICAL_STRUCTURE", "SIDES", "TISSUE", "Segment", "dicom_name", "segments_of"]
+__all__ = ["ANATOMICAL_STRUCTURE", "SIDES", "TISSUE", "Segment", "dicom_name", "segments_of", "stated_name"]
 
 #: Category and type of a structure whose table names none (CID 7150, CID 7151).
 ANATOMICAL_STRUCTURE = Code("91723000", "Anatomical Structure")
 TISSUE = Code("85756007", "Tissue")
+#: Letters kept of a name that an object states; a number may come behind one that stands twice.
+_CUT = 900
 #: Side of a structure → laterality modifier (CID 244).
 SIDES: dict[Side, Code] = {
     "left": Code("7771000", "Left"),
@@ -55,6 +58,17 @@ def segments_of(table: LabelTable) -> tuple[Segment, ...]:
         for number, item in enumerate(structures, start=1)
     ]
     return tuple(found)
+
+
+def stated_name(value: Any) -> str:
+    r"""A structure's name as an object states it, empty for none; longer ones than any may have are cut.
+
+    >>> stated_name("left\nlung "), stated_name(None), len(stated_name("x" * 100_000))
+    ('left lung', '', 900)
+    """
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+    plain = plain_name(text[:LONGEST_NAME]).strip()
+    return plain if len(text) <= _CUT else f"{plain[: _CUT - 1].rstrip()}…"
 
 
 def dicom_name(name: str) -> str:

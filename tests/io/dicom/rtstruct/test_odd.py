@@ -1,11 +1,18 @@
 """Structure sets with something odd: the good structures are read, the odd ones named and never 0 ml."""
 
+import re
+import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from medseg import io, measuring
 from medseg.domain import Quantity, ReadOptions, Status
@@ -115,6 +122,109 @@ def test_numbers_and_names_that_are_odd(
     else:
         with pytest.raises(MedsegError):
             io.read_segmentation(tmp_path / "rs.dcm", on=image)
+
+
+def put(item: Any, tag: int, vr: str, text: str) -> None:
+    """An element as a damaged file holds it, past the library's own checks."""
+    data = text.encode() + b" " * (len(text) % 2)
+    item[Tag(tag)] = RawDataElement(
+        Tag(tag), vr, len(data), data, 0, is_implicit_VR=False, is_little_endian=True
+    )
+
+
+def name_images(ds: Any, *uids: str) -> None:
+    """The second structure's contours name these images."""
+    for contour in ds.ROIContourSequence[1].ContourSequence:
+        contour.ContourImageSequence = [Dataset() for _ in uids]
+        for item, uid in zip(contour.ContourImageSequence, uids, strict=True):
+            item.ReferencedSOPInstanceUID = uid
+
+
+def another_frame(ds: Any) -> None:
+    name_images(ds)
+    ds.StructureSetROISequence[1].ReferencedFrameOfReferenceUID = "1.2.3"
+
+
+#: What is changed in the second of two equal structures, its volume then, and what is said.
+DAMAGED: dict[str, tuple[Callable[[Any, Any], object], float | None, str]] = {
+    "nothing": (lambda ds, contour: None, 1.152, ""),
+    "a point cut off": (
+        lambda ds, contour: setattr(contour, "ContourData", contour.ContourData[:-3]),
+        None,
+        r"says that it has 4 points \(NumberOfContourPoints\) and holds 3",
+    ),
+    "more points stated": (lambda ds, contour: put(contour, 0x30060046, "IS", "99"), None, "has 99 points"),
+    "a number of points that is none": (
+        lambda ds, contour: put(contour, 0x30060046, "IS", "abc"),
+        None,
+        "has abc points",
+    ),
+    "a number of points with zeros": (lambda ds, contour: put(contour, 0x30060046, "IS", "04"), 1.152, ""),
+    "no number of points": (lambda ds, contour: delattr(contour, "NumberOfContourPoints"), 1.152, ""),
+    "NaN": (lambda ds, contour: put(contour, 0x30060050, "DS", r"1\2\nan"), None, "no points in space"),
+    "fewer than three numbers": (
+        lambda ds, contour: put(contour, 0x30060050, "DS", r"1\2"),
+        None,
+        "no points",
+    ),
+    "a point on the moon": (
+        lambda ds, contour: put(contour, 0x30060050, "DS", r"1e30\1\8\2\1\8\2\2\8\1\2\8"),
+        None,
+        r"1e\+30 mm away, which is no place in a patient",
+    ),
+    "a colour that is none": (
+        lambda ds, contour: put(ds.ROIContourSequence[1], 0x3006002A, "IS", r"abc\1\2"),
+        1.152,
+        "",
+    ),
+    "a number that is none": (
+        lambda ds, contour: put(ds.StructureSetROISequence[1], 0x30060022, "IS", "abc"),
+        None,
+        "has no contours",
+    ),
+    "images that are not there": (
+        lambda ds, contour: name_images(ds, "1.2.3.4"),
+        1.152,
+        "name images that are not in this series",
+    ),
+    "another frame, its images not named": (
+        lambda ds, contour: another_frame(ds),
+        None,
+        "was drawn in another frame of reference than these images",
+    ),
+    "another frame, its images named": (
+        lambda ds, contour: setattr(ds.StructureSetROISequence[1], "ReferencedFrameOfReferenceUID", "1.2.3"),
+        1.152,
+        "names another frame of reference than its images",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_damaged_structure_is_named_and_the_other_is_read(what: str, data: Data, tmp_path: Path) -> None:
+    change, expected, words = DAMAGED[what]
+    ds = pydicom.dcmread(data("faults/rt_outside_z/rs.dcm"))
+    ds.ROIContourSequence[1].ContourSequence = deepcopy(ds.ROIContourSequence[0].ContourSequence)
+    change(ds, ds.ROIContourSequence[1].ContourSequence[0])
+    ds.save_as(tmp_path / "rs.dcm")
+    found = io.read_segmentation(tmp_path / "rs.dcm", on=io.read(data("faults/rt_outside_z/ct")))
+    seen = volumes(found)
+    assert (seen["liver"], seen["BODY"]) == (1.152, expected)
+    said = " ".join(item.message for item in found.findings if item.code != "seg.overlap")
+    assert re.search(words, said) if words else not said
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("a\nb\x1b[2J", "a b [2J"), ("x" * 60_000, "x" * 899 + "…"), ("", "structure 1")]
+)
+def test_a_name_is_one_line_of_letters(name: str, kept: str, data: Data, tmp_path: Path) -> None:
+    ds = pydicom.dcmread(data("faults/rt_plain/rs.dcm"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the library says that such names are none
+        ds.StructureSetROISequence[0].ROIName = name
+        ds.save_as(tmp_path / "rs.dcm")
+        found = io.read_segmentation(tmp_path / "rs.dcm", on=io.read(data("faults/rt_plain/ct")))
+    assert volumes(found) == {kept: 1.152}
 
 
 def square(low: float, high: float) -> np.ndarray:
