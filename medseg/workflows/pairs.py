@@ -14,7 +14,7 @@ from medseg.io.suffixes import image_suffixes
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.workflows.batch import unique
 
-__all__ = ["LabelMap", "PairOptions", "as_map", "pair_files", "read_pair"]
+__all__ = ["LabelMap", "PairOptions", "as_map", "case_of", "pair_files", "read_pair"]
 
 #: What people put behind the name of a case: `p07_seg`, `p07-pred`, `p07_gt`.
 _ROLE = re.compile(
@@ -90,7 +90,7 @@ def pair_files(prediction: Path, reference: Path) -> dict[str, tuple[tuple[Path,
     found = {stem: (ours.pop(stem, ()), files) for stem, files in theirs.items()}
     plain = _by_case(ours)
     for stem, (files, wanted) in found.items():
-        case = _case(stem)
+        case = case_of(stem)
         if not files and case in plain:
             found[stem] = (plain.pop(case), wanted)
     if not any(files for files, _ in found.values()):
@@ -178,11 +178,16 @@ def _masks(path: Path) -> dict[str, tuple[Path, ...]]:
 def _by_case(files: dict[str, tuple[Path, ...]]) -> dict[str, tuple[Path, ...]]:
     found: dict[str, tuple[Path, ...]] = {}
     for stem, paths in files.items():
-        found[_case(stem)] = (*found.get(_case(stem), ()), *paths)
+        found[case_of(stem)] = (*found.get(case_of(stem), ()), *paths)
     return found
 
 
-def _case(stem: str) -> str:
+def case_of(stem: str) -> str:
+    """The name of a case without the word for its role.
+
+    >>> [case_of(stem) for stem in ("p07_gt", "p07-pred", "p07")]
+    ['p07', 'p07', 'p07']
+    """
     return _ROLE.sub("", stem)
 
 
