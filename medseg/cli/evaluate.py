@@ -68,9 +68,14 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Also write one row per case, label and quantity as CSV.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Also write a comparison page, with pictures.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a comparison page, with pictures of the worst cases.")
+    ] = None,
     image: Annotated[
-        Path | None, typer.Option(help="Image under the contours of the page, for a single pair.")
+        Path | None,
+        typer.Option(
+            help="Image under the outlines of the page; of many cases a folder or dataset of images, paired by name."
+        ),
     ] = None,
     patients: Annotated[
         Path | None,
@@ -91,8 +96,8 @@ def command(
     files = EvaluationFiles(out, html)
     memory = memory_of(files) if is_many(prediction) else None
     require_free(files, memory, force=force)
-    if image is not None and (html is None or is_many(prediction)):
-        raise ConfigError("--image is the picture of a single pair's page: it needs --html and two files")
+    if image is not None and html is None:
+        raise ConfigError("--image is under the outlines of the page: it needs --html")
     whose = None if patients is None else read_patients(patients)
     with running("cpu", quiet=json or not is_many(prediction)) as run:
         results = evaluate_files(
@@ -105,7 +110,7 @@ def command(
             run=run,
         )
     rows = _rows(results)
-    masks = None if is_many(prediction) else (prediction, reference)
+    masks = (prediction, reference)
     write_evaluation(
         results, files, memory, masks=masks, image=image, options=reading, patients=whose, force=force
     )

@@ -13,7 +13,8 @@ from medseg.cli.segment import print_results
 from medseg.errors import ConfigError, InputError
 from medseg.reporting.page.purpose import PURPOSES, PageLook
 from medseg.workflows.aside import left_aside
-from medseg.workflows.report import ReportFiles, records_by_stem, report_cases, report_files
+from medseg.workflows.report import ReportFiles, report_files
+from medseg.workflows.report_many import records_by_stem, report_cases
 
 
 def command(
@@ -21,14 +22,26 @@ def command(
         Path, typer.Argument(help="The JSON that 'medseg measure' wrote; or a folder of them.")
     ],
     html: Annotated[
-        Path | None, typer.Option(help="One self-contained page; a folder for many records.")
+        Path | None,
+        typer.Option(
+            help="One self-contained page; of many records a folder of pages with a contact sheet, index.html."
+        ),
     ] = None,
     pdf: Annotated[
         Path | None, typer.Option(help="The same page as PDF (A4); a folder for many records.")
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="One row per measurement, exact values.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="One row per measurement, exact values; of many records one row per case."),
+    ] = None,
+    csv_long: Annotated[
+        Path | None, typer.Option(help="Of many records: one row per measurement of each of them.")
+    ] = None,
     xlsx: Annotated[
-        Path | None, typer.Option(help="The same rows with findings, inputs and a data dictionary.")
+        Path | None,
+        typer.Option(
+            help="The same rows with findings, inputs and a data dictionary; of many records both tables."
+        ),
     ] = None,
     image: Annotated[
         Path | None, typer.Option(help="The image, if it is no longer where the record says.")
@@ -54,6 +67,8 @@ def command(
     The page holds what was asked for, then tables, review and digests; --full adds every measurement.
 
     Example: medseg report record.json --html report.html --pdf report.pdf
+
+    Many records: medseg report records/ --html pages/ --csv cases.csv --xlsx cases.xlsx
     """
     if purpose is not None and purpose not in PURPOSES:
         raise ConfigError(f"--purpose is one of {', '.join(PURPOSES)}, not {purpose!r}")
@@ -66,11 +81,13 @@ def command(
         records = records_by_stem(record)
         with running("cpu", quiet=json) as run:
             results = report_cases(
-                records, ReportFiles(html, pdf, csv, xlsx), look=look, force=force, run=run
+                records, ReportFiles(html, pdf, csv, xlsx, csv_long), look=look, force=force, run=run
             )
         aside = left_aside(record, chain.from_iterable(records.values()))
         print_results(results, as_json=json, command="report", findings=aside)
         return
+    if csv_long is not None:
+        raise InputError("--csv-long is for a folder of records; the --csv of one has a row per measurement")
     images = opt.channel_paths(channel) or ({"image": image} if image else {})
     written = report_files(
         record, ReportFiles(html, pdf, csv, xlsx), images=images, mask=mask, look=look, force=force

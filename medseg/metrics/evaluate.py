@@ -151,7 +151,8 @@ def _volume_rows(target: Target, pair: Pair) -> list[Measurement]:
         rows.append(pair_number(target, Quantity.VOLUME_ERROR, (ours - theirs) * voxel_ml, grid, method))
         for detail, count in ((PREDICTED, ours), (REFERRED, theirs)):
             part = Target(target.kind, target.name, target.labels, detail=detail)
-            rows.append(pair_number(part, Quantity.VOLUME, count * voxel_ml, grid, _VOXELS))
+            how = f"volume of the {detail}: {_VOXELS}"
+            rows.append(pair_number(part, Quantity.VOLUME, count * voxel_ml, grid, how))
     else:
         rows.append(refused(target, Quantity.VOLUME_ERROR, grid, "the masks have no physical size (px)"))
     if theirs:

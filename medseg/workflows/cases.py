@@ -15,6 +15,7 @@ from medseg.io.probabilities import are_probabilities, has_probabilities, probab
 from medseg.io.sidecar import has_sidecar, sidecar_path
 from medseg.io.suffixes import image_suffixes, is_picture_name
 from medseg.reporting.tables.csv import to_csv
+from medseg.reporting.tables.rows import COLUMNS
 from medseg.workflows.asked import differences
 from medseg.workflows.batch import (
     CaseResult,
@@ -47,6 +48,8 @@ __all__ = [
 
 MASK_SUFFIX = ".nii.gz"
 TABLE = "measurements.csv"
+#: Bytes of its first line, and far more.
+_LONGEST_HEAD = 1 << 16
 
 
 def find_cases(path: Path) -> tuple[Case, ...] | None:
@@ -391,10 +394,10 @@ def require_own_table(folder: Path, *, force: bool = False) -> None:
 
 
 def _is_table(path: Path) -> bool:
-    """Whether a file is a table as this batch writes it."""
-    head = to_csv([])
+    """Whether a file is a table as this batch writes it, or wrote it before a column was added."""
     try:
         with path.open("rb") as file:
-            return file.read(len(head)) == head
+            names = file.readline(_LONGEST_HEAD).decode("utf-8", "replace").strip().split(",")
     except OSError:
         return False
+    return {"subject", "quantity", "value", "status"} <= set(names) <= set(COLUMNS)

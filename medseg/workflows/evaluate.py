@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
 from medseg import metrics
-from medseg.domain import Finding, Grid, Label, LabelTable, Measurement, Quantity, Run, Segmentation
+from medseg.domain import Finding, Grid, Label, LabelTable, Measurement, Quantity, Run, Segmentation, Status
 from medseg.domain.values import STRICT, as_details, digest_of_plain
 from medseg.errors import InputError, MedsegError
 from medseg.io import is_dataset
@@ -24,16 +24,20 @@ from medseg.masks.ignored import IGNORED
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.metrics import BlandAltman, Icc, LesionRule
 from medseg.reporting.tables.csv import as_text
+from medseg.reporting.tables.rows import usable_word
 from medseg.workflows.ledger import Ledger, file_digest, mask_digest, open_ledger
 from medseg.workflows.pairs import PairOptions, one_of_case, pair_files, read_pair
 
 __all__ = [
+    "NO_PREDICTION",
+    "NO_REFERENCE",
     "Evaluation",
     "VolumeAgreement",
     "evaluate",
     "evaluate_files",
     "evaluate_lesions",
     "evaluation_rows",
+    "failure_rows",
     "ignored_findings",
     "is_many",
     "read_patients",
@@ -45,8 +49,8 @@ __all__ = [
 #: Fewer cases say nothing about limits of agreement.
 FEWEST_CASES = 3
 _MOST_TABLE_BYTES = 1 << 26
-_NO_REFERENCE = "there is no reference for this prediction: it was not compared"
-_NO_PREDICTION = "there is no prediction for this reference: counted as an empty one"
+NO_REFERENCE = "there is no reference for this prediction: it was not compared"
+NO_PREDICTION = "there is no prediction for this reference: counted as an empty one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ def evaluate_files(
         run.check()
         run.progress(number, len(wanted), f"evaluate: {case}")
         if not theirs:
-            results.append(Evaluation(case, error=_NO_REFERENCE))
+            results.append(Evaluation(case, error=NO_REFERENCE))
             continue
         pair = _Pair(case, ours or None, theirs, rules)
         results.append(_one(pair) if ledger is None else _remembered(pair, ledger))
@@ -208,7 +212,7 @@ def _remembered(pair: _Pair, ledger: Ledger) -> Evaluation:
     if standing.reason:
         found = replace(found, state="compared again", reason=standing.reason)
     # An error may be of the moment (memory, a disk that was gone), so it is tried again.
-    if found.error in (None, _NO_PREDICTION):
+    if found.error in (None, NO_PREDICTION):
         ledger.begin(pair.stem, asked, ())
         ledger.finish(pair.stem, (), _ADAPTER.dump_python(found, mode="json"))
     return found
@@ -223,7 +227,7 @@ def _one(pair: _Pair) -> Evaluation:
         found = _compare(pair.stem, (prediction, reference), pair.rules)
     except MedsegError as error:
         return Evaluation(pair.stem, error=str(error))
-    return found if prediction is not None else replace(found, error=_NO_PREDICTION)
+    return found if prediction is not None else replace(found, error=NO_PREDICTION)
 
 
 def _compare(stem: str, paths: tuple[Path | None, Path], rules: _Rules) -> Evaluation:
@@ -272,12 +276,24 @@ def evaluation_rows(results: tuple[Evaluation, ...]) -> list[dict[str, object]]:
             "quantity": item.quantity.value,
             "value": item.value,
             "unit": item.unit,
+            "usable": usable_word(item.status),
             "status": item.status.value,
             "reason": item.reason,
             "method": item.method,
         }
         for result in results
         for item in result.measurements
+    ]
+
+
+def failure_rows(results: tuple[Evaluation, ...]) -> list[dict[str, object]]:
+    """A row of the same table for each case that was not compared, or not with a prediction: why stands in it."""
+    empty = dict.fromkeys(("name", "labels", "lesion", "detail", "quantity", "value", "unit"))
+    state = {"usable": usable_word(Status.NOT_COMPUTED), "status": Status.NOT_COMPUTED.value}
+    return [
+        {"case": item.case, **empty, **state, "reason": item.error, "method": None}
+        for item in results
+        if item.error
     ]
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from medseg.domain.values import digest_of_plain
 from medseg.io.atomic import require_absent
-from medseg.workflows.comparison import write_comparison
-from medseg.workflows.evaluate import Evaluation, evaluation_rows, write_rows
+from medseg.workflows.comparison import Shown, pictures_digests, shown_files, write_comparison
+from medseg.workflows.evaluate import Evaluation, evaluation_rows, failure_rows, write_rows
 from medseg.workflows.ledger import open_ledger
 from medseg.workflows.pairs import PairOptions
 
@@ -66,18 +66,21 @@ def write_evaluation(
     patients: Mapping[str, str] | None = None,
     force: bool = False,
 ) -> None:
-    """Write table and page; with a ledger, what it knows is replaced when the results are others."""
+    """Write table and page; with a ledger, what it knows is replaced when the results are others.
+
+    `masks` are prediction and reference, two files or two folders, and `image` is under the outlines of the page.
+    """
     rows = evaluation_rows(results)
+    shown = Shown() if files.html is None else shown_files(results, masks, image)
 
     def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
         if files.csv is not None:
-            write_rows(rows, files.csv, force=replaces)
+            write_rows([*rows, *failure_rows(results)], files.csv, force=replaces)
         if files.html is not None:
             write_comparison(
                 results,
                 files.html,
-                masks=masks,
-                image=image,
+                shown=shown,
                 options=options,
                 patients=patients,
                 force=replaces,
@@ -86,5 +89,8 @@ def write_evaluation(
     if memory is None or not files.given:
         make(force)
         return
-    asked = {"results": digest_of_plain([rows, dict(patients or {}), [item.error for item in results]])}
+    asked = {
+        "results": digest_of_plain([rows, dict(patients or {}), [item.error for item in results]]),
+        "an image": digest_of_plain(pictures_digests(shown)),
+    }
     open_ledger(memory, "evaluate").settle(_ALL, asked, files.given, make, force=force)

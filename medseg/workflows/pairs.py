@@ -22,7 +22,16 @@ from medseg.masks.onto import lies_on, onto_grid
 from medseg.workflows.aside import files_of_cases
 from medseg.workflows.batch import unique
 
-__all__ = ["LabelMap", "PairOptions", "as_map", "files_in", "one_of_case", "pair_files", "read_pair"]
+__all__ = [
+    "LabelMap",
+    "PairOptions",
+    "as_map",
+    "case_of",
+    "files_in",
+    "one_of_case",
+    "pair_files",
+    "read_pair",
+]
 
 #: What people put behind the name of a case: `p07_seg`, `p07-pred`, `p07_gt`.
 _ROLE = re.compile(
@@ -100,8 +109,8 @@ def pair_files(prediction: Path, reference: Path) -> dict[str, tuple[tuple[Path,
     """
     ours, theirs = _masks(prediction), _masks(reference)
     found: dict[str, tuple[tuple[Path, ...], tuple[Path, ...]]] = {}
-    for case_of in (_case, _case_of_channel, _series):
-        mine, other = _by_case(ours, case_of), _by_case(theirs, case_of)
+    for key_of in (_case, _case_of_channel, _series):
+        mine, other = _by_case(ours, key_of), _by_case(theirs, key_of)
         for case in mine.keys() & other.keys() - {""}:
             left = {stem: ours.pop(stem) for stem in mine[case]}
             found |= _paired(
@@ -244,11 +253,11 @@ def _mask_files(folder: Path) -> list[Path]:
     return [item for item in sorted(folder.iterdir()) if _is_mask(item) or series_of_mask(item) is not None]
 
 
-def _by_case(files: _Files, case_of: Callable[[str, tuple[Path, ...]], str]) -> dict[str, list[str]]:
+def _by_case(files: _Files, key_of: Callable[[str, tuple[Path, ...]], str]) -> dict[str, list[str]]:
     """Case → stems."""
     found: dict[str, list[str]] = {}
     for stem, paths in files.items():
-        found.setdefault(case_of(stem, paths), []).append(stem)
+        found.setdefault(key_of(stem, paths), []).append(stem)
     return found
 
 
@@ -259,10 +268,19 @@ def _paired(case: str, ours: _Files, theirs: _Files) -> dict[str, tuple[tuple[Pa
     return {next(iter(theirs)) if len(ours) == len(theirs) == 1 else case: (mine, other)}
 
 
-def _case(stem: str, _: tuple[Path, ...] = ()) -> str:
+def case_of(stem: str) -> str:
+    """The name of a case without the words for its role.
+
+    >>> [case_of(stem) for stem in ("p07_gt", "p07-pred", "p07")]
+    ['p07', 'p07', 'p07']
+    """
     while (plain := _ROLE.sub("", stem)) != stem:
         stem = plain
     return stem
+
+
+def _case(stem: str, _: tuple[Path, ...] = ()) -> str:
+    return case_of(stem)
 
 
 def _case_of_channel(stem: str, _: tuple[Path, ...]) -> str:

@@ -1,51 +1,68 @@
 """Report: a Record as page, PDF and tables; on values, and on files."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import medseg.reporting as room
 from medseg import measuring
-from medseg.domain import Image, Measurement, Record, Run, Segmentation
-from medseg.domain.values import digest_of_plain
+from medseg.domain import Image, Measurement, Record, Segmentation
 from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.reporting import PageLook, Picture, draw_tissue, to_rows
 from medseg.reporting.page.purpose import USUAL
-from medseg.reporting.record.json import content_digest
 from medseg.reporting.record.older import plan_of
 from medseg.reporting.record.signature import unsigned
-from medseg.workflows.batch import CaseResult, each, make_folder, only
 from medseg.workflows.channels import Images, as_mapping
-from medseg.workflows.ledger import file_digest, ledger_path, open_ledger
-from medseg.workflows.record import is_record, read_record
+from medseg.workflows.record import read_record
 from medseg.workflows.reopen import ChangedInput, as_recorded, reopen_image, reopen_mask, require_digest
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-__all__ = ["ReportFiles", "records_by_stem", "report", "report_cases", "report_files", "to_dataframe"]
+__all__ = ["Opened", "ReportFiles", "open_record", "report", "report_files", "to_dataframe", "write_views"]
+
+
+#: Why a Record whose input is another one now is not reviewed.
+CHANGED = "An input was changed"
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
-    """Where each view of the Record goes; None leaves it out."""
+    """Where each view of the Record goes; None leaves it out.
+
+    `long` is of many Records, whose `csv` has a row per case: their table with a row per measurement.
+    """
 
     html: Path | None = None
     pdf: Path | None = None
     csv: Path | None = None
     xlsx: Path | None = None
+    long: Path | None = None
 
     @property
     def given(self) -> dict[str, Path]:
         """View → path, for the views asked for."""
-        paths = {"html": self.html, "pdf": self.pdf, "csv": self.csv, "xlsx": self.xlsx}
+        paths = {"html": self.html, "pdf": self.pdf, "csv": self.csv, "xlsx": self.xlsx, "long": self.long}
         return {view: Path(path) for view, path in paths.items() if path is not None}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A Record with the inputs that its pictures are drawn from; `missing` says why there are none.
+
+    Of changed ones it says so, and is not reviewed.
+    """
+
+    record: Record
+    mask: Segmentation | None
+    images: Mapping[str, Image]
+    missing: str | None = None
+    is_changed: bool = False
 
 
 def report(  # noqa: PLR0913 - views and inputs by name
@@ -106,6 +123,26 @@ def report_files(
 
     An input that is missing or has changed leaves the page without pictures, and the page says so.
     """
+    found = open_record(record_path, images=images, mask=mask)
+    return write_views(
+        found.record,
+        files,
+        mask=found.mask,
+        images=found.images,
+        missing=found.missing,
+        look=look,
+        force=force,
+    )
+
+
+def open_record(
+    record_path: Path, *, images: Mapping[str, Path] | None = None, mask: Path | None = None
+) -> Opened:
+    """A Record and its inputs, read again and checked by digest.
+
+    Without inputs that can be read, and that were not given, it stands alone; one whose input was changed is
+    not reviewed.
+    """
     record = read_record(record_path)
     folder = record_path.parent
     try:
@@ -117,120 +154,21 @@ def report_files(
             item.channel: reopen_image(record, item, given.get(item.channel, folder / item.path))
             for item in record.images
         }
-        missing = None
     except MedsegError as error:
         if images or mask:
             raise
-        segmentation, channels, missing = None, {}, str(error)
-        if isinstance(error, ChangedInput):
-            record = unsigned(record, "An input was changed")
-    return write_views(
-        record, files, mask=segmentation, images=channels, missing=missing, look=look, force=force
-    )
+        changed = isinstance(error, ChangedInput)
+        record = unsigned(record, CHANGED) if changed else record
+        return Opened(record, None, {}, str(error), is_changed=changed)
+    return Opened(record, segmentation, as_shown(record, channels))
 
 
-def report_cases(
-    records: Mapping[str, tuple[Path, ...]],
-    files: ReportFiles,
-    *,
-    look: PageLook = USUAL,
-    force: bool = False,
-    run: Run | None = None,
-) -> tuple[CaseResult, ...]:
-    """Pages of many Records into folders, one page each by its name; all numbers in one table.
-
-    Parameters
-    ----------
-    records
-        Files by stem, see `records_by_stem`.
-    files
-        `html` and `pdf` are folders, `csv` and `xlsx` files. What stands and is asked for alike is kept.
-    """
-    folders = {view: path for view, path in files.given.items() if view in ("html", "pdf")}
-    tables = {view: path for view, path in files.given.items() if view not in folders}
-    if not files.given:
-        raise InputError("nothing to write: give at least one of --html, --pdf, --csv, --xlsx")
-    for folder in (*folders.values(), *(path.parent for path in tables.values())):
-        make_folder(folder)
-    home = next(iter(folders.values()), None) or next(iter(tables.values())).parent
-    ledger = open_ledger(ledger_path(home, "report"), "report")
-
-    def page(case: str) -> CaseResult:
-        path = only(records[case])
-        views = {view: folder / f"{case}.{view}" for view, folder in folders.items()}
-
-        def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
-            report_files(path, ReportFiles(**views), look=look, force=replaces)
-
-        return ledger.settle(
-            case, _asked_of_page(path, views, look), tuple(views.values()), make, force=force
-        )[0]
-
-    def table(case: str) -> CaseResult:
-        readable = [paths[0] for paths in records.values() if len(paths) == 1 and is_record(paths[0])]
-        found = [read_record(path) for path in readable]
-
-        def make(replaces: bool) -> None:  # noqa: FBT001 - the ledger's signature
-            makers: dict[str, Any] = {"csv": room.to_csv, "xlsx": room.to_xlsx}
-            for view, path in tables.items():
-                write_bytes(path, makers[view](found), force=replaces)
-
-        asked = {"records": digest_of_plain([content_digest(record) for record in found])}
-        return ledger.settle(case, asked, tuple(tables.values()), make, force=force)[0]
-
-    run = run or Run()
-    results = each(records, page if folders else _read_only(records), run, "report")
-    results = results if folders else tuple(item for item in results if item.state == "failed")
-    return (*results, *each(["all records"], table, run, "report")) if tables else results
-
-
-def _read_only(records: Mapping[str, tuple[Path, ...]]) -> Callable[[str], CaseResult]:
-    """Where only tables are written, a Record that can't be read is named all the same."""
-
-    def one(case: str) -> CaseResult:
-        read_record(only(records[case]))
-        return CaseResult(case, "done", 0.0)
-
-    return one
-
-
-def records_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
-    """Records (JSON) of a folder by stem; other JSON files are left out, but not Records that are damaged.
-
-    Raises
-    ------
-    InputError
-        If there are none.
-    """
-    found: dict[str, tuple[Path, ...]] = {
-        path.stem: (path,) for path in sorted(folder.glob("*.json")) if _may_be_record(path)
-    }
-    if not found:
-        raise InputError(f"{folder} holds no records; 'medseg measure' writes them")
-    return found
-
-
-def _may_be_record(path: Path) -> bool:
-    """Whether a JSON says that it is a Record, or is damaged so that it can't say."""
-    if path.name.endswith((".seg.json", ".prob.json")):
-        return False
-    if is_record(path):
-        return True
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return True
-    return isinstance(found, dict) and str(found.get("schema", "")).startswith("medseg.record/")
-
-
-def _asked_of_page(path: Path, views: Mapping[str, Path], look: PageLook) -> dict[str, str]:
-    """A page is made of its Record, and of the inputs whose pictures it shows."""
-    record = read_record(path)
-    inputs = [file_digest(path.parent / item.path) for item in record.inputs if item.path]
+def as_shown(record: Record, images: Mapping[str, Image]) -> dict[str, Image]:
+    """Images of a Record by channel, with the modality and unit that it states; others are left out."""
     return {
-        "the record": file_digest(path),
-        "an input": digest_of_plain(inputs),
-        "the views": digest_of_plain([*sorted(views), look.purpose, look.full]),
+        item.channel: as_recorded(item, images[item.channel])
+        for item in record.images
+        if item.channel in images
     }
 
 
@@ -259,12 +197,7 @@ def write_views(
         raise InputError("nothing to write: give at least one of --html, --pdf, --csv, --xlsx")
     for path in wanted.values():
         require_absent(path, force=force)
-    given = images or {}
-    shown = {
-        item.channel: as_recorded(item, given[item.channel])
-        for item in record.images
-        if item.channel in given
-    }
+    shown = as_shown(record, images or {})
     pictures: tuple[Picture, ...] = ()
     if mask is not None and {"html", "pdf"} & set(wanted):
         pictures = (*room.draw(record, mask, shown), *_tissue_pictures(record, mask, shown))
@@ -275,6 +208,7 @@ def write_views(
         "pdf": lambda: room.to_pdf(record, pictures, extras),
         "csv": lambda: room.to_csv([record]),
         "xlsx": lambda: room.to_xlsx([record]),
+        "long": lambda: room.to_csv([record]),
     }
     rendered = {view: views[view]() for view in wanted}
     return {view: write_bytes(path, rendered[view], force=force) for view, path in wanted.items()}

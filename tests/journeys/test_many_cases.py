@@ -1,5 +1,8 @@
 """Folders, datasets and case lists: one bad case is named and the rest goes on."""
 
+import csv
+import io
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +27,52 @@ def test_a_folder_with_one_bad_file(medseg: Medseg, ball: Path, tmp_path: Path) 
     seen = medseg("measure", masks, "--image", scans, "--out", records)
     assert seen.code == 0
     assert {item.name for item in records.iterdir()} == {"a.json", "c.json", "measurements.csv"}
+
+
+def test_report_on_a_folder_of_records(medseg: Medseg, ball: Path, tmp_path: Path) -> None:
+    scans, masks, records = tmp_path / "scans", tmp_path / "masks", tmp_path / "records"
+    scans.mkdir()
+    for name in ("a", "b"):
+        shutil.copy(ball, scans / f"{name}.nii.gz")
+    medseg("segment", "otsu", scans, "--out", masks)
+    medseg("measure", masks, "--image", scans, "--out", records)
+    content = json.loads((records / "b.json").read_text("utf-8"))
+    for row in content["measurements"]:
+        if row["quantity"] == "volume":
+            row.update(status="truncated_lower_bound", reason="cut")
+    (records / "b.json").write_text(json.dumps(content), "utf-8")
+    shutil.copy(records / "a.json", records / "index.json")
+    files = {name: tmp_path / name for name in ("cases.csv", "long.csv", "cases.xlsx")}
+    views = ("--csv", files["cases.csv"], "--csv-long", files["long.csv"], "--xlsx", files["cases.xlsx"])
+    seen = medseg("report", records, "--html", tmp_path / "pages", *views)
+    assert seen.code == 3
+    assert "index.json would have the page index.html" in " ".join(seen.out.split())
+    rows = list(csv.DictReader(io.StringIO(files["cases.csv"].read_text("utf-8"))))
+    assert [row["case"] for row in rows] == ["a", "b", "index"]
+    (column,) = [name for name in rows[0] if name.endswith(" volume (ml)") and "mesh" not in name][:1]
+    assert [row[f"{column} usable"] for row in rows] == ["yes", "lower bound", "yes"]
+    long = list(csv.DictReader(io.StringIO(files["long.csv"].read_text("utf-8"))))
+    assert {row["subject"] for row in long} == {"a", "b"}
+    assert len(long) > 2 * len(rows[0]) / 4
+    sheet = (tmp_path / "pages" / "index.html").read_text("utf-8")
+    assert sheet.count('<img src="data:image/png;base64,') == 2
+    assert 'href="a.html"' in sheet
+    assert str(tmp_path) not in sheet
+    assert ".nii" not in sheet
+    assert medseg("report", records / "a.json", "--csv-long", tmp_path / "x.csv").code == 2
+
+
+def test_a_table_of_before_the_column_usable_is_replaced(medseg: Medseg, ball: Path, tmp_path: Path) -> None:
+    masks, records = tmp_path / "masks", tmp_path / "records"
+    medseg("segment", "otsu", ball, "--out", masks / "a.nii.gz")
+    assert medseg("measure", masks, "--out", records).code == 0
+    table = records / "measurements.csv"
+    whole = table.read_text("utf-8")
+    table.write_text(whole.replace(",usable,", ",", 1), "utf-8")
+    assert medseg("measure", masks, "--out", records).code == 0
+    assert table.read_text("utf-8") == whole
+    table.write_text("my,own,table\n", "utf-8")
+    assert medseg("measure", masks, "--out", records).code == 2
 
 
 def test_evaluate_two_folders(medseg: Medseg, ball: Path, tmp_path: Path) -> None:

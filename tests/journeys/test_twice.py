@@ -357,13 +357,15 @@ class TestLedgers:
             return medseg("report", tmp_path / "r", *pages, "--json")
 
         assert measure().code == 0
-        assert states(run()) == ["done", "done", "done"]
-        assert {path.name for path in (tmp_path / "pages").glob("*.html")} == {"a.html", "b.html"}
-        assert states(run()) == ["kept", "kept", "kept"]
+        assert states(run()) == ["done"] * 4
+        pages = {path.name for path in (tmp_path / "pages").glob("*.html")}
+        assert pages == {"a.html", "b.html", "index.html"}
+        assert states(run()) == ["kept"] * 4
         rewrite(scans / "a.nii.gz", lambda values: values + 1)
-        assert states(run()) == ["made again", "kept", "kept"]
+        # The page of a, and the contact sheet with its picture; the table is of the records alone.
+        assert states(run()) == ["made again", "kept", "made again", "kept"]
         assert measure().code == 0
-        assert states(run()) == ["made again", "kept", "made again"]
+        assert states(run()) == ["made again", "kept", "made again", "made again"]
 
     def test_evaluate(self, medseg: Medseg, masks: Path, tmp_path: Path) -> None:
         other, table = tmp_path / "other", tmp_path / "t.csv"

@@ -88,12 +88,14 @@ def test_the_page_of_many_cases(run: Run, folders: Folders, tmp_path: Path) -> N
     run(*folders, "--lesions", "--html", page)
     text = page.read_text("utf-8")
     assert "mean Dice 0.450" in text
-    assert "2 misses, no false positives" in text
+    assert "2 misses, counted as Dice 0; no false positives" in text
     assert "Limits of agreement" in text or "limits of agreement" in text
     assert "ICC(2,1)" in text
     assert "case3" in text
     assert "<script" not in text
-    assert text.count("data:image/png;base64,") == 1
+    # Of two cases with a prediction that differs, and the agreement of volumes; case3 has no prediction to draw.
+    assert text.count("data:image/png;base64,") == 3
+    assert not re.search(r'alt="case3', text)
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
 
 
@@ -104,7 +106,7 @@ def test_the_page_of_one_pair_shows_both_contours(run: Run, tmp_path: Path) -> N
     page = tmp_path / "page.html"
     assert run(ours, theirs, "--html", page, "--image", image) == 0
     text = page.read_text("utf-8")
-    assert "both contours" in text
+    assert "both outlines" in text
     assert "mask only" not in text
     assert "Tumour" in text or "tumour" in text
     assert run(ours, theirs, "--html", page) == 2, "a page that exists is not replaced"
@@ -207,4 +209,5 @@ def test_the_slice_that_differs_most_on_real_masks(data: Callable[[str], Path]) 
     assert picture.png.startswith(b"\x89PNG")
     index = int(re.search(r"k = (\d+)", picture.caption).group(1))  # type: ignore[union-attr]
     assert index >= half
-    assert f"{int((reference.labels[..., half:] > 0).sum())} in all" in picture.caption
+    areas = (reference.labels[..., half:] > 0).sum(axis=(0, 1))
+    assert index == half + int(areas.argmax())

@@ -5,37 +5,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from statistics import median
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from medseg.domain import Grid, Measurement, Quantity
+from medseg.domain import Measurement, Quantity
+from medseg.reporting.comparison.cases import Compared, ComparedCase, compared_structures
+from medseg.reporting.comparison.pictures import LEGEND
+from medseg.reporting.comparison.sentences import COUNTS, headline
 from medseg.reporting.extras import Picture
 from medseg.reporting.groups import GROUPS
 from medseg.reporting.numbers import number_text, unit_text
 
-__all__ = ["ComparedCase", "Comparison", "comparison_to_html"]
+__all__ = ["Comparison", "comparison_to_html"]
 
 #: Structures in the table of page one, the worst first, and rows of single cases in the appendix.
 MOST_STRUCTURES, MOST_ROWS = 24, 2000
-_COLUMNS, _LESION_COLUMNS, _COUNTS = (
+_COLUMNS, _LESION_COLUMNS = (
     tuple(item for item in GROUPS["Against a reference"] if item.info.compared == columns)
-    for columns in ("structure", "lesion", "count")
+    for columns in ("structure", "lesion")
 )
 _STEPS = {"mm": 0.01, "{px}": 0.1, "%": 0.1}
 
 Summary = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedCase:
-    """One pair; `error` says what failed, without Measurements where it could not be compared at all."""
-
-    case: str
-    measurements: tuple[Measurement, ...] = ()
-    grid: Grid | None = None
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +44,7 @@ class Comparison:
     agreements
         Name of a structure → sentences on its bias, limits of agreement and ICC.
     pictures
-        `worst` (a slice with both contours) and `agreement` (Bland–Altman), each where there is one.
+        `worst…` (slices with both outlines) and `agreement` (Bland–Altman), where there are any.
     """
 
     cases: Sequence[ComparedCase]
@@ -86,31 +78,45 @@ def _context(comparison: Comparison) -> dict[str, Any]:
     structures = sorted(
         (name for name, detail in table if detail is None), key=lambda name: _rank(table[name, None])
     )
-    rows = [_structure_row(name, table[name, None], single=len(done) == 1) for name in structures]
+    worst = _worst_of(comparison.cases)
+    single = len(done) == 1
+    rows = [_structure_row(name, table[name, None], worst.get(name), single=single) for name in structures]
     items = [(case, item) for case in done for item in case.measurements if item.target.lesion is None]
     lesions = [(case, item) for case in done for item in case.measurements if item.target.lesion is not None]
+    pictures = [(picture, _uri(picture)) for picture in comparison.pictures]
     return {
-        "css": files("medseg.reporting.page").joinpath("page.css").read_text("utf-8"),
+        "css": files("medseg.reporting").joinpath("many.css").read_text("utf-8"),
         "title": "Comparison with references",
         "single": done[0].case if len(comparison.cases) == 1 and done else None,
         "count": len(comparison.cases),
         "done": len(done),
         "failed": [case for case in comparison.cases if case.error is not None],
-        "sentences": _sentences(structures, table, single=len(done) == 1),
-        "titles": [quantity.info.title for quantity in _COLUMNS],
+        "sentences": headline(structures, table, comparison.cases),
+        "titles": [f"{quantity.info.title}{'' if single else ', mean'}" for quantity in _COLUMNS],
         "rows": rows,
         "most": MOST_STRUCTURES,
         "lesion_titles": [_short(quantity) for quantity in _LESION_COLUMNS],
         "lesion_rows": _lesion_rows(structures, table),
         "bins": _bin_rows(table),
         "agreements": comparison.agreements,
-        "pictures": {picture.name: (picture, _uri(picture)) for picture in comparison.pictures},
+        "worst": [(picture, uri) for picture, uri in pictures if picture.name.startswith("worst")],
+        "agreement": [(picture, uri) for picture, uri in pictures if picture.name == "agreement"],
+        "legend": LEGEND,
         "items": [_item_row(case, item) for case, item in items[:MOST_ROWS]],
         "all_items": len(items),
         "lesions": [_item_row(case, item) for case, item in lesions[:MOST_ROWS]],
         "all_lesions": len(lesions),
         "definitions": [item.info for item in dict.fromkeys(item.quantity for _, item in items + lesions)],
     }
+
+
+def _worst_of(cases: Sequence[ComparedCase]) -> dict[str, Compared]:
+    """Structure → its comparison with the lowest Dice."""
+    found: dict[str, Compared] = {}
+    for item in compared_structures(cases):
+        if item.name not in found or (item.dice, item.case) < (found[item.name].dice, found[item.name].case):
+            found[item.name] = item
+    return found
 
 
 Rows = dict[Quantity, Summary]
@@ -129,9 +135,12 @@ def _rank(rows: Rows) -> float:
     return float(row["mean"]) if row and row["mean"] is not None else 2.0
 
 
-def _structure_row(name: str, rows: Rows, *, single: bool) -> dict[str, Any]:
+def _structure_row(name: str, rows: Rows, worst: Compared | None, *, single: bool) -> dict[str, Any]:
     dice = rows[Quantity.DICE]
     return {
+        "median": "" if single or dice["median"] is None else f"{dice['median']:.3f}",
+        "worst": "" if single or worst is None else f"{worst.dice:.3f}",
+        "where": "" if single or worst is None else worst.case,
         "name": name,
         "of": dice["of"],
         "misses": dice["misses"],
@@ -164,7 +173,7 @@ def _bare(value: float, quantity: Quantity, unit: str) -> str:
 
 
 def _text(value: float, quantity: Quantity, unit: str) -> str:
-    if quantity in _COUNTS:
+    if quantity in COUNTS:
         return f"{value:g}"
     return f"{_bare(value, quantity, unit)} {unit_text(unit)}".rstrip()
 
@@ -172,15 +181,15 @@ def _text(value: float, quantity: Quantity, unit: str) -> str:
 def _lesion_rows(
     structures: Sequence[str], table: Mapping[tuple[str, str | None], Rows]
 ) -> list[dict[str, Any]]:
-    found = [(name, table[name, None]) for name in structures if _COUNTS[0] in table[name, None]]
+    found = [(name, table[name, None]) for name in structures if COUNTS[0] in table[name, None]]
     return [
         {
             "name": name,
-            "totals": [rows[quantity]["total"] for quantity in _COUNTS],
+            "totals": [rows[quantity]["total"] for quantity in COUNTS],
             "cells": [_cell(rows.get(quantity), quantity, single=False) for quantity in _LESION_COLUMNS],
         }
         for name, rows in found
-        if any(rows[quantity]["total"] for quantity in _COUNTS)
+        if any(rows[quantity]["total"] for quantity in COUNTS)
     ]
 
 
@@ -188,50 +197,13 @@ def _bin_rows(table: Mapping[tuple[str, str | None], Rows]) -> list[tuple[str, s
     """Structure, bin, lesions, found, false positives, and sensitivity over all lesions; empty bins are left out."""
     found = []
     for (name, detail), rows in table.items():
-        if detail is None or _COUNTS[0] not in rows:
+        if detail is None or COUNTS[0] not in rows:
             continue
-        wanted, got, false = (int(rows[quantity]["total"]) for quantity in _COUNTS)
+        wanted, got, false = (int(rows[quantity]["total"]) for quantity in COUNTS)
         if wanted or false:
             share = f"{got / wanted:.3f}" if wanted else "not computed"
             found.append((name, detail, wanted, got, false, share))
     return found
-
-
-def _sentences(
-    structures: Sequence[str], table: Mapping[tuple[str, str | None], Rows], *, single: bool
-) -> list[str]:
-    if not structures:
-        return ["Nothing was compared: no pair of masks could be read that has a label."]
-    dice = {name: table[name, None][Quantity.DICE] for name in structures}
-    misses, false = (sum(row[key] for row in dice.values()) for key in ("misses", "false_positives"))
-    # A structure that is predicted where the reference has none is no lesion that is found beside others.
-    failures = (
-        f"Whole structures: {_times(misses, 'miss', 'misses')}, "
-        f"{_times(false, 'false positive', 'false positives')}"
-    ).replace("No ", "no ")
-    worst = structures[0]
-    what = "Dice" if single else "mean Dice"
-    first = f"{worst}: {what} {dice[worst]['mean']:.3f}{_interval(dice[worst])}"
-    if len(structures) > 1:
-        middle = median(float(row["mean"]) for row in dice.values())
-        first = f"{len(structures)} structures: median of the {what} {middle:.3f}; lowest {first}"
-    lines = [f"{first}. {failures}."]
-    counted = [table[name, None] for name in structures if _COUNTS[0] in table[name, None]]
-    if counted:
-        wanted, got, extra = (sum(rows[quantity]["total"] for rows in counted) for quantity in _COUNTS)
-        whose = structures[0] if len(structures) == 1 else f"{len(counted)} structures"
-        lines.append(f"Lesions of {whose}: {got:g} of {wanted:g} found, {extra:g} false positive.")
-    return lines
-
-
-def _interval(row: Summary) -> str:
-    if row["low"] is None:
-        return ""
-    return f" (95 % interval {row['low']:.3f} to {row['high']:.3f}, {row['of']} cases)"
-
-
-def _times(count: int, one: str, many: str) -> str:
-    return f"{count or 'No'} {one if count == 1 else many}"
 
 
 def _short(quantity: Quantity) -> str:
@@ -243,9 +215,13 @@ def _short(quantity: Quantity) -> str:
 def _item_row(case: ComparedCase, item: Measurement) -> tuple[str, str, str, str, str]:
     target = item.target
     name = f"{target.name}, lesion {target.lesion}" if target.lesion is not None else target.name
-    name = f"{name} ({target.detail})" if target.detail else name
+    title = item.quantity.info.title
+    if target.detail in ("prediction", "reference"):
+        title = f"{title} of the {target.detail}"
+    elif target.detail:
+        name = f"{name} ({target.detail})"
     value = "not computed" if item.value is None else _text(item.value, item.quantity, item.unit)
-    return case.case, name, item.quantity.info.title, value, item.reason or item.method
+    return case.case, name, title, value, item.reason or item.method
 
 
 def _uri(picture: Picture) -> str:

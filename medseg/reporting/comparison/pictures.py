@@ -9,33 +9,37 @@ import numpy as np
 
 from medseg.domain import Image, Label, LabelTable, Segmentation
 from medseg.geometry import order_to
+from medseg.reporting.comparison.cases import Compared
+from medseg.reporting.comparison.sentences import pair_words
 from medseg.reporting.extras import Picture
 from medseg.reporting.pictures.canvas import (
     Canvas,
+    show_base,
     show_contours,
     show_letters,
     show_scale,
-    show_slice,
     show_text,
 )
-from medseg.reporting.pictures.palette import outline
-from medseg.reporting.pictures.scene import Scene, ScenePlane, make_scene
-from medseg.reporting.pictures.window import Window, choose_window
+from medseg.reporting.pictures.palette import outline, swatch
+from medseg.reporting.pictures.scene import make_scene
+from medseg.reporting.pictures.window import choose_window
+from medseg.reporting.planes import acquired_plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["AgreementPlot", "draw_agreement", "draw_worst"]
+__all__ = ["LEGEND", "AgreementPlot", "draw_agreement", "draw_pair", "draw_worst"]
 
 _MM_PER_INCH, _DPI = 25.4, 160
 _PLOT_MM, _MOST_PLOTS = (92.0, 58.0), 4
-_CELL = (86.0, 70.0)
+#: Of a single pair, which has the page for itself, and of one of many.
+_CELL, _SMALL_CELL = (86.0, 70.0), (52.0, 43.0)
 _POINT, _LINE, _INK = "#0072B2", "#D55E00", "#1a1d21"
 _BOTH = LabelTable((Label(1, "reference"), Label(2, "prediction")))
 #: Differences that all lie within this (ml) are one value and rounding; the axis must not show the rounding.
 _NO_SPREAD = 1e-9
-#: An axis this much coarser than the finest is the one a stack was acquired along.
-_COARSER = 1.2
+#: Whose outline has which colour and line.
+LEGEND = tuple((label.name, swatch(_BOTH, label.value)) for label in _BOTH.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +112,36 @@ def _plain(text: str) -> str:
 
 
 def draw_worst(prediction: Segmentation, reference: Segmentation, image: Image | None = None) -> Picture:
-    """The slice where one structure differs by most voxels: without and with both contours, or of the masks alone.
+    """The slice where one structure differs by most voxels: without and with both outlines, or of the masks alone.
 
     The structure is the one whose masks differ by most voxels; of masks that agree everywhere its largest section
     is shown. `image` may lie on another grid of the same space.
     """
     value = _most_different(prediction, reference)
-    name = (
-        reference.table.name_of(value) if value in reference.table.values else prediction.table.name_of(value)
-    )
-    ours, theirs = prediction.mask(value), reference.mask(value)
+    table = reference.table if value in reference.table.values else prediction.table
+    png, words = _both_outlines(prediction, reference, (value,), image, _CELL)
+    return Picture("worst", png, f"{table.name_of(value)}: {words}.")
+
+
+def draw_pair(
+    prediction: Segmentation, reference: Segmentation, item: Compared, image: Image | None = None
+) -> Picture:
+    """The same of a named structure of one of many pairs; the numbers of the caption are those of its rows."""
+    png, words = _both_outlines(prediction, reference, item.labels, image, _SMALL_CELL)
+    caption = " ".join(f"{text[0].upper()}{text[1:]}." for text in ("; ".join(item.why), words) if text)
+    caption = f"{pair_words(item)}. {caption}"
+    return Picture(f"worst {item.case} {item.name}", png, caption)
+
+
+def _both_outlines(
+    prediction: Segmentation,
+    reference: Segmentation,
+    labels: tuple[int, ...],
+    image: Image | None,
+    cell: tuple[float, float],
+) -> tuple[bytes, str]:
+    """(PNG, what it shows) of the slice where the masks of some labels differ by most voxels."""
+    ours, theirs = prediction.mask(*labels), reference.mask(*labels)
     either = replace(
         reference,
         labels=(ours | theirs).astype(np.uint8),
@@ -128,15 +152,15 @@ def draw_worst(prediction: Segmentation, reference: Segmentation, image: Image |
     scene = make_scene(either, {} if image is None else {image.channel: image})
     order = order_to(reference.grid, "LPS")
     ours, theirs = order.apply(ours), order.apply(theirs)
-    plane = _acquired(scene)
+    plane = acquired_plane(scene)
     differs = ours ^ theirs
     index = scene.largest_section(plane, differs if differs.any() else ours | theirs)
     window = None if scene.base is None else choose_window(scene.base)
-    box = scene.view_box(plane, scene.labels > 0, _CELL[0] / _CELL[1])
-    canvas = Canvas(2, 1, _CELL)
+    box = scene.view_box(plane, scene.labels > 0, cell[0] / cell[1])
+    canvas = Canvas(2, 1, cell)
     for number in range(2):
         axes = canvas.cell(number)
-        _base(axes, scene, plane, index, (window, box))
+        show_base(axes, scene, plane, index, (window, box))
         show_letters(axes, scene, plane)
         show_scale(axes, box, scene.grid.unit)
         if number or window is None:
@@ -145,14 +169,13 @@ def draw_worst(prediction: Segmentation, reference: Segmentation, image: Image |
                     flat = np.where(np.moveaxis(mask, plane.axis, 0)[index].T, label, 0).astype(np.uint8)
                     show_contours(axes, scene, plane, flat)
     _legend(canvas.figure.axes[1])
-    shown = "image alone, and with" if window is not None else "reference alone, and with"
-    voxels = int(np.moveaxis(differs, plane.axis, 0)[index].sum())
+    first = "image" if window is not None else "reference"
     text = "mask only, no image was given" if window is None else window.text
-    caption = (
-        f"{name}, {shown} both contours: reference yellow, prediction blue; {scene.slice_name(plane, index)}, where "
-        f"they differ by most voxels ({voxels} in this slice, {int(differs.sum())} in all); {text}."
+    where = "where they differ by most voxels" if differs.any() else "the largest section of masks that agree"
+    return (
+        canvas.png(),
+        f"{first} alone, and with both outlines; {scene.slice_name(plane, index)}, {where}; {text}",
     )
-    return Picture("worst", canvas.png(), caption)
 
 
 def _most_different(prediction: Segmentation, reference: Segmentation) -> int:
@@ -167,29 +190,6 @@ def _most_different(prediction: Segmentation, reference: Segmentation) -> int:
     return int(counts.argmax())
 
 
-def _base(
-    axes: "Axes",
-    scene: Scene,
-    plane: ScenePlane,
-    index: int,
-    look: tuple[Window | None, tuple[float, float, float, float]],
-) -> None:
-    window, box = look
-    if scene.base is None or window is None:
-        flat = np.zeros_like(scene.labels_on(plane, index), dtype=np.float64)
-        show_slice(axes, scene, plane, flat, (Window(0, 1, "1", ""), box))
-        return
-    show_slice(axes, scene, plane, scene.values_on(scene.base, plane, index), (window, box))
-
-
 def _legend(axes: "Axes") -> None:
     for value, name, y in ((1, "reference", 0.985), (2, "prediction", 0.935)):
         show_text(axes, (0.99, y), name, ha="right", va="top", color=outline(_BOTH, value)[0], weight="bold")
-
-
-def _acquired(scene: Scene) -> ScenePlane:
-    """The plane across an axis that is clearly coarser than the others, else the first."""
-    spacing = scene.grid.spacing
-    coarse = max(scene.planes, key=lambda plane: spacing[plane.axis])
-    clear = spacing[coarse.axis] >= _COARSER * max(spacing[coarse.column], spacing[coarse.row])
-    return coarse if clear else scene.planes[0]

@@ -2,13 +2,14 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from medseg.domain import Record
 from medseg.reporting.tables.rows import COLUMNS, to_rows
+from medseg.reporting.tables.wide import wide_rows
 
-__all__ = ["to_csv"]
+__all__ = ["as_text", "to_csv", "to_wide_csv"]
 
 #: A spreadsheet takes text that starts with one of these for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -24,6 +25,18 @@ def to_csv(records: Iterable[Record]) -> bytes:
     writer.writeheader()
     for row in to_rows(records):
         writer.writerow({key: _cell(value) for key, value in row.items()})
+    return buffer.getvalue().encode()
+
+
+def to_wide_csv(records: Mapping[str, Record]) -> bytes:
+    """UTF-8 CSV, one row per case with its main numbers, each with its column `usable`; see `wide_rows`.
+
+    Written as `to_csv` writes. No records give the columns of a case alone.
+    """
+    head, rows = wide_rows(records)
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([_cell(cell) for cell in row] for row in (head, *rows))
     return buffer.getvalue().encode()
 
 

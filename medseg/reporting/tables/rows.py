@@ -3,9 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
-from medseg.domain import Measurement, Record
+from medseg.domain import Measurement, Record, Status
 
-__all__ = ["COLUMNS", "to_rows"]
+__all__ = ["COLUMNS", "to_rows", "usable_word"]
+
+_USABLE = {
+    Status.OK: "yes",
+    Status.TRUNCATED_LOWER_BOUND: "lower bound",
+    Status.TRUNCATED_UNRELIABLE: "unreliable",
+    Status.NOT_COMPUTED: "no",
+}
 
 #: Column → what it holds; the data dictionary of CSV and XLSX.
 COLUMNS = {
@@ -19,6 +26,8 @@ COLUMNS = {
     "quantity": "Stable name of the quantity; see the sheet or page of definitions.",
     "value": "Exact value; empty when it was not computed. Empty is never zero.",
     "unit": "Unit in UCUM.",
+    "usable": "yes: the value may be taken at its word; lower bound: the true value is this or larger; unreliable: of "
+    "the part in view alone; no: there is no value. A bound is never usable as a value.",
     "status": "ok, truncated_lower_bound (cut by the border: can only be larger), truncated_unreliable "
     "(cut: error of unknown direction), not_computed.",
     "reason": "Why the status is not ok.",
@@ -43,6 +52,15 @@ def to_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     return [_row(record, item) for record in records for item in record.measurements]
 
 
+def usable_word(status: Status) -> str:
+    """The word of the column `usable`, by which a script keeps values and no bounds.
+
+    >>> [usable_word(status) for status in Status]
+    ['yes', 'lower bound', 'unreliable', 'no']
+    """
+    return _USABLE[status]
+
+
 def _row(record: Record, item: Measurement) -> dict[str, Any]:
     interval = item.interval
     return {
@@ -55,6 +73,7 @@ def _row(record: Record, item: Measurement) -> dict[str, Any]:
         "quantity": item.quantity.value,
         "value": item.value,
         "unit": item.unit,
+        "usable": usable_word(item.status),
         "status": item.status.value,
         "reason": item.reason,
         "channel": item.channel,

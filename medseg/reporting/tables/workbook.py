@@ -1,24 +1,29 @@
-"""Rows as XLSX: measurements, findings, inputs and a data dictionary, ready to filter."""
+"""Rows as XLSX: cases, measurements, findings, inputs and a data dictionary, ready to filter."""
 
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from medseg.domain import Record
+from medseg.domain import Record, Status
 from medseg.domain.quantity import Quantity
+from medseg.errors import InputError
 from medseg.reporting.lesions.rows import LESION_COLUMNS, lesion_rows
 from medseg.reporting.tables.csv import as_text
-from medseg.reporting.tables.rows import COLUMNS, to_rows
+from medseg.reporting.tables.rows import COLUMNS, to_rows, usable_word
+from medseg.reporting.tables.wide import CASE_COLUMNS, WIDE_PATTERNS, wide_rows
 from medseg.reporting.wording import grid_text
 
-__all__ = ["to_xlsx"]
+__all__ = ["to_wide_xlsx", "to_xlsx"]
 
 #: Written into every workbook instead of the clock, so that equal records give equal files.
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _WIDEST = 60
+#: Columns of a sheet.
+_MOST_COLUMNS = 16384
+_USABLE_LESION = "The least usable value of the row: yes, lower bound, unreliable, or no where there is none."
 #: What a cell can't hold: control characters, and halves of characters from names of files that are not UTF-8.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)")
@@ -29,19 +34,51 @@ def to_xlsx(records: Iterable[Record]) -> bytes:
 
     Values are exact, text is never taken for a formula.
     """
+    book = _new_book()
+    _fill(book, list(records), ())
+    return _bytes_of(book)
+
+
+def to_wide_xlsx(records: Mapping[str, Record]) -> bytes:
+    """The same workbook of many Records behind a sheet with a row per case; see `wide_rows`.
+
+    Raises
+    ------
+    InputError
+        If the cases have more columns than a sheet can hold.
+    """
+    book = _new_book()
+    head, rows = wide_rows(records)
+    if len(head) > _MOST_COLUMNS:
+        raise InputError(
+            f"an XLSX sheet holds {_MOST_COLUMNS} columns and these cases have {len(head)}; take --csv instead"
+        )
+    _sheet(book, "cases", head, rows)
+    meanings = {**CASE_COLUMNS, **WIDE_PATTERNS}
+    _fill(book, list(records.values()), [[name, "column of cases", told] for name, told in meanings.items()])
+    return _bytes_of(book)
+
+
+def _new_book() -> Any:
     from openpyxl import Workbook
 
-    records = list(records)
     book = Workbook()
     book.properties.created = book.properties.modified = _EPOCH
     first = book.active
     if first is not None:
         book.remove(first)
+    return book
+
+
+def _fill(book: Any, records: Sequence[Record], terms: Sequence[Sequence[str]]) -> None:
+    """All sheets that one record has too; `terms` come first in the dictionary."""
     rows = [list(row.values()) for row in to_rows(records)]
     _sheet(book, "measurements", list(COLUMNS), rows)
     head, wide = lesion_rows(records)
     if wide:
-        _sheet(book, "lesions", head, wide)
+        state = head.index("status")
+        words = {status.value: usable_word(status) for status in Status}
+        _sheet(book, "lesions", [*head, "usable"], [[*row, words[row[state]]] for row in wide])
     findings = [
         [record.subject, item.severity, item.code, item.message]
         for record in records
@@ -64,9 +101,12 @@ def to_xlsx(records: Iterable[Record]) -> bytes:
     ]
     head = ["subject", "role", "channel", "path", "modality", "value_unit", "grid", "digest"]
     _sheet(book, "inputs", head, inputs)
-    _sheet(
-        book, "data dictionary", ["name", "kind", "meaning", "unit", "ibsi"], _dictionary(lesions=bool(wide))
-    )
+    told = [[*term, None, None] for term in terms]
+    head = ["name", "kind", "meaning", "unit", "ibsi"]
+    _sheet(book, "data dictionary", head, [*told, *_dictionary(lesions=bool(wide))])
+
+
+def _bytes_of(book: Any) -> bytes:
     buffer = io.BytesIO()
     book.save(buffer)
     return _without_clock(buffer)
@@ -90,7 +130,8 @@ def _without_clock(written: io.BytesIO) -> bytes:
 def _dictionary(*, lesions: bool) -> list[list[Any]]:
     columns: list[list[Any]] = [[name, "column", meaning, None, None] for name, meaning in COLUMNS.items()]
     if lesions:
-        columns += [[name, "column of lesions", told, None, None] for name, told in LESION_COLUMNS.items()]
+        meanings = {**LESION_COLUMNS, "usable": _USABLE_LESION}
+        columns += [[name, "column of lesions", told, None, None] for name, told in meanings.items()]
         pattern = (
             "Exact value; empty where it was not computed. Named by quantity, channel, delineation, unit."
         )
@@ -107,8 +148,7 @@ def _sheet(book: Any, title: str, head: Sequence[str], rows: Sequence[Sequence[A
     from openpyxl.utils import get_column_letter
 
     sheet = book.create_sheet(title)
-    sheet.append(list(head))
-    for row in rows:
+    for row in (head, *rows):
         sheet.append(
             [_CONTROL.sub("\ufffd", as_text(cell)) if isinstance(cell, str) else cell for cell in row]
         )

@@ -1,0 +1,1 @@
+"""Many Records at a glance: the contact sheet, and how each quantity is distributed over the cases."""
