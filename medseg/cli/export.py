@@ -1,7 +1,7 @@
 """`medseg export`: a record as objects that hospital systems read."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -9,6 +9,7 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, say
 from medseg.errors import ConfigError
 from medseg.io.dicom.derived.maker import MakerKind
+from medseg.io.dicom.seg.kind import Packing, SegChoice
 from medseg.workflows.deidentify import DeidentifyOptions, findings_in
 from medseg.workflows.export import KINDS, Exported, ExportOptions, export_files
 
@@ -17,16 +18,33 @@ def command(
     record: Annotated[Path, typer.Argument(help="The JSON that 'medseg measure' wrote.")],
     out: Annotated[Path, typer.Option(help="Folder for the objects.")] = ...,  # type: ignore[assignment]
     seg: Annotated[bool, typer.Option("--seg", help="The mask as DICOM SEG.")] = False,
-    sr: Annotated[bool, typer.Option("--sr", help="All numbers as DICOM SR (TID 1500).")] = False,
+    sr: Annotated[
+        bool, typer.Option("--sr", help="The numbers that people read as DICOM SR (TID 1500), axes drawn.")
+    ] = False,
+    sr_all: Annotated[bool, typer.Option("--sr-all", help="The SR with every number of the record.")] = False,
     rtstruct: Annotated[bool, typer.Option("--rtstruct", help="The outlines as RTSTRUCT.")] = False,
     dicom_pdf: Annotated[bool, typer.Option("--dicom-pdf", help="The report as Encapsulated PDF.")] = False,
     secondary_capture: Annotated[
         bool, typer.Option("--secondary-capture", help="The report's pages as pictures.")
     ] = False,
+    key_images: Annotated[
+        bool,
+        typer.Option(
+            "--key-images", help="Key Object Selection: slices with the largest sections and the axes."
+        ),
+    ] = False,
     fhir: Annotated[bool, typer.Option("--fhir", help="All numbers as a FHIR R4B bundle (JSON).")] = False,
     seg_type: Annotated[
-        str, typer.Option(help="BINARY, FRACTIONAL (needs probabilities) or LABELMAP.")
-    ] = "BINARY",
+        str,
+        typer.Option(
+            help="AUTO: BINARY, which every viewer loads, or LABELMAP where more than 10 structures that do not "
+            "overlap would take more than 2 MB as BINARY. Or BINARY, LABELMAP, FRACTIONAL (needs probabilities)."
+        ),
+    ] = "AUTO",
+    seg_compress: Annotated[
+        str,
+        typer.Option(help="AUTO packs a LABELMAP as RLE; RLE packs a FRACTIONAL, too; NONE packs nothing."),
+    ] = "AUTO",
     dicom: Annotated[
         Path | None, typer.Option(help="Folder of the source series, if the record's images are no DICOM.")
     ] = None,
@@ -59,7 +77,7 @@ def command(
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
-    """Write a record and its mask as DICOM SEG, SR, RTSTRUCT, PDF, pictures, and as FHIR.
+    """Write a record and its mask as DICOM SEG, SR, RTSTRUCT, PDF, pictures, key images, and as FHIR.
 
     Headers come from the source series; every object is read again and compared before it gets its name.
     Titles say RESEARCH, and NOT REVIEWED until the record is signed. With --deidentify, sources and objects go
@@ -67,12 +85,13 @@ def command(
 
     Example: medseg export record.json --seg --sr --out objects
     """
-    asked = dict(zip(KINDS, (seg, sr, rtstruct, dicom_pdf, secondary_capture, fhir), strict=True))
+    wanted_kinds = (seg, sr or sr_all, rtstruct, dicom_pdf, secondary_capture, key_images, fhir)
+    asked = dict(zip(KINDS, wanted_kinds, strict=True))
     kinds = tuple(kind for kind, wanted in asked.items() if wanted)
     if not kinds:
         raise ConfigError(f"nothing to export: give at least one of --{', --'.join(KINDS)}")
-    if seg_type not in ("BINARY", "FRACTIONAL", "LABELMAP"):
-        raise ConfigError(f"--seg-type is BINARY, FRACTIONAL or LABELMAP, not {seg_type!r}")
+    _require_one_of("--seg-type", seg_type.upper(), SegChoice)
+    _require_one_of("--seg-compress", seg_compress.upper(), Packing)
     if (key or keep_patient_characteristics or without_sources) and not deidentify:
         raise ConfigError(
             "--key, --keep-patient-characteristics and --without-sources belong to --deidentify"
@@ -80,16 +99,19 @@ def command(
     hiding = DeidentifyOptions(key, keep_patient_characteristics, not without_sources) if deidentify else None
     options = ExportOptions(
         kinds,
-        seg_type,  # type: ignore[arg-type]
-        dicom,
-        stable_uids,
-        force,
-        hiding,
-        made_by,
-        _maker_kind(made_by, by),
+        seg_kind=seg_type.upper(),  # type: ignore[arg-type]
+        packing=seg_compress.upper(),  # type: ignore[arg-type]
+        sr_all=sr_all,
+        dicom=dicom,
+        stable_uids=stable_uids,
+        force=force,
+        deidentify=hiding,
+        made_by=made_by,
+        by=_maker_kind(made_by, by),
     )
     written = export_files(record, out, options)
-    findings = findings_in(out) if deidentify else ()
+    told = tuple(finding for item in written.values() for finding in item.findings)
+    findings = (*told, *(findings_in(out) if deidentify else ()))
     if json:
         emit("export", {name: _as_plain(item) for name, item in written.items()}, findings)
         return
@@ -102,6 +124,12 @@ def command(
             continue
         frames = "" if item.frames is None else f", {item.frames} frames"
         say(f"wrote {item.path} ({item.path.stat().st_size / 1e6:.2f} MB{frames})")
+
+
+def _require_one_of(option: str, value: str, choice: Any) -> None:
+    allowed = get_args(choice)
+    if value not in allowed:
+        raise ConfigError(f"{option} is {', '.join(allowed[:-1])} or {allowed[-1]}, not {value!r}")
 
 
 def _maker_kind(made_by: str | None, by: str | None) -> MakerKind | None:

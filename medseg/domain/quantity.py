@@ -75,6 +75,8 @@ class QuantityInfo:
         Measured of each lesion too.
     terminal
         Shown on the terminal.
+    brief
+        Stands in a short SR: what a reader of images asks for, and nothing that only a script reads.
     headline
         Place in the report's headline; of comparisons, in its table of accuracy.
     matrix
@@ -103,6 +105,7 @@ class QuantityInfo:
     lower_bound: bool = False
     of_lesions: bool = False
     terminal: bool = False
+    brief: bool = False
     headline: int = 0
     matrix: int = 0
     compared: Literal["structure", "lesion", "count"] | None = None
@@ -139,11 +142,11 @@ class Quantity(Enum):
         "Number of voxels that carry the label.", lower_bound=True, of_lesions=True, terminal=True)
     VOLUME = "volume", _row("mask", "Size", 10, "Volume", "ml", None,
         "Voxel count times |det| of the affine (Volume from Voxel Summation).", ibsi="YEKZ",
-        code=Code("YEKZ", "Volume from Voxel Summation", "IBSI"), lower_bound=True, of_lesions=True, terminal=True,
+        code=Code("YEKZ", "Volume from Voxel Summation", "IBSI"), lower_bound=True, of_lesions=True, terminal=True, brief=True,
         headline=10, matrix=10)
     AREA = "area", _row("mask", "Size", 50, "Area", "mm2", "{px}2",
         "Pixel count times the area of one pixel; single slices only.", code=Code("42798000", "Area"),
-        lower_bound=True, of_lesions=True, terminal=True, headline=20, matrix=20)
+        lower_bound=True, of_lesions=True, terminal=True, brief=True, headline=20, matrix=20)
     CENTROID_X = "centroid_x", _row("mask", "Position and border", 30, "Centroid x", "mm", "{px}",
         "Mean position of voxel centres, towards the patient's right (RAS+).", step=0.1, of_lesions=True)
     CENTROID_Y = "centroid_y", _row("mask", "Position and border", 40, "Centroid y", "mm", "{px}",
@@ -171,11 +174,11 @@ class Quantity(Enum):
     LONGEST_DIAMETER = "longest_in_plane_diameter", _row("mask", "Diameters and extent", 10,
         "Longest diameter in plane", "mm", "{px}",
         "Largest distance between two boundary points of one slice's connected component (8-connected) in the named plane; the slice and component where it is largest. Boundary points lie midway between a voxel centre inside and one outside.",
-        code=Code("103339001", "Long Axis"), lower_bound=True, terminal=True, headline=30)
+        code=Code("103339001", "Long Axis"), lower_bound=True, terminal=True, brief=True, headline=30)
     SHORT_DIAMETER = "perpendicular_in_plane_diameter", _row("mask", "Diameters and extent", 20,
         "Perpendicular diameter", "mm", "{px}",
         "Longest chord at right angles to the longest diameter, in the same slice and component.",
-        code=Code("103340004", "Short Axis"), lower_bound=True, terminal=True, headline=40)
+        code=Code("103340004", "Short Axis"), lower_bound=True, terminal=True, brief=True, headline=40)
 
     MESH_VOLUME = "mesh_volume", _row("mask", "Size", 20, "Mesh volume", "ml", None,
         "Volume inside the marching-cubes surface of the mask at level 0.5 (Volume of Mesh).", ibsi="RNU0",
@@ -203,7 +206,7 @@ class Quantity(Enum):
         "√(λ least / λ major): 1 is not flat at all.", ibsi="N17B")
     MAXIMUM_3D_DIAMETER = "maximum_3d_diameter", _row("mask", "Diameters and extent", 70, "Maximum 3D diameter",
         "mm", None, "Largest distance between two vertices of the marching-cubes surface, through anything.",
-        ibsi="L0JK", lower_bound=True, matrix=60)
+        ibsi="L0JK", lower_bound=True, matrix=60, brief=True)
     MAXIMUM_DIAMETER_I = "maximum_diameter_across_i", _row("mask", "Diameters and extent", 80,
         "Maximum diameter across i", "mm", None, _PLANAR, lower_bound=True)
     MAXIMUM_DIAMETER_J = "maximum_diameter_across_j", _row("mask", "Diameters and extent", 90,
@@ -214,33 +217,34 @@ class Quantity(Enum):
         "Objects minus tunnels plus cavities, with 26-connected objects.")
 
     LESION_COUNT = "lesion_count", _row("lesion", "Size", 80, "Lesions", "1", "1",
-        "Connected components of the label at the stated connectivity and minimum size.", terminal=True)
+        "Connected components of the label at the stated connectivity and minimum size.", terminal=True, brief=True)
     LESION_VOLUME = "lesion_total_volume", _row("lesion", "Size", 90, "Total volume of lesions", "ml", None,
-        "Sum of the volumes of all lesions of the structure.", lower_bound=True, terminal=True)
+        "Sum of the volumes of all lesions of the structure.", lower_bound=True, terminal=True,
+        brief=True)
     LESION_DIAMETERS = "lesion_sum_of_longest_diameters", _row("lesion", "Diameters and extent", 65,
         "Sum of longest diameters", "mm", "{px}",
         "Sum of the longest in-plane diameters of all lesions of the structure: no target sum, which a reader picks.",
-        lower_bound=True, terminal=True)
+        lower_bound=True, terminal=True, brief=True)
     LONGEST_INSIDE = "longest_inside_chord", _row("lesion", "Diameters and extent", 30,
         "Longest diameter inside the mask", "mm", "{px}",
         "Longest chord of the same slice and component that never leaves it; stated where the longest diameter leaves it.",
-        lower_bound=True)
+        lower_bound=True, brief=True)
     SHORT_INSIDE = "perpendicular_inside_chord", _row("lesion", "Diameters and extent", 40,
         "Perpendicular diameter inside the mask", "mm", "{px}",
-        "Longest chord at right angles to the longest diameter that never leaves the component.", lower_bound=True)
+        "Longest chord at right angles to the longest diameter that never leaves the component.", lower_bound=True, brief=True)
     BIDIMENSIONAL_PRODUCT = "bidimensional_product", _row("lesion", "Diameters and extent", 50,
         "Bidimensional product", "mm2", "{px}2", "Longest times perpendicular diameter, in one slice.",
-        lower_bound=True, terminal=True)
+        lower_bound=True, terminal=True, brief=True)
     MEETS_SIZE_CRITERION = "meets_size_criterion", _row("lesion", "Diameters and extent", 60,
         "Meets the size criterion", "1", None,
-        "1 if the named rule set's size criterion is met, else 0; size alone.", terminal=True)
+        "1 if the named rule set's size criterion is met, else 0; size alone.", terminal=True, brief=True)
 
     MEAN = "intensity_mean", _row("intensity", "Intensity", 10, "Mean", "image", "image", "Arithmetic mean.",
-        ibsi="Q4LE", method="arithmetic mean, IBSI Q4LE", of_lesions=True, terminal=True, headline=100, matrix=10)
+        ibsi="Q4LE", method="arithmetic mean, IBSI Q4LE", of_lesions=True, terminal=True, brief=True, headline=100, matrix=10)
     SD = "intensity_sd", _row("intensity", "Intensity", 20, "SD", "image", "image",
         "Standard deviation with ddof 0 (square root of IBSI's variance ECT3).",
         code=Code("386136009", "Standard Deviation"), method="standard deviation, ddof 0: square root of IBSI ECT3",
-        of_lesions=True, terminal=True, matrix=20)
+        of_lesions=True, terminal=True, brief=True, matrix=20)
     VARIANCE = "intensity_variance", _row("intensity", "Intensity", 170, "Variance", "image2", "image2",
         "Mean squared deviation from the mean, ddof 0.", ibsi="ECT3",
         method="mean squared deviation from the mean, ddof 0, IBSI ECT3")
@@ -301,15 +305,15 @@ class Quantity(Enum):
         method="Σ p² over bins of width {width:g} with edges at its multiples (PyRadiomics), IBSI BJ5W")
 
     SUV_MAX = "suv_max", _row("pet", "Uptake", 10, "SUVmax", "image", None,
-        "Largest value of a voxel of which at least half lies in the structure.", lower_bound=True, terminal=True,
+        "Largest value of a voxel of which at least half lies in the structure.", lower_bound=True, terminal=True, brief=True,
         headline=50)
     SUV_MEAN = "suv_mean", _row("pet", "Uptake", 20, "SUVmean", "image", None,
-        "Mean over native voxels, weighted by the share that lies in the structure.", terminal=True)
+        "Mean over native voxels, weighted by the share that lies in the structure.", terminal=True, brief=True)
     SUV_PEAK = "suv_peak", _row("pet", "Uptake", 30, "SUVpeak", "image", None,
         "Highest mean in a sphere of 1 ml (radius 6.2035 mm) centred on any voxel of the structure; voxels by their centres (global intensity peak).",
         ibsi="0F91",
         method="highest mean in a sphere of 1 ml (radius 6.2035 mm) centred on any voxel with at least half in the structure, voxels by centre: global intensity peak, IBSI 0F91",
-        terminal=True, headline=60)
+        terminal=True, brief=True, headline=60)
     SUV_PEAK_LOCAL = "suv_peak_local", _row("pet", "Uptake", 40, "SUVpeak around SUVmax", "image", None,
         "Mean in a sphere of 1 ml around the voxel of SUVmax; voxels by their centres (local intensity peak).",
         ibsi="VJGA",
@@ -318,22 +322,22 @@ class Quantity(Enum):
         "As SUVpeak, voxels weighted by the share of them that lies in the sphere.",
         method="highest mean in a sphere of 1 ml (radius 6.2035 mm) centred on any voxel with at least half in the structure, voxels weighted by their share in the sphere")
     MTV = "metabolic_tumour_volume", _row("pet", "Uptake", 60, "MTV", "ml", None,
-        "Volume of the named delineation on native PET voxels.", lower_bound=True, terminal=True, headline=70)
+        "Volume of the named delineation on native PET voxels.", lower_bound=True, terminal=True, brief=True, headline=70)
     TLG = "total_lesion_glycolysis", _row("pet", "Uptake", 70, "TLG", "g", None,
-        "SUVmean times volume of the named delineation.", lower_bound=True, terminal=True, headline=80)
+        "SUVmean times volume of the named delineation.", lower_bound=True, terminal=True, brief=True, headline=80)
 
     TISSUE_AREA = "tissue_area", _row("tissue", "Tissue", 10, "Tissue area", "cm2", None,
-        "Area of voxels in the range inside the compartment, in one slice.", lower_bound=True, terminal=True,
+        "Area of voxels in the range inside the compartment, in one slice.", lower_bound=True, terminal=True, brief=True,
         headline=10)
     TISSUE_VOLUME = "tissue_volume", _row("tissue", "Tissue", 20, "Tissue volume", "ml", None,
-        "Volume of voxels in the range inside the compartment.", lower_bound=True, terminal=True, headline=30)
+        "Volume of voxels in the range inside the compartment.", lower_bound=True, terminal=True, brief=True, headline=30)
     TISSUE_MEAN = "tissue_mean", _row("tissue", "Tissue", 30, "Tissue mean", "[hnsf'U]", None,
-        "Mean attenuation of the tissue's voxels.", terminal=True, headline=40)
+        "Mean attenuation of the tissue's voxels.", terminal=True, brief=True, headline=40)
     TISSUE_HEIGHT_INDEX = "tissue_area_by_height_squared", _row("tissue", "Tissue", 40, "Tissue index by height",
-        "cm2/m2", None, "Tissue area / height².", lower_bound=True, terminal=True, headline=20)
+        "cm2/m2", None, "Tissue area / height².", lower_bound=True, terminal=True, brief=True, headline=20)
     TISSUE_SURFACE_INDEX = "tissue_area_by_body_surface", _row("tissue", "Tissue", 50,
         "Tissue index by body surface", "cm2/m2", None, "Tissue area / body surface (Mosteller 1987).",
-        lower_bound=True, terminal=True)
+        lower_bound=True, terminal=True, brief=True)
 
     DICE = "dice", _row("comparison", "Against a reference", 10, "Dice", "1", "1",
         "2|A∩B| / (|A|+|B|); 1 when both are empty, 0 when one is (Dice 1945).", step=0.001, headline=10,

@@ -5,10 +5,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
-from typing import Literal
 
 from medseg import io
-from medseg.domain import ReadOptions, Record, Segmentation, Source
+from medseg.domain import Finding, ReadOptions, Record, Segmentation, Source
 from medseg.domain.provenance import GIVEN
 from medseg.errors import GridMismatchError, InputError, MedsegError
 from medseg.io.atomic import staged_file
@@ -16,6 +15,7 @@ from medseg.io.choose import choose
 from medseg.io.dicom.derived.attributes import Uids
 from medseg.io.dicom.derived.maker import MakerKind, declared_maker
 from medseg.io.dicom.derived.origin import lies_on_series, read_origin
+from medseg.io.dicom.seg.kind import Packing, SegChoice
 from medseg.reporting.fhir import to_fhir
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
@@ -26,7 +26,7 @@ from medseg.workflows.reopen import reopen_mask
 __all__ = ["KINDS", "ExportOptions", "Exported", "export_files"]
 
 #: What can be asked for, in the order in which it is made.
-KINDS = ("seg", "sr", "rtstruct", "dicom-pdf", "secondary-capture", "fhir")
+KINDS = ("seg", "sr", "rtstruct", "dicom-pdf", "secondary-capture", "key-images", "fhir")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,10 @@ class ExportOptions:
     ----------
     kinds
         Of `KINDS`; at least one.
-    seg_kind
-        BINARY, FRACTIONAL (needs probabilities), LABELMAP.
+    seg_kind, packing
+        BINARY, FRACTIONAL (needs probabilities), LABELMAP, or AUTO: see `io.dicom.seg.kind`.
+    sr_all
+        Whether the SR states every number, or those that people read.
     dicom
         Folder of the source series, where the Record's images are no DICOM or lie elsewhere now.
     stable_uids
@@ -52,7 +54,9 @@ class ExportOptions:
     """
 
     kinds: tuple[str, ...]
-    seg_kind: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY"
+    seg_kind: SegChoice = "AUTO"
+    packing: Packing = "AUTO"
+    sr_all: bool = False
     dicom: Path | None = None
     stable_uids: bool = False
     force: bool = False
@@ -70,10 +74,11 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A file that was written; of a SEG how many frames it holds."""
+    """A file that was written; of a SEG how many frames it holds, and which viewers can't show it."""
 
     path: Path
     frames: int | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
@@ -106,7 +111,7 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
         for item in made:
             staged = stack.enter_context(staged_file(out / item.name, force=options.force))
             staged.write_bytes(item.data)
-    return {item.name: Exported(out / item.name, item.frames) for item in made}
+    return {item.name: Exported(out / item.name, item.frames, item.findings) for item in made}
 
 
 def _declared(record: Record, options: ExportOptions) -> Record:
@@ -139,8 +144,11 @@ def _made(record: Record, material: Material | None, kinds: tuple[str, ...]) -> 
 
 def _write_hidden(made: list[Made], hidden: Hidden, out: Path) -> dict[str, Exported]:
     written = deidentify_export({item.name: item.data for item in made}, hidden, out)
-    frames = {item.name: item.frames for item in made}
-    return {name: Exported(path, frames.get(name)) for name, path in written.items()}
+    known = {item.name: item for item in made}
+    return {
+        name: Exported(path, known[name].frames, known[name].findings) if name in known else Exported(path)
+        for name, path in written.items()
+    }
 
 
 def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
@@ -153,7 +161,9 @@ def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
         origin,
         Uids(content_digest(record) if options.stable_uids else token_hex(16)),
         options.seg_kind,
+        options.packing,
         options.kinds,
+        options.sr_all,
     )
 
 

@@ -3,35 +3,53 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import medseg.reporting as room
-from medseg.domain import Label, LabelTable, Quantity, Record, Region, Segmentation, Target
+from medseg.domain import Finding, Label, LabelTable, Quantity, Record, Region, Segmentation, Target
 from medseg.domain.plan import LesionPlan
 from medseg.errors import InputError
-from medseg.io.dicom.checked import checked_capture, checked_pdf, checked_rtstruct, checked_seg, checked_sr
+from medseg.io.dicom.checked import (
+    checked_capture,
+    checked_key_images,
+    checked_pdf,
+    checked_rtstruct,
+    checked_seg,
+    checked_sr,
+)
 from medseg.io.dicom.derived.attributes import Uids, shows_identity
 from medseg.io.dicom.derived.origin import Origin
+from medseg.io.dicom.ko.write import KeyImageOptions, make_key_images
 from medseg.io.dicom.page.capture import make_captures, pages_of
 from medseg.io.dicom.page.encapsulated import PageOptions, make_pdf
 from medseg.io.dicom.rtstruct.write import RtOptions, make_rtstruct
+from medseg.io.dicom.seg.kind import Packing, SegChoice
 from medseg.io.dicom.seg.write import SegOptions, make_seg
 from medseg.io.dicom.sr.write import SrInput, make_sr
 from medseg.measuring import find_lesions
 from medseg.reporting.record.older import plan_of
+from medseg.workflows.key_images import key_slices
 from medseg.workflows.measure import lesion_mask
 from medseg.workflows.reopen import as_recorded, reopen_image
 
 __all__ = ["MAKERS", "Made", "Material", "lesion_labels"]
 
 
+#: Kinds of SEG that not every viewer loads, and what to do.
+_VIEWERS = {
+    "FRACTIONAL": "is FRACTIONAL, which OHIF refuses; --seg-type BINARY is for all viewers.",
+    "LABELMAP": "is a label map, which OHIF 3.13 loads and older viewers may not; --seg-type BINARY is for all.",
+}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """A file to be written: its name, its bytes, and of a SEG how many frames it holds."""
+    """A file to be written: its name, its bytes, of a SEG how many frames it holds, and who can't show it."""
 
     name: str
     data: bytes
     frames: int | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,26 +61,35 @@ class Material:
     segmentation: Segmentation
     origin: Origin
     uids: Uids
-    seg_kind: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY"
+    seg_kind: SegChoice = "AUTO"
+    packing: Packing = "AUTO"
     kinds: tuple[str, ...] = ()
+    sr_all: bool = False
     objects: dict[str, Any] = field(default_factory=dict)
 
 
 def _seg(material: Material) -> Iterator[Made]:
     seg = _seg_object(material)
-    yield Made(
-        "segmentation.dcm", checked_seg(seg, material.segmentation, material.origin), int(seg.NumberOfFrames)
-    )
+    yield _made_seg("segmentation.dcm", seg, checked_seg(seg, material.segmentation, material.origin))
     lesions = _lesions_object(material)
     if lesions is not None:
-        data = checked_seg(lesions, material.objects["lesion mask"], material.origin)
-        yield Made("lesions.dcm", data, int(lesions.NumberOfFrames))
+        mask = material.objects["lesion mask"]
+        yield _made_seg("lesions.dcm", lesions, checked_seg(lesions, mask, material.origin))
+
+
+def _made_seg(name: str, seg: Any, data: bytes) -> Made:
+    kind = str(seg.SegmentationType)
+    words = _VIEWERS.get(kind)
+    findings = () if words is None else (Finding(f"seg.{kind.lower()}", "info", f"{name} {words}"),)
+    return Made(name, data, int(seg.NumberOfFrames), findings)
 
 
 def _seg_object(material: Material) -> Any:
     """The SEG, made once: an SR beside it refers to the same object."""
     if "seg" not in material.objects:
-        options = SegOptions(material.seg_kind, material.record.review, material.uids)
+        options = SegOptions(
+            material.seg_kind, material.record.review, material.uids, packing=material.packing
+        )
         material.objects["seg"] = make_seg(material.segmentation, material.origin, options)
     return material.objects["seg"]
 
@@ -70,11 +97,17 @@ def _seg_object(material: Material) -> Any:
 def _lesions_object(material: Material) -> Any:
     """The SEG of single lesions, where the Record has any; each a segment by the name that the SR tracks it by."""
     if "lesions" not in material.objects:
-        mask = lesion_labels(material.record, material.segmentation)
-        options = SegOptions("BINARY", material.record.review, material.uids, content="lesions")
-        material.objects["lesion mask"] = mask
+        mask = _lesion_mask(material)
+        options = SegOptions("AUTO", material.record.review, material.uids, content="lesions")
         material.objects["lesions"] = None if mask is None else make_seg(mask, material.origin, options)
     return material.objects["lesions"]
+
+
+def _lesion_mask(material: Material) -> Segmentation | None:
+    if "lesion mask" not in material.objects:
+        material.objects["lesion mask"] = lesion_labels(material.record, material.segmentation)
+    mask: Segmentation | None = material.objects["lesion mask"]
+    return mask
 
 
 def lesion_labels(record: Record, segmentation: Segmentation) -> Segmentation | None:
@@ -123,8 +156,9 @@ def _sr(material: Material) -> Iterator[Made]:
     with_seg = "seg" in material.kinds
     seg = _seg_object(material) if with_seg else None
     lesions = _lesions_object(material) if with_seg else None
-    sr = make_sr(material.record, SrInput(material.origin, seg, lesions, material.uids))
-    yield Made("measurements.dcm", checked_sr(sr, material.record))
+    refers = SrInput(material.origin, seg, lesions, material.uids, everything=material.sr_all)
+    sr = make_sr(material.record, refers)
+    yield Made("measurements.dcm", checked_sr(sr, material.record, everything=material.sr_all))
 
 
 def _rtstruct(material: Material) -> Iterator[Made]:
@@ -144,6 +178,15 @@ def _captures(material: Material) -> Iterator[Made]:
     made = make_captures(pages, material.origin, _page_options(material))
     for number, (ds, page) in enumerate(zip(made, pages, strict=True), start=1):
         yield Made(f"page-{number}.dcm", checked_capture(ds, page))
+
+
+def _key_images(material: Material) -> Iterator[Made]:
+    lesions = _lesion_mask(material)
+    masks = [material.segmentation] if lesions is None else [material.segmentation, lesions]
+    reasons = key_slices(material.record, masks, material.origin)
+    options = KeyImageOptions(material.record.review, material.uids)
+    ko = make_key_images(reasons, material.origin, options)
+    yield Made("key-images.dcm", checked_key_images(ko, material.origin))
 
 
 def _page_options(material: Material) -> PageOptions:
@@ -172,4 +215,5 @@ MAKERS: dict[str, Callable[[Material], Iterator[Made]]] = {
     "rtstruct": _rtstruct,
     "dicom-pdf": _pdf,
     "secondary-capture": _captures,
+    "key-images": _key_images,
 }

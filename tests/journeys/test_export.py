@@ -1,8 +1,8 @@
 """A record goes out as objects that hospital systems read, and all of them say the same."""
 
-import json
 import subprocess
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import nibabel as nib
@@ -13,12 +13,23 @@ from pydicom.uid import UID
 
 from medseg import io
 from medseg.domain import Label, LabelTable, Segmentation
+from medseg.io.dicom.sr.codes import sr_value
+from medseg.io.dicom.sr.read import sr_numbers
+from medseg.reporting import record_from_json
 from tests.journeys.conftest import Seen
 from tests.journeys.judges import complaints, judge, receiver
 
 Medseg = Callable[..., Seen]
 Data = Callable[[str], Path]
-EVERYTHING = ("--seg", "--sr", "--rtstruct", "--dicom-pdf", "--secondary-capture", "--fhir")
+EVERYTHING = (
+    "--seg",
+    "--sr-all",
+    "--rtstruct",
+    "--dicom-pdf",
+    "--secondary-capture",
+    "--key-images",
+    "--fhir",
+)
 WHO = ("--name", "A. Reader", "--organization", "Study centre")
 
 
@@ -72,11 +83,13 @@ def test_everything_that_is_asked_for_is_written(
     ]
     source = pydicom.dcmread(next(series.glob("*.dcm")), stop_before_pixels=True)
     known = set().union(*(complaints(file) for file in series.glob("*.dcm")))
+    today = datetime.now().astimezone().strftime("%Y%m%d")
     for name, ds in found.items():
         assert ds.StudyInstanceUID == source.StudyInstanceUID, name
         assert ds.SeriesInstanceUID != source.SeriesInstanceUID, name
         assert ds.SeriesDescription.startswith("RESEARCH – NOT REVIEWED"), name
         assert UID(ds.SOPInstanceUID).is_valid, name
+        assert (ds.SeriesDate, bool(ds.SeriesTime)) == (today, True), name
         assert complaints(tmp_path / "out" / f"{name}.dcm") - known == set(), name
     assert len({ds.SOPInstanceUID for ds in found.values()}) == len(found)
 
@@ -84,8 +97,6 @@ def test_everything_that_is_asked_for_is_written(
 def test_objects_say_what_the_record_says(
     medseg: Medseg, record: Path, mask: Path, series: Path, tmp_path: Path
 ) -> None:
-    from medseg.io.dicom.sr.read import sr_numbers
-
     assert medseg("export", record, *EVERYTHING, "--out", tmp_path / "out").code == 0
     ours, image = io.read_segmentation(mask), io.read(series)
     for name in ("segmentation", "structures"):
@@ -95,10 +106,11 @@ def test_objects_say_what_the_record_says(
     assert [item.name for item in lesions.table.labels] == ["tumour lesion 1", "tumour lesion 2"]
     assert [item.side for item in lesions.table.labels] == ["left", "left"]
     assert np.array_equal(lesions.labels > 0, ours.labels == 1)
-    values = [row["value"] for row in json.loads(record.read_text("utf-8"))["measurements"]]
+    # Positions are LPS there; the same numbers otherwise.
+    values = [sr_value(item) for item in record_from_json(record.read_bytes()).measurements]
     read = sr_numbers(pydicom.dcmread(tmp_path / "out" / "measurements.dcm"))
     assert sorted(value for value in read if value is not None) == sorted(
-        float(value) for value in values if value is not None
+        value for value in values if value is not None
     )
     assert read.count(None) == values.count(None)
 

@@ -16,10 +16,20 @@ from medseg.io.dicom.derived.origin import Origin, on_origin
 from medseg.io.dicom.placing import place_exactly
 from medseg.io.dicom.rtstruct.read import rtstruct_of
 from medseg.io.dicom.seg.read import seg_of
+from medseg.io.dicom.sr.codes import sr_value
 from medseg.io.dicom.sr.read import sr_numbers
+from medseg.io.dicom.sr.write import rows_of
 from medseg.io.dicom.structures.segments import Segment, dicom_name, segments_of
 
-__all__ = ["checked_capture", "checked_pdf", "checked_rtstruct", "checked_seg", "checked_sr", "to_bytes"]
+__all__ = [
+    "checked_capture",
+    "checked_key_images",
+    "checked_pdf",
+    "checked_rtstruct",
+    "checked_seg",
+    "checked_sr",
+    "to_bytes",
+]
 
 #: Two fractions that are stored in the same of 255 steps differ by less than this.
 _STEP = 1 / 255 + 1e-6
@@ -89,8 +99,10 @@ def checked_rtstruct(ds: Any, segmentation: Segmentation, origin: Origin) -> byt
     return data
 
 
-def checked_sr(sr: Any, record: Record) -> bytes:
+def checked_sr(sr: Any, record: Record, *, everything: bool = False) -> bytes:
     """Bytes of an SR whose numbers, read again, are those of the Record, to the last digit.
+
+    `everything` as it was made: all numbers, or the brief ones.
 
     Raises
     ------
@@ -99,9 +111,7 @@ def checked_sr(sr: Any, record: Record) -> bytes:
     """
     data = to_bytes(sr)
     found = sr_numbers(reread(data))
-    wanted = [
-        item.value for item in record.measurements if item.target.kind != "pair" and "{px}" not in item.unit
-    ]
+    wanted = [sr_value(item) for item in rows_of(record, everything=everything)]
     if _ranked(wanted) != _ranked(found):
         raise OutputError("the SR was not written: read again, its numbers are not those of the record")
     return data
@@ -133,6 +143,31 @@ def checked_capture(ds: Any, page: NDArray[np.uint8]) -> bytes:
     data = to_bytes(ds)
     if not np.array_equal(reread(data).pixel_array, page):
         raise OutputError("the page was not written: read again, it is another picture")
+    return data
+
+
+def checked_key_images(ko: Any, origin: Origin) -> bytes:
+    """Bytes of a selection whose references, read again, are all to images of the series in its own study.
+
+    Raises
+    ------
+    OutputError
+        If one is not.
+    """
+    data = to_bytes(ko)
+    again = reread(data)
+    own = {
+        str(ds.SOPInstanceUID)
+        for ds in origin.datasets
+        if str(ds.get("StudyInstanceUID")) == str(again.StudyInstanceUID)
+    }
+    named = [
+        str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+        for item in again.ContentSequence
+        if item.ValueType == "IMAGE"
+    ]
+    if not named or not set(named) <= own:
+        raise OutputError("the key images were not written: read again, they are not of the source's study")
     return data
 
 

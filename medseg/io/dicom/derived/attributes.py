@@ -20,6 +20,8 @@ __all__ = [
     "research_title",
     "review_time",
     "shows_identity",
+    "sources_of",
+    "state_series_time",
 ]
 
 MANUFACTURER = "medseg"
@@ -113,6 +115,18 @@ def add_patient_and_study(ds: Any, origin: Origin) -> None:
     ds.SpecificCharacterSet = "ISO_IR 192"
 
 
+def sources_of(origin: Origin) -> list[Any]:
+    """A reference to each image that an object was made from, for the sequence of its module that names them."""
+    from pydicom.dataset import Dataset
+
+    found = []
+    for source in origin.datasets:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = source.SOPClassUID, source.SOPInstanceUID
+        found.append(item)
+    return found
+
+
 def review_time(review: Review) -> datetime:
     """When a review was signed.
 
@@ -152,6 +166,14 @@ def _copy(ds: Any, keyword: str, value: Any) -> None:
         setattr(ds, keyword, value)
 
 
+def state_series_time(ds: Any, now: datetime | None = None) -> None:
+    """When a derived series was made: as its content, where no other time is given."""
+    date, time = (
+        (ds.ContentDate, ds.ContentTime) if now is None else (now.strftime("%Y%m%d"), now.strftime("%H%M%S"))
+    )
+    ds.SeriesDate, ds.SeriesTime = date, time
+
+
 def derived_series(ds: Any, uids: Uids, *, modality: str, title: str, number: int, now: datetime) -> None:
     """The series and equipment of a new object; never the source's."""
     ds.Modality = modality
@@ -160,7 +182,7 @@ def derived_series(ds: Any, uids: Uids, *, modality: str, title: str, number: in
     ds.SeriesNumber = SERIES_NUMBER + number
     ds.InstanceNumber = 1
     ds.SeriesDescription = title
-    ds.SeriesDate, ds.SeriesTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    state_series_time(ds, now)
     ds.Manufacturer = MANUFACTURER
     ds.ManufacturerModelName = MODEL_NAME
     ds.DeviceSerialNumber = "0"

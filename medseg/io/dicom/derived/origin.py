@@ -14,7 +14,10 @@ from medseg.geometry.compare import GridComparison
 from medseg.geometry.place import match_order
 from medseg.io.dicom.opened import open_dicom
 
-__all__ = ["Origin", "lies_on_series", "on_origin", "read_origin"]
+__all__ = ["Origin", "lies_on_series", "on_origin", "read_origin", "series_slice"]
+
+#: A point this near to the middle of a slice lies in it.
+_IN_SLICE_MM = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +88,17 @@ def on_origin(array: NDArray[Any], grid: Grid, origin: Origin) -> NDArray[Any]:
     if compared.agreement is Agreement.OTHER:
         raise GridMismatchError(f"the mask does not lie on the voxels of the DICOM series: {compared.fault}")
     return np.asarray(order.apply(array))
+
+
+def series_slice(points_mm: NDArray[Any], origin: Origin) -> int | None:
+    """The slice k of a series that all points (N, 3), RAS mm, lie in; None if there is none."""
+    grid = origin.grid
+    k = grid.to_index(points_mm)[:, 2]
+    nearest = round(float(k[0]))
+    normal = np.cross(grid.direction[:, 0], grid.direction[:, 1])
+    step = abs(float(normal @ grid.affine[:3, 2]))
+    inside = 0 <= nearest < grid.shape[2]
+    return nearest if inside and np.abs(k - nearest).max() * step <= _IN_SLICE_MM else None
 
 
 def lies_on_series(grid: Grid, series: Grid) -> bool:

@@ -15,6 +15,7 @@ from medseg.io.dicom.derived.attributes import (
     derived_series,
     file_meta,
     research_title,
+    sources_of,
 )
 from medseg.io.dicom.derived.origin import Origin
 from medseg.io.dicom.page.encapsulated import PageOptions
@@ -83,6 +84,9 @@ def _capture(
     ds.ImageComments = title
     ds.PatientOrientation = ""
     _state_side(ds, origin)
+    ds.SourceImageSequence = sources_of(origin)
+    for item in ds.SourceImageSequence:
+        item.PurposeOfReferenceCodeSequence = [_purpose()]
     ds.BurnedInAnnotation = "YES" if options.identified else "NO"
     ds.LossyImageCompression = "00"
     ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
@@ -100,3 +104,13 @@ def _state_side(ds: Any, origin: Origin) -> None:
             setattr(ds, keyword, origin.first.get(keyword))
     if "BodyPartExamined" not in ds and "Laterality" not in ds:
         ds.ImageLaterality = "U"
+
+
+def _purpose() -> Any:
+    """Source image for image processing operation (CID 7202)."""
+    from pydicom.dataset import Dataset
+
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator = "121322", "DCM"
+    code.CodeMeaning = "Source image for image processing operation"
+    return code

@@ -11,6 +11,7 @@ from medseg.io.dicom.derived.attributes import (
     derived_series,
     file_meta,
     research_title,
+    sources_of,
 )
 from medseg.io.dicom.derived.origin import Origin
 from medseg.settings import local_now
@@ -50,6 +51,7 @@ def make_pdf(pdf: bytes, origin: Origin, options: PageOptions | None = None) -> 
     ds.DocumentTitle = title
     ds.ConceptNameCodeSequence = [_document()]
     ds.VerificationFlag = "VERIFIED" if options.review.state == "reviewed" else "UNVERIFIED"
+    ds.SourceInstanceSequence = sources_of(origin)
     ds.MIMETypeOfEncapsulatedDocument = _MIME
     ds.EncapsulatedDocumentLength = len(pdf)
     ds.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)

@@ -1,9 +1,9 @@
-"""Writing DICOM SEG by highdicom: BINARY, FRACTIONAL for probabilities, LABELMAP on request."""
+"""Writing DICOM SEG by highdicom: BINARY, FRACTIONAL for probabilities, LABELMAP of many structures or on request."""
 
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,16 @@ from medseg.io.dicom.derived.attributes import (
     Uids,
     person_name,
     research_title,
+    state_series_time,
 )
 from medseg.io.dicom.derived.fit import fit_sources
 from medseg.io.dicom.derived.maker import Maker, maker_of
 from medseg.io.dicom.derived.origin import Origin, on_origin
+from medseg.io.dicom.seg.kind import Packing, SegChoice, SegKind, choose_kind, syntax_of
 from medseg.io.dicom.structures.segments import SIDES, Segment, dicom_name, segments_of
 
-__all__ = ["SegKind", "SegOptions", "make_seg"]
+__all__ = ["SegOptions", "make_seg"]
 
-SegKind: TypeAlias = Literal["BINARY", "FRACTIONAL", "LABELMAP"]
 _NUMBERS: dict[str, int] = {"BINARY": 1, "FRACTIONAL": 2, "LABELMAP": 3}
 #: Series of lesions come after the others.
 _LESIONS = 4
@@ -38,19 +39,31 @@ _STEPS = 255
 
 @dataclass(frozen=True, slots=True)
 class SegOptions:
-    """How a SEG is written: its kind, whose review it states, its UIDs, and what it holds (`lesions`, or all)."""
+    """How a SEG is written.
 
-    kind: SegKind = "BINARY"
+    Parameters
+    ----------
+    kind
+        AUTO is what `choose_kind` says.
+    review, uids
+        Whose review it states, and its UIDs.
+    content
+        `lesions`, or all structures.
+    packing
+        AUTO packs label maps alone.
+    """
+
+    kind: SegChoice = "BINARY"
     review: Review = field(default_factory=Review)
     uids: Uids = field(default_factory=Uids)
     content: Literal["structures", "lesions"] = "structures"
+    packing: Packing = "AUTO"
 
-    @property
-    def series(self) -> tuple[str, int]:
-        """(role of its UIDs, series number)."""
+    def series(self, kind: SegKind) -> tuple[str, int]:
+        """(role of its UIDs, series number) of a SEG of this kind."""
         lesions = self.content == "lesions"
-        role = f"SEG {self.kind} of lesions" if lesions else f"SEG {self.kind}"
-        return role, SERIES_NUMBER + _NUMBERS[self.kind] + _LESIONS * lesions
+        role = f"SEG {kind} of lesions" if lesions else f"SEG {kind}"
+        return role, SERIES_NUMBER + _NUMBERS[kind] + _LESIONS * lesions
 
 
 def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | None = None) -> Any:
@@ -70,17 +83,17 @@ def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | N
 
     options = options or SegOptions()
     segments = segments_of(segmentation.table)
-    pixels = _pixels(segmentation, origin, segments, options.kind)
+    kind, pixels = _pixels(segmentation, origin, segments, options.kind)
     if not pixels.any():
         raise InputError("the mask is empty, and a SEG needs at least one voxel")
-    role, number = options.series
+    role, number = options.series(kind)
     with warnings.catch_warnings():
         # It warns of person names and times that real headers hold; they are the source's, not ours.
         warnings.simplefilter("ignore")
         seg = HighdicomSeg(
             source_images=fit_sources(origin),
             pixel_array=pixels,
-            segmentation_type=options.kind,
+            segmentation_type=kind,
             segment_descriptions=[
                 _description(item, segmentation.made_by, options.uids) for item in segments
             ],
@@ -97,7 +110,10 @@ def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | N
             content_description=research_title(options.review, "Segmentation"),
             content_creator_name=_creator(options.review),
             series_description=research_title(options.review, "Segmentation"),
+            transfer_syntax_uid=syntax_of(kind, options.packing),
         )
+    state_series_time(seg)
+    _put_background_last(seg)
     _add_modifiers(seg, segments)
     if not maker_of(segmentation.made_by).own:
         # Its name is all that is known of a foreign maker; family and source would be invented.
@@ -112,22 +128,23 @@ def tracking(segment: Segment, uids: Uids) -> tuple[str, str]:
 
 
 def _pixels(
-    segmentation: Segmentation, origin: Origin, segments: Sequence[Segment], kind: SegKind
-) -> NDArray[Any]:
-    """(K, rows, columns[, segments]) as highdicom wants it, slices in k order."""
-    if kind == "FRACTIONAL":
-        return _probabilities(segmentation, origin, segments)
+    segmentation: Segmentation, origin: Origin, segments: Sequence[Segment], choice: SegChoice
+) -> tuple[SegKind, NDArray[Any]]:
+    """The kind, and (K, rows, columns[, segments]) as highdicom wants it, slices in k order."""
+    if choice == "FRACTIONAL":
+        return choice, _probabilities(segmentation, origin, segments)
     labels = _stacked(on_origin(segmentation.labels, segmentation.grid, origin))
+    kind = choose_kind(labels, segments) if choice == "AUTO" else choice
     if all(len(item.values) == 1 for item in segments):
         lookup = np.zeros(int(labels.max()) + 1, dtype=np.uint8 if len(segments) < 256 else np.uint16)
         for item in segments:
             if item.values[0] < lookup.size:
                 lookup[item.values[0]] = item.number
         numbered: NDArray[Any] = lookup[labels]
-        return numbered
+        return kind, numbered
     if kind == "LABELMAP":
         raise InputError("these structures overlap, and a label map can't hold that; write a BINARY SEG")
-    return np.stack([voxels_with(labels, item.values) for item in segments], axis=-1).astype(np.uint8)
+    return kind, np.stack([voxels_with(labels, item.values) for item in segments], axis=-1).astype(np.uint8)
 
 
 def _probabilities(segmentation: Segmentation, origin: Origin, segments: Sequence[Segment]) -> NDArray[Any]:
@@ -181,6 +198,17 @@ def _algorithm(made_by: Provenance, maker: Maker) -> Any:
         source=MANUFACTURER,
         parameters={name: str(value) for name, value in made_by.parameters} or None,
     )
+
+
+def _put_background_last(seg: Any) -> None:
+    """A label map's background behind its structures.
+
+    Viewers take the segments in their order for the values 1, 2, …; so a background that comes first gives
+    every structure the colour of the one before.
+    """
+    first = seg.SegmentSequence[0]
+    if not int(first.SegmentNumber):
+        seg.SegmentSequence = [*seg.SegmentSequence[1:], first]
 
 
 def _add_modifiers(seg: Any, segments: Sequence[Segment]) -> None:

@@ -3,12 +3,28 @@
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["sr_numbers"]
+__all__ = ["sr_groups", "sr_numbers"]
+
+_MEASUREMENTS, _GROUP = "126010", "125007"
 
 
 def sr_numbers(sr: Any) -> list[float | None]:
-    """Value of every NUM item in document order: float64 where it is stated, None where there is no value."""
-    return [_value(item) for item in _nums(sr.ContentSequence)]
+    """Value of every measured NUM in document order: float64 where it is stated, None where there is no value.
+
+    What the image library says of the images is no measurement.
+    """
+    return [_value(item) for group in sr_groups(sr) for item in _nums(group.ContentSequence)]
+
+
+def sr_groups(sr: Any) -> list[Any]:
+    """The measurement groups of an SR, in document order."""
+    held = [item for item in sr.ContentSequence if _is(item, _MEASUREMENTS)]
+    return [item for part in held for item in part.ContentSequence if _is(item, _GROUP)]
+
+
+def _is(item: Any, code: str) -> bool:
+    names = item.get("ConceptNameCodeSequence")
+    return bool(names) and str(names[0].get("CodeValue", "")) == code
 
 
 def _nums(items: Any) -> Iterator[Any]:

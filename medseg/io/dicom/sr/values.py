@@ -2,14 +2,18 @@
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from medseg.domain import Code, Measurement, Status
 from medseg.io.dicom.sr.codes import concept
 
-__all__ = ["add_comment", "clear_missing"]
+__all__ = ["add_center", "add_comment", "add_text", "clear_missing"]
 
 #: CID 42.
 _NOT_ATTEMPTED = Code("114007", "Measurement not attempted", "DCM")
 _COMMENT = Code("121106", "Comment", "DCM")
+_CENTER = Code("111010", "Center", "DCM")
 
 
 def add_comment(num: Any, item: Measurement) -> None:
@@ -24,7 +28,30 @@ def add_comment(num: Any, item: Measurement) -> None:
     if item.method:
         words.append(f"method: {item.method}")
     if words:
-        _add_text(num, "; ".join(words))
+        add_text(num, "; ".join(words))
+
+
+def add_center(group: Any, position: NDArray[np.float64], frame_of_reference: str) -> None:
+    """The centre of a structure (LPS mm) in its group, and with the first number of it.
+
+    Viewers show a group's numbers where its coordinates are: OHIF looks for them in the group, and
+    Cornerstone's adapter in the first number.
+    """
+    from highdicom.sr import RelationshipTypeValues, Scoord3DContentItem
+
+    def point(relationship: Any) -> Any:
+        points = position.reshape(1, 3)
+        return Scoord3DContentItem(
+            concept(_CENTER), "POINT", points, frame_of_reference, relationship_type=relationship
+        )
+
+    first = next(item for item in group.ContentSequence if item.ValueType == "NUM")
+    # A number's text stands after its place: some readers look at the first item alone.
+    first.ContentSequence = [
+        point(RelationshipTypeValues.HAS_PROPERTIES),
+        *(first.get("ContentSequence") or ()),
+    ]
+    group.ContentSequence.append(point(RelationshipTypeValues.CONTAINS))
 
 
 def clear_missing(items: Any) -> None:
@@ -41,13 +68,13 @@ def clear_missing(items: Any) -> None:
             item.NumericValueQualifierCodeSequence = [concept(_NOT_ATTEMPTED)]
 
 
-def _add_text(num: Any, text: str) -> None:
+def add_text(item: Any, text: str, *, contains: bool = False) -> None:
+    """A comment on a number, or in a group."""
     from highdicom.sr import RelationshipTypeValues, TextContentItem
 
-    comment = TextContentItem(
-        name=concept(_COMMENT), value=text, relationship_type=RelationshipTypeValues.HAS_PROPERTIES
-    )
-    if "ContentSequence" in num:
-        num.ContentSequence.append(comment)
+    kind = RelationshipTypeValues.CONTAINS if contains else RelationshipTypeValues.HAS_PROPERTIES
+    comment = TextContentItem(name=concept(_COMMENT), value=text, relationship_type=kind)
+    if "ContentSequence" in item:
+        item.ContentSequence.append(comment)
     else:
-        num.ContentSequence = [comment]
+        item.ContentSequence = [comment]

@@ -1,0 +1,1 @@
+"""Key Object Selection: the images that a reader should open first."""
