@@ -11,7 +11,7 @@ from medseg.cli.output import emit, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
 from medseg.errors import ConfigError, InputError
-from medseg.reporting.page.purpose import PURPOSES, PageLook
+from medseg.reporting.purpose import PURPOSES, PageLook
 from medseg.workflows.aside import left_aside
 from medseg.workflows.report import ReportFiles, report_files
 from medseg.workflows.report_many import records_by_stem, report_cases

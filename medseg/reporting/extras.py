@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from medseg.domain import Measurement
-from medseg.reporting.page.purpose import USUAL, PageLook
+from medseg.reporting.purpose import USUAL, PageLook
 
 __all__ = ["PageExtras", "Picture"]
 

@@ -14,7 +14,7 @@ from medseg.errors import InputError
 from medseg.io.atomic import write_bytes
 from medseg.reporting.contact.page import Card, contact_to_html
 from medseg.reporting.contact.thumbnail import draw_thumbnail
-from medseg.reporting.page.purpose import USUAL, PageLook
+from medseg.reporting.purpose import USUAL, PageLook
 from medseg.reporting.record.json import content_digest
 from medseg.reporting.record.signature import unsigned
 from medseg.workflows.batch import CaseResult, each, make_folder, only

@@ -9,8 +9,8 @@ from medseg.reporting.index import Index, index_of
 from medseg.reporting.lesions.words import LINES, lesion_sentences
 from medseg.reporting.numbers import interval_text, spoken, value_text
 from medseg.reporting.organs import named_list, organ_sentences
-from medseg.reporting.page.purpose import Purpose, purpose_of
 from medseg.reporting.places import cut_words
+from medseg.reporting.purpose import Purpose, purpose_of
 from medseg.reporting.tissue.table import LEVELS, is_slice
 from medseg.reporting.tissue.words import tissue_sentences
 from medseg.reporting.wording import reason_text

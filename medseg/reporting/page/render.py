@@ -23,11 +23,11 @@ from medseg.reporting.page.archive import archive_pdf
 from medseg.reporting.page.fit import lines_taken, shown_findings
 from medseg.reporting.page.headline import headline, key_rows
 from medseg.reporting.page.matrix import all_measurements
-from medseg.reporting.page.purpose import purpose_of
 from medseg.reporting.page.study import quality_of, study_lines
 from medseg.reporting.page.terms import TERMS
 from medseg.reporting.pictures.palette import swatch
 from medseg.reporting.places import plane_text
+from medseg.reporting.purpose import purpose_of
 from medseg.reporting.record.json import content_digest
 from medseg.reporting.tissue.table import tissue_sheets
 from medseg.reporting.uptake import structure_uptake

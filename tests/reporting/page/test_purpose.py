@@ -25,9 +25,9 @@ from medseg.domain.values import as_details
 from medseg.reporting.index import index_of
 from medseg.reporting.organs import organ_sheet
 from medseg.reporting.page.headline import headline, key_rows
-from medseg.reporting.page.purpose import Purpose, purpose_of
 from medseg.reporting.page.study import quality_of, study_lines
 from medseg.reporting.places import cut_words, plane_text
+from medseg.reporting.purpose import Purpose, purpose_of
 from medseg.workflows.measure import LesionPlan, MeasurePlan, TissuePlan, measure
 
 GRID = Grid((40, 36, 20), np.diag([-1.0, -1.0, 2.0, 1.0]))
