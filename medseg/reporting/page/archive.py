@@ -5,7 +5,7 @@ import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
+from xml.etree.ElementTree import Element, SubElement, fromstring, register_namespace, tostring
 
 from medseg.domain import Record
 from medseg.reporting.record.json import record_to_json
@@ -19,6 +19,8 @@ _UA = "http://www.aiim.org/pdfua/ns/id/"
 _EXTENSION = "http://www.aiim.org/pdfa/ns/extension/"
 _SCHEMA = "http://www.aiim.org/pdfa/ns/schema#"
 _PROPERTY = "http://www.aiim.org/pdfa/ns/property#"
+#: PDF/A asks for just these prefixes.
+_PREFIXES = {"pdfaExtension": _EXTENSION, "pdfaSchema": _SCHEMA, "pdfaProperty": _PROPERTY, "pdfuaid": _UA}
 _VARIANT = "pdf/a-3a"
 
 
@@ -58,6 +60,8 @@ def _mark_accessible(metadata: Any) -> None:
     plain = metadata.generate_rdf_metadata
 
     def both(variant: str, version: int, conformance: str) -> bytes:
+        for prefix, namespace in _PREFIXES.items():
+            register_namespace(prefix, namespace)
         rdf = fromstring(plain(variant, version, conformance))  # noqa: S314 - what the library itself just wrote
         mark = SubElement(rdf, f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": ""})
         SubElement(mark, f"{{{_UA}}}part").text = "1"
