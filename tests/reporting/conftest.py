@@ -1,7 +1,8 @@
 """Synthetic records, and real ones built from the shared data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from medseg.domain import (
 )
 from medseg.domain.provenance import Edit, ImageDigest
 from medseg.domain.values import as_details
+from tests.reporting.browser import CHROMIUM, Browser
 
 GRID = Grid((24, 20, 16), np.array([[-1.0, 0, 0, 12], [0, 1.5, 0, -15], [0, 0, 3.0, -24], [0, 0, 0, 1]]))
 TUMOUR = Target("label", "Soft-tissue tumour", (1,))
@@ -266,3 +268,18 @@ def _every_quantity(label: Label, *, cut: bool) -> list[Measurement]:
             made = replace(made, value=0)
         rows.append(_cut(made) if cut else made)
     return rows
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Callable[..., Browser]]:
+    if not CHROMIUM:
+        pytest.skip("no Chromium here (apt: chromium)")
+    started: list[Browser] = []
+
+    def start(*flags: str) -> Browser:
+        started.append(Browser(tmp_path / f"profile{len(started)}", *flags))
+        return started[-1]
+
+    yield start
+    for item in started:
+        item.close()
