@@ -10,6 +10,7 @@ from medseg.cli.output import emit, print_table, say
 from medseg.cli.progress import running
 from medseg.domain import ReadOptions
 from medseg.errors import ConfigError, PartialFailure
+from medseg.io.unfinished import together
 from medseg.metrics import LesionRule
 from medseg.workflows.evaluate import (
     Evaluation,
@@ -88,25 +89,26 @@ def command(
     reading = PairOptions(labels, as_map(map_ or []), read)
     files = EvaluationFiles(out, html)
     memory = memory_of(files) if is_many(prediction) else None
-    require_free(files, memory, force=force)
-    if image is not None and (html is None or is_many(prediction)):
-        raise ConfigError("--image is the picture of a single pair's page: it needs --html and two files")
-    whose = None if patients is None else read_patients(patients)
-    with running("cpu", quiet=json or not is_many(prediction)) as run:
-        results = evaluate_files(
-            prediction,
-            reference,
-            tolerance_mm=tolerance_mm,
-            lesions=rule,
-            options=reading,
-            memory=memory,
-            run=run,
+    with together(*files.given):
+        require_free(files, memory, force=force)
+        if image is not None and (html is None or is_many(prediction)):
+            raise ConfigError("--image is the picture of a single pair's page: it needs --html and two files")
+        whose = None if patients is None else read_patients(patients)
+        with running("cpu", quiet=json or not is_many(prediction)) as run:
+            results = evaluate_files(
+                prediction,
+                reference,
+                tolerance_mm=tolerance_mm,
+                lesions=rule,
+                options=reading,
+                memory=memory,
+                run=run,
+            )
+        rows = _rows(results)
+        masks = None if is_many(prediction) else (prediction, reference)
+        write_evaluation(
+            results, files, memory, masks=masks, image=image, options=reading, patients=whose, force=force
         )
-    rows = _rows(results)
-    masks = None if is_many(prediction) else (prediction, reference)
-    write_evaluation(
-        results, files, memory, masks=masks, image=image, options=reading, patients=whose, force=force
-    )
     _show(results, rows, summary_rows(results, patients=whose), json=json)
 
 

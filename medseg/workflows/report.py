@@ -1,7 +1,7 @@
 """Report: a Record as page, PDF and tables; on values, and on files."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from medseg.domain.values import digest_of_plain
 from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
+from medseg.io.unfinished import together
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.reporting import Picture, draw_tissue, to_rows
 from medseg.reporting.record.json import content_digest
@@ -243,8 +244,22 @@ def write_views(
     wanted = files.given
     if not wanted:
         raise InputError("nothing to write: give at least one of --html, --pdf, --csv, --xlsx")
-    for path in wanted.values():
-        require_absent(path, force=force)
+    with together(*wanted.values()):
+        for path in wanted.values():
+            require_absent(path, force=force)
+        rendered = _rendered(record, wanted, mask, images, extras=(comparison, missing))
+        return {view: write_bytes(path, rendered[view], force=force) for view, path in wanted.items()}
+
+
+def _rendered(
+    record: Record,
+    wanted: Iterable[str],
+    mask: Segmentation | None,
+    images: Mapping[str, Image] | None,
+    *,
+    extras: tuple[tuple[Measurement, ...], str | None],
+) -> dict[str, bytes]:
+    """Each view as bytes; all of them before the first is written."""
     given = images or {}
     shown = {
         item.channel: as_recorded(item, given[item.channel])
@@ -255,15 +270,14 @@ def write_views(
     if mask is not None and {"html", "pdf"} & set(wanted):
         pictures = (*room.draw(record, mask, shown), *_tissue_pictures(record, mask, shown))
     viewer = str(room.view3d(mask)) if mask is not None and "html" in wanted else ""
-    extras = room.PageExtras(comparison=comparison, missing=missing, viewer=viewer)
+    page = room.PageExtras(comparison=extras[0], missing=extras[1], viewer=viewer)
     views: dict[str, Any] = {
-        "html": lambda: room.to_html(record, pictures, extras),
-        "pdf": lambda: room.to_pdf(record, pictures, extras),
+        "html": lambda: room.to_html(record, pictures, page),
+        "pdf": lambda: room.to_pdf(record, pictures, page),
         "csv": lambda: room.to_csv([record]),
         "xlsx": lambda: room.to_xlsx([record]),
     }
-    rendered = {view: views[view]() for view in wanted}
-    return {view: write_bytes(path, rendered[view], force=force) for view, path in wanted.items()}
+    return {view: views[view]() for view in wanted}
 
 
 def _tissue_pictures(record: Record, mask: Segmentation, images: Mapping[str, Image]) -> tuple[Picture, ...]:
