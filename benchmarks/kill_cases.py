@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,10 +126,12 @@ def prepare(folder: Path) -> None:
         ended = run_command(words, place)
         if ended.code:
             raise RuntimeError(f"medseg {' '.join(words)}: {ended.said}")
+    shutil.rmtree(place.work / "given")
 
 
 def _draw(work: Path) -> str:
     import nibabel as nib
+    import pydicom
     from PIL import Image
 
     from benchmarks.dicom_study import write_series
@@ -139,6 +142,11 @@ def _draw(work: Path) -> str:
     rng = np.random.default_rng(0)
     values = ((away <= 36) * 100 + rng.normal(0, 5, away.shape)).astype(np.int16)
     write_series(work / "scan", values, (1.0, 1.0, 2.0), number=1)
+    for path in (work / "scan").iterdir():
+        header = pydicom.dcmread(path)
+        header.PatientName, header.PatientID = "Doe^Jane", "P-17"
+        header.StudyInstanceUID = "1.2.826.0.1.3680043.8.498.7.1"
+        header.save_as(path)
 
     def save(path: Path, array: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

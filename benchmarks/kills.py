@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import time
 import warnings
@@ -366,6 +367,7 @@ def main() -> None:
             [sys.executable, "-m", "benchmarks.kills", *sys.argv[1:]],
             {**os.environ, **_ONE_THREAD},
         )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     load()
     chosen = [c for c in CASES if c.name not in asked.without and (not asked.only or c.name in asked.only)]
     kept = (

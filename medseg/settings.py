@@ -70,18 +70,12 @@ def local_now() -> datetime:
 
 def temporary_folder() -> Path:
     """Folder for temporary files; unlike `tempfile`, it is not tried with a file, which a killed run would leave."""
-    for name in ("TMPDIR", "TEMP", "TMP"):
-        folder = os.environ.get(name)
-        if (
-            tempfile.tempdir is None
-            and folder
-            and Path(folder).is_dir()
-            and os.access(folder, os.W_OK | os.X_OK)
-        ):
+    for folder in (*map(os.environ.get, ("TMPDIR", "TEMP", "TMP")), "/tmp"):  # noqa: S108 - as `tempfile` does
+        if folder and Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK):
             return Path(folder).absolute()
     return Path(tempfile.gettempdir())
 
 
 def log_folder() -> Path:
     """Folder for logs of unexpected errors."""
-    return Path(os.environ.get("MEDSEG_LOG_DIR") or tempfile.gettempdir())
+    return Path(os.environ.get("MEDSEG_LOG_DIR") or temporary_folder())
