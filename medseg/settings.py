@@ -5,6 +5,7 @@
 ``MEDSEG_LOG_DIR``        where the log of an unexpected error goes (default: the temporary folder)
 ``MEDSEG_CACHE_DIR``      where libraries keep their caches (default: ``medseg`` in the user's cache folder)
 ``MEDSEG_TEST_DATA``      where the tests look for scans (default: ``../shared/data``)
+``TMPDIR``                where temporary files go, as everywhere
 ``TZ``                    the local time, as everywhere
 ========================  =====================================================================
 """
@@ -14,7 +15,15 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["config_folder", "keep_caches", "local_now", "log_folder", "model_folders", "shipped_folder"]
+__all__ = [
+    "config_folder",
+    "keep_caches",
+    "local_now",
+    "log_folder",
+    "model_folders",
+    "shipped_folder",
+    "temporary_folder",
+]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -59,6 +68,14 @@ def local_now() -> datetime:
         return datetime.now(UTC)
 
 
+def temporary_folder() -> Path:
+    """Folder for temporary files; unlike `tempfile`, it is not tried with a file, which a killed run would leave."""
+    for folder in (*map(os.environ.get, ("TMPDIR", "TEMP", "TMP")), "/tmp"):  # noqa: S108 - as `tempfile` does
+        if folder and Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK):
+            return Path(folder).absolute()
+    return Path(tempfile.gettempdir())
+
+
 def log_folder() -> Path:
     """Folder for logs of unexpected errors."""
-    return Path(os.environ.get("MEDSEG_LOG_DIR") or tempfile.gettempdir())
+    return Path(os.environ.get("MEDSEG_LOG_DIR") or temporary_folder())

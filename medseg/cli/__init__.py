@@ -3,7 +3,9 @@
 import os
 import signal
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import FrameType
 from typing import NoReturn
@@ -111,7 +113,8 @@ def _run() -> int:
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "medseg")
     as_json = "--json" in sys.argv
     try:
-        code = int(app_of(command)(standalone_mode=False) or 0)
+        with _own_temporary_files(command):
+            code = int(app_of(command)(standalone_mode=False) or 0)
         if code != Cancelled.exit_code:
             return code
         raised: BaseException = _stopped()
@@ -127,6 +130,23 @@ def _run() -> int:
     if str(said):  # else no arguments at all: the help was shown
         print_error(command, said, as_json=as_json)
     return said.exit_code
+
+
+@contextmanager
+def _own_temporary_files(command: str) -> Iterator[None]:
+    """A folder of ours for the temporary files of libraries; if this run is killed, the next one sweeps it."""
+    if command not in COMMANDS:
+        yield
+        return
+    from medseg.io.leftovers import scratch_folder  # noqa: PLC0415 - not for --help and --version
+
+    before = tempfile.tempdir
+    with scratch_folder() as folder:
+        tempfile.tempdir = str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def _said(raised: BaseException, command: str) -> MedsegError | None:

@@ -10,6 +10,7 @@ from medseg.cli.output import emit, print_findings, print_table, say
 from medseg.cli.progress import running
 from medseg.domain import Finding, ReadOptions
 from medseg.errors import ConfigError, PartialFailure
+from medseg.io.unfinished import together
 from medseg.metrics import LesionRule
 from medseg.workflows.aside import left_aside
 from medseg.workflows.evaluate import (
@@ -95,25 +96,26 @@ def command(
     reading = PairOptions(labels, as_map(map_ or []), read)
     files = EvaluationFiles(out, html)
     memory = memory_of(files) if is_many(prediction) else None
-    require_free(files, memory, force=force)
-    if image is not None and html is None:
-        raise ConfigError("--image is under the outlines of the page: it needs --html")
-    whose = None if patients is None else read_patients(patients)
-    with running("cpu", quiet=json or not is_many(prediction)) as run:
-        results = evaluate_files(
-            prediction,
-            reference,
-            tolerance_mm=tolerance_mm,
-            lesions=rule,
-            options=reading,
-            memory=memory,
-            run=run,
+    with together(*files.given):
+        require_free(files, memory, force=force)
+        if image is not None and html is None:
+            raise ConfigError("--image is under the outlines of the page: it needs --html")
+        whose = None if patients is None else read_patients(patients)
+        with running("cpu", quiet=json or not is_many(prediction)) as run:
+            results = evaluate_files(
+                prediction,
+                reference,
+                tolerance_mm=tolerance_mm,
+                lesions=rule,
+                options=reading,
+                memory=memory,
+                run=run,
+            )
+        rows = _rows(results)
+        masks = (prediction, reference)
+        write_evaluation(
+            results, files, memory, masks=masks, image=image, options=reading, patients=whose, force=force
         )
-    rows = _rows(results)
-    masks = (prediction, reference)
-    write_evaluation(
-        results, files, memory, masks=masks, image=image, options=reading, patients=whose, force=force
-    )
     aside = tuple(
         finding
         for path in dict.fromkeys((prediction, reference))

@@ -8,9 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from medseg.errors import OutputError
+from medseg.io.exchange import exchange
 from medseg.io.leftovers import aside_name, staged_name, sweep
 from medseg.io.names import suffix_of
 from medseg.io.outlets import descriptor_of, is_device, poured
+from medseg.io.unfinished import announce, may_replace
 
 __all__ = ["require_absent", "staged_file", "staged_folder", "write_bytes"]
 
@@ -26,7 +28,7 @@ _REASONS = {
 
 
 def require_absent(path: str | Path, *, force: bool = False) -> None:
-    """Refuse a name that is taken, before any work is done.
+    """Refuse a name that is taken, before any work is done; what a killed run of `together` left there is not.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def require_absent(path: str | Path, *, force: bool = False) -> None:
             raise OutputError(f"{path} is a device or a pipe, and is never replaced; give the name of a file")
         if path.is_dir():
             raise OutputError(f"{path} is a folder; give the name of a file in it")
-        if not force and (path.exists() or path.is_symlink()):
+        if not force and (path.exists() or path.is_symlink()) and not may_replace(path):
             raise OutputError(f"{path} exists already; choose another name, or replace it with --force")
     except PermissionError as error:
         raise _refusal(path, error) from error
@@ -104,7 +106,7 @@ def staged_folder(path: str | Path, *, force: bool = False) -> Iterator[Path]:
         sweep(path.parent)
         yield staged
         _require_free_folder(path, force=force)
-        _swap(staged, path)
+        _swap(staged, path, force=force)
     except OSError as error:
         if isinstance(error, OutputError) or error.errno is None:
             raise
@@ -131,7 +133,7 @@ def _require_free_folder(path: Path, *, force: bool) -> None:
     if path.is_dir():
         if force and (path == Path.cwd() or path in Path.cwd().parents or path == Path.home()):
             raise OutputError(f"{path} is the working or home folder and can't be replaced as a whole")
-        if not force and any(path.iterdir()):
+        if not force and any(path.iterdir()) and not may_replace(path):
             raise OutputError(
                 f"folder {path} exists already; choose another name, or replace it with --force"
             )
@@ -139,10 +141,20 @@ def _require_free_folder(path: Path, *, force: bool) -> None:
         raise OutputError(f"{path} is a file; give the name of a folder")
 
 
-def _swap(staged: Path, path: Path) -> None:
-    if not path.exists():
-        staged.replace(path)
+def _swap(staged: Path, path: Path, *, force: bool) -> None:
+    announce(path, staged)
+    if not (force or may_replace(path)) or not path.exists():
+        with suppress(OSError):
+            path.rmdir()  # an empty one counts as absent
+        try:
+            # A folder never replaces one that another has filled meanwhile.
+            staged.replace(path)
+        except OSError:
+            _require_free_folder(path, force=force)
+            raise
         return
+    if exchange(staged, path):
+        return  # the old folder goes under the staged name
     old = aside_name(path)  # killed here, the next run gives it its name back
     path.replace(old)
     try:
@@ -154,7 +166,8 @@ def _swap(staged: Path, path: Path) -> None:
 
 
 def _name(staged: Path, path: Path, *, force: bool) -> None:
-    if not force:
+    announce(path, staged)
+    if not (force or may_replace(path)):
         try:
             # A link, unlike a rename, never replaces what another has put there meanwhile.
             os.link(staged, path)

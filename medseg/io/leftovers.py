@@ -7,13 +7,28 @@ import secrets
 import shutil
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 import psutil
 
-__all__ = ["aside_name", "staged_name", "sweep"]
+from medseg.settings import temporary_folder
+
+__all__ = [
+    "NOTE",
+    "aside_name",
+    "is_left",
+    "new_scratch_folder",
+    "remove",
+    "scratch_folder",
+    "staged_name",
+    "sweep",
+]
+
+#: Suffix of notes on what a run has put where (see `unfinished`): who reads them removes them.
+NOTE = ".note"
 
 #: `.medseg-<machine>-<process>-<random>`, then a suffix, or `.was.` and the name of what was moved aside.
 _NAME = re.compile(r"\.medseg-(?:([0-9a-f]{6})-(\d+)-)?[0-9a-f]{8}(?:\.was\.(.+)|\..*)?", re.DOTALL)
@@ -49,20 +64,58 @@ def sweep(folder: Path) -> None:
                     _settle(folder / name, found)
 
 
-def _settle(path: Path, name: re.Match[str]) -> None:
-    machine, process, was = name.groups()
-    age = time.time() - path.lstat().st_mtime
-    if machine == _machine():
-        if int(process) == os.getpid() or (_runs(int(process)) and age < _RUNNING_S):
-            return
-    elif age < _FOREIGN_S:
-        return
-    if was and not os.path.lexists(path.with_name(was)):
-        path.rename(path.with_name(was))
-    elif path.is_dir() and not path.is_symlink():
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder among the temporary ones, removed at the end; one that a killed run left goes with the next."""
+    folder = new_scratch_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_scratch_folder() -> Path:
+    """The same for who removes it; what killed runs left beside it is removed."""
+    home = temporary_folder()
+    sweep(home)
+    folder = staged_name(home / "scratch")
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def is_left(path: Path) -> bool:
+    """Whether something bears a name of ours and the process that gave it is gone."""
+    found = _NAME.fullmatch(path.name)
+    try:
+        return found is not None and _is_left(path, found)
+    except OSError:
+        return False
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink()
+
+
+def _settle(path: Path, name: re.Match[str]) -> None:
+    if path.suffix == NOTE or not _is_left(path, name):
+        return
+    was = name.group(3)
+    if was and not os.path.lexists(path.with_name(was)):
+        path.rename(path.with_name(was))
+    else:
+        remove(path)
+
+
+def _is_left(path: Path, name: re.Match[str]) -> bool:
+    machine, process, _ = name.groups()
+    age = time.time() - path.lstat().st_mtime
+    if machine != _machine():
+        return age >= _FOREIGN_S
+    return int(process) != os.getpid() and (not _runs(int(process)) or age >= _RUNNING_S)
 
 
 def _runs(process: int) -> bool:

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+
+from medseg.io.leftovers import scratch_folder
 
 __all__ = ["descriptor_of", "is_device", "poured"]
 
@@ -34,8 +35,8 @@ def is_device(path: Path) -> bool:
 @contextmanager
 def poured(descriptor: int, suffix: str) -> Iterator[Path]:
     """A file in a folder of its own; what was written there goes to an open stream when the block succeeds."""
-    with TemporaryDirectory(prefix="medseg-") as folder:
-        staged = Path(folder) / f"out{suffix}"
+    with scratch_folder() as folder:
+        staged = folder / f"out{suffix}"
         yield staged
         with suppress(AttributeError, ValueError):
             sys.stdout.flush()

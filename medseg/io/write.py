@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +18,7 @@ from medseg.errors import InputError, MedsegError, OutputError, UnsupportedForma
 from medseg.geometry import Agreement, compare_grids
 from medseg.io.atomic import require_absent, staged_file, write_bytes
 from medseg.io.itk.seg_nrrd_write import write_seg_nrrd
+from medseg.io.leftovers import scratch_folder
 from medseg.io.names import stem_of, suffix_of
 from medseg.io.probabilities import PROBABILITIES_SCHEMA, probability_files
 from medseg.io.protocols import Writer
@@ -56,8 +56,8 @@ def require_writable(path: str | Path, grid: Grid) -> None:
     writer = find_writer(path)
     rows, columns, slices = (min(extent, 2) for extent in grid.shape)
     corner = replace(grid, shape=(rows, columns, slices))
-    with TemporaryDirectory() as folder:
-        trial = Path(folder) / path.name
+    with scratch_folder() as folder:
+        trial = folder / path.name
         with _told_as(trial, path):
             writer.write(np.zeros(corner.shape, np.uint8), corner, trial)
 

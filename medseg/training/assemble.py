@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from medseg.domain.card import ModelCard, Quality
 from medseg.errors import InputError
+from medseg.io.atomic import write_bytes
 from medseg.metrics.summarise import bootstrap_interval
 from medseg.models import load_weights, read_card, write_bundle
 from medseg.training.check import read_findings
@@ -98,9 +99,7 @@ def read_dice(fold: Path) -> tuple[SubjectDice, ...]:
 
 def write_dice(fold: Path, rows: Sequence[SubjectDice]) -> None:
     """Mark a fold as finished by its Dice."""
-    temporary = fold / f"{_DICE}.part"
-    temporary.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
-    temporary.replace(fold / _DICE)
+    write_bytes(fold / _DICE, json.dumps([asdict(row) for row in rows], indent=1).encode(), force=True)
 
 
 def _shared_plan(path: Path) -> bytes:

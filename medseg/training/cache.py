@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from medseg.errors import InputError
 from medseg.geometry import same_grid
 from medseg.geometry.resample import resample
 from medseg.inference import labels_on_grid, network_slice_axis, prepare
+from medseg.io.atomic import staged_file, write_bytes
 from medseg.masks.components import components
 from medseg.training.cases import load_case
 from medseg.training.run_folder import RunFolder
@@ -97,7 +97,7 @@ def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedC
     digests = {part: _save(_file(folder, case.id, part), array) for part, array in arrays.items()}
     known = digest_of(image) if float(np.ptp(image)) > 0 else ""
     made = CachedCase(case.id, case.subject, str(folder), digests, known, objects)
-    _replace(folder / f"{case.id}.json", json.dumps(asdict(made)).encode())
+    write_bytes(folder / f"{case.id}.json", json.dumps(asdict(made)).encode(), force=True)
     return made
 
 
@@ -150,17 +150,9 @@ def _file(folder: Path, case: str, part: str) -> Path:
 
 
 def _save(path: Path, array: NDArray[Any]) -> str:
-    temporary = path.with_name(f"{path.name}.part")
-    with temporary.open("wb") as stream:
+    with staged_file(path, force=True) as staged, staged.open("wb") as stream:
         np.save(stream, array)
-    temporary.replace(path)
     return _digest(path.read_bytes())
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    temporary.write_bytes(data)
-    temporary.replace(path)
 
 
 def _digest(data: bytes) -> str:

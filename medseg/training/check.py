@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from medseg.domain import Finding
 from medseg.domain.values import as_details
 from medseg.errors import ConfigError
+from medseg.io.atomic import write_bytes
 from medseg.training.cache import CachedCase
 from medseg.training.run_folder import RunFolder
 
@@ -59,9 +60,7 @@ def read_findings(run: Path) -> tuple[Finding, ...]:
 def write_findings(run: Path, findings: Iterable[Finding]) -> None:
     """Add findings to a run's folder, each once."""
     kept = tuple(dict.fromkeys((*read_findings(run), *findings)))
-    temporary = run / f"{_FILE}.part"
-    temporary.write_bytes(_ADAPTER.dump_json(kept, indent=1))
-    temporary.replace(run / _FILE)
+    write_bytes(run / _FILE, _ADAPTER.dump_json(kept, indent=1), force=True)
 
 
 def _refuse_empty(cases: Sequence[CachedCase]) -> None:

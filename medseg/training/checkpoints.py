@@ -1,11 +1,12 @@
 """Checkpoints on disk: written beside and renamed on one disk, and the newest that is whole is taken."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from medseg.io.atomic import staged_file
 
 __all__ = ["WholeCheckpoints", "newest_whole", "step_of"]
 
@@ -21,13 +22,8 @@ class WholeCheckpoints(TorchCheckpointIO):
     ) -> None:
         """Write one checkpoint, whole or not at all."""
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.part")
-        with temporary.open("wb") as stream:
+        with staged_file(path, force=True) as staged, staged.open("wb") as stream:
             torch.save(checkpoint, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
 
 
 def newest_whole(folder: Path) -> tuple[Path | None, tuple[Path, ...]]:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from medseg.domain.card import Instances, ZScore
 from medseg.domain.values import as_details
 from medseg.errors import OutputError
 from medseg.inference.steps import preprocess
+from medseg.io.leftovers import scratch_folder
+from medseg.io.unfinished import may_replace, together
 from medseg.models import write_bundle
 from medseg.networks import state_for
 from medseg.training.assemble import licence_text
@@ -60,13 +61,19 @@ def train_instances(
         If the user stopped it.
     """
     settings, run = settings or InstanceTraining(), run or Run()
-    if Path(out).exists() and not force:
-        raise OutputError(f"{out} exists; give another folder or replace it by force")
+    with together(Path(out)):
+        if Path(out).exists() and not force and not may_replace(Path(out)):
+            raise OutputError(f"{out} exists; give another folder or replace it by force")
+        _leave_bundle(Path(out), settings, run, force=force, command=command)
+    return Path(out)
+
+
+def _leave_bundle(out: Path, settings: InstanceTraining, run: Run, *, force: bool, command: str) -> None:
     card = _card(settings)
     state = state_for(card.network, _fit(card, settings, run))
-    with TemporaryDirectory() as folder:
-        trained = write_bundle(Path(folder) / "bundle", card, [state])
-        rows = judge_phantoms(trained, Path(folder) / "bundle", settings, run)
+    with scratch_folder() as folder:
+        trained = write_bundle(folder / "bundle", card, [state])
+        rows = judge_phantoms(trained, folder / "bundle", settings, run)
     extras = {
         "LICENSE": licence_text(card),
         "plan.yaml": dump_config(PhantomConfig(settings)),
@@ -75,7 +82,6 @@ def train_instances(
     write_bundle(
         out, replace(card, quality=(quality_of(rows, command),)), [state], extras=extras, force=force
     )
-    return Path(out)
 
 
 def _card(settings: InstanceTraining) -> ModelCard:

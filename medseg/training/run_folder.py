@@ -12,7 +12,9 @@ import yaml
 from medseg.domain import Case, Dataset, ModelCard, Split
 from medseg.domain.values import as_details
 from medseg.errors import ConfigError
+from medseg.io.atomic import write_bytes
 from medseg.io.datasets import make_split, read_split, write_split
+from medseg.io.unfinished import may_replace, together
 from medseg.training.cases import match_names
 from medseg.training.config import TrainConfig, dump_config
 
@@ -69,11 +71,11 @@ def open_run(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bo
         _require_same(folder, digest)
         split = read_split(folder / _SPLIT)
     else:
-        if folder.is_dir() and any(item.name != "cache" for item in folder.iterdir()):
-            raise ConfigError(f"{folder} holds other files and no training run; give an empty folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_split(split, folder / _SPLIT)
-        _write_plan(folder, config, digest)
+        with together(folder / _SPLIT, folder / _PLAN):
+            _require_no_other(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_split(split, folder / _SPLIT)
+            _write_plan(folder, config, digest)
     return RunFolder(config, dataset, split, names, folder, digest)
 
 
@@ -142,9 +144,16 @@ def _of(dataset: Dataset, subjects: Sequence[str]) -> tuple[Case, ...]:
 
 
 def _write_plan(folder: Path, config: TrainConfig, digest: str) -> None:
-    temporary = folder / f"{_PLAN}.part"
-    temporary.write_bytes(yaml.safe_dump({"plan_digest": digest}).encode() + dump_config(config))
-    temporary.replace(folder / _PLAN)
+    write_bytes(folder / _PLAN, yaml.safe_dump({"plan_digest": digest}).encode() + dump_config(config))
+
+
+def _require_no_other(folder: Path) -> None:
+    """Refuse a folder with anything but a cache, and the split of a run that was stopped before it had its plan."""
+    if not folder.is_dir():
+        return
+    for item in folder.iterdir():
+        if item.name != "cache" and not item.name.startswith(".medseg-") and not may_replace(item):
+            raise ConfigError(f"{folder} holds other files and no training run; give an empty folder")
 
 
 def _require_same(folder: Path, digest: str) -> None:

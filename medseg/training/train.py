@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from medseg.domain import Dataset, Finding, Run
 from medseg.errors import ConfigError, ModelError
 from medseg.io import open_dataset
+from medseg.io.atomic import write_bytes
 from medseg.models import CARD_FILE, read_card, write_bundle
 from medseg.training.assemble import assemble_bundle, read_dice, write_dice
 from medseg.training.cache import CachedCase, build_cache
@@ -126,7 +127,7 @@ def _train_fold(plan: RunFolder, number: int, cache: dict[str, CachedCase], run:
 def _leave_bundle(plan: RunFolder, number: int, module: "SegmentationModule") -> None:
     folder = _fold(plan, number)
     curve = draw_curve(folder, f"{plan.config.model.title}, fold {number}")
-    (folder / "curve.png").write_bytes(curve)
+    write_bytes(folder / "curve.png", curve, force=True)
     write_bundle(folder / "bundle", card_from(plan.config, plan), [module.weights()], force=True)
 
 
@@ -150,9 +151,7 @@ def _write_metrics(plan: RunFolder, bundle: Path, tested: dict[str, float | None
         "quality": [asdict(item) for item in read_card(bundle).quality],
         "dice": [asdict(row) for folder in folds for row in read_dice(folder)],
     }
-    temporary = plan.folder / "metrics.json.part"
-    temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
-    temporary.replace(plan.folder / "metrics.json")
+    write_bytes(plan.folder / "metrics.json", json.dumps(values, indent=1).encode(), force=True)
 
 
 def _fold(plan: RunFolder, number: int) -> Path:

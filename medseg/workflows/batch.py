@@ -15,6 +15,7 @@ from medseg.domain.provenance import GIVEN
 from medseg.errors import InputError, MedsegError, OutputError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io import read_segmentation
+from medseg.io.leftovers import sweep
 from medseg.io.names import stem_of
 from medseg.io.sidecar import OTHER_PLACE, UNFINISHED
 from medseg.masks.changes import edit_text
@@ -210,7 +211,7 @@ def only(files: tuple[Path, ...]) -> Path:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder of outputs.
+    """Make a folder of outputs; what killed runs left in it is swept, also where all of them are going to be kept.
 
     Raises
     ------
@@ -219,5 +220,6 @@ def make_folder(path: Path) -> None:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
+        sweep(path)
     except OSError as error:
         raise OutputError(f"can't make folder {path}: {error.strerror or error}") from error

@@ -13,6 +13,7 @@ from medseg.io.atomic import require_absent
 from medseg.io.names import split_part, stem_of, suffix_of
 from medseg.io.protocols import MASK_DETAIL
 from medseg.io.surface.file import SURFACE_SUFFIXES, SurfaceNotes, write_surface
+from medseg.io.unfinished import together
 from medseg.masks.flatten import Structure, flattened, numbers_of, structures_of, taken_findings, values_of
 from medseg.masks.onto import onto_grid
 from medseg.masks.surfaces import NO_SIZE, smoothed, surface_of
@@ -101,15 +102,22 @@ def convert(
         raise InputError(f"{target} is a surface; from Python, write it with convert_to_surfaces")
     if source.resolve() == target.resolve():
         raise InputError(f"{source} can't be converted onto itself")
-    if not is_set_target(target):
-        require_absent(target, force=force)
-    options = options or ReadOptions()
-    if mask or labels is not None or image is not None or is_set_target(target) or holds_mask(source, target):
-        segmentation = read_mask(source, options=options, labels=labels, image=image)
-        return _write_mask(segmentation, target, (source, image), keep_parts=keep_parts, force=force)
-    found = read(source, options=options)
-    write_image(found, target, force=force)
-    return found
+    with together(target):
+        if not is_set_target(target):
+            require_absent(target, force=force)
+        options = options or ReadOptions()
+        if (
+            mask
+            or labels is not None
+            or image is not None
+            or is_set_target(target)
+            or holds_mask(source, target)
+        ):
+            segmentation = read_mask(source, options=options, labels=labels, image=image)
+            return _write_mask(segmentation, target, (source, image), keep_parts=keep_parts, force=force)
+        found = read(source, options=options)
+        write_image(found, target, force=force)
+        return found
 
 
 def convert_cases(  # noqa: PLR0913 - the keywords of `convert`
@@ -268,12 +276,13 @@ def convert_to_surfaces(
     chosen = _chosen(source, label)
     several = label is None and len(chosen) > 1
     paths = _paths(Path(target), chosen, numbers_of(source.table), several=several)
-    for path in paths:
-        require_absent(path, force=force)
-    written = [
-        _write(source, item, path, smooth=smooth, force=force)
-        for item, path in zip(chosen, paths, strict=True)
-    ]
+    with together(*paths):
+        for path in paths:
+            require_absent(path, force=force)
+        written = [
+            _write(source, item, path, smooth=smooth, force=force)
+            for item, path in zip(chosen, paths, strict=True)
+        ]
     return source, tuple(written)
 
 

@@ -13,6 +13,7 @@ from medseg.io.coco.write import PictureMask, write_coco
 from medseg.io.datasets.labelset import labelset_of
 from medseg.io.labelset.reader import open_labelset
 from medseg.io.names import split_part, stem_of
+from medseg.io.unfinished import together
 from medseg.io.voc.write import VocMask, write_voc
 from medseg.masks.flatten import Taken, flattened
 
@@ -87,14 +88,15 @@ def convert_set(
         raise InputError(f"{source} has no masks to convert")
     taken: list[tuple[str, Taken]] = []
     masks = _masks(items, None if target.suffix else taken, run)
-    if target.suffix:
-        require_absent(target, force=force)
-        pictures = (PictureMask(_file_name(item, target), mask) for item, mask in masks)
-        write_coco(pictures, target, table, force=force)
-    else:
-        write_voc(
-            (VocMask(item.stem, mask, item.picture) for item, mask in masks), target, table, force=force
-        )
+    with together(target):
+        if target.suffix:
+            require_absent(target, force=force)
+            pictures = (PictureMask(_file_name(item, target), mask) for item, mask in masks)
+            write_coco(pictures, target, table, force=force)
+        else:
+            write_voc(
+                (VocMask(item.stem, mask, item.picture) for item, mask in masks), target, table, force=force
+            )
     return ConvertedSet(target, len(items), tuple(taken))
 
 

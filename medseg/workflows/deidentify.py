@@ -25,6 +25,7 @@ from medseg.io.dicom.deid.deidentify import (
 from medseg.io.dicom.deid.key import Disguise, Key, identity_of, read_key
 from medseg.io.dicom.deid.vocabulary import without_typed
 from medseg.io.dicom.derived.origin import Origin, read_origin
+from medseg.io.unfinished import may_replace
 from medseg.reporting import record_from_json, record_to_json
 from medseg.workflows.objects import Material
 from medseg.workflows.record import read_record
@@ -107,7 +108,7 @@ def hide(
     OutputError
         If `out` holds files.
     """
-    if out.is_dir() and any(out.iterdir()):
+    if out.is_dir() and any(out.iterdir()) and not may_replace(out):
         raise OutputError(f"{out} exists already, and what lies in it may say who it is; give a new folder")
     if options.key is not None and out.resolve() in options.key.resolve().parents:
         raise InputError("the key file would lie among the files that are given away; choose another place")

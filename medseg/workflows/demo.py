@@ -15,6 +15,7 @@ from medseg.errors import InputError
 from medseg.geometry import order_to
 from medseg.io import read, read_segmentation, write_image, write_segmentation
 from medseg.io.atomic import staged_folder, write_bytes
+from medseg.io.unfinished import together
 from medseg.measuring import contours
 from medseg.workflows.evaluate import evaluate
 from medseg.workflows.measure import LesionPlan, MeasurePlan, PetPlan, measure
@@ -79,7 +80,7 @@ def demo(out: Path, *, force: bool = False, run: Run | None = None) -> tuple[Dem
     """
     run = run or Run()
     steps = len(_SAMPLES) + 1
-    with staged_folder(out, force=force) as stage:
+    with together(out), staged_folder(out, force=force) as stage:
         results = []
         for number, sample in enumerate(_SAMPLES):
             run.progress(number, steps, f"demo: {sample.name}")

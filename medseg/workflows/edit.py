@@ -16,6 +16,7 @@ from medseg.geometry.place import match_order
 from medseg.io import read_segmentation, write_segmentation
 from medseg.io.atomic import require_absent
 from medseg.io.sidecar import sidecar_path
+from medseg.io.unfinished import together
 from medseg.masks.changes import changed_by_hand
 from medseg.masks.onto import onto_grid
 from medseg.masks.operations import OPERATIONS, Operation
@@ -150,13 +151,14 @@ def edit_files(
         raise InputError("nothing is asked for: give --op NAME; 'medseg edit --list' shows all")
     if mask.resolve() == out.resolve():
         raise InputError(f"{mask} can't be edited onto itself; give another --out")
-    require_absent(out, force=force)
-    options = options or ReadOptions()
-    before = read_segmentation(mask, options=options, labels=table)
-    others = _read_others(before, operations, options)
-    steps = tuple(edit_steps(before, operations, labels=labels, others=others))
-    after = steps[-1].segmentation if steps else before
-    write_segmentation(after, out, force=force)
+    with together(out):
+        require_absent(out, force=force)
+        options = options or ReadOptions()
+        before = read_segmentation(mask, options=options, labels=table)
+        others = _read_others(before, operations, options)
+        steps = tuple(edit_steps(before, operations, labels=labels, others=others))
+        after = steps[-1].segmentation if steps else before
+        write_segmentation(after, out, force=force)
     return steps
 
 

@@ -16,6 +16,7 @@ from medseg.io.dicom.derived.attributes import Uids
 from medseg.io.dicom.derived.maker import MakerKind, declared_maker
 from medseg.io.dicom.derived.origin import lies_on_series, read_origin
 from medseg.io.dicom.seg.kind import Packing, SegChoice
+from medseg.io.unfinished import together
 from medseg.reporting.fhir import to_fhir
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
@@ -96,6 +97,11 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
     GridMismatchError
         If the mask does not lie on the voxels of the source series.
     """
+    with together(out):
+        return _exported(path, out, options)
+
+
+def _exported(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
     record = _declared(read_record(path), options)
     material = _material(record, path.parent, options) if _needs_source(record, options) else None
     hidden = None

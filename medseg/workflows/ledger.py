@@ -19,6 +19,7 @@ from medseg.domain.values import STRICT, digest_of_plain
 from medseg.errors import OutputError
 from medseg.io.names import stem_of, suffix_of
 from medseg.io.sidecar import sidecar_path
+from medseg.io.unfinished import may_replace, together
 from medseg.workflows.batch import CaseResult, Standing
 
 __all__ = ["Ledger", "file_digest", "ledger_path", "mask_digest", "open_ledger"]
@@ -41,7 +42,8 @@ class _Head:
 class _Entry:
     """A case: what was asked for, by parts; once it is done, digests of what was written, and the result to keep.
 
-    A case that is `gone` was entered, and nothing of it was written.
+    Until then the digests are those of what stood before. A case that is `gone` was entered, and nothing of it was
+    written.
     """
 
     case: str
@@ -79,7 +81,12 @@ class Ledger:
                 raise OutputError(f"{there[0]} exists and no batch wrote it; use --force to replace it")
             return Standing(), None
         why = _differences(entry.asked, _with_version(asked))
-        changed = [path for path in there if entry.done and self._changed(entry, path)]
+        changed = [path for path in there if self._changed(entry, path) and not may_replace(path)]
+        if changed and not entry.done:
+            raise OutputError(
+                f"{changed[0]} was put there or changed after a run that was stopped, and no batch wrote it so; use "
+                "--force to replace it"
+            )
         if changed and why:
             raise OutputError(
                 f"{changed[0]} was changed since and is asked for otherwise now ({why}); use --force to replace it"
@@ -108,23 +115,26 @@ class Ledger:
 
         `make` is told whether it may replace what stands; it gives plain values.
         """
-        standing, result = (Standing(), None) if force else self.standing(case, asked, outputs)
-        if not standing.kept:
-            before = self.entries.get(self._key(case, outputs))
-            self.begin(case, asked, outputs)
-            try:
-                result = make(force or standing.replaces)
-            except BaseException:
-                # Nothing was written: what stands is what stood, and belongs to whom it belonged.
-                self._restore(case, outputs, before)
-                raise
-            self.finish(case, outputs, result)
+        with together(*outputs):
+            standing, result = (Standing(), None) if force else self.standing(case, asked, outputs)
+            if not standing.kept:
+                before = self.entries.get(self._key(case, outputs))
+                self.begin(case, asked, outputs)
+                try:
+                    result = make(force or standing.replaces)
+                except BaseException:
+                    # Nothing was written: what stands is what stood, and belongs to whom it belonged.
+                    self._restore(case, outputs, before)
+                    raise
+                self.finish(case, outputs, result)
         output = str(outputs[0]) if outputs else ""
         return CaseResult(case, standing.state, 0.0, output, standing.reason), result
 
     def begin(self, case: str, asked: Mapping[str, str], outputs: Sequence[Path]) -> None:
         """Enter a case before its outputs are written."""
-        self._add(_Entry(self._key(case, outputs), _with_version(asked)))
+        before = self.entries.get(self._key(case, outputs))
+        stood = {} if before is None else before.outputs
+        self._add(_Entry(self._key(case, outputs), _with_version(asked), outputs=stood))
 
     def finish(self, case: str, outputs: Sequence[Path], result: Any = None) -> None:
         """Enter what was written; `result` is what a later run needs of it, as plain values."""

@@ -28,6 +28,7 @@ from medseg.io import read_segmentation, write_segmentation
 from medseg.io.atomic import require_absent, write_bytes
 from medseg.io.datasets.nnunet import ignored_label
 from medseg.io.probabilities import with_probabilities
+from medseg.io.unfinished import together
 from medseg.masks.ignored import without_ignored
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.reporting.record.json import content_digest
@@ -237,16 +238,17 @@ def measure_files(
 ) -> Record:
     """Read a mask and its images, measure, write the Record (and contours); returns the Record."""
     options = options or MeasureOptions()
-    for path in (out, options.contours, options.lesions):
-        if path is not None:
-            require_absent(path, force=options.force)
-    task = read_measuring(mask, images, options)
-    # The Record comes last, so that one that is there has all that was asked for beside it.
-    if options.contours is not None:
-        task.write_contours(options.contours, options, force=options.force)
-    if options.lesions is not None:
-        task.write_lesions(options.lesions, force=options.force)
-    return task.write(out, force=options.force)
+    with together(out, options.contours, options.lesions):
+        for path in (out, options.contours, options.lesions):
+            if path is not None:
+                require_absent(path, force=options.force)
+        task = read_measuring(mask, images, options)
+        # The Record comes last, so that one that is there has all that was asked for beside it.
+        if options.contours is not None:
+            task.write_contours(options.contours, options, force=options.force)
+        if options.lesions is not None:
+            task.write_lesions(options.lesions, force=options.force)
+        return task.write(out, force=options.force)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

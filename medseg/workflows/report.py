@@ -1,7 +1,7 @@
 """Report: a Record as page, PDF and tables; on values, and on files."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ from medseg.domain import Image, Measurement, Record, Segmentation
 from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
+from medseg.io.unfinished import together
 from medseg.masks.onto import lies_on, onto_grid
-from medseg.reporting import PageLook, Picture, draw_tissue, to_rows
+from medseg.reporting import PageExtras, PageLook, Picture, draw_tissue, to_rows
 from medseg.reporting.purpose import USUAL
 from medseg.reporting.record.older import plan_of
 from medseg.reporting.record.signature import unsigned
@@ -195,23 +196,36 @@ def write_views(
     wanted = files.given
     if not wanted:
         raise InputError("nothing to write: give at least one of --html, --pdf, --csv, --xlsx")
-    for path in wanted.values():
-        require_absent(path, force=force)
+    with together(*wanted.values()):
+        for path in wanted.values():
+            require_absent(path, force=force)
+        extras = room.PageExtras(comparison, missing, look=look)
+        rendered = _rendered(record, wanted, mask, images, extras)
+        return {view: write_bytes(path, rendered[view], force=force) for view, path in wanted.items()}
+
+
+def _rendered(
+    record: Record,
+    wanted: Iterable[str],
+    mask: Segmentation | None,
+    images: Mapping[str, Image] | None,
+    extras: PageExtras,
+) -> dict[str, bytes]:
+    """Each view as bytes; all of them before the first is written."""
     shown = as_shown(record, images or {})
     pictures: tuple[Picture, ...] = ()
     if mask is not None and {"html", "pdf"} & set(wanted):
         pictures = (*room.draw(record, mask, shown), *_tissue_pictures(record, mask, shown))
     viewer = str(room.view3d(mask)) if mask is not None and "html" in wanted else ""
-    extras = room.PageExtras(comparison, missing, viewer, look)
+    page = replace(extras, viewer=viewer)
     views: dict[str, Any] = {
-        "html": lambda: room.to_html(record, pictures, extras),
-        "pdf": lambda: room.to_pdf(record, pictures, extras),
+        "html": lambda: room.to_html(record, pictures, page),
+        "pdf": lambda: room.to_pdf(record, pictures, page),
         "csv": lambda: room.to_csv([record]),
         "xlsx": lambda: room.to_xlsx([record]),
         "long": lambda: room.to_csv([record]),
     }
-    rendered = {view: views[view]() for view in wanted}
-    return {view: write_bytes(path, rendered[view], force=force) for view, path in wanted.items()}
+    return {view: views[view]() for view in wanted}
 
 
 def _tissue_pictures(record: Record, mask: Segmentation, images: Mapping[str, Image]) -> tuple[Picture, ...]:

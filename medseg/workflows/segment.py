@@ -17,6 +17,7 @@ from medseg.geometry import AxisOrder, order_to, same_grid
 from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
 from medseg.io.atomic import require_absent
 from medseg.io.plain import read_plain
+from medseg.io.unfinished import together
 from medseg.masks.onto import onto_grid
 from medseg.masks.relabel import objects_as_labels
 from medseg.workflows.asked import segment_request
@@ -205,13 +206,14 @@ def segment_files(
         If `out` or the file for objects exists and may not be replaced; checked before any work.
     """
     options = options or SegmentOptions()
-    for path in (out, options.objects):
-        if path is not None:
-            require_absent(path, force=options.force)
-    task = read_task(find_segmenter(name), inputs, out, options)
-    result = task.run(run or Run())
-    write_result(result, task.engine, out, options)
-    return result
+    with together(out, options.objects):
+        for path in (out, options.objects):
+            if path is not None:
+                require_absent(path, force=options.force)
+        task = read_task(find_segmenter(name), inputs, out, options)
+        result = task.run(run or Run())
+        write_result(result, task.engine, out, options)
+        return result
 
 
 def read_task(

@@ -12,6 +12,7 @@ from medseg.domain.record import Review
 from medseg.errors import InputError, MedsegError
 from medseg.io.atomic import require_absent, staged_file, write_bytes
 from medseg.io.plain import read_plain
+from medseg.io.unfinished import may_replace, together
 from medseg.reporting import record_to_json
 from medseg.reporting.record.json import content_digest
 from medseg.reporting.record.keys import fingerprint, is_signed_by, new_key, public_of, public_pem
@@ -90,8 +91,23 @@ def sign_files(
     InputError
         If something does not match or is missing (nothing is signed unseen), or it is signed already.
     """
-    if out is not None:
-        require_absent(out, force=force)
+    target = out or path
+    with together(target, *(() if key is None else (key, _public(key)))):
+        if out is not None:
+            require_absent(out, force=force)
+        record = _signed(path, name=name, organization=organization, key=key)
+        if out is not None:
+            anchored = tuple(
+                replace(item, path=str(path.parent / item.path) if item.path else "")
+                for item in record.inputs
+            )
+            record = add_file_names(replace(record, inputs=anchored), out.parent)
+        write_bytes(target, record_to_json(record), force=force or out is None)
+        return record
+
+
+def _signed(path: Path, *, name: str, organization: str, key: Path | None) -> Record:
+    """The Record of a file under a signature, once all that it names was checked."""
     record = read_record(path)
     record = replace(record, findings=tuple(item for item in record.findings if item.code != OUTDATED))
     broken = next((check for check in _checks(record, path.parent, None) if not check.holds), None)
@@ -99,17 +115,9 @@ def sign_files(
         raise InputError(f"not signed: {broken.what}: {broken.difference}")
     moment = local_now().isoformat(timespec="seconds")
     pem = None if key is None else _own_key(key)
-    record = signed(
+    return signed(
         record, content_digest(record), name=name, organization=organization, signed_at=moment, key=pem
     )
-    target = out or path
-    if out is not None:
-        anchored = tuple(
-            replace(item, path=str(path.parent / item.path) if item.path else "") for item in record.inputs
-        )
-        record = add_file_names(replace(record, inputs=anchored), out.parent)
-    write_bytes(target, record_to_json(record), force=force or out is None)
-    return record
 
 
 def signature_words(review: Review) -> str:
@@ -165,10 +173,10 @@ def _key_fault(review: Review, key: bytes | None) -> str:
 
 def _own_key(path: Path) -> bytes:
     """The private key of a file, which is made if it is not there: its owner alone may read it."""
-    if path.exists():
+    if path.exists() and not may_replace(path):
         return _read_key(path)
     made = new_key()
-    write_bytes(path.with_name(f"{path.name}.pub"), public_pem(made))
+    write_bytes(_public(path), public_pem(made))
     with staged_file(path) as staged:
         descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -183,6 +191,10 @@ def _read_key(path: Path) -> bytes:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return pem
+
+
+def _public(key: Path) -> Path:
+    return key.with_name(f"{key.name}.pub")
 
 
 def _file(path: Path, digest: str, what: str) -> Check:

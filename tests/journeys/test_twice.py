@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -393,18 +395,20 @@ class TestLedgers:
         assert table.read_text(encoding="utf-8") == "mine\n"
         assert run("--force").code == 0
 
-    def test_a_run_that_was_killed_is_known(self, medseg: Medseg, masks: Path, tmp_path: Path) -> None:
+    def test_a_case_whose_last_line_was_cut_is_known_by_its_files(
+        self, medseg: Medseg, masks: Path, tmp_path: Path
+    ) -> None:
         arguments = ("convert", masks, tmp_path / "c", "--to", ".mha", "--json")
         assert medseg(*arguments).code == 0
         ledger = tmp_path / "c" / "medseg-convert.jsonl"
-        lines = ledger.read_bytes().splitlines()
-        entries = [json.loads(line) for line in lines if line]
-        # Killed after a's output was renamed and before that was entered; the last line is cut.
-        ledger.write_bytes(b"\n".join(line for line in lines if line)[:-40])
-        assert entries[-1]["case"].split()[0] == "b"
+        lines = [line for line in ledger.read_bytes().splitlines() if line]
+        assert json.loads(lines[-1])["case"].split()[0] == "b"
+        ledger.write_bytes(b"\n".join(lines)[:-40])
+        # No note says that the killed run wrote it, so it may as well be a person's.
         seen = medseg(*arguments)
-        assert (seen.code, states(seen)) == (0, ["kept", "made again"])
-        assert "did not finish" in reasons(seen)
+        assert (seen.code, states(seen)) == (3, ["kept", "failed"])
+        assert "no batch wrote it" in reasons(seen)
+        assert states(medseg(*arguments, "--force")) == ["done", "done"]
         assert states(medseg(*arguments)) == ["kept", "kept"]
 
     def test_what_no_batch_wrote_is_refused(self, medseg: Medseg, masks: Path, tmp_path: Path) -> None:
@@ -451,6 +455,89 @@ class TestLedgers:
             seen = medseg("report", tmp_path / "r", *views, "--json")
             assert seen.code == 3
             assert "b" in [case["case"] for case in seen.json["result"]["cases"] if case["state"] == "failed"]
+
+
+KILLED = """
+import os, signal, sys
+from importlib import import_module
+from pathlib import Path
+from medseg import cli
+from medseg.workflows.ledger import Ledger
+
+def killed(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(*{where}, killed)
+sys.argv = ["medseg", *{arguments!r}]
+cli.main()
+"""
+#: Where a batch is killed: when an output has its name and the ledger does not say so yet, and before it is written.
+ENTERED, BEGUN = "(Ledger, 'finish')", "(import_module('medseg.workflows.convert'), 'convert')"
+
+
+class TestAKilledBatch:
+    """Of a case that a killed batch had begun, only what that batch wrote is replaced."""
+
+    @pytest.fixture
+    def run(self, medseg: Medseg, scans: Path, tmp_path: Path) -> Callable[..., Seen]:
+        assert medseg("segment", "threshold", scans, "--out", tmp_path / "o", *LOW).code == 0
+
+        def convert(*more: object, killed: str = "") -> Seen:
+            arguments = [
+                str(item)
+                for item in ("convert", tmp_path / "o", tmp_path / "c", "--to", ".mha", "--json", *more)
+            ]
+            if not killed:
+                return medseg(*arguments)
+            code = KILLED.format(where=killed, arguments=arguments)
+            assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+            return Seen(-9, "", "")
+
+        return convert
+
+    @pytest.fixture
+    def out(self, tmp_path: Path) -> Path:
+        return tmp_path / "c" / "a.mha"
+
+    def hidden(self, out: Path) -> list[str]:
+        return [item.name for item in out.parent.iterdir() if item.name.startswith(".")]
+
+    def test_its_own_output_is_made_again(self, run: Callable[..., Seen], out: Path) -> None:
+        run(killed=ENTERED)
+        assert out.exists()
+        seen = run()
+        assert (seen.code, states(seen)) == (0, ["made again", "done"])
+        assert "did not finish" in reasons(seen)
+        assert states(run()) == ["kept", "kept"]
+        assert self.hidden(out) == []
+
+    def test_a_file_that_a_person_put_there_is_refused(self, run: Callable[..., Seen], out: Path) -> None:
+        run(killed=BEGUN)
+        out.write_bytes(b"mine")
+        seen = run()
+        assert (seen.code, states(seen)) == (3, ["failed", "done"])
+        assert "no batch wrote it" in reasons(seen)
+        assert out.read_bytes() == b"mine"
+        assert states(run("--force")) == ["done", "done"]
+
+    def test_its_own_output_that_a_person_changed_is_refused(
+        self, run: Callable[..., Seen], out: Path
+    ) -> None:
+        run(killed=ENTERED)
+        out.write_bytes(out.read_bytes())
+        before = out.read_bytes()
+        assert states(run()) == ["failed", "done"]
+        assert out.read_bytes() == before
+
+    def test_what_stood_before_it_is_made_again(
+        self, run: Callable[..., Seen], out: Path, tmp_path: Path
+    ) -> None:
+        assert states(run()) == ["done", "done"]
+        paint(tmp_path / "o" / "a.nii.gz")
+        run(killed=BEGUN)
+        before = out.read_bytes()
+        assert states(run()) == ["made again", "kept"]
+        assert out.read_bytes() != before
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Series that lie behind one file: those that a DICOMDIR lists, and those in a zip."""
 
 import shutil
-import tempfile
 import weakref
 import zipfile
 from functools import lru_cache
@@ -11,6 +10,7 @@ from typing import Any
 from medseg.errors import InputError
 from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.opened import looks_like_dicom, open_dicom
+from medseg.io.leftovers import new_scratch_folder
 
 __all__ = ["holds_dicom", "is_zip", "listed_files", "unzipped"]
 
@@ -92,7 +92,7 @@ class _Unpacked:
     """A folder that goes when it is no longer held: quietly, unlike a TemporaryDirectory that nobody closed."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="medseg-zip-"))
+        self.folder = new_scratch_folder()
         self.discard = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
 

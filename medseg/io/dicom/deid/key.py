@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.errors import InputError, OutputError
+from medseg.io.leftovers import staged_name, sweep
 from medseg.io.plain import read_plain
 
 __all__ = ["Disguise", "Key", "identity_of", "read_key"]
@@ -56,9 +57,10 @@ class Key:
         if self.path is None:
             return
         content = {"schema": _SCHEMA, "secret": self.secret.hex(), "patients": self.patients}
-        staged = self.path.with_name(f".medseg-{secrets.token_hex(4)}")
+        staged = staged_name(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(self.path.parent)
             # The mode is set when the file is made: between making and changing it, others could read it.
             handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
