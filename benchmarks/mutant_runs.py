@@ -1,6 +1,7 @@
 """Which tests execute which line of a room, and what they say of one mutant in a process of its own."""
 
 import ast
+import builtins
 import hashlib
 import importlib
 import importlib.machinery
@@ -12,7 +13,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -30,10 +30,12 @@ RESULTS = ROOT / "runs" / "mutants"
 VERBS = {"measuring": "medseg.measure(", "metrics": "medseg.evaluate(", "training": "medseg.train("}
 #: Not asked: windows, commands in processes of their own, and rules about the source's text.
 NOT_ASKED = ("napari", "cli", "journeys", "docs", "examples", "architecture")
-#: A test of another room that takes longer than the first (s) is not asked either; all of them together get the second.
+#: Of tests that are not the room's own or do not execute the statement, those that take longer than the first (s) are not
+#: asked, and all of them together get the second.
 QUICK_S, OTHERS_S = 1.0, 5.0
 #: A mutant may take this many times what its tests took when they were recorded, and never less than LEAST_S.
 PATIENCE, LEAST_S = 3, 20.0
+_MARK = "__mark__"
 MEMORY_BYTES = 12 * 1024**3
 OPTIONS = ["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", "-n", "0", "--no-header", "--tb=no"]
 #: Plugins of pytest are imported before it starts, and it can't rewrite their asserts any more.
@@ -61,7 +63,6 @@ def related(room: str) -> list[Path]:
 class Recorder:
     """A pytest plugin: the room's lines that each test executes, also in shared fixtures and on collection."""
 
-    prefix: str
     lines: dict[str, dict[str, set[int]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(set))
     )
@@ -70,11 +71,9 @@ class Recorder:
     failed: list[str] = field(default_factory=list)
     contexts: list[str] = field(default_factory=lambda: ["start"])
 
-    def trace(self, frame: Any, _event: str, _arg: Any) -> Any:
-        if not frame.f_code.co_filename.startswith(self.prefix):
-            return None
-        self.lines[self.contexts[-1]][frame.f_code.co_filename].add(frame.f_lineno)
-        return self.trace
+    def mark(self, name: str, line: int) -> None:
+        """What every statement of the room calls before it is executed."""
+        self.lines[self.contexts[-1]][name].add(line)
 
     @contextmanager
     def inside(self, context: str) -> Iterator[None]:
@@ -130,7 +129,7 @@ class Recorder:
         together: dict[str, set[int]] = defaultdict(set)
         for context in contexts:
             for name, lines in self.lines.get(context, {}).items():
-                together[Path(name).relative_to(ROOT).as_posix()] |= lines
+                together[name] |= lines
         return together
 
 
@@ -191,37 +190,75 @@ def _recorded(room: str, files: list[str], digests: dict[str, str]) -> dict[str,
 
 
 def _record_here(room: str, files: list[str], path: Path) -> None:
-    recorder = Recorder(str(ROOT / "medseg" / room) + os.sep)
+    recorder = Recorder()
     _quiet(RESULTS / f"{room}.map.log")
-    sys.settrace(recorder.trace)
-    threading.settrace(recorder.trace)
+    vars(builtins)[_MARK] = recorder.mark
+    sys.meta_path.insert(0, Finder({source: _marked(source) for source in sources(room)}))
     pytest.main([*(option for option in OPTIONS if option != "-x"), *files], plugins=[recorder])
-    sys.settrace(None)
     ours = ("medseg", "tests", "benchmarks", "__main__", "conftest")
     modules = [name for name in sys.modules if name.split(".")[0] not in ours]
     path.write_text(json.dumps({"files": recorder.result(), "failed": recorder.failed, "modules": modules}))
     os._exit(0)
 
 
-def chosen(mutant: Mutant, known: Map, room: str) -> list[list[str]]:
-    """The tests to ask, the room's own first; nothing if no test executes the statement.
+def _marked(path: Path) -> ast.Module:
+    """The file with a mark before its first statement and before every statement of a function."""
+    name, tree = path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+    for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+        _mark_body(function, name)
+    _put_marks(tree.body, name, tree.body[1:2] if ast.get_docstring(tree) else tree.body[:1])
+    return ast.fix_missing_locations(tree)
 
-    Of the room: those that execute the statement, then those that use the file (a fixture or a cache may have
+
+def _mark_body(owner: ast.AST, name: str) -> None:
+    for part in ("body", "orelse", "finalbody"):
+        statements = getattr(owner, part, None)
+        if isinstance(statements, list):
+            inner = [one for one in statements if not _is_text(one)]
+            for statement in inner:
+                if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                    _mark_body(statement, name)
+            _put_marks(statements, name, inner)
+    for other in (*getattr(owner, "handlers", ()), *getattr(owner, "cases", ())):
+        _mark_body(other, name)
+
+
+def _put_marks(statements: list[ast.stmt], name: str, before: list[ast.stmt]) -> None:
+    for statement in before:
+        call = ast.Call(ast.Name(_MARK, ast.Load()), [ast.Constant(name), ast.Constant(statement.lineno)], [])
+        statements.insert(statements.index(statement), ast.copy_location(ast.Expr(call), statement))
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def chosen(mutant: Mutant, known: Map, room: str) -> list[list[str]]:
+    """The tests to ask, the room's own first and quick ones before others; nothing if no test executes the statement.
+
+    Of the room: those that execute the statement, then quick ones that use the file (a fixture or a cache may have
     executed it for them). Of others: quick ones that execute the statement.
     """
-    tests, seconds = known.tests, known.seconds
     met = known.met.get(mutant.file, {})
     users = set().union(*met.values())
-    own = {n for n, test in enumerate(tests) if test.startswith(f"tests/{room}/")}
+    own = {n for n, test in enumerate(known.tests) if test.startswith(f"tests/{room}/")}
     low, high = mutant.lines or (0, 0)
     first = set().union(*(numbers for line, numbers in met.items() if low <= line <= high)) if high else users
-    others, spent = set[int](), 0.0
-    for n in sorted(first - own, key=lambda n: float(seconds[n])):
-        if seconds[n] < QUICK_S and (spent := spent + seconds[n]) < OTHERS_S:
-            others.add(n)
-    then = (users if mutant.lines else own) - first
-    stages = [[*sorted(first & own), *sorted(then & own)], sorted(others)] if first else []
-    return [[tests[n] for n in numbers] for numbers in stages if numbers]
+    then = _quick((users if mutant.lines else own) & own - first, known)
+    stages = [first & own, then, _quick(first - own, known)] if first else []
+    ordered = [sorted(numbers, key=lambda n: (known.seconds[n], n)) for numbers in stages]
+    return [[known.tests[n] for n in numbers] for numbers in ordered if numbers]
+
+
+def _quick(numbers: set[int], known: Map) -> set[int]:
+    """The quickest of them, as many as there is time for."""
+    kept, spent = set[int](), 0.0
+    for n in sorted(numbers, key=lambda n: known.seconds[n]):
+        spent += known.seconds[n]
+        if known.seconds[n] >= QUICK_S or spent >= OTHERS_S:
+            break
+        kept.add(n)
+    return kept
 
 
 class Chooser:
@@ -264,25 +301,26 @@ class Changed(importlib.machinery.SourceFileLoader):
 
 
 class Finder:
-    """First on the way of every import: gives the changed module, and leaves the rest to others."""
+    """First on the way of every import: gives the changed modules, and leaves the rest to others."""
 
-    def __init__(self, mutant: Mutant) -> None:
-        self.path = ROOT / mutant.file
-        parts = Path(mutant.file).with_suffix("").parts
-        self.name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        self.tree = ast.fix_missing_locations(mutant.tree)
+    def __init__(self, trees: dict[Path, ast.Module]) -> None:
+        self.found = {_module(path): (path, tree) for path, tree in trees.items()}
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002
-        if name != self.name:
+        if name not in self.found:
             return None
-        loader = Changed(name, str(self.path))
-        loader.tree = self.tree
+        file, tree = self.found[name]
+        loader = Changed(name, str(file))
+        loader.tree = tree
+        inside = [str(file.parent)] if file.stem == "__init__" else None
         return importlib.util.spec_from_file_location(
-            name,
-            self.path,
-            loader=loader,
-            submodule_search_locations=[str(self.path.parent)] if self.path.stem == "__init__" else None,
+            name, file, loader=loader, submodule_search_locations=inside
         )
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def attempt(mutant: Mutant, known: Map, room: str) -> dict[str, Any]:
@@ -335,7 +373,8 @@ def _run_here(mutant: Mutant, tests: list[str], tell: int) -> None:
     try:
         _quiet(RESULTS / "last.log")
         mutant.apply()
-        sys.meta_path.insert(0, Finder(mutant))
+        tree = ast.fix_missing_locations(mutant.tree)
+        sys.meta_path.insert(0, Finder({ROOT / mutant.file: tree}))
         files = list(dict.fromkeys(test.split("::")[0] for test in tests))
         base = f"--basetemp={_scratch(os.getpid())}"
         code = pytest.main([*OPTIONS, base, *files], plugins=[Chooser(tests, tell)])

@@ -107,8 +107,9 @@ the tests would not have noticed a person making it either.
 or operands turned into another, and a statement, keyword or operand left out. Docstrings, types, messages, logs, imports,
 decorators and `__all__` are left alone. Of all faults that a room's files allow, as many as the table says are drawn (seed {seed}).
 
-**Tests asked**: `tests/ROOM`, and of files elsewhere that name the room or its verb those that take under {quick:g} s, {others:g} s in all; none that
-is marked slow. Commands, the viewer and the journeys are not asked. A fault counts as timed out after
+**Tests asked**: those in `tests/ROOM` that execute the statement; then quick ones there that use the file, and quick ones elsewhere that name the
+room or its verb and execute the statement (under {quick:g} s each and {others:g} s together). None that is marked slow, no commands, viewer or journeys. A fault
+counts as timed out after
 {patience} times the tests' own time (at least {least:g} s); that is a fault noticed.
 
 **Equivalent** faults change nothing that a user could see; each has its reason below. The share is of the others. **At first** is the

@@ -32,6 +32,7 @@ CASES = [
     ("tilted with a gap", stack(0, 5, 15, tilt=0.25), "gap", 1),
     ("long gap, rounded positions", stack(0, 0.6, 1.19, 13.19, 13.79), "gap", 19),
     ("positions rounded by nearly a twentieth", stack(0, 5.22, 10), "uniform", 0),
+    ("by a twentieth", stack(0, 5.25, 10), "uniform", 0),
     ("by more than a twentieth", stack(0, 5.28, 10), "variable spacing", 0),
     ("a twentieth of a small step", stack(0, 0.522, 1), "uniform", 0),
     ("more than a twentieth of a small step", stack(0, 0.528, 1), "variable spacing", 0),

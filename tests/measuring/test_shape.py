@@ -233,6 +233,15 @@ def test_a_flat_structure_has_no_thickness_in_its_axes() -> None:
     assert value(found, Quantity.ELONGATION) == pytest.approx(math.sqrt((16 - 1) / (36 - 1)))
 
 
+def test_a_line_has_one_axis_on_an_oblique_grid_too() -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = np.linalg.qr(np.array([[1.0, 0.4, 0.3], [0.2, 1, 0.5], [0.3, 0.1, 1]]))[0] * (1, 2, 3)
+    found = by_quantity(measure(mask_of(block((6, 1, 1)), affine)))
+    assert value(found, Quantity.MAJOR_AXIS) == pytest.approx(4 * math.sqrt((36 - 1) / 12))
+    assert value(found, Quantity.MINOR_AXIS) == value(found, Quantity.LEAST_AXIS) == 0
+    assert value(found, Quantity.ELONGATION) == value(found, Quantity.FLATNESS) == 0
+
+
 def test_scattered_voxels_have_no_mesh_volume_rather_than_a_negative_one(data: Callable[[str], Path]) -> None:
     from medseg.io import read_segmentation
 

@@ -73,6 +73,16 @@ def test_lesions_are_numbered_by_size() -> None:
     assert [int(mask.sum()) for _, mask in lesions] == [LARGE.sum(), SMALL.sum()]
 
 
+@pytest.mark.parametrize(("count", "dtype"), [(20, np.uint8), (255, np.uint8), (256, np.uint16)])
+def test_ids_take_the_smallest_type_that_holds_them(count: int, dtype: type) -> None:
+    labels = np.zeros((32, 32, 1), np.uint8)
+    places = np.argwhere(np.ones((16, 16), np.bool_))[:count] * 2
+    labels[places[:, 0], places[:, 1]] = 1
+    grid = Grid(labels.shape, np.eye(4))
+    lesions = find_lesions(Segmentation(labels, grid, TABLE), LesionPlan(names=("tumour",)))
+    assert (len(lesions), lesions.ids.dtype, int(lesions.ids.max())) == (count, dtype, count)
+
+
 def test_every_label_is_looked_into_when_none_is_named() -> None:
     labels = np.zeros(GRID.shape, np.uint8)
     labels[LARGE], labels[SMALL] = 1, 2

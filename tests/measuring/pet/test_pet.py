@@ -334,6 +334,22 @@ def test_lean_body_mass(weight: float, height: float, sex: Any, formula: Any, kg
 def test_james_formula_has_an_end() -> None:
     with pytest.raises(InputError, match="James"):
         lean_body_mass_kg(300, 1.5, "female", "james")
+    # 1.10·W − 128·(W / 100)² at 1 m is 0.5 kg at 85.48 kg and less than nothing at 85.94 kg.
+    assert lean_body_mass_kg(85.48, 1.0, "male", "james") == pytest.approx(0.5, abs=0.01)
+    with pytest.raises(InputError, match="James"):
+        lean_body_mass_kg(85.94, 1.0, "male", "james")
+    with pytest.raises(InputError, match="James"):
+        lean_body_mass_kg(123.75, 1.2, "male", "james")  # 136.125 − 136.125
+
+
+@pytest.mark.parametrize(("weight", "height"), [(0, 1.7), (-1, 1.7), (70, 0), (70, -0.5), (0.0, 0.0)])
+def test_lean_body_mass_needs_a_body(weight: float, height: float) -> None:
+    with pytest.raises(InputError, match="needs a weight and a height"):
+        lean_body_mass_kg(weight, height, "male")
+
+
+def test_the_smallest_body_has_a_lean_mass() -> None:
+    assert lean_body_mass_kg(0.5, 0.3, "female") == pytest.approx(9270 * 0.5 / (8780 + 244 * 0.5 / 0.09))
 
 
 BODY = LabelTable((Label(1, "tumour"), Label(2, "liver"), Label(3, "aorta")))
