@@ -106,7 +106,7 @@ def judge_slices(
     if count == 1:
         return StackVerdict(Verdict.UNIFORM, ranked, zero, offsets)
     steps = np.diff(offsets)
-    if steps.min() <= DUPLICATE_SHARE * np.median(steps) or steps.max() <= 0:
+    if steps.min() <= DUPLICATE_SHARE * np.median(steps):
         return StackVerdict(Verdict.DUPLICATES, ranked, zero, offsets)
     path = places[order] - places[order[0]]
     even = path[-1] / (count - 1)

@@ -116,7 +116,6 @@ def _runs(view: NDArray[Any]) -> Iterator[tuple[NDArray[Any], list[NDArray[np.in
     for start in range(0, view.shape[0], step):
         flat = view[start : start + step].reshape(-1)
         change = np.empty(flat.size, np.bool_)
-        change[0] = True
         np.not_equal(flat[1:], flat[:-1], out=change[1:])
         change[::width] = True
         begin = np.flatnonzero(change)

@@ -65,14 +65,17 @@ def open_run(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bo
     split = _split(config, dataset, len(free))
     digest = hashlib.sha256(f"{config.digest} {dataset.digest} {split.digest}".encode()).hexdigest()
     names = match_names(dataset, config)
-    if restart:
+    is_run = (folder / _PLAN).is_file()
+    if is_run and restart:
         _clear(folder)
-    if (folder / _PLAN).is_file():
+    if is_run and not restart:
         _require_same(folder, digest)
         split = read_split(folder / _SPLIT)
     else:
         with together(folder / _SPLIT, folder / _PLAN):
-            _require_no_other(folder)
+            # Beside a run that is thrown away other files may lie: they stay, and the new one begins there.
+            if not is_run:
+                _require_no_other(folder)
             folder.mkdir(parents=True, exist_ok=True)
             write_split(split, folder / _SPLIT)
             _write_plan(folder, config, digest)
@@ -169,9 +172,7 @@ def _require_same(folder: Path, digest: str) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what a run writes; a folder without a plan is nobody's run and stays as it is."""
-    if not (folder / _PLAN).is_file():
-        return
+    """Remove what a run writes."""
     for item in (*folder.glob("fold[0-9]*"), folder / "bundle", folder / "cache"):
         if item.is_dir():
             shutil.rmtree(item)

@@ -38,14 +38,30 @@ def test_every_orientation_comes_to_ras_and_back(orientation: str) -> None:
     assert same_grid(order.inverse.grid(ras), grid)
 
 
-@pytest.mark.parametrize("word", ["RAR", "XYZ", "RA", "", "ras"])
+@pytest.mark.parametrize("word", ["RAR", "XYZ", "XAS", "RXS", "RAX", "RA", "", "ras"])
 def test_words_that_are_no_orientation(word: str) -> None:
     with pytest.raises(InputError, match="each direction once"):
         order_to(Grid((2, 2, 2), np.eye(4)), word)
+    with pytest.raises(InputError, match="each direction once"):
+        affine_orientation((1.0, 1.0, 1.0), word)
+
+
+def test_another_orientation_than_ras_can_be_asked_for() -> None:
+    grid = Grid((3, 4, 5), affine_orientation((1.0, 2.0, 3.0), "PSR"))
+    order = order_to(grid, "LPI")
+    assert order.grid(grid).orientation == "LPI"
+    assert order.grid(grid).shape == (5, 3, 4)
+    assert order.apply(np.zeros((2, *grid.shape))).shape == (2, 5, 3, 4)
 
 
 def test_the_flip_between_ras_and_lps_is_its_own_inverse() -> None:
     affine = affine_orientation((1.0, 2.0, 3.0), "PSR")
     affine[:3, 3] = (1, 2, 3)
+    assert flip_affine(affine)[:3, 3].tolist() == [-1, -2, 3]
     assert np.array_equal(flip_affine(flip_affine(affine)), affine)
     assert flip_positions(np.array([1.0, 2.0, 3.0])).tolist() == [-1, -2, 3]
+
+
+def test_whole_numbers_are_flipped_as_well() -> None:
+    assert flip_affine(np.eye(4, dtype=np.int64)).dtype == np.float64
+    assert flip_positions(np.array([[1, 2, 3], [4, 5, 6]])).tolist() == [[-1, -2, 3], [-4, -5, 6]]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from medseg.domain import Grid
-from medseg.geometry import AxisOrder
-from medseg.geometry.place import place_on
+from medseg.geometry import Agreement, AxisOrder
+from medseg.geometry.place import match_order, place_on
 
 WHOLE = Grid((12, 10, 8), np.array([[-0.8, 0, 0, 40.0], [0, 0.9, 0, -30], [0, 0, 2.5, -100], [0, 0, 0, 1]]))
 LABELS = np.zeros(WHOLE.shape, np.uint8)
@@ -54,10 +54,48 @@ def test_a_larger_grid_with_nothing_outside_is_cut() -> None:
     assert place_on(array, Grid(array.shape, affine), WHOLE) is None
 
 
-MOVED = np.eye(4)
-MOVED[0, 3] = 0.4
+def moved(voxels: float) -> Grid:
+    move = np.eye(4)
+    move[0, 3] = 0.8 * voxels
+    return replace(WHOLE, affine=move @ WHOLE.affine)
+
+
+def test_what_a_header_rounds_is_still_the_same_voxel() -> None:
+    placed = place_on(LABELS, moved(0.049), WHOLE)
+    assert placed is not None
+    assert np.array_equal(placed, LABELS)
+
+
+def test_a_piece_beside_the_whole_is_empty_or_has_no_place() -> None:
+    affine = np.array(WHOLE.affine)
+    affine[:3, 3] = WHOLE.to_position(np.array([20, 0, 0]))
+    beside = Grid((2, 2, 2), affine)
+    empty = place_on(np.zeros((2, 2, 2), np.uint8), beside, WHOLE)
+    assert empty is not None
+    assert empty.shape == WHOLE.shape
+    assert not empty.any()
+    assert place_on(np.ones((2, 2, 2), np.uint8), beside, WHOLE) is None
+
+
+def test_a_flipped_copy_is_matched_by_its_order_alone() -> None:
+    turn = AxisOrder((2, 0, 1), (False, True, True))
+    order, comparison = match_order(turn.grid(WHOLE), WHOLE)
+    assert comparison.agreement is Agreement.SAME
+    assert np.array_equal(order.apply(turn.apply(LABELS)), LABELS)
+
+
+def test_axes_that_are_not_parallel_stay_as_they_are() -> None:
+    turn = np.eye(4)
+    turn[:2, :2] = [[0.6, -0.8], [0.8, 0.6]]
+    order, comparison = match_order(replace(WHOLE, affine=turn @ WHOLE.affine), WHOLE)
+    assert order.source == (0, 1, 2)
+    assert order.flipped == (False, False, False)
+    assert comparison.agreement is Agreement.OTHER
+
+
 NO_PLACE = [
-    ("half a voxel off", replace(WHOLE, affine=MOVED @ WHOLE.affine)),
+    ("half a voxel off", moved(0.5)),
+    ("a little more than a header rounds", moved(0.051)),
     ("other spacing", replace(WHOLE, affine=WHOLE.affine @ np.diag([1, 1, 2, 1.0]))),
     ("px", replace(WHOLE, unit="px")),
 ]

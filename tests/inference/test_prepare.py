@@ -149,6 +149,27 @@ def test_canonical_order_moves_voxels_and_not_positions() -> None:
     assert turned.array[tuple(back)] == image.array[tuple(index)]
 
 
+def test_what_was_not_measured_turns_with_its_voxels() -> None:
+    outside = np.zeros((2, 3, 4), bool)
+    outside[0, 1, 3] = True
+    values = np.where(outside, 7.0, 1.0)
+    turned = canonical(make_image(values, affine_orientation((1, 2, 3), "PIR"), outside=outside))
+    assert turned.outside is not None
+    assert turned.outside.shape == turned.array.shape == (4, 2, 3)
+    assert np.array_equal(turned.outside, turned.array == 7)
+
+
+#: Half the range of an image around 0 → whether it counts as constant.
+SPREADS = [(0.9e-8, True), (1.1e-8, False)]
+
+
+@pytest.mark.parametrize(("spread", "is_constant"), SPREADS)
+def test_a_spread_of_rounding_is_not_blown_up(spread: float, is_constant: bool) -> None:
+    values = np.array([-spread, spread], np.float32).reshape(2, 1, 1)
+    result = preprocess(values, np.ones(values.shape, bool), "image", (ZScore("image"),))
+    assert result.ravel() == pytest.approx([-spread, spread] if is_constant else [-1, 1], rel=1e-5)
+
+
 def test_reference_labels_on_their_own_grid_stay_and_elsewhere_the_largest_share_wins() -> None:
     labels = np.zeros((8, 8, 8), np.uint16)
     labels[:4], labels[4:6] = 7, 9

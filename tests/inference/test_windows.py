@@ -113,7 +113,60 @@ def test_out_of_memory_halves_the_batch_and_then_takes_the_cpu(monkeypatch: pyte
     engine.run([np.zeros((1, 9, 9, 9), np.float32)], Run())
     assert tried == [("cuda", 4), ("cuda", 2), ("cuda", 1), ("cpu", 1)]
     assert [finding.code for finding in engine.findings] == ["device.out_of_memory"] * 3
+    assert [finding.details for finding in engine.findings] == [
+        (("batch", 2), ("device", "cuda")),
+        (("batch", 1), ("device", "cuda")),
+        (("batch", 1), ("device", "cpu")),
+    ]
+    assert "1 at a time" in engine.findings[1].message
     assert "CPU" in engine.findings[-1].message
+
+
+def test_progress_counts_batches_over_all_arrays() -> None:
+    import torch
+
+    told: list[tuple[int, int, str]] = []
+    engine = WindowEngine(OneHot(2), (8, 8, 8), 0.5, torch.device("cpu"), batch=2)
+    arrays = [np.zeros((1, *extents), np.float32) for extents in ((8, 8, 8), (20, 8, 8))]
+    engine.run(arrays, Run(progress=lambda *said: told.append(said)))
+    # One window, then four by twos.
+    assert told == [(1, 3, "windows"), (2, 3, "windows"), (3, 3, "windows")]
+
+
+MEMORY = [
+    (RuntimeError("MPS backend out of memory"), True),
+    (RuntimeError("CUDA error: Out Of Memory"), True),
+    (RuntimeError("shapes do not fit"), False),
+    (ValueError("out of memory"), False),
+]
+
+
+@pytest.mark.parametrize(("error", "is_memory"), MEMORY)
+def test_what_counts_as_missing_memory(error: Exception, is_memory: bool) -> None:
+    from medseg.inference.device import is_out_of_memory
+
+    assert is_out_of_memory(error) is is_memory
+
+
+def test_threads_are_those_asked_for_and_put_back() -> None:
+    import torch
+
+    seen: list[tuple[int, bool]] = []
+
+    class Watching(OneHot):
+        def __call__(self, windows: torch.Tensor) -> torch.Tensor:
+            seen.append((torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32))
+            return super().__call__(windows)
+
+    before = torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        engine = WindowEngine(Watching(2), (8, 8, 8), 0.5, torch.device("cpu"))
+        engine.run([np.zeros((1, 8, 8, 8), np.float32)], Run(threads=before[0] + 1))
+        assert seen == [(before[0] + 1, False)]
+        assert (torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32) == (before[0], True)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before[1]
 
 
 def test_another_error_is_not_taken_for_missing_memory() -> None:

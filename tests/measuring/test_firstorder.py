@@ -142,6 +142,32 @@ def test_no_values_are_refused() -> None:
         first_order(np.empty(0))
 
 
+@pytest.mark.parametrize("width", [0.0, -1.0, float("nan")])
+def test_bins_have_a_width(width: float) -> None:
+    with pytest.raises(ValueError, match="positive bin width"):
+        first_order(np.ones(3), bin_width=width)
+
+
+def test_bins_of_any_width_and_a_shift() -> None:
+    """Values 0, 0.4, 0.6, 1.1 fill bins of 0.5 with two, one and one."""
+    found = first_order(np.array([0.0, 0.4, 0.6, 1.1]), bin_width=0.5, shift=1.0)
+    assert found[Quantity.UNIFORMITY] == pytest.approx(0.25 + 2 / 16)
+    assert found[Quantity.ENTROPY] == pytest.approx(1.5)
+    assert found[Quantity.ENERGY] == pytest.approx(1 + 1.96 + 2.56 + 4.41)
+    assert found[Quantity.ROOT_MEAN_SQUARE] == pytest.approx((9.93 / 4) ** 0.5)
+
+
+@pytest.mark.parametrize("order", ["own", "read-only", "strided"])
+def test_values_are_sorted_in_place_only_where_they_may_be(order: str) -> None:
+    values = np.array([3.0, 1.0, 2.0, 5.0, 4.0, 0.0])
+    given = values[::2] if order == "strided" else values
+    if order == "read-only":
+        given.setflags(write=False)
+    before = given.copy()
+    assert first_order(given)[Quantity.MINIMUM] == before.min()
+    assert np.array_equal(given, np.sort(before) if order == "own" else before)
+
+
 @pytest.mark.parametrize(
     ("unit", "expected"),
     [

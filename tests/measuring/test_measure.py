@@ -18,11 +18,21 @@ from medseg.domain import (
     Region,
     Segmentation,
     Status,
+    Target,
 )
 from medseg.measuring import contours, measure
+from medseg.measuring.firstorder import FIRST_ORDER
+from medseg.measuring.regions import measure_regions
 
 GRID = Grid((10, 10, 10), np.diag([1.0, 2.0, 3.0, 1.0]))
 TABLE = LabelTable((Label(1, "a"), Label(2, "b")), (Region("both", (1, 2)),))
+
+
+#: What a structure has a row of, whether or not it is there.
+OF_EVERY_MASK = {quantity for quantity in Quantity if quantity.info.kind == "mask"} - {
+    Quantity.AREA,
+    Quantity.PROBABILITY_VOLUME,
+}
 
 
 def block(*, low: int = 3, grid: Grid = GRID) -> Segmentation:
@@ -113,6 +123,20 @@ def test_looked_for_and_not_found() -> None:
         if item.quantity not in (Quantity.VOLUME, Quantity.VOXEL_COUNT):
             assert item.value is None
             assert "not found" in (item.reason or "")
+    assert {item.quantity for item in found if item.channel is None} == OF_EVERY_MASK
+    assert {item.quantity for item in found if item.channel == "mr"} == set(FIRST_ORDER)
+
+
+def test_of_what_could_not_be_read_not_even_the_count_is_known() -> None:
+    mask, why = block(), "its contours do not close"
+    image = Image(np.ones((10, 10, 10), np.float32), GRID)
+    pairs = [(Target("label", name, (value,)), (value,)) for value, name in ((1, "a"), (2, "b"))]
+    found = measure_regions(mask.labels, GRID, pairs, {"mr": image}, refused={"a": why})
+    unknown = [item for item in found if item.target.name == "a"]
+    assert {item.quantity for item in unknown if item.channel is None} == OF_EVERY_MASK
+    assert {item.quantity for item in unknown if item.channel == "mr"} == set(FIRST_ORDER)
+    assert {(item.value, item.status, item.reason) for item in unknown} == {(None, Status.NOT_COMPUTED, why)}
+    assert get(found, "b", Quantity.VOXEL_COUNT).value == 12
 
 
 def test_px_has_areas_and_no_millimetres() -> None:

@@ -204,18 +204,42 @@ def test_a_block_at_the_edge_shares_a_sixth_of_its_surface() -> None:
         assert found[quantity].status is Status.TRUNCATED_UNRELIABLE
 
 
-def test_the_border_share_counts_padding_in_mm() -> None:
-    """A block of 2×3×4 voxels of 1×2×3 mm with padding against one of its 3×4 faces: 72 of 164 mm² × 2."""
+#: Axis → area in mm² of the block's face across it.
+FACES = {0: 3 * 4 * 6, 1: 2 * 4 * 3, 2: 2 * 3 * 2}
+
+
+@pytest.mark.parametrize("sides", [(True, False), (False, True), (True, True)], ids=["low", "high", "both"])
+@pytest.mark.parametrize("axis", FACES)
+def test_the_border_share_counts_padding_in_mm(axis: int, sides: tuple[bool, bool]) -> None:
+    """A block of 2×3×4 voxels of 1×2×3 mm with padding against its faces across one axis."""
     from medseg.domain import Image
 
     affine = np.diag([1.0, 2.0, 3.0, 1.0])
     outside = np.zeros((12, 12, 12), np.bool_)
-    outside[5:] = True
+    along = np.moveaxis(outside, axis, 0)
+    along[:3], along[3 + (2, 3, 4)[axis] :] = sides
     segmentation = mask_of(block((2, 3, 4)), affine)
     image = Image(np.zeros((12, 12, 12), np.float32), segmentation.grid, outside=outside)
     found = {item.quantity: item for item in measure(segmentation, {"ct": image}) if item.channel is None}
-    total = 2 * (6 * 12 + 2 * 12 + 2 * 6)
-    assert value(found, Quantity.BORDER_SHARE) == pytest.approx(72 / total)
+    expected = FACES[axis] * sum(sides) / (2 * sum(FACES.values()))
+    assert value(found, Quantity.BORDER_SHARE) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_voxel_without_a_measurement_inside_makes_its_faces_border(axis: int, place: int) -> None:
+    """A rod of 3 voxels along one axis, one of them empty padding: its faces to the others are border."""
+    from medseg.domain import Image
+
+    labels = np.zeros((9, 9, 9), np.uint8)
+    outside = np.zeros(labels.shape, np.bool_)
+    rod, hole = np.moveaxis(labels, axis, 0)[3:6, 4, 4], np.moveaxis(outside, axis, 0)[3:6, 4, 4]
+    rod[:], rod[place], hole[place] = 1, 0, True
+    segmentation = mask_of(labels)
+    image = Image(np.zeros(labels.shape, np.float32), segmentation.grid, outside=outside)
+    found = {item.quantity: item for item in measure(segmentation, {"ct": image}) if item.channel is None}
+    # Two voxels: side by side they have 10 faces, apart 12, of which one and two touch the padding.
+    assert value(found, Quantity.BORDER_SHARE) == pytest.approx(2 / 12 if place == 1 else 1 / 10)
 
 
 def test_a_single_voxel_is_answered_or_refused_with_a_reason() -> None:
@@ -231,6 +255,15 @@ def test_a_flat_structure_has_no_thickness_in_its_axes() -> None:
     assert value(found, Quantity.LEAST_AXIS) == 0
     assert value(found, Quantity.FLATNESS) == 0
     assert value(found, Quantity.ELONGATION) == pytest.approx(math.sqrt((16 - 1) / (36 - 1)))
+
+
+def test_a_line_has_one_axis_on_an_oblique_grid_too() -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = np.linalg.qr(np.array([[1.0, 0.4, 0.3], [0.2, 1, 0.5], [0.3, 0.1, 1]]))[0] * (1, 2, 3)
+    found = by_quantity(measure(mask_of(block((6, 1, 1)), affine)))
+    assert value(found, Quantity.MAJOR_AXIS) == pytest.approx(4 * math.sqrt((36 - 1) / 12))
+    assert value(found, Quantity.MINOR_AXIS) == value(found, Quantity.LEAST_AXIS) == 0
+    assert value(found, Quantity.ELONGATION) == value(found, Quantity.FLATNESS) == 0
 
 
 def test_scattered_voxels_have_no_mesh_volume_rather_than_a_negative_one(data: Callable[[str], Path]) -> None:

@@ -41,6 +41,10 @@ def test_bland_and_altman() -> None:
     half = 2.1199 * found.sd * np.sqrt(1 / 17 + 1.96**2 / 32)
     assert found.upper_interval.high - found.limits[1] == pytest.approx(half, rel=1e-3)
     assert found.lower_interval.low == pytest.approx(found.limits[0] - half, rel=1e-3)
+    for interval, limit in zip((found.lower_interval, found.upper_interval), found.limits, strict=True):
+        assert (interval.low + interval.high) / 2 == pytest.approx(limit)
+    assert (found.bias_interval.low + found.bias_interval.high) / 2 == pytest.approx(found.bias)
+    assert (found.count, found.bias_interval.level) == (17, 0.95)
 
 
 def test_a_reader_who_is_always_higher_agrees_in_consistency_only() -> None:

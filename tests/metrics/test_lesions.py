@@ -125,6 +125,32 @@ def test_bins_are_in_ml_by_the_size_in_the_reference() -> None:
     assert empty[Quantity.LESION_FALSE_POSITIVES] == 1
 
 
+@pytest.mark.parametrize(("overlap", "found"), [(3, 0), (4, 1)])
+def test_a_tenth_of_the_union_is_found_unless_said_otherwise(overlap: int, found: int) -> None:
+    """Of 36 voxels along a line two bars share 3 (IoU 0.08) or 4 (0.11)."""
+    reference = segmentation((slice(0, 19), slice(2, 4), slice(2, 4)))
+    prediction = segmentation((slice(19 - overlap, 36), slice(2, 4), slice(2, 4)))
+    assert totals(compare(prediction, reference))[Quantity.LESIONS_FOUND] == found
+
+
+@pytest.mark.parametrize(("edge", "counts"), [(0.128, (0, 1)), (0.129, (1, 0)), (0.127, (0, 1))])
+def test_a_lesion_on_an_edge_belongs_to_the_larger_bin(edge: float, counts: tuple[int, int]) -> None:
+    one = segmentation(box(2, 2))  # 64 voxels of 2 mm³
+    rule = LesionRule(bins_ml=(edge,))
+    rows = compare(one, one, rule)
+    assert tuple(totals(rows, name)[Quantity.LESIONS_IN_REFERENCE] for name, *_ in rule.bins) == counts
+
+
+def test_bins_unless_said_otherwise() -> None:
+    assert LesionRule().bins == (
+        ("under 0.1 ml", 0.0, 0.1),
+        ("0.1–1 ml", 0.1, 1.0),
+        ("1–10 ml", 1.0, 10.0),
+        ("from 10 ml", 10.0, float("inf")),
+    )
+    assert LesionRule(bins_ml=()).bins == ()
+
+
 EMPTY, ONE = segmentation(), segmentation(box(2, 2))
 #: prediction, reference → sensitivity, precision, F1, panoptic quality, Dice of found.
 EMPTY_CASES = [

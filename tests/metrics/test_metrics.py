@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medseg.domain import Grid, Label, LabelTable, Measurement, Quantity, Region, Segmentation
-from medseg.errors import GridMismatchError
+from medseg.errors import ConfigError, GridMismatchError
 from medseg.metrics import evaluate, summarise
 from medseg.metrics.boxes import boxes_of
 
@@ -43,6 +43,23 @@ def test_a_box_grown_by_three_millimetres_on_one_side() -> None:
     assert found[Quantity.HD] == pytest.approx(3)
     assert found[Quantity.VOLUME_ERROR] == pytest.approx(3 * 10 * 5 * 2 / 1000)
     assert found[Quantity.RELATIVE_VOLUME_ERROR] == pytest.approx(30)
+
+
+@pytest.mark.parametrize(("end", "is_within"), [(22, True), (23, False)])
+def test_the_surface_may_be_off_by_two_millimetres_unless_said_otherwise(end: int, is_within: bool) -> None:
+    found = values(evaluate(prediction=mask(10, end), reference=mask(10, 20)))
+    assert (found[Quantity.SURFACE_DICE] == 1) == is_within
+
+
+@pytest.mark.parametrize("tolerance", [-0.1, float("nan"), float("inf")])
+def test_tolerances_that_make_no_sense_are_refused(tolerance: float) -> None:
+    with pytest.raises(ConfigError, match="0 mm or more"):
+        evaluate(prediction=mask(10, 20), reference=mask(10, 20), tolerance_mm=tolerance)
+
+
+def test_a_tolerance_of_nothing_is_allowed() -> None:
+    found = values(evaluate(prediction=mask(10, 20), reference=mask(10, 20), tolerance_mm=0))
+    assert found[Quantity.SURFACE_DICE] == 1
 
 
 def test_distances_use_true_millimetres() -> None:

@@ -189,6 +189,40 @@ def test_far_surfaces_are_searched_and_exact() -> None:
     assert distances.hausdorff == pytest.approx(399 * 0.5)
 
 
+def test_a_line_without_an_element_is_no_distance() -> None:
+    """Lines reach nine voxels, here 128 steps of the first axis: one more than a byte counts."""
+    apart, other = np.zeros((2, 3, 25, 3), np.bool_)
+    apart[1, 1, 1], other[1, -2, 1] = True, True
+    found = surface_distances(apart, other, grid_of(apart.shape, (9 / 128, 1.0, 1.0)))
+    assert found.hausdorff == pytest.approx(22)
+    assert found.percentile(1) == pytest.approx(21)
+
+
+def test_the_last_percentile_is_the_largest_distance() -> None:
+    rng = np.random.default_rng(0)
+    for count in range(1, 200):
+        distances, areas = rng.random(count), rng.random(count)
+        found = SurfaceDistances(distances, areas, distances, areas)
+        assert found.percentile(100) == found.hausdorff
+        assert found.percentile(0) == distances.min()
+
+
+def test_directed_averages_are_weighted_by_their_own_surface() -> None:
+    found = SurfaceDistances(
+        to_reference=np.array([1.0, 3.0]),
+        prediction_area=np.array([3.0, 1.0]),
+        to_prediction=np.array([2.0, 6.0]),
+        reference_area=np.array([1.0, 1.0]),
+    )
+    assert found.directed_averages == (4.0, 1.5)
+    assert found.average == pytest.approx((3 + 3 + 2 + 6) / 6)
+    assert found.hausdorff == 6
+    assert found.percentile(50) == 2  # the larger of 2 and 1
+    assert found.surface_dice(2.0) == pytest.approx((3 + 1) / 6)
+    assert found.surface_dice(2.0 * (1 - 1e-7)) == pytest.approx((3 + 1) / 6)
+    assert found.surface_dice(2.0 * (1 - 2e-6)) == pytest.approx(3 / 6)
+
+
 @pytest.mark.parametrize("spacing", SPACINGS[:2] + SPACINGS[3:4])
 def test_balls_in_balls(spacing: tuple[float, float, float]) -> None:
     """Radii 20 and 24 mm about a centre between voxels: bounds of rasterisation."""

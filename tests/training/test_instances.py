@@ -106,6 +106,14 @@ class TestCounting:
         row = count_objects("case", "way", ids, self.TRUTH)
         assert (row.objects, row.given, row.fitting) == expected
 
+    def test_the_background_is_no_object(self) -> None:
+        truth = np.ones((4, 2, 2), np.uint32)
+        truth[3] = 0
+        nothing = np.zeros_like(truth)
+        assert count_objects("case", "way", nothing, truth).fitting == 0
+        nothing[3] = 5
+        assert count_objects("case", "way", nothing, truth).fitting == 0
+
     def test_f1_is_of_all_cases_together(self) -> None:
         rows = [ObjectCount("a", "w", 4, 2, 2), ObjectCount("b", "w", 1, 1, 0)]
         assert f1_of(rows) == 2 * 2 / (5 + 3)

@@ -12,6 +12,7 @@ from medseg.errors import ConfigError, LabelError, ModelError
 from medseg.training import load_config, open_data, train
 from medseg.training.assemble import quality_of_folds
 from medseg.training.cache import build_cache
+from medseg.training.cases import load_case, match_names
 from medseg.training.check import check_cases
 from medseg.training.run_folder import card_from, open_run
 from tests.training.test_journey import TINY, decathlon, tiny, write
@@ -71,7 +72,12 @@ def test_the_only_label_of_a_mask_is_not_taken_for_another(root: Path, tmp_path:
 
 def test_black_and_white_is_the_only_label(root: Path, tmp_path: Path) -> None:
     relabel(root, lambda labels: np.where(labels > 0, 255, 0))
-    assert "train.label_absent" not in checked(one_label(root), tmp_path / "run")
+    config = one_label(root)
+    assert "train.label_absent" not in checked(config, tmp_path / "run")
+    data = open_data(config)
+    labels = load_case(data.cases[0], config, match_names(data, config)).labels
+    assert np.unique(labels).tolist() == [0, 1]
+    assert int((labels == 1).sum()) == 10 * 7 * 6
 
 
 def test_lesions_that_vanish_at_the_spacing_are_counted(root: Path, tmp_path: Path) -> None:
@@ -152,7 +158,8 @@ def test_the_newest_whole_checkpoint_is_taken(tmp_path: Path) -> None:
 
     state = {"state_dict": {}, "optimizer_states": [], "global_step": 2, "more": torch.zeros(1000)}
     for step in (2, 4):
-        WholeCheckpoints().save_checkpoint(state, tmp_path / f"checkpoints/step={step}.ckpt")
+        WholeCheckpoints().save_checkpoint(state, tmp_path / f"new/checkpoints/step={step}.ckpt")
+    tmp_path /= "new"
     cut = tmp_path / "checkpoints/step=4.ckpt"
     cut.write_bytes(cut.read_bytes()[:500])
     newest, damaged = newest_whole(tmp_path)

@@ -73,6 +73,16 @@ def test_lesions_are_numbered_by_size() -> None:
     assert [int(mask.sum()) for _, mask in lesions] == [LARGE.sum(), SMALL.sum()]
 
 
+@pytest.mark.parametrize(("count", "dtype"), [(20, np.uint8), (255, np.uint8), (256, np.uint16)])
+def test_ids_take_the_smallest_type_that_holds_them(count: int, dtype: type) -> None:
+    labels = np.zeros((32, 32, 1), np.uint8)
+    places = np.argwhere(np.ones((16, 16), np.bool_))[:count] * 2
+    labels[places[:, 0], places[:, 1]] = 1
+    grid = Grid(labels.shape, np.eye(4))
+    lesions = find_lesions(Segmentation(labels, grid, TABLE), LesionPlan(names=("tumour",)))
+    assert (len(lesions), lesions.ids.dtype, int(lesions.ids.max())) == (count, dtype, count)
+
+
 def test_every_label_is_looked_into_when_none_is_named() -> None:
     labels = np.zeros(GRID.shape, np.uint8)
     labels[LARGE], labels[SMALL] = 1, 2
@@ -218,13 +228,17 @@ def test_the_size_criterion_of_each_rule(rule: str, radius: float, meets: int) -
     assert all("target lesion" not in row.method for row in found)
 
 
-def test_rano_asks_for_two_slices() -> None:
+@pytest.mark.parametrize("source", [(0, 1, 2), (2, 0, 1), (1, 2, 0)], ids=["k", "i", "j"])
+@pytest.mark.parametrize("rule", ["rano-2010", "rano-bm"])
+def test_rano_asks_for_two_slices(rule: str, source: tuple[int, int, int]) -> None:
+    """Whichever axis of the array runs from foot to head."""
+    order = AxisOrder(source, (False, False, False))
+    plan = LesionPlan(names=("tumour",), rule=rule)  # type: ignore[arg-type]
     disc = np.zeros(GRID.shape, np.bool_)
-    disc[5:20, 5:20, 8] = True
-    plan = LesionPlan(names=("tumour",), rule="rano-2010")
-    assert get(measure_lesions(segmentation(disc), None, plan), MEETS).value == 0
-    disc[5:20, 5:20, 9] = True
-    assert get(measure_lesions(segmentation(disc), None, plan), MEETS).value == 1
+    for index, meets in ((8, 0), (9, 1)):
+        disc[5:20, 5:20, index] = True
+        mask = segmentation(order.apply(disc), grid=order.grid(GRID))
+        assert get(measure_lesions(mask, None, plan), MEETS).value == meets
 
 
 def test_without_a_thickness_there_are_axes_and_no_criterion() -> None:

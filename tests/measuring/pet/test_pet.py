@@ -206,6 +206,40 @@ def test_a_mask_on_another_grid_weighs_voxels_by_their_share() -> None:
     assert got["metabolic_tumour_volume given"] == pytest.approx(mask.sum() / 1000)
 
 
+def test_less_than_half_a_voxel_has_a_mean_and_no_maximum() -> None:
+    fine, affine = Grid((24, 24, 24), np.eye(4)), np.diag([4.0, 4, 4, 1])
+    affine[:3, 3] = 1.5
+    coarse = Grid((6, 6, 6), affine)
+    mask = np.zeros(fine.shape, bool)
+    mask[8:12, 8:12, 9:10] = True  # a quarter of voxel 2, 2, 2
+    plan = PetPlan(delineations=("given", "41%"))
+    rows = found(measure_pet(segment(mask, fine), {"pet": pet(np.full(coarse.shape, 3.0), coarse)}, plan))
+    assert rows["suv_mean"].value == pytest.approx(3)
+    assert rows["metabolic_tumour_volume given"].value == pytest.approx(16 / 1000)
+    refused = {key for key, row in rows.items() if row.value is None}
+    assert refused == {
+        "suv_max",
+        "suv_peak",
+        "suv_peak_local",
+        "suv_peak_partial_voxels",
+        "metabolic_tumour_volume 41%",
+        "total_lesion_glycolysis 41%",
+    }
+    assert {rows[key].reason for key in refused} == {"no PET voxel lies at least half in the structure"}
+    assert rows["suv_max"].unit == rows["suv_peak"].unit == SUV
+
+
+@pytest.mark.parametrize(("layers", "counts"), [(2, True), (1, False)])
+def test_half_a_voxel_is_enough_for_the_maximum(layers: int, counts: bool) -> None:
+    fine, affine = Grid((24, 24, 24), np.eye(4)), np.diag([4.0, 4, 4, 1])
+    affine[:3, 3] = 1.5
+    coarse = Grid((6, 6, 6), affine)
+    mask = np.zeros(fine.shape, bool)
+    mask[8:12, 8:12, 8 : 8 + layers] = True
+    (top, *_) = measure_pet(segment(mask, fine), {"pet": pet(np.full(coarse.shape, 3.0), coarse)}, PetPlan())
+    assert (top.value is not None) == counts
+
+
 def test_a_mask_that_leaves_the_pet_is_cut() -> None:
     grid = cube()
     affine = grid.affine.copy()
@@ -334,6 +368,22 @@ def test_lean_body_mass(weight: float, height: float, sex: Any, formula: Any, kg
 def test_james_formula_has_an_end() -> None:
     with pytest.raises(InputError, match="James"):
         lean_body_mass_kg(300, 1.5, "female", "james")
+    # 1.10·W − 128·(W / 100)² at 1 m is 0.5 kg at 85.48 kg and less than nothing at 85.94 kg.
+    assert lean_body_mass_kg(85.48, 1.0, "male", "james") == pytest.approx(0.5, abs=0.01)
+    with pytest.raises(InputError, match="James"):
+        lean_body_mass_kg(85.94, 1.0, "male", "james")
+    with pytest.raises(InputError, match="James"):
+        lean_body_mass_kg(123.75, 1.2, "male", "james")  # 136.125 − 136.125
+
+
+@pytest.mark.parametrize(("weight", "height"), [(0, 1.7), (-1, 1.7), (70, 0), (70, -0.5), (0.0, 0.0)])
+def test_lean_body_mass_needs_a_body(weight: float, height: float) -> None:
+    with pytest.raises(InputError, match="needs a weight and a height"):
+        lean_body_mass_kg(weight, height, "male")
+
+
+def test_the_smallest_body_has_a_lean_mass() -> None:
+    assert lean_body_mass_kg(0.5, 0.3, "female") == pytest.approx(9270 * 0.5 / (8780 + 244 * 0.5 / 0.09))
 
 
 BODY = LabelTable((Label(1, "tumour"), Label(2, "liver"), Label(3, "aorta")))
