@@ -1,12 +1,18 @@
 """A scan goes out without its patient: nothing planted is in any output, log, file name or page."""
 
+import base64
+import gzip
 import json
 import re
 import shutil
 import subprocess
 import warnings
-from collections.abc import Callable
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +25,7 @@ from tests.journeys.conftest import Seen
 Medseg = Callable[..., Seen]
 #: Planted into a copy of a real CT; every one is looked for as it stands, in any case of letters.
 PLANTED = {
-    "PatientName": "Plantagenet^Johanna",
+    "PatientName": "Plantagenova^Johanna",
     "PatientID": "MRN-774411",
     "PatientBirthDate": "19511109",
     "OtherPatientIDs": "OLD-99812",
@@ -45,6 +51,20 @@ PLANTED = {
     "ImageComments": "Refused contrast, see Tina",
     "RequestedProcedureID": "RP-3341-Z",
     "AdmissionID": "ADM-77123",
+    "PatientBirthName": "Tudorova^Katarina",
+    "ResponsiblePerson": "Guardianson^Gudrun",
+    "NameOfPhysiciansReadingStudy": "Readerby^Rolf",
+    "PerformingPhysicianName": "Performova^Petra",
+    "MedicalAlerts": "Alerts-Penicillin-77",
+    "Allergies": "Allergic to Quincewood",
+    "PatientReligiousPreference": "Quakerly-12",
+    "PerformedProcedureStepDescription": "Repeat for Mr Askersen",
+    "PerformedProcedureStepID": "PPS-99114",
+    "CurrentPatientLocation": "Bed 14 Westhall",
+    "IssuerOfPatientID": "HOSP-ISSUER-31",
+    "PlateID": "PLATE-66123",
+    "StudyInstanceUID": "1.2.840.99999.5551212.1",
+    "DeviceUID": "1.2.840.99999.5551213.2",
     "StudyDate": "20240305",
     "SeriesDate": "20240306",
     "AcquisitionDate": "20240307",
@@ -55,8 +75,16 @@ DEEPER = (
     "PRIVATE-8812",
     "Nested Clinic",
     "SPS-8841",
-    "plantagenet_scan",
-    "plantagenet_mask",
+    "PRIVATE-DEEP-31",
+    "OLD-NAME-5512",
+    "REFERENCED-6631",
+    "OVERLAY-7741",
+    "OVERLAY-LABEL-88",
+    "META-AE-9921",
+    "META-PRIVATE-31",
+    "1.2.840.99999.5551214.3",
+    "plantagenova_scan",
+    "plantagenova_mask",
     "Signatory",
     "Signing Ward",
 )
@@ -68,27 +96,27 @@ def record(
     medseg: Medseg, data: Callable[[str], Path], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A signed record of a mask on three slices of a real CT, all named after a patient; made once, then copied."""
-    made = tmp_path_factory.getbasetemp() / "deidentify" / "Plantagenet_Johanna"
-    if not (made / "plantagenet.json").is_file():
+    made = tmp_path_factory.getbasetemp() / "deidentify" / "Plantagenova_Johanna"
+    if not (made / "plantagenova.json").is_file():
         shutil.rmtree(made, ignore_errors=True)
         scan, mask, path = (
-            made / "plantagenet_scan",
-            made / "plantagenet_mask.nii.gz",
-            made / "plantagenet.json",
+            made / "plantagenova_scan",
+            made / "plantagenova_mask.nii.gz",
+            made / "plantagenova.json",
         )
         plant(data("dicom/dcmqi/ct-3slice"), scan)
         assert medseg("segment", "otsu", scan, "--out", mask).code == 0
-        measured = ("measure", mask, "--image", scan, "--subject", "Johanna Plantagenet", "--out", path)
+        measured = ("measure", mask, "--image", scan, "--subject", "Johanna Plantagenova", "--out", path)
         assert medseg(*measured).code == 0
         assert medseg("sign", path, "--name", "S. Signatory", "--organization", "Signing Ward").code == 0
     shutil.copytree(made, tmp_path / made.name)
-    return tmp_path / made.name / "plantagenet.json"
+    return tmp_path / made.name / "plantagenova.json"
 
 
 @pytest.fixture
 def scan(record: Path) -> Path:
     """The folder with the slices."""
-    return record.parent / "plantagenet_scan"
+    return record.parent / "plantagenova_scan"
 
 
 def plant(source: Path, folder: Path) -> None:
@@ -104,8 +132,27 @@ def plant(source: Path, folder: Path) -> None:
         request.ScheduledProcedureStepID = "SPS-8841"
         request.ScheduledPerformingPhysicianIdentificationSequence = [performer]
         ds.RequestAttributesSequence = [request]
+        plant_deeper(ds)
         ds.BodyPartExamined = "HEAD"
         ds.save_as(folder / f"johanna_{number}.dcm")
+
+
+def plant_deeper(ds: Any) -> None:
+    """Sequences in private tags, what was changed before, other objects' words, overlays, the file's own header."""
+    inner, changed, before, patient = Dataset(), Dataset(), Dataset(), Dataset()
+    inner.PatientComments = "PRIVATE-DEEP-31"
+    ds.private_block(0x0021, "PLANTED VENDOR", create=True).add_new(0x02, "SQ", [inner])
+    before.PatientID = "OLD-NAME-5512"
+    changed.ModifiedAttributesSequence = [before]
+    ds.OriginalAttributesSequence = [changed]
+    patient.ReferencedSOPClassUID, patient.PurposeOfReferenceCodeSequence = "1.2.840.10008.3.1.2.1.1", []
+    patient.ImageComments = "REFERENCED-6631"
+    ds.ReferencedPatientSequence = [patient]
+    ds.add_new(0x60000022, "LO", "OVERLAY-7741")
+    ds.add_new(0x60001500, "LO", "OVERLAY-LABEL-88")
+    ds.file_meta.SourceApplicationEntityTitle = "META-AE-9921"
+    ds.file_meta.PrivateInformationCreatorUID = "1.2.840.99999.5551214.3"
+    ds.file_meta.PrivateInformation = b"META-PRIVATE-31 "
 
 
 def words() -> list[str]:
@@ -124,9 +171,57 @@ def leaks(out: Path) -> list[tuple[str, str]]:
         if path.suffix == ".dcm":
             ds = pydicom.dcmread(path)
             content = content.replace(bytes(ds.get("PixelData") or b"\0\0"), b"")
-        haystack = (str(path.relative_to(out)).encode() + b"\n" + content).lower()
-        found += [(path.name, word) for word in words() if word.lower().encode() in haystack]
+        haystack = b"\n".join([str(path.relative_to(out)).encode(), *layers(content)]).lower()
+        found += [
+            (path.name, word)
+            for word in words()
+            if any(word.lower().encode(code) in haystack for code in ("utf-8", "utf-16-be", "utf-16-le"))
+        ]
     return found
+
+
+def layers(content: bytes, depth: int = 3) -> Iterator[bytes]:
+    """Bytes, and what is packed in them: members of zips, gzip, streams of PDF and PNG, base64 of pages."""
+    yield content
+    if not depth:
+        return
+    packed: list[bytes] = []
+    if content.startswith(b"PK\x03\x04"):
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            packed += [archive.read(name) for name in archive.namelist()]
+    if content.startswith(b"\x1f\x8b"):
+        packed.append(gzip.decompress(content))
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
+        with suppress(zlib.error):
+            packed.append(zlib.decompressobj().decompress(stream))
+    for text in re.findall(rb";base64,([A-Za-z0-9+/=]+)", content):
+        packed.append(base64.b64decode(text + b"=" * (-len(text) % 4)))
+    for part in packed:
+        yield from layers(part, depth - 1)
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [
+        lambda data: data,
+        gzip.compress,
+        lambda data: b"<img src='data:image/png;base64," + base64.b64encode(data) + b"'>",
+        lambda data: b"%PDF\nstream\n" + zlib.compress(data) + b"\nendstream",
+        lambda data: zipped(gzip.compress(data)),
+        lambda data: data.decode().encode("utf-16-be"),
+    ],
+    ids=["plain", "gzip", "base64", "pdf", "zip of gzip", "utf-16"],
+)
+def test_a_leak_would_be_seen(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(pack(b"said by Technikova"))
+    assert leaks(tmp_path) == [("x.bin", "Technikova")]
+
+
+def zipped(data: bytes) -> bytes:
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inner", data)
+    return made.getvalue()
 
 
 def objects(out: Path) -> dict[str, Any]:
@@ -139,7 +234,7 @@ def test_nothing_planted_is_found_anywhere(
     logs, out, page = tmp_path / "logs", tmp_path / "out", tmp_path / "page"
     logs.mkdir()
     monkeypatch.setenv("MEDSEG_LOG_DIR", str(logs))
-    assert len(words()) > 30
+    assert len({*PLANTED.values(), *DEEPER}) > 40
     seen = medseg("export", record, *KINDS, "--deidentify", "--out", out, "--json")
     assert seen.code == 0, seen.err
     assert {item["code"] for item in seen.json["findings"]} == {"deid.face"}
@@ -149,6 +244,8 @@ def test_nothing_planted_is_found_anywhere(
     assert not [word for word in words() if word.lower() in shown.lower()]
     views = ("--html", page / "r.html", "--csv", page / "r.csv", "--xlsx", page / "r.xlsx")
     assert medseg("report", out / "record.json", *views).code == 0
+    mask = page / "mask.nii.gz"
+    assert medseg("convert", out / "segmentation.dcm", mask).code == 0
     assert leaks(page) == []
     assert "anon-" in (page / "r.html").read_text(encoding="utf-8")
 
@@ -234,7 +331,8 @@ def test_a_key_gives_the_same_again_and_another_key_another(
     assert one == two
     assert not one & three
     assert key.stat().st_mode & 0o777 == 0o600
-    assert leaks(key.parent) == []
+    # The key knows the studies that it was used for, and no names.
+    assert {word for _, word in leaks(key.parent)} == {PLANTED["StudyInstanceUID"]}
 
 
 def uids_of(found: dict[str, Any]) -> set[str]:
@@ -303,11 +401,11 @@ def test_what_is_not_safe_is_refused_whole(
 
 
 def test_a_structure_named_after_the_patient_is_refused(medseg: Medseg, record: Path, tmp_path: Path) -> None:
-    side = record.parent / "plantagenet_mask.seg.json"
+    side = record.parent / "plantagenova_mask.seg.json"
     side.write_text(
         side.read_text(encoding="utf-8").replace('"foreground"', '"tumour of Johanna"'), encoding="utf-8"
     )
-    mask, scan = record.parent / "plantagenet_mask.nii.gz", record.parent / "plantagenet_scan"
+    mask, scan = record.parent / "plantagenova_mask.nii.gz", record.parent / "plantagenova_scan"
     medseg("measure", mask, "--image", scan, "--out", record, "--force")
     seen = medseg("export", record, "--seg", "--deidentify", "--out", tmp_path / "out")
     assert seen.code == 2
