@@ -12,10 +12,12 @@ from medseg.reporting.structures import structure_name
 from medseg.reporting.tissue.table import LEVELS, is_slice
 from medseg.reporting.wording import quantity_text
 
-__all__ = ["FENCE", "FEWEST", "MANY", "Distribution", "distributions"]
+__all__ = ["FENCE", "FEWEST", "MANY", "QUARTILES", "Distribution", "distributions"]
 
 #: Tukey's fences lie this many interquartile ranges beyond the quartiles; of fewer cases nobody is far out.
 FENCE, FEWEST = 1.5, 8
+#: Of fewer cases there are no quartiles to speak of.
+QUARTILES = 5
 #: Of more structures only the sizes are shown.
 MANY = 6
 _SIZES = (Quantity.VOLUME, Quantity.AREA)
@@ -123,7 +125,7 @@ def _distribution(key: tuple[str, str, str], items: list[tuple[str, Measurement]
 
 
 def _main(index: Index) -> Iterator[Measurement]:
-    """The main quantities of labels, regions and tissues; a mean beside an SUV would be a second number for it."""
+    """The main quantities of labels, regions and tissues; none that would be a second number for one thing."""
     pets = {item.channel for (_, quantity), item in index.first.items() if quantity is Quantity.SUV_MAX}
     slices = {
         target.detail for target in index.by_target if target.kind == "tissue" and is_slice(target.detail)
@@ -134,6 +136,7 @@ def _main(index: Index) -> Iterator[Measurement]:
         if target.detail in slices and len(slices) > LEVELS:
             continue
         for item in items:
-            twice = item.quantity is Quantity.MEAN and item.channel in pets
+            # The size and the uptake of a given mask are nearly its volume and its mean.
+            twice = (item.quantity is Quantity.MEAN and item.channel in pets) or item.target.detail == "given"
             if item.quantity in _MAIN and item.unit != _NOT_COMPARABLE and not twice:
                 yield item

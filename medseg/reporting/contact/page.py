@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from medseg.domain import Measurement, Quantity, Record
-from medseg.reporting.contact.distribution import FENCE, FEWEST, MANY, Distribution, distributions
+from medseg.reporting.contact.distribution import FENCE, FEWEST, MANY, QUARTILES, Distribution, distributions
 from medseg.reporting.contact.strip import strip_svg
 from medseg.reporting.extras import Picture
 from medseg.reporting.index import index_of
@@ -29,7 +29,7 @@ _NOTHING = Cell("nothing found", kind="none", mark="○")
 #: Words of a card's status, the order in which they are sorted and offered as filters: what needs a look comes first.
 _STATES = ("no report", "cut by the border", "not computed", "in part", "nothing found", "ok")
 #: Finest step of a number, by unit.
-_STEPS = {"mm": 0.1, "{px}": 1.0, "1": 0.01, "[hnsf'U]": 0.1}
+_STEPS = {"mm": 0.1, "{px}": 1.0, "[hnsf'U]": 0.1}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,12 +190,10 @@ def _words(item: Distribution) -> list[str]:
     rest = f"Left out: {', '.join(left_out)}." if left_out else ""
     if not item.count:
         return [f"No case with a whole value. {rest}".strip()]
-    low, middle, high = (_text(value, "") for value in item.quartiles)
-    least, most = (_text(value, "") for value in item.span)
-    unit = unit_text(item.unit)
+    low, middle, high, least, most = (_bare(value, item.unit) for value in (*item.quartiles, *item.span))
+    box = f", IQR {low} to {high}" if item.count >= QUARTILES else ""
     lines = [
-        f"n {item.count}; median {middle} {unit}".rstrip()
-        + f", IQR {low} to {high}, range {least} to {most}."
+        f"n {item.count}; median {f'{middle} {unit_text(item.unit)}'.rstrip()}{box}, range {least} to {most}."
     ]
     if item.zeros:
         lines.append(f"{item.zeros} of them looked for and not found (0).")
@@ -206,8 +204,9 @@ def _notes(found: Sequence[Distribution]) -> list[str]:
     if not found:
         return ["There is no quantity that could be compared between cases."]
     how = (
-        "A dot is a case; the box is the interquartile range (IQR), its line the median. Quartiles are interpolated "
-        "linearly. Values that are cut by the border are bounds or unreliable, so they are left out and counted."
+        f"A dot is a case, the line is the median, and the box the interquartile range (IQR) of at least {QUARTILES} "
+        "cases. Quartiles are interpolated linearly. Values that are cut by the border are bounds or unreliable, so "
+        "they are left out and counted."
     )
     far = (
         f"Outliers lie more than {FENCE:g} IQR beyond the quartiles (Tukey 1977), where there are at least {FEWEST} "
@@ -219,8 +218,13 @@ def _notes(found: Sequence[Distribution]) -> list[str]:
     return notes
 
 
+def _bare(value: float, unit: str) -> str:
+    """The number alone; what has no unit is a count, and its median may lie between two."""
+    return f"{value:g}" if unit == "1" else number_text(value, _STEPS.get(unit, 0.001))
+
+
 def _text(value: float, unit: str) -> str:
-    return f"{number_text(value, _STEPS.get(unit, 0.001))} {unit_text(unit)}".rstrip()
+    return f"{_bare(value, unit)} {unit_text(unit)}".rstrip()
 
 
 def _uri(picture: Picture) -> str:

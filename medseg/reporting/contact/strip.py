@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from medseg.reporting.contact.distribution import Distribution
+from medseg.reporting.contact.distribution import QUARTILES, Distribution
 
 __all__ = ["strip_svg"]
 
@@ -39,8 +39,9 @@ def strip_svg(shown: Distribution, titles: Sequence[str], name: str, description
         return _LEFT + (value - low) * scale
 
     first, middle, last = (at(value) for value in shown.quartiles)
+    box = f'<rect class="box" x="{first:.1f}" y="{_MIDDLE - 18}" width="{max(last - first, 1):.1f}" height="36"/>'
     parts = [
-        f'<rect class="box" x="{first:.1f}" y="{_MIDDLE - 18}" width="{max(last - first, 1):.1f}" height="36"/>',
+        *([box] if shown.count >= QUARTILES else []),
         f'<line class="median" x1="{middle:.1f}" x2="{middle:.1f}" y1="{_MIDDLE - 18}" y2="{_MIDDLE + 18}"/>',
         f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{_AXIS}" y2="{_AXIS}"/>',
     ]

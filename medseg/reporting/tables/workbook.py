@@ -90,7 +90,6 @@ def _fill(book: Any, records: Sequence[Record], terms: Sequence[Sequence[str]]) 
             record.subject,
             item.role,
             item.channel,
-            item.path,
             item.modality,
             item.value_unit,
             grid_text(item.grid),
@@ -99,7 +98,7 @@ def _fill(book: Any, records: Sequence[Record], terms: Sequence[Sequence[str]]) 
         for record in records
         for item in record.inputs
     ]
-    head = ["subject", "role", "channel", "path", "modality", "value_unit", "grid", "digest"]
+    head = ["subject", "role", "channel", "modality", "value_unit", "grid", "digest"]
     _sheet(book, "inputs", head, inputs)
     told = [[*term, None, None] for term in terms]
     head = ["name", "kind", "meaning", "unit", "ibsi"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medseg.domain import Image, Measurement, Record, Segmentation, Status
+from medseg.domain import Image, Measurement, Quantity, Record, Segmentation, Status
 from medseg.domain.record import Review
 from medseg.reporting import to_wide_csv
 from medseg.reporting.contact.page import Card, contact_to_html
@@ -234,3 +234,21 @@ def test_every_control_has_a_name_and_is_reached_by_the_keyboard(cards: list[Car
     count, unreachable, nameless, odd = browsed(contact_to_html(cards), act, tmp_path)
     assert count > len(cards)
     assert (unreachable, nameless, odd) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("count", "boxed"), [(4, False), (5, True)])
+def test_few_cases_have_no_quartiles_and_counts_no_decimals(clean: Record, count: int, boxed: bool) -> None:
+    target = clean.measurements[0].target
+    cards = [
+        Card(
+            f"c{n}",
+            replace(clean, measurements=(Measurement(target, Quantity.LESION_COUNT, n, "1"),)),
+            f"c{n}.html",
+        )
+        for n in range(count)
+    ]
+    page = contact_to_html(cards).decode()
+    (caption,) = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.DOTALL)
+    expected = "median 2, IQR 1 to 3, range 0 to 4." if boxed else "median 1.5, range 0 to 3."
+    assert words(caption).startswith(f"Lesions n {count}; {expected}")
+    assert ('class="box"' in page) == boxed

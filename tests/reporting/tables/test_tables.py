@@ -50,6 +50,15 @@ def test_the_workbook_explains_itself(record: Record) -> None:
     assert book["findings"].max_row == 1 + len(record.findings)
 
 
+def test_no_table_names_files_or_folders(record: Record) -> None:
+    """People call folders and files by names of people; inputs are told by digest and channel."""
+    book = load_workbook(io.BytesIO(to_wide_xlsx({"a": record})))
+    cells = [str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row]
+    assert record.mask.digest in cells
+    assert not [cell for cell in cells if "scans" in cell or ".nii" in cell]
+    assert "scans" not in (to_csv([record]) + to_wide_csv({"a": record})).decode()
+
+
 def test_no_records_give_a_head_only() -> None:
     assert to_csv([]).decode().count("\n") == 1
     assert load_workbook(io.BytesIO(to_xlsx([])))["measurements"].max_row == 1
