@@ -24,6 +24,10 @@ def command(
         bool, typer.Option("--secondary-capture", help="The report's pages as pictures.")
     ] = False,
     fhir: Annotated[bool, typer.Option("--fhir", help="All numbers as a FHIR R4B bundle (JSON).")] = False,
+    identified: Annotated[
+        bool,
+        typer.Option("--identified", help="FHIR names the patient, and says when, as the source does."),
+    ] = False,
     seg_type: Annotated[
         str, typer.Option(help="BINARY, FRACTIONAL (needs probabilities) or LABELMAP.")
     ] = "BINARY",
@@ -87,6 +91,7 @@ def command(
         hiding,
         made_by,
         _maker_kind(made_by, by),
+        identified,
     )
     written = export_files(record, out, options)
     findings = findings_in(out) if deidentify else ()
