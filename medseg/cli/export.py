@@ -34,6 +34,10 @@ def command(
         ),
     ] = False,
     fhir: Annotated[bool, typer.Option("--fhir", help="All numbers as a FHIR R4B bundle (JSON).")] = False,
+    identified: Annotated[
+        bool,
+        typer.Option("--identified", help="FHIR names the patient, and says when, as the source does."),
+    ] = False,
     seg_type: Annotated[
         str,
         typer.Option(
@@ -108,6 +112,7 @@ def command(
         deidentify=hiding,
         made_by=made_by,
         by=_maker_kind(made_by, by),
+        identified=identified,
     )
     written = export_files(record, out, options)
     told = tuple(finding for item in written.values() for finding in item.findings)

@@ -48,6 +48,11 @@ class Target:
     detail: str | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
+    @property
+    def structure(self) -> str:
+        """Name of what has an outline of its own: of a lesion with its number, without what was done inside it."""
+        return self.name if self.lesion is None else f"{self.name} lesion {self.lesion}"
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:

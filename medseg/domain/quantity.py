@@ -89,6 +89,8 @@ class QuantityInfo:
         A summary may be quoted by it. Each such quantity counts a miss as 0, so that leaving something right out
         can't raise it. Distances, precision and the Dice of found lesions do not: they are taken over what was
         predicted. Surface Dice and panoptic quality rise when a lesion that was found, but fits badly, is left out.
+    counts
+        A whole number of things, or an index.
     """
 
     kind: Kind
@@ -111,6 +113,7 @@ class QuantityInfo:
     compared: Literal["structure", "lesion", "count"] | None = None
     signed: bool = False
     quotable: bool = False
+    counts: bool = False
 
 
 _row = QuantityInfo
@@ -139,7 +142,7 @@ class Quantity(Enum):
 
     # fmt: off
     VOXEL_COUNT = "voxel_count", _row("mask", "Size", 60, "Voxels", "1", "1",
-        "Number of voxels that carry the label.", lower_bound=True, of_lesions=True, terminal=True)
+        "Number of voxels that carry the label.", lower_bound=True, of_lesions=True, terminal=True, counts=True)
     VOLUME = "volume", _row("mask", "Size", 10, "Volume", "ml", None,
         "Voxel count times |det| of the affine (Volume from Voxel Summation).", ibsi="YEKZ",
         code=Code("YEKZ", "Volume from Voxel Summation", "IBSI"), lower_bound=True, of_lesions=True, terminal=True, brief=True,
@@ -153,12 +156,12 @@ class Quantity(Enum):
         "Mean position of voxel centres, towards the front (RAS+).", step=0.1, of_lesions=True)
     CENTROID_Z = "centroid_z", _row("mask", "Position and border", 50, "Centroid z", "mm", "{px}",
         "Mean position of voxel centres, towards the head (RAS+).", step=0.1, of_lesions=True)
-    BOX_MIN_I = "box_min_i", _row("mask", "Position and border", 60, "First index i", "1", "1", _BOX)
-    BOX_MIN_J = "box_min_j", _row("mask", "Position and border", 80, "First index j", "1", "1", _BOX)
-    BOX_MIN_K = "box_min_k", _row("mask", "Position and border", 100, "First index k", "1", "1", _BOX)
-    BOX_MAX_I = "box_max_i", _row("mask", "Position and border", 70, "Last index i", "1", "1", _BOX)
-    BOX_MAX_J = "box_max_j", _row("mask", "Position and border", 90, "Last index j", "1", "1", _BOX)
-    BOX_MAX_K = "box_max_k", _row("mask", "Position and border", 110, "Last index k", "1", "1", _BOX)
+    BOX_MIN_I = "box_min_i", _row("mask", "Position and border", 60, "First index i", "1", "1", _BOX, counts=True)
+    BOX_MIN_J = "box_min_j", _row("mask", "Position and border", 80, "First index j", "1", "1", _BOX, counts=True)
+    BOX_MIN_K = "box_min_k", _row("mask", "Position and border", 100, "First index k", "1", "1", _BOX, counts=True)
+    BOX_MAX_I = "box_max_i", _row("mask", "Position and border", 70, "Last index i", "1", "1", _BOX, counts=True)
+    BOX_MAX_J = "box_max_j", _row("mask", "Position and border", 90, "Last index j", "1", "1", _BOX, counts=True)
+    BOX_MAX_K = "box_max_k", _row("mask", "Position and border", 110, "Last index k", "1", "1", _BOX, counts=True)
     EXTENT_I = "extent_i", _row("mask", "Diameters and extent", 110, "Extent along i", "mm", "{px}", _EXTENT,
         lower_bound=True)
     EXTENT_J = "extent_j", _row("mask", "Diameters and extent", 120, "Extent along j", "mm", "{px}", _EXTENT,
@@ -167,7 +170,7 @@ class Quantity(Enum):
         lower_bound=True)
     BORDER_VOXELS = "border_voxels", _row("mask", "Position and border", 10, "Voxels on the border", "1", "1",
         "Labelled voxels in an outermost slice of the array or next to a voxel without measurement; an axis of one slice has no border.",
-        lower_bound=True, of_lesions=True, headline=120)
+        lower_bound=True, of_lesions=True, headline=120, counts=True)
     BORDER_SHARE = "border_surface_share", _row("mask", "Position and border", 20,
         "Share of the surface on the border", "1", "1",
         "Area of the voxel faces that lie on the border of the field of view or next to a voxel without measurement, divided by the area of all faces between the structure and what is not it.")
@@ -214,10 +217,11 @@ class Quantity(Enum):
     MAXIMUM_DIAMETER_K = "maximum_diameter_across_k", _row("mask", "Diameters and extent", 100,
         "Maximum diameter across k", "mm", None, _PLANAR, lower_bound=True)
     EULER_NUMBER = "euler_number", _row("mask", "Shape", 80, "Euler number", "1", "1",
-        "Objects minus tunnels plus cavities, with 26-connected objects.")
+        "Objects minus tunnels plus cavities, with 26-connected objects.", counts=True)
 
     LESION_COUNT = "lesion_count", _row("lesion", "Size", 80, "Lesions", "1", "1",
-        "Connected components of the label at the stated connectivity and minimum size.", terminal=True, brief=True)
+        "Connected components of the label at the stated connectivity and minimum size.", terminal=True, brief=True,
+        counts=True)
     LESION_VOLUME = "lesion_total_volume", _row("lesion", "Size", 90, "Total volume of lesions", "ml", None,
         "Sum of the volumes of all lesions of the structure.", lower_bound=True, terminal=True,
         brief=True)
@@ -359,14 +363,14 @@ class Quantity(Enum):
         compared="structure", signed=True)
     LESIONS_IN_REFERENCE = "lesions_in_reference", _row("comparison", "Against a reference", 80,
         "Lesions in the reference", "1", "1", "Connected components at the stated connectivity and minimum size.",
-        compared="count")
+        compared="count", counts=True)
     LESIONS_FOUND = "lesions_found", _row("comparison", "Against a reference", 90, "Lesions found", "1", "1",
-        "Lesions of the reference that the matching rule pairs.", compared="count")
+        "Lesions of the reference that the matching rule pairs.", compared="count", counts=True)
     LESION_SENSITIVITY = "lesion_sensitivity", _row("comparison", "Against a reference", 100, "Lesion sensitivity",
         "1", "1", "Found / lesions in the reference.", compared="lesion", quotable=True)
     LESION_FALSE_POSITIVES = "lesion_false_positives", _row("comparison", "Against a reference", 110,
         "False-positive lesions", "1", "1", "Lesions of the prediction that the matching rule pairs with none.",
-        compared="count")
+        compared="count", counts=True)
     LESION_PRECISION = "lesion_precision", _row("comparison", "Against a reference", 120, "Lesion precision", "1",
         "1", "Paired / all lesions of the prediction.", compared="lesion")
     LESION_F1 = "lesion_f1", _row("comparison", "Against a reference", 130, "Lesion F1", "1", "1",

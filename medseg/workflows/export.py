@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 from medseg import io
 from medseg.domain import Finding, ReadOptions, Record, Segmentation, Source
@@ -14,12 +15,12 @@ from medseg.io.atomic import staged_file
 from medseg.io.choose import choose
 from medseg.io.dicom.derived.attributes import Uids
 from medseg.io.dicom.derived.maker import MakerKind, declared_maker
-from medseg.io.dicom.derived.origin import lies_on_series, read_origin
+from medseg.io.dicom.derived.origin import lies_on_series, read_headers, read_origin
 from medseg.io.dicom.seg.kind import Packing, SegChoice
 from medseg.io.unfinished import together
-from medseg.reporting.fhir import to_fhir
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
+from medseg.workflows.fhir import FhirSources, fhir_bundle
 from medseg.workflows.objects import MAKERS, Made, Material
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import reopen_mask
@@ -52,6 +53,9 @@ class ExportOptions:
         How sources and objects are de-identified together; None leaves the identity in.
     made_by, by
         What made a mask that came from elsewhere, and how; an unknown origin is declared as such.
+    identified
+        Whether FHIR names the patient, by name, id, birth date and sex as the source has them now. DICOM objects
+        always carry the patient of their source.
     """
 
     kinds: tuple[str, ...]
@@ -64,6 +68,7 @@ class ExportOptions:
     deidentify: DeidentifyOptions | None = None
     made_by: str | None = None
     by: MakerKind | None = None
+    identified: bool = False
 
     def __post_init__(self) -> None:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
@@ -71,6 +76,8 @@ class ExportOptions:
             raise InputError(
                 f"export one or more of {', '.join(KINDS)}; not {', '.join(unknown) or 'nothing'}"
             )
+        if self.identified and (self.deidentify is not None or "fhir" not in self.kinds):
+            raise InputError("--identified is for --fhir, and not together with --deidentify")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +109,18 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
 
 
 def _exported(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
-    record = _declared(read_record(path), options)
+    record = named = _declared(read_record(path), options)
     material = _material(record, path.parent, options) if _needs_source(record, options) else None
     hidden = None
     if options.deidentify is not None:
         others = _candidates(record, path.parent, None, [])
         hidden = hide(record, material, options.deidentify, out=out, others=others)
         record, material = hidden.record, hidden.material
-    made = _made(record, material, options.kinds)
+    made = _made(material, options.kinds)
+    if "fhir" in options.kinds:
+        uids = _tracking_uids(named, material, options)
+        sources = FhirSources(_headers(named, path.parent, options.dicom), uids, material, hidden)
+        made.append(fhir_bundle(record, sources, identified=options.identified))
     if hidden is not None:
         return _write_hidden(made, hidden, out)
     with ExitStack() as stack:
@@ -138,14 +149,25 @@ def _needs_source(record: Record, options: ExportOptions) -> bool:
     return bool(set(options.kinds) - {"fhir"}) or (options.deidentify is not None and named)
 
 
-def _made(record: Record, material: Material | None, kinds: tuple[str, ...]) -> list[Made]:
-    made: list[Made] = []
-    for kind in KINDS:
-        if material is not None and kind in kinds and kind in MAKERS:
-            made += MAKERS[kind](material)
-    if "fhir" in kinds:
-        made.append(Made("report.fhir.json", to_fhir(record)))
-    return made
+def _made(material: Material | None, kinds: tuple[str, ...]) -> list[Made]:
+    if material is None:
+        return []
+    return [item for kind in KINDS if kind in kinds and kind in MAKERS for item in MAKERS[kind](material)]
+
+
+def _headers(record: Record, folder: Path, dicom: Path | None) -> list[Any]:
+    """Headers of the series that were measured, that of the mask first; of a folder given, of the mask's alone."""
+    sources = list(_candidates(record, folder, dicom, []))
+    of_mask = [item for item in sources if item.grid and lies_on_series(record.mask.grid, item.grid)]
+    others = [] if dicom is not None else [item for item in sources if item not in of_mask]
+    return [ds for source in (*of_mask, *others) for ds in read_headers(source).values()]
+
+
+def _tracking_uids(record: Record, material: Material | None, options: ExportOptions) -> Uids | None:
+    """What the export tracks structures by; None where a UID would stand in no other object."""
+    if material is not None and {"seg", "sr"} & set(options.kinds):
+        return material.uids
+    return Uids(content_digest(record)) if options.stable_uids else None
 
 
 def _write_hidden(made: list[Made], hidden: Hidden, out: Path) -> dict[str, Exported]:

@@ -17,7 +17,7 @@ from medseg.reporting.contact.strip import strip_svg
 from medseg.reporting.extras import Picture
 from medseg.reporting.index import index_of
 from medseg.reporting.numbers import number_text, unit_text
-from medseg.reporting.page.headline import main_targets, sentence
+from medseg.reporting.page.headline import headline
 from medseg.reporting.pictures.palette import swatch
 from medseg.reporting.sheet import Cell, status_cell
 from medseg.reporting.wording import review_text
@@ -115,11 +115,6 @@ def _state(record: Record | None) -> Cell:
     return _NOTHING if all(item.value == 0 for item in sizes) else status_cell([*sizes, *axes])
 
 
-def _headline(record: Record) -> str:
-    targets = main_targets(record)
-    return sentence(record, targets[0]) if targets else "Nothing was measured."
-
-
 def _card(card: Card, title: str, state: Cell, values: Mapping[str, float]) -> dict[str, Any]:
     record, picture = card.record, card.picture
     shown = {
@@ -136,7 +131,7 @@ def _card(card: Card, title: str, state: Cell, values: Mapping[str, float]) -> d
         return {**shown, "told": told, "outlines": [], "review": "", "reviewed": False, "warnings": 0}
     return {
         **shown,
-        "told": _headline(record),
+        "told": headline(record)[0],
         "outlines": [] if picture is None else _outlines(record),
         "review": review_text(record),
         "reviewed": record.review.state == "reviewed",

@@ -80,6 +80,10 @@ class Uids:
 
         return str(generate_uid(entropy_srcs=None if self.seed is None else [self.seed, role]))
 
+    def tracking(self, structure: str) -> str:
+        """The UID by which all objects of an export track a structure or a lesion."""
+        return self.make(f"tracking {structure}")
+
 
 def research_title(review: Review, what: str, *, limit: int = 64) -> str:
     """Title of an object: says that it is research, and whether a person reviewed it; at most `limit` characters.

@@ -14,7 +14,7 @@ from medseg.geometry.compare import GridComparison
 from medseg.geometry.place import match_order
 from medseg.io.dicom.opened import open_dicom
 
-__all__ = ["Origin", "lies_on_series", "on_origin", "read_origin", "series_slice"]
+__all__ = ["Origin", "lies_on_series", "on_origin", "read_headers", "read_origin", "series_slice"]
 
 #: A point this near to the middle of a slice lies in it.
 _IN_SLICE_MM = 0.01
@@ -61,17 +61,29 @@ def read_origin(source: Source) -> Origin:
         raise InputError(f"{source.uri} is no DICOM series, so nothing can refer to it; give --dicom FOLDER")
     if source.grid is None or source.grid.unit == "px":
         raise InputError(f"{source.uri} is no regular stack of slices in the patient")
-    files = list(dict.fromkeys(item.file for item in source.instances))
-    place = {file: number for number, file in enumerate(files)}
-    datasets = tuple(_header(Path(file)) for file in files)
+    headers = read_headers(source)
+    place = {file: number for number, file in enumerate(headers)}
+    slices = tuple((place[item.file], item.frame) for item in source.instances)
+    return Origin(tuple(headers.values()), slices, source.grid)
+
+
+def read_headers(source: Source) -> dict[str, Any]:
+    """File → its header without pixels, in k order, checked against the UIDs that a DICOM Source names.
+
+    Raises
+    ------
+    InputError
+        If a file is gone, or holds another object than when it was read.
+    """
+    headers: dict[str, Any] = {}
     for item in source.instances:
-        found = str(datasets[place[item.file]].get("SOPInstanceUID", ""))
-        if item.uid and found != item.uid:
+        if item.file not in headers:
+            headers[item.file] = _header(Path(item.file))
+        if item.uid and str(headers[item.file].get("SOPInstanceUID", "")) != item.uid:
             raise InputError(
                 f"{Path(item.file).name} holds another object than when it was read; read it again"
             )
-    slices = tuple((place[item.file], item.frame) for item in source.instances)
-    return Origin(datasets, slices, source.grid)
+    return headers
 
 
 def on_origin(array: NDArray[Any], grid: Grid, origin: Origin) -> NDArray[Any]:

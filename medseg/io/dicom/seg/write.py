@@ -124,7 +124,7 @@ def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | N
 
 def tracking(segment: Segment, uids: Uids) -> tuple[str, str]:
     """(tracking UID, tracking id) of a segment; an SR names it by the same."""
-    return uids.make(f"tracking {segment.name}"), segment.name
+    return uids.tracking(segment.name), segment.name
 
 
 def _pixels(
