@@ -5,7 +5,9 @@ from medseg.measuring.field import find_field
 from medseg.measuring.findings import size_findings
 from medseg.measuring.lesions.measure import Lesions, find_lesions, measure_lesions
 from medseg.measuring.measure import measure
+from medseg.measuring.normal import intracranial, normalised
 from medseg.measuring.pet.measure import measure_pet
+from medseg.measuring.placing import place_among
 from medseg.measuring.tissue.measure import measure_tissue, tissue_map
 
 __all__ = [
@@ -13,10 +15,13 @@ __all__ = [
     "contours",
     "find_field",
     "find_lesions",
+    "intracranial",
     "measure",
     "measure_lesions",
     "measure_pet",
     "measure_tissue",
+    "normalised",
+    "place_among",
     "size_findings",
     "tissue_map",
 ]
