@@ -14,6 +14,7 @@ from medseg.cli.output import emit, print_findings, print_table, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
 from medseg.domain import Case, Finding, Measurement, ReadOptions, Record
+from medseg.domain.plan import MeasurePlan
 from medseg.errors import InputError
 from medseg.io import is_dataset
 from medseg.reporting import record_to_json
@@ -76,6 +77,10 @@ def command(
     ct_channel: ask.CtChannel = None,
     height_m: ask.Height = None,
     weight_kg: ask.Weight = None,
+    reference: ask.Reference = None,
+    age: ask.Age = None,
+    icv: ask.Intracranial = None,
+    normalise: ask.Normalise = False,
     values: ask.Values = None,
     subject: opt.Subject = None,
     same_space: opt.SameSpace = False,
@@ -89,11 +94,13 @@ def command(
 
     Example: medseg measure mask.nii.gz --image scan.nii.gz --out record.json
 
+    Reference values: medseg measure mask.nii.gz --reference table.csv --age 63 --sex female --out record.json
+
     Lesions: medseg measure mask.nii.gz --image scan.nii.gz --lesions tumour --rule recist-1.1 --out record.json
     """
     if contour_planes not in ("acquisition", "three"):
         raise InputError(f"--contour-planes is acquisition or three, not {contour_planes!r}")
-    plan = ask.measure_plan(
+    plan = MeasurePlan(
         ask.lesion_plan(
             lesions, rule=rule, connectivity=connectivity, minimum=min_lesion_mm3, split=split_mm
         ),
@@ -101,6 +108,8 @@ def command(
             pet, pet_channel, references=(liver, aorta), body=(sex, height_m, weight_kg), lean_mass=lean_mass
         ),
         ask.tissue_plan(tissue, ct_channel, presets=preset, levels=level, body=(height_m, weight_kg)),
+        ask.normal_plan(icv, normalise=normalise, body=(height_m, weight_kg)),
+        ask.reference_plan(reference, age, sex, icv=icv, body=(height_m, weight_kg)),
     )
     settings = MeasureOptions(
         labels=labels,
@@ -123,6 +132,7 @@ def command(
     if _is_many(mask):
         if channels:
             raise InputError("for many masks give --image FOLDER or --image DATASET, paired by name")
+        _require_no_person(plan)
         _many(mask, image, out, settings, as_json=json)
         return
     record = measure_files(mask, {"image": image} if image else channels, out, options=settings)
@@ -176,6 +186,16 @@ def _is_many(mask: Path) -> bool:
     return is_dataset(mask) or (
         mask.is_dir() and any(not item.name.startswith(".") for item in mask.iterdir())
     )
+
+
+def _require_no_person(plan: MeasurePlan) -> None:
+    """Refuse one person's age and size for masks of many."""
+    normal = plan.normal
+    of_one = normal is not None and (normal.icv_ml is not None or normal.height_m is not None)
+    if plan.reference is not None or of_one:
+        raise InputError(
+            "age, sex and size are of one person: with --reference, --normalise or --icv in ml give one mask"
+        )
 
 
 def _many(mask: Path, image: Path | None, out: Path, settings: object, *, as_json: bool) -> None:

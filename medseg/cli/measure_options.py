@@ -1,13 +1,16 @@
 """Options of `medseg measure` for lesions, PET and tissue: their wording, and the plan they make."""
 
+from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
-from medseg.domain.plan import LesionPlan, MeasurePlan, PetPlan, RuleSet, TissuePlan
+from medseg.domain.plan import LesionPlan, NormalPlan, PetPlan, ReferencePlan, RuleSet, TissuePlan
+from medseg.domain.reference import Person
 from medseg.errors import ConfigError
+from medseg.io.referencetables import read_reference_table
 
-_LESIONS, _PET, _TISSUE = "Lesions", "PET", "CT tissue"
+_LESIONS, _PET, _TISSUE, _USUAL = "Lesions", "PET", "CT tissue", "Reference values"
 
 Lesions = Annotated[
     list[str] | None,
@@ -59,15 +62,19 @@ Aorta = Annotated[
     str | None,
     typer.Option(help="Label of the aorta, for percist with a diseased liver.", rich_help_panel=_PET),
 ]
-Sex = Annotated[str | None, typer.Option(help="male or female, for lean body mass.", rich_help_panel=_PET)]
+Sex = Annotated[
+    str | None, typer.Option(help="male or female: lean body mass, reference values.", rich_help_panel=_PET)
+]
 LeanMass = Annotated[
     str, typer.Option(help="Lean body mass by janmahasatian or james.", rich_help_panel=_PET)
 ]
 Height = Annotated[
-    float | None, typer.Option("--height-m", help="Body height in m: lean body mass, tissue indexes.")
+    float | None,
+    typer.Option("--height-m", help="Body height in m: lean body mass, tissue indexes, --normalise."),
 ]
 Weight = Annotated[
-    float | None, typer.Option("--weight-kg", help="Body weight in kg: lean body mass, body surface.")
+    float | None,
+    typer.Option("--weight-kg", help="Body weight in kg: lean body mass, body surface, --normalise."),
 ]
 Tissue = Annotated[
     list[str] | None,
@@ -99,6 +106,31 @@ Values = Annotated[
         "--values",
         metavar="[CHANNEL=]KIND",
         help="What the values are where the file does not say (NIfTI): HU, SUVbw, MR.",
+    ),
+]
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        help="Your table of reference values (CSV or YAML): the record says where each value lies among them.",
+        rich_help_panel=_USUAL,
+    ),
+]
+Age = Annotated[float | None, typer.Option(help="Age in years at the scan.", rich_help_panel=_USUAL)]
+Intracranial = Annotated[
+    str | None,
+    typer.Option(
+        "--icv",
+        metavar="LABEL|ML",
+        help="Also give volumes in % of the intracranial volume: a label or region, or a number of ml.",
+        rich_help_panel=_USUAL,
+    ),
+]
+Normalise = Annotated[
+    bool,
+    typer.Option(
+        "--normalise",
+        help="Also divide volumes by height² (--height-m) and by body surface (with --weight-kg).",
+        rich_help_panel=_USUAL,
     ),
 ]
 
@@ -174,6 +206,43 @@ def tissue_plan(
     return TissuePlan(channel or "", compartments[0], tuple(presets or ()), tuple(levels or ()), *body)
 
 
-def measure_plan(lesions: LesionPlan | None, pet: PetPlan | None, tissue: TissuePlan | None) -> MeasurePlan:
-    """The three parts as one value."""
-    return MeasurePlan(lesions, pet, tissue)
+def normal_plan(
+    icv: str | None, *, normalise: bool, body: tuple[float | None, float | None]
+) -> NormalPlan | None:
+    """Plan of what volumes are divided by; `body` is height and weight."""
+    height_m, weight_kg = body if normalise else (None, None)
+    if normalise and height_m is None:
+        raise ConfigError(
+            "--normalise divides by height²: give --height-m (and --weight-kg for the body surface)"
+        )
+    if icv is None and not normalise:
+        return None
+    given = _as_number(icv)
+    label = icv if icv is not None and given is None else ""
+    return NormalPlan(label, given, height_m, weight_kg)
+
+
+def reference_plan(
+    table: Path | None,
+    age: float | None,
+    sex: str | None,
+    *,
+    icv: str | None,
+    body: tuple[float | None, float | None],
+) -> ReferencePlan | None:
+    """Reference values and the person; `body` is height and weight."""
+    if sex not in (None, "male", "female"):
+        raise ConfigError(f"--sex is male or female, not {sex!r}")
+    if table is None:
+        if age is not None:
+            raise ConfigError("--age is for reference values: give them with --reference FILE")
+        return None
+    person = Person(age, sex, _as_number(icv), *body)  # type: ignore[arg-type]
+    return ReferencePlan(read_reference_table(table), person)
+
+
+def _as_number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None

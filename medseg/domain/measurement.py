@@ -11,7 +11,7 @@ from medseg.domain.quantity import Quantity
 from medseg.domain.values import STRICT
 from medseg.errors import InputError
 
-__all__ = ["Interval", "Measurement", "Status", "Target", "TargetKind"]
+__all__ = ["Interval", "Measurement", "Placement", "Status", "Target", "TargetKind"]
 
 TargetKind: TypeAlias = Literal["label", "region", "lesion", "tissue", "pair"]
 
@@ -66,6 +66,40 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a value lies among reference values that a user gave; never beyond what they say.
+
+    Parameters
+    ----------
+    outcome
+        At a percentile, below or above the outermost reference value, within a range, or refused.
+    words
+        The outcome for people, such as `37th percentile` or `below the 2.5th percentile`; of a refusal the reason.
+    source
+        Citation of the reference values, and the table that held them.
+    group
+        Whom they are about; empty where refused.
+    percentile, interval
+        The percentile, and those at the ends of the value's own interval where it has one and both lie inside.
+    low, high
+        The outermost reference values, in the Measurement's unit.
+    method
+        How the percentile follows from the table.
+    """
+
+    outcome: Literal["percentile", "below", "above", "within", "refused"]
+    words: str
+    source: str
+    group: str = ""
+    percentile: float | None = None
+    interval: tuple[float, float] | None = None
+    low: float | None = None
+    high: float | None = None
+    method: str = ""
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """One number, or null with a reason.
 
@@ -89,6 +123,8 @@ class Measurement:
         For diameters: name of the plane and slice, such as `axial k=12`.
     points_mm
         World positions that show the number (end points of a diameter); pixels on `px` grids.
+    placement
+        None where no reference values were given for it.
     """
 
     target: Target
@@ -102,6 +138,7 @@ class Measurement:
     interval: Interval | None = None
     plane: str | None = None
     points_mm: tuple[tuple[float, float, float], ...] = ()
+    placement: Placement | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:

@@ -5,10 +5,19 @@ from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict
 
+from medseg.domain.reference import Person, ReferenceTable
 from medseg.domain.values import STRICT
 from medseg.errors import ConfigError
 
-__all__ = ["LesionPlan", "MeasurePlan", "PetPlan", "RuleSet", "TissuePlan"]
+__all__ = [
+    "LesionPlan",
+    "MeasurePlan",
+    "NormalPlan",
+    "PetPlan",
+    "ReferencePlan",
+    "RuleSet",
+    "TissuePlan",
+]
 
 RuleSet: TypeAlias = Literal["recist-1.1", "recist-1.1-node", "rano-2010", "rano-bm"]
 
@@ -106,10 +115,45 @@ class TissuePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class NormalPlan:
+    """By what volumes are divided.
+
+    Parameters
+    ----------
+    intracranial
+        Label or region whose volume is the intracranial one; empty: `icv_ml`, or none.
+    icv_ml, height_m, weight_kg
+        Give volumes in per cent of the intracranial volume, by height², and by body surface.
+    """
+
+    intracranial: str = ""
+    icv_ml: float | None = None
+    height_m: float | None = None
+    weight_kg: float | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        Person(icv_ml=self.icv_ml, height_m=self.height_m, weight_kg=self.weight_kg)
+        if self.intracranial and self.icv_ml is not None:
+            raise ConfigError("the intracranial volume is that of a label, or given in ml; not both")
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencePlan:
+    """Reference values, and the person whose values are placed among them."""
+
+    table: ReferenceTable
+    person: Person
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class MeasurePlan:
     """What is measured beside every label and region; None leaves a part out."""
 
     lesions: LesionPlan | None = None
     pet: PetPlan | None = None
     tissue: TissuePlan | None = None
+    normal: NormalPlan | None = None
+    reference: ReferencePlan | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT

@@ -28,6 +28,7 @@ UCUM_TO_DICOM = {
     "/mm": ("/mm", 1.0),
     "cm2": ("cm2", 1.0),
     "cm2/m2": ("cm2/m2", 1.0),
+    "ml/m2": ("cm3/m2", 1.0),
     "g": ("g", 1.0),
 }
 
@@ -190,6 +191,12 @@ class Quantity(Enum):
         "Mesh volume minus voxel volume: how much the digital boundary matters.")
     PROBABILITY_VOLUME = "probability_volume", _row("mask", "Size", 40, "Probability-weighted volume", "ml", None,
         "Sum of the structure's probabilities times |det| of the affine.", lower_bound=True)
+    VOLUME_BY_ICV = "volume_by_intracranial_volume", _row("mask", "Size", 41, "Volume in % of intracranial", "%", None,
+        "Volume / intracranial volume × 100.", step=0.001, lower_bound=True, terminal=True)
+    VOLUME_BY_HEIGHT = "volume_by_height_squared", _row("mask", "Size", 42, "Volume by height²", "ml/m2", None,
+        "Volume / height².", step=0.01, lower_bound=True, terminal=True)
+    VOLUME_BY_SURFACE = "volume_by_body_surface", _row("mask", "Size", 43, "Volume by body surface", "ml/m2", None,
+        "Volume / body surface (Du Bois and Du Bois 1916).", step=0.01, lower_bound=True, terminal=True)
     SURFACE_AREA = "surface_area", _row("mask", "Size", 70, "Surface area", "mm2", None,
         "Area of the marching-cubes surface of the mask, cut faces counted.", ibsi="C0JK", matrix=40)
     SURFACE_TO_VOLUME = "surface_to_volume_ratio", _row("mask", "Shape", 20, "Surface to volume ratio", "/mm", None,

@@ -6,7 +6,9 @@ from medseg.measuring.findings import size_findings
 from medseg.measuring.lesions.measure import Lesions, find_lesions, measure_lesions
 from medseg.measuring.measure import measure
 from medseg.measuring.noise import NOISE_METHOD, noise_near
+from medseg.measuring.normal import intracranial, normalised
 from medseg.measuring.pet.measure import measure_pet
+from medseg.measuring.placing import place_among
 from medseg.measuring.tissue.measure import measure_tissue, tissue_map
 
 __all__ = [
@@ -15,11 +17,14 @@ __all__ = [
     "contours",
     "find_field",
     "find_lesions",
+    "intracranial",
     "measure",
     "measure_lesions",
     "measure_pet",
     "measure_tissue",
     "noise_near",
+    "normalised",
+    "place_among",
     "size_findings",
     "tissue_map",
 ]

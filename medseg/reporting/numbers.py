@@ -13,6 +13,7 @@ _UNITS = {
     "/mm": "mm⁻¹",
     "cm2": "cm²",
     "cm2/m2": "cm²/m²",
+    "ml/m2": "ml/m²",
     "{px}": "px",
     "{px}2": "px²",
     "[hnsf'U]": "HU",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import medseg.reporting as room
-from medseg.domain import Finding, InputRef, Record, Source
+from medseg.domain import Finding, InputRef, Quantity, Record, Source
 from medseg.domain.record import Review
 from medseg.errors import InputError, OutputError
 from medseg.io.atomic import staged_folder
@@ -28,7 +28,7 @@ from medseg.io.dicom.derived.origin import Origin, read_origin
 from medseg.io.unfinished import may_replace
 from medseg.reporting import record_from_json, record_to_json
 from medseg.workflows.objects import Material
-from medseg.workflows.record import read_record
+from medseg.workflows.record import read_record, result_digest
 from medseg.workflows.reopen import as_recorded, reopen_image
 
 __all__ = ["DeidentifyOptions", "Hidden", "deidentify_export", "findings_in", "hide"]
@@ -36,6 +36,13 @@ __all__ = ["DeidentifyOptions", "Hidden", "deidentify_export", "findings_in", "h
 #: Header facts of an image that people may have typed → the attribute whose words they are.
 _TYPED_DETAILS = {"kernel": "ConvolutionKernel", "model": "ManufacturerModelName"}
 
+#: Numbers from which height and weight follow, beside the size that was divided.
+_OF_THE_BODY = (
+    Quantity.VOLUME_BY_HEIGHT,
+    Quantity.VOLUME_BY_SURFACE,
+    Quantity.TISSUE_HEIGHT_INDEX,
+    Quantity.TISSUE_SURFACE_INDEX,
+)
 #: Pages inside a FHIR bundle.
 _ATTACHMENT = re.compile(r'"data":"[A-Za-z0-9+/=]*"')
 #: Folder of the sources inside the export; name of the Record without identity.
@@ -123,7 +130,8 @@ def hide(
     findings = _look_at(series, options) if cleaning.disguise.known_as is None else ()
     traces = collect(datasets if cleaning.disguise.known_as is None else (), cleaning)
     _add_own_names(record, traces, cleaning.disguise.pseudonym)
-    bare = _pseudonymous(record, traces, cleaning, series)
+    told = record if options.keep_characteristics else _without_characteristics(record)
+    bare = _pseudonymous(told, traces, cleaning, series)
     bare = replace(bare, findings=tuple(dict.fromkeys((*bare.findings, *findings))))
     hidden = None if material is None else _hidden_material(material, record, bare)
     return Hidden(bare, hidden, cleaning, traces, key, options, series, findings)
@@ -237,6 +245,26 @@ def _add_own_names(record: Record, traces: Traces, pseudonym: str) -> None:
         traces.add_names((name for name in (*parts, *stems) if name not in words), "file name")
     traces.add_names([record.subject] if record.subject != pseudonym else [], "subject")
     traces.add_names([record.review.reviewer or "", record.review.organization or ""], "reviewer")
+
+
+def _without_characteristics(record: Record) -> Record:
+    """The Record without age, sex and size of the patient, and without the numbers that tell them."""
+    plan = record.plan
+    tissue = None if plan.tissue is None else replace(plan.tissue, height_m=None, weight_kg=None)
+    normal = None if plan.normal is None else replace(plan.normal, height_m=None, weight_kg=None)
+    kept = tuple(
+        replace(item, placement=None) for item in record.measurements if item.quantity not in _OF_THE_BODY
+    )
+    bare = replace(plan, tissue=tissue, normal=normal, reference=None)
+    if bare == plan and kept == record.measurements:
+        return record
+    text = (
+        "Age, sex and size of the patient were removed, and with them sizes divided by those of the body and places "
+        "among reference values; keep them with --keep-patient-characteristics."
+    )
+    findings = (*record.findings, Finding("deid.characteristics", "info", text))
+    told = replace(record, plan=bare, measurements=kept, findings=findings)
+    return replace(told, result_digest=result_digest(told))
 
 
 def _pseudonymous(record: Record, traces: Traces, cleaning: Cleaning, series: tuple[Origin, ...]) -> Record:

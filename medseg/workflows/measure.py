@@ -1,7 +1,7 @@
 """Measure: on values, and on files."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from medseg.domain import (
     ReadOptions,
     Record,
     Segmentation,
+    Status,
 )
 from medseg.domain.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
 from medseg.domain.provenance import Edit
@@ -125,7 +126,7 @@ def measure(
         If no image lies on the mask's grid, or the common space is unknown; the message names the likely fault.
     """
     task = _task(segmentation, {} if images is None else as_mapping(images), declared=same_space)
-    draft = _draft(task, subject=subject, plan=plan or MeasurePlan())
+    draft = _draft(task, subject=subject, plan=_asked(plan, task.mask.table))
     return _measured(task, draft)
 
 
@@ -155,6 +156,7 @@ def _draft(task: _Task, *, subject: str | None, plan: MeasurePlan) -> Record:
 def _measured(task: _Task, draft: Record) -> Record:
     measurements = _measurements(task.mask, task.images, draft.plan)
     findings = [*draft.findings, *_other_images(task), *measuring.size_findings(measurements)]
+    findings += _not_in_table(measurements, draft.plan)
     if not task.mask.table.labels:
         text = (
             "The mask is empty and names no label, so nothing was looked for; name what was, with --labels."
@@ -194,6 +196,16 @@ def _other_images(task: _Task) -> Iterator[Finding]:
         yield Finding("mask.other_image", "warning", text)
 
 
+def _not_in_table(measurements: Sequence[Measurement], plan: MeasurePlan) -> Iterator[Finding]:
+    """Said where reference values were given and are about nothing measured: often a name is spelt otherwise."""
+    if plan.reference is not None and not any(item.placement for item in measurements):
+        text = (
+            f"The reference values in {plan.reference.table.name} are about no structure and quantity measured here; "
+            "their names must be those of the mask's labels."
+        )
+        yield Finding("reference.nothing", "warning", text)
+
+
 def _measurements(
     segmentation: Segmentation, channels: Mapping[str, Image], plan: MeasurePlan
 ) -> tuple[Measurement, ...]:
@@ -207,7 +219,30 @@ def _measurements(
         found += measuring.measure_pet(segmentation, channels, plan.pet, lesions)
     if plan.tissue is not None:
         found += measuring.measure_tissue(segmentation, channels, plan.tissue)
-    return tuple(found)
+    if plan.normal is not None:
+        found += measuring.normalised(found, plan.normal)
+    return tuple(found) if plan.reference is None else _placed(found, plan, segmentation)
+
+
+def _placed(found: Sequence[Measurement], plan: MeasurePlan, mask: Segmentation) -> tuple[Measurement, ...]:
+    """The measurements with their places among the reference values; the head is as large as the plan's label."""
+    if plan.reference is None:
+        return tuple(found)
+    person = plan.reference.person
+    head = None if plan.normal is None else measuring.intracranial(found, plan.normal)
+    if head is not None and head.status is Status.OK and head.value:
+        person = replace(person, icv_ml=float(head.value))
+    return measuring.place_among(found, plan.reference.table, person, mask.made_by)
+
+
+def _asked(plan: MeasurePlan | None, table: LabelTable) -> MeasurePlan:
+    """The plan with those reference values alone that are about this mask, which the Record holds."""
+    plan = plan or MeasurePlan()
+    if plan.reference is None:
+        return plan
+    names = [*(label.name for label in table.labels), *(region.name for region in table.regions)]
+    rows = plan.reference.table.about(names)
+    return replace(plan, reference=replace(plan.reference, table=rows))
 
 
 def lesion_mask(segmentation: Segmentation, plan: LesionPlan | None = None) -> Segmentation:
@@ -299,7 +334,7 @@ def read_measuring(mask: Path, images: Mapping[str, ChannelPath], options: Measu
         (),
         subject=options.subject,
         mask_path=mask,
-        plan=options.plan or MeasurePlan(),
+        plan=_asked(options.plan, task.mask.table),
         read=replace(options.read, series=None, volume=None),
     )
     return MeasureTask(task, replace(draft, request_digest=content_digest(draft)))

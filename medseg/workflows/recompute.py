@@ -62,7 +62,13 @@ def _fault(row: Measurement, again: Measurement) -> str:
         return f"is {_value(row)}, and {_value(again)} when it is measured again"
     if row.status is not again.status:
         return f"has status {row.status.value}, and {again.status.value} when it is measured again"
+    if _place(row) != _place(again):
+        return f"{_place(row)}, and {_place(again)} when it is measured again"
     return ""
+
+
+def _place(row: Measurement) -> str:
+    return "has no place among reference values" if row.placement is None else f"is {row.placement.words}"
 
 
 def _value(row: Measurement) -> str:

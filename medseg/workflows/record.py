@@ -78,7 +78,9 @@ def write_record(record: Record, path: Path, *, force: bool = False) -> Path:
 
 def result_digest(record: Record) -> str:
     """SHA-256 over the measurements of a Record, as they are held."""
-    return digest_of_plain(_ROWS.dump_python(record.measurements, mode="json"))
+    rows = _ROWS.dump_python(record.measurements, mode="json")
+    # What no reference values were given for reads as it did before there were any: the digest is the same.
+    return digest_of_plain([{key: row[key] for key in row if key != "placement" or row[key]} for row in rows])
 
 
 def read_record(path: str | Path) -> Record:

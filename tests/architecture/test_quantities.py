@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from medseg.domain import Grid, Image, Label, LabelTable, Measurement, Quantity, Segmentation
-from medseg.domain.plan import LesionPlan, PetPlan, TissuePlan
+from medseg.domain.plan import LesionPlan, NormalPlan, PetPlan, TissuePlan
 from medseg.domain.quantity import Group, Kind, QuantityInfo
-from medseg.measuring import measure, measure_lesions, measure_pet, measure_tissue
+from medseg.measuring import measure, measure_lesions, measure_pet, measure_tissue, normalised
 from medseg.metrics import evaluate, evaluate_lesions
 
 ROW = "medseg/domain/quantity.py: Quantity"
@@ -44,6 +44,7 @@ def of_every_kind() -> list[Measurement]:
         *measure_lesions(space, None, LesionPlan(rule="recist-1.1")),
         *measure_pet(space, {"values": pet}, PetPlan()),
         *measure_tissue(space, {"values": ct}, tissue),
+        *normalised(measure(space), NormalPlan(icv_ml=1500.0, height_m=1.7, weight_kg=70)),
         *evaluate(prediction=space, reference=space),
         *evaluate_lesions(prediction=space, reference=space),
     ]

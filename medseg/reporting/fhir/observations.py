@@ -81,6 +81,7 @@ def observations(make: Resources) -> Iterator[dict[str, Any]]:
             "device": make.reference(MEDSEG),
             "method": {"text": item.method} if item.method else {},
             "note": [{"text": text} for text in _notes(make, item)],
+            "referenceRange": _usual(item),
             **_value(item, sizes.get(item.target.structure, [])),
         }
         shown = "not computed" if item.value is None else value_text(item, grid)
@@ -134,6 +135,16 @@ def _value(item: Measurement, sizes: Sequence[Measurement]) -> dict[str, Any]:
     return {"valueQuantity": found, "component": ends}
 
 
+def _usual(item: Measurement) -> list[dict[str, Any]]:
+    """Reference values of the user's own table, with their source; none where the value was not placed among them."""
+    place = item.placement
+    if place is None or place.outcome == "refused":
+        return []
+    ends = {"low": place.low, "high": place.high}
+    bounds = {name: _quantity(value, item.unit) for name, value in ends.items() if value is not None}
+    return [{**bounds, "text": f"{place.words}; {place.group}; {place.source}; {place.method}"}]
+
+
 def _ends(interval: Interval, unit: str) -> Iterator[dict[str, Any]]:
     """An interval is what is not known of this value; a referenceRange would be what is usual in others."""
     for code, name, value in (("low", "Lower", interval.low), ("high", "Upper", interval.high)):
@@ -168,6 +179,8 @@ def _notes(make: Resources, item: Measurement) -> Iterator[str]:
     yield f"RESEARCH – {review_text(make.record)}"
     if item.reason and item.value is not None:
         yield f"{item.status.value}: {item.reason}"
+    if item.placement is not None and item.placement.outcome == "refused":
+        yield f"not placed among reference values: {item.placement.words} ({item.placement.source})"
     if item.channel:
         yield f"channel {item.channel}"
     if item.plane:

@@ -37,6 +37,12 @@ COLUMNS = {
     "interval_high": "Upper end of the interval.",
     "interval_level": "Level of the interval, between 0 and 1.",
     "interval_method": "How the interval was had.",
+    "reference_outcome": "Where the value lies among reference values that the user gave: percentile, below, above, "
+    "within, refused; empty where none were given for it.",
+    "reference_percentile": "The percentile; empty outside the reference values and where it is refused.",
+    "reference_words": "The same in words, or why it is refused.",
+    "reference_group": "Whom the reference values are about.",
+    "reference_source": "Who published them, and the table that held them.",
     "method": "How the value was computed, with parameters and source.",
     "segmenter": "What made the mask.",
     "mask_digest": "SHA-256 of the mask's labels.",
@@ -82,8 +88,15 @@ def _row(record: Record, item: Measurement) -> dict[str, Any]:
         "interval_high": None if interval is None else interval.high,
         "interval_level": None if interval is None else interval.level,
         "interval_method": None if interval is None else interval.method,
+        **_placement(item),
         "method": item.method,
         "segmenter": record.made_by.segmenter,
         "mask_digest": record.mask.digest,
         "review": record.review.state,
     }
+
+
+def _placement(item: Measurement) -> dict[str, Any]:
+    place = item.placement
+    names = ("outcome", "percentile", "words", "group", "source")
+    return {f"reference_{name}": (getattr(place, name) or None) if place else None for name in names}
