@@ -1,4 +1,4 @@
-# Shared by ./demo and ./test: system packages (as root only) and the virtual environment. Sourced by bash.
+# Shared by ./demo and ./test: system packages (as root only), the virtual environment, viewers' own code. Sourced by bash.
 
 APT_DEMO=(python3-venv libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core)
 APT_TEST=("${APT_DEMO[@]}" xvfb xauth poppler-utils chromium dicom3tools dcmtk plastimatch libegl1 libgl1 libgl1-mesa-dri libdbus-1-3
@@ -36,4 +36,22 @@ setup_venv() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "$(grep '^torch==' constraints.txt)"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".${extras:+[$extras]}"
     echo "$wanted" > "$stamp"
+}
+
+# Install what judges objects as viewers do (tests/viewers); skipped while its lock is the same. Without Node 18.19 or
+# later, which apt brings as root, or without a registry, those tests skip and say why.
+setup_viewers() {
+    local folder=tests/viewers stamp=tests/viewers/node_modules/medseg-installed wanted
+    command -v npm > /dev/null || setup_apt nodejs npm
+    if ! command -v npm > /dev/null; then
+        echo "no npm: the tests of viewers will skip" >&2
+        return 0
+    fi
+    wanted=$(sha256sum < "$folder/package-lock.json")
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return 0
+    if (cd "$folder" && npm ci --silent > /dev/null); then
+        echo "$wanted" > "$stamp"
+    else
+        echo "npm ci failed in $folder: the tests of viewers will skip" >&2
+    fi
 }

@@ -50,11 +50,11 @@ def source(shape: tuple[int, int, int], frame: str) -> list[Dataset]:
     return found
 
 
-def organs(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def organs(shape: tuple[int, int, int], count: int = SEGMENTS) -> NDArray[np.uint8]:
     """Ellipsoids of the size of organs, 60 to 120 slices long, later ones over earlier ones."""
     rng = np.random.default_rng(0)
     labels = np.zeros(shape, np.uint8)
-    for value in range(1, SEGMENTS + 1):
+    for value in range(1, count + 1):
         semi = (rng.uniform((0.03, 0.03, 0.1), (0.09, 0.09, 0.2)) * shape).clip(3)
         centre = [rng.uniform(s + 1, n - s - 2) for s, n in zip(semi, shape, strict=True)]
         low = [int(c - s) for c, s in zip(centre, semi, strict=True)]

@@ -88,7 +88,7 @@ DEEPER = (
     "Signatory",
     "Signing Ward",
 )
-KINDS = ("--seg", "--sr", "--rtstruct", "--fhir")
+KINDS = ("--seg", "--sr-all", "--rtstruct", "--key-images", "--fhir")
 
 
 @pytest.fixture

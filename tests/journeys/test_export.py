@@ -1,5 +1,6 @@
 """A record goes out as objects that hospital systems read, and all of them say the same."""
 
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +15,7 @@ from pydicom.uid import UID
 from medseg import io
 from medseg.domain import Label, LabelTable, Segmentation
 from medseg.io.dicom.sr.codes import sr_value
-from medseg.io.dicom.sr.read import sr_numbers
+from medseg.io.dicom.sr.read import sr_groups, sr_numbers
 from medseg.reporting import record_from_json
 from tests.journeys.conftest import Seen
 from tests.journeys.judges import complaints, judge, receiver
@@ -265,8 +266,6 @@ def test_a_store_receives_every_object(medseg: Medseg, record: Path, tmp_path: P
 def test_masks_that_can_not_be_read_are_one_line(
     name: str, content: str, words: str, medseg: Medseg, data: Data, tmp_path: Path
 ) -> None:
-    import re
-
     source = data(
         "dicom/dcmqi/23x38x3/seg/label.seg" if name == "seg.dcm" else "dicom/rt_utils/mock_data/rt.dcm"
     )
@@ -288,17 +287,95 @@ def test_masks_that_can_not_be_read_are_one_line(
 def test_a_foreign_mask_is_declared_and_never_manual_by_itself(
     medseg: Medseg, record: Path, tmp_path: Path
 ) -> None:
+    """SEG, SR, structure set and page agree."""
     said = ("--made-by", "nnU-Net 2.8", "--by", "automatic")
-    for folder, options in (("unknown", ()), ("said", said)):
-        seen = medseg("export", record, "--seg", "--sr", *options, "--out", tmp_path / folder)
-        assert seen.code == 0, seen.err
-    names = {
-        folder: pydicom.dcmread(tmp_path / folder / "segmentation.dcm")
-        .SegmentSequence[0]
-        .SegmentAlgorithmName
-        for folder in ("unknown", "said")
+    wanted = {
+        "unknown": ("AUTOMATIC", "unknown origin (given mask)", ""),
+        "said": ("AUTOMATIC", "nnU-Net 2.8", "AUTOMATIC"),
     }
-    assert names == {"unknown": "unknown origin (given mask)", "said": "nnU-Net 2.8"}
+    for folder, options in (("unknown", ()), ("said", said)):
+        out = tmp_path / folder
+        seen = medseg("export", record, "--seg", "--sr", "--rtstruct", *options, "--out", out)
+        assert seen.code == 0, seen.err
+        found = _objects(out)
+        kind, name, roi_kind = wanted[folder]
+        for part in ("segmentation", "lesions"):
+            for item in found[part].SegmentSequence:
+                assert (item.SegmentAlgorithmType, item.SegmentAlgorithmName) == (kind, name)
+        for item in found["structures"].StructureSetROISequence:
+            assert (item.ROIGenerationAlgorithm, item.ROIGenerationDescription) == (roi_kind, name)
+        named = [
+            item.TextValue
+            for group in sr_groups(found["measurements"])
+            for item in group.ContentSequence
+            if item.ConceptNameCodeSequence[0].get("CodeValue") == "111001"  # Algorithm Name
+        ]
+        assert set(named) == {name}
+    assert medseg("report", record, "--html", tmp_path / "r.html").code == 0
+    page = re.sub(r"<(script|style).*?</\1>", "", (tmp_path / "r.html").read_text("utf-8"), flags=re.DOTALL)
+    assert "given mask" in page
+    assert "manual" not in page.lower()
     seen = medseg("export", record, "--seg", "--made-by", "nnU-Net 2.8", "--out", tmp_path / "half")
     assert seen.code != 0
     assert "--by automatic, semiautomatic or manual" in seen.err
+
+
+def test_a_page_names_the_images_that_it_was_made_from(
+    medseg: Medseg, record: Path, series: Path, tmp_path: Path
+) -> None:
+    assert medseg("export", record, "--dicom-pdf", "--secondary-capture", "--out", tmp_path / "out").code == 0
+    found = _objects(tmp_path / "out")
+    images = {str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID) for file in series.glob("*")}
+    report, page = found["report"], found["page-1"]
+    assert {str(item.ReferencedSOPInstanceUID) for item in report.SourceInstanceSequence} == images
+    assert {str(item.ReferencedSOPInstanceUID) for item in page.SourceImageSequence} == images
+    purposes = {item.PurposeOfReferenceCodeSequence[0].CodeValue for item in page.SourceImageSequence}
+    assert purposes == {"121322"}
+    assert "PatientOrientation" in page
+    assert any(keyword in page for keyword in ("Laterality", "ImageLaterality", "BodyPartExamined"))
+
+
+def test_the_sr_is_short_unless_all_is_asked_for(medseg: Medseg, record: Path, tmp_path: Path) -> None:
+    numbers = {}
+    for option in ("--sr", "--sr-all"):
+        seen = medseg("export", record, option, "--out", tmp_path / option)
+        assert seen.code == 0, seen.err
+        numbers[option] = sr_numbers(_objects(tmp_path / option)["measurements"])
+    rows = record_from_json(record.read_bytes()).measurements
+    assert len(numbers["--sr-all"]) == len(rows)
+    assert len(numbers["--sr"]) == sum(item.quantity.info.brief for item in rows) < len(rows) / 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), ""),
+        (("--seg-type", "labelmap"), "is a label map, which OHIF 3.13 loads and older viewers may not"),
+        (("--seg-type", "LABELMAP", "--seg-compress", "none"), "is a label map"),
+    ],
+)
+def test_an_export_says_which_viewers_can_not_show_it(
+    options: tuple[str, ...], words: str, medseg: Medseg, record: Path, tmp_path: Path
+) -> None:
+    seen = medseg("export", record, "--seg", *options, "--out", tmp_path / "out", "--json")
+    assert seen.code == 0, seen.err
+    found = [item["message"] for item in seen.json["findings"] if item["message"].startswith("segmentation")]
+    assert len(found) == bool(words)
+    assert words in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--seg-type", "BITS"), "--seg-type is AUTO, BINARY, FRACTIONAL or LABELMAP, not 'BITS'"),
+        (("--seg-compress", "zip"), "--seg-compress is AUTO, RLE or NONE, not 'ZIP'"),
+        (("--seg-type", "BINARY", "--seg-compress", "rle"), "RLE can't pack; write a LABELMAP"),
+    ],
+)
+def test_kinds_of_seg_that_there_are_not_are_one_line(
+    options: tuple[str, ...], words: str, medseg: Medseg, record: Path, tmp_path: Path
+) -> None:
+    seen = medseg("export", record, "--seg", *options, "--out", tmp_path / "out")
+    assert seen.code == 2
+    assert words in seen.line
+    assert not (tmp_path / "out").exists()

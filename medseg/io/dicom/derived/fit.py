@@ -1,7 +1,6 @@
 """Headers of real scanners made fit for the library that builds derived objects: on copies, never in files."""
 
 import warnings
-from copy import copy
 from typing import Any
 
 from medseg.io.dicom.derived.origin import Origin
@@ -41,36 +40,47 @@ def fit_sources(origin: Origin) -> list[Any]:
         found = [_fit(ds, origin.grid.spacing[2]) for ds in datasets]
         for ds in found:
             # Some exporters give every slice a study of its own; the derived object lies in the first one's.
-            ds.StudyInstanceUID = origin.first.StudyInstanceUID
+            _replace(ds, "StudyInstanceUID", origin.first.StudyInstanceUID)
         return found
 
 
 def _fit(ds: Any, step_mm: float) -> Any:
+    from pydicom.dataset import Dataset
     from pydicom.uid import generate_uid
 
-    found = copy(ds)
+    found = Dataset()
+    found.update(ds)
+    if "file_meta" in vars(ds):
+        found.file_meta = ds.file_meta
     for keyword in _TYPE_2:
-        setattr(found, keyword, str(ds.get(keyword) or ""))
-    found.SpecificCharacterSet = "ISO_IR 192"
+        _replace(found, keyword, str(ds.get(keyword) or ""))
+    _replace(found, "SpecificCharacterSet", "ISO_IR 192")
     if not found.get("FrameOfReferenceUID"):
-        found.FrameOfReferenceUID = generate_uid(
-            entropy_srcs=[str(ds.SeriesInstanceUID), "frame of reference"]
-        )
+        uid = generate_uid(entropy_srcs=[str(ds.SeriesInstanceUID), "frame of reference"])
+        _replace(found, "FrameOfReferenceUID", uid)
     frames = found.get("PerFrameFunctionalGroupsSequence")
     if frames:
         _share_groups(found, frames[0])
     elif not found.get("SliceThickness"):
         # A SEG must state one; the step is the only thickness known here, and no volume is made from it.
-        found.SliceThickness = step_mm
+        _replace(found, "SliceThickness", step_mm)
     return found
+
+
+def _replace(found: Any, keyword: str, value: Any) -> None:
+    """Set an attribute anew: a copy of a dataset shares its elements, whose values would change in both."""
+    if keyword in found:
+        del found[keyword]
+    setattr(found, keyword, value)
 
 
 def _share_groups(found: Any, frame: Any) -> None:
     from pydicom.dataset import Dataset
 
     shared = found.get("SharedFunctionalGroupsSequence")
-    group = copy(shared[0]) if shared else Dataset()
+    group = Dataset()
+    group.update(shared[0] if shared else {})
     for keyword in _SHARED:
         if keyword not in group and keyword in frame:
             setattr(group, keyword, frame.get(keyword))
-    found.SharedFunctionalGroupsSequence = [group]
+    _replace(found, "SharedFunctionalGroupsSequence", [group])

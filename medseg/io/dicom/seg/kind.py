@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from medseg.errors import InputError
 from medseg.io.dicom.structures.segments import Segment
 
-__all__ = ["MANY", "MOST_BYTES", "Packing", "SegChoice", "SegKind", "choose_kind", "syntax_of"]
+__all__ = ["MANY", "MOST_BYTES", "Packing", "SegChoice", "SegKind", "choose_kind", "is_packed"]
 
 SegKind: TypeAlias = Literal["BINARY", "FRACTIONAL", "LABELMAP"]
 SegChoice: TypeAlias = Literal["AUTO", "BINARY", "FRACTIONAL", "LABELMAP"]
@@ -35,17 +35,14 @@ def choose_kind(labels: NDArray[Any], segments: Sequence[Segment]) -> SegKind:
     return "LABELMAP" if frames * labels[0].size / 8 > MOST_BYTES else "BINARY"
 
 
-def syntax_of(kind: SegKind, packing: Packing) -> str:
-    """Transfer syntax UID: RLE for what holds bytes, when asked and for label maps; bits are never packed.
+def is_packed(kind: SegKind, packing: Packing) -> bool:
+    """Whether pixels go as RLE: of what holds bytes, when asked and for label maps; bits are never packed.
 
     Raises
     ------
     InputError
         If bits are to be packed: RLE runs over bytes, and the standard has no such BINARY SEG.
     """
-    from pydicom.uid import ExplicitVRLittleEndian, RLELossless
-
     if kind == "BINARY" and packing == "RLE":
         raise InputError("a BINARY SEG has one bit per pixel, which RLE can't pack; write a LABELMAP")
-    packed = packing == "RLE" or (packing == "AUTO" and kind == "LABELMAP")
-    return str(RLELossless if packed else ExplicitVRLittleEndian)
+    return packing == "RLE" or (packing == "AUTO" and kind == "LABELMAP")

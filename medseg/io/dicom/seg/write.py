@@ -25,7 +25,7 @@ from medseg.io.dicom.derived.attributes import (
 from medseg.io.dicom.derived.fit import fit_sources
 from medseg.io.dicom.derived.maker import Maker, maker_of
 from medseg.io.dicom.derived.origin import Origin, on_origin
-from medseg.io.dicom.seg.kind import Packing, SegChoice, SegKind, choose_kind, syntax_of
+from medseg.io.dicom.seg.kind import Packing, SegChoice, SegKind, choose_kind, is_packed
 from medseg.io.dicom.structures.segments import SIDES, Segment, dicom_name, segments_of
 
 __all__ = ["SegOptions", "make_seg"]
@@ -80,12 +80,14 @@ def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | N
         If the mask's voxels are not the series'.
     """
     from highdicom.seg import Segmentation as HighdicomSeg
+    from pydicom.uid import RLELossless
 
     options = options or SegOptions()
     segments = segments_of(segmentation.table)
     kind, pixels = _pixels(segmentation, origin, segments, options.kind)
     if not pixels.any():
         raise InputError("the mask is empty, and a SEG needs at least one voxel")
+    packed = is_packed(kind, options.packing)
     role, number = options.series(kind)
     with warnings.catch_warnings():
         # It warns of person names and times that real headers hold; they are the source's, not ours.
@@ -110,8 +112,10 @@ def make_seg(segmentation: Segmentation, origin: Origin, options: SegOptions | N
             content_description=research_title(options.review, "Segmentation"),
             content_creator_name=_creator(options.review),
             series_description=research_title(options.review, "Segmentation"),
-            transfer_syntax_uid=syntax_of(kind, options.packing),
         )
+    if packed:
+        # pydicom takes gdcm first, which ends the process on frames with an odd number of pixels.
+        seg.compress(RLELossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
     state_series_time(seg)
     _put_background_last(seg)
     _add_modifiers(seg, segments)
