@@ -161,6 +161,7 @@ class Ledger:
             del self.entries[entry.case]
         lines = [_ENTRY.dump_json(entry)]
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file:
                 if file.tell() == 0:
                     lines.insert(0, _HEAD.dump_json(_Head(self.command)))
