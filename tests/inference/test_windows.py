@@ -133,6 +133,15 @@ def test_progress_counts_batches_over_all_arrays() -> None:
     assert told == [(1, 3, "windows"), (2, 3, "windows"), (3, 3, "windows")]
 
 
+def test_four_windows_at_once_unless_said_otherwise() -> None:
+    import torch
+
+    told: list[tuple[int, int, str]] = []
+    engine = WindowEngine(OneHot(2), (8, 8, 8), 0.5, torch.device("cpu"))
+    engine.run([np.zeros((1, 24, 8, 8), np.float32)], Run(progress=lambda *said: told.append(said)))
+    assert [said[:2] for said in told] == [(1, 2), (2, 2)]
+
+
 MEMORY = [
     (RuntimeError("MPS backend out of memory"), True),
     (RuntimeError("CUDA error: Out Of Memory"), True),

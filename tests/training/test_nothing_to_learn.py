@@ -80,6 +80,24 @@ def test_black_and_white_is_the_only_label(root: Path, tmp_path: Path) -> None:
     assert int((labels == 1).sum()) == 10 * 7 * 6
 
 
+def test_the_only_channel_is_taken_whatever_it_is_called(root: Path) -> None:
+    config = tiny(root, "channels=[{name: pet, modality: PT}]", "reference=pet", "preprocessing=[]")
+    assert match_names(open_data(config), config) == {"pet": "MRI"}
+
+
+def test_of_several_channels_the_order_counts_only_when_it_is_said_to(root: Path) -> None:
+    content = json.loads((root / "dataset.json").read_text(encoding="utf-8"))
+    content["modality"] = {"0": "one", "1": "other"}
+    (root / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
+    channels = "channels=[{name: pet, modality: PT}, {name: ct, modality: CT}]"
+    more = (channels, "reference=pet", "preprocessing=[]", "network.in_channels=2")
+    config = tiny(root, *more, "data.channels_by=position")
+    assert match_names(open_data(config), config) == {"pet": "one", "ct": "other"}
+    config = tiny(root, *more)
+    with pytest.raises(ConfigError, match=r"wants channels pet, ct .* has one, other"):
+        match_names(open_data(config), config)
+
+
 def test_lesions_that_vanish_at_the_spacing_are_counted(root: Path, tmp_path: Path) -> None:
     def dots(labels: np.ndarray) -> np.ndarray:
         dotted = np.where(labels > 0, 1, 0)
