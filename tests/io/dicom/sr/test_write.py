@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medseg.domain import Measurement, Quantity, Record, Status
+from medseg.domain import Measurement, Quantity, Record, Status, Target
 from medseg.domain.record import Review
 from medseg.errors import InputError
 from medseg.io.dicom.checked import checked_sr, reread
@@ -262,3 +262,18 @@ def _line(group):
 
 def _empty(num) -> bool:
     return not num.get("MeasuredValueSequence")
+
+
+def test_a_tissue_is_pointed_at_in_its_compartment(data: Data, tmp_path: Path) -> None:
+    """It has no centroid of its own, and a group without a place stops OHIF."""
+    found = scene(PLAIN, data, tmp_path)
+    record = measure(found.mask)
+    ring = record.measurements[0].target
+    muscle = Target("tissue", "muscle", ring.labels, detail="k=1")
+    rows = (Measurement(muscle, Quantity.TISSUE_AREA, 12.5, "cm2"), *record.measurements)
+    sr, _, _ = _sr(found, replace(record, measurements=rows), everything=False)
+    places = {}
+    for group in sr_groups(sr):
+        points = [item.GraphicData for item in group.ContentSequence if item.ValueType == "SCOORD3D"]
+        places[_tracking(group)[0]] = [list(point) for point in points]
+    assert places["muscle, k=1"] == places[ring.name] != []
