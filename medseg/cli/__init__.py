@@ -32,7 +32,7 @@ COMMANDS = {
     "report": "Render a record. All numbers come from it; pictures are drawn from the inputs it names.",
     "sign": "Sign a record as reviewed: name, organization, time, and digests of all that it says and names.",
     "verify": "Recompute every digest and number of a record: signature, mask, images, measurements, pictures.",
-    "export": "Write a record and its mask as DICOM SEG, SR, RTSTRUCT, PDF, pictures, and as FHIR.",
+    "export": "Write a record and its mask as DICOM SEG, SR, RTSTRUCT, PDF, pictures, key images, and as FHIR.",
     "evaluate": "Compare masks: Dice, surface Dice, HD95, ASSD and volume error, in true mm.",
     "train": "Preprocess, train, validate, and write a bundle that 'medseg segment' runs.",
     "convert": "Convert an image or a mask on the same grid.",

@@ -86,11 +86,9 @@ def command(
         aside = left_aside(record, chain.from_iterable(records.values()))
         print_results(results, as_json=json, command="report", findings=aside)
         return
-    if csv_long is not None:
-        raise InputError("--csv-long is for a folder of records; the --csv of one has a row per measurement")
     images = opt.channel_paths(channel) or ({"image": image} if image else {})
     written = report_files(
-        record, ReportFiles(html, pdf, csv, xlsx), images=images, mask=mask, look=look, force=force
+        record, ReportFiles(html, pdf, csv, xlsx, csv_long), images=images, mask=mask, look=look, force=force
     )
     if json:
         emit("report", {view: str(path) for view, path in written.items()})

@@ -5,14 +5,13 @@ from medseg.measuring.field import find_field
 from medseg.measuring.findings import size_findings
 from medseg.measuring.lesions.measure import Lesions, find_lesions, measure_lesions
 from medseg.measuring.measure import measure
-from medseg.measuring.noise import NOISE_METHOD, noise_near
+from medseg.measuring.noise import noise_near
 from medseg.measuring.normal import intracranial, normalised
 from medseg.measuring.pet.measure import measure_pet
 from medseg.measuring.placing import place_among
 from medseg.measuring.tissue.measure import measure_tissue, tissue_map
 
 __all__ = [
-    "NOISE_METHOD",
     "Lesions",
     "contours",
     "find_field",

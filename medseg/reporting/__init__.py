@@ -3,7 +3,6 @@
 from medseg.reporting.extras import PageExtras, Picture
 from medseg.reporting.page.panels import draw
 from medseg.reporting.page.render import to_html, to_pdf
-from medseg.reporting.purpose import PageLook
 from medseg.reporting.record.json import record_from_json, record_to_json
 from medseg.reporting.record.schema import record_schema
 from medseg.reporting.tables.csv import to_csv, to_wide_csv
@@ -14,7 +13,6 @@ from medseg.reporting.view3d.fragment import view3d
 
 __all__ = [
     "PageExtras",
-    "PageLook",
     "Picture",
     "draw",
     "draw_tissue",

@@ -11,7 +11,7 @@ from medseg.reporting.pictures.palette import swatch
 from medseg.reporting.places import cut_words
 from medseg.reporting.sheet import Cell, Notes, Row, Sheet, legend, measured, status_cell, text_cell
 
-__all__ = ["Counts", "counts_of", "named_list", "organ_sentences", "organ_sheet"]
+__all__ = ["Counts", "count_organs", "named_list", "organ_sentences", "organ_sheet"]
 
 #: Names in a sentence; of more, their number is.
 _NAMES = 6
@@ -42,7 +42,7 @@ class _Line:
     paired: bool = False
 
 
-def counts_of(index: Index) -> Counts:
+def count_organs(index: Index) -> Counts:
     """How many structures were asked for, found, whole, cut, and which are missing."""
     sizes = {target: index.size(target) for target in index.structures}
     absent = tuple(target.name for target, size in sizes.items() if size is not None and size.value == 0)
@@ -56,7 +56,7 @@ def counts_of(index: Index) -> Counts:
 
 def organ_sentences(index: Index) -> tuple[str, ...]:
     """`41 structures: 38 found, 27 of them cut by the border of the scan.`, and the names of those not found."""
-    counts = counts_of(index)
+    counts = count_organs(index)
     cut = f", {counts.cut} of them cut by the border of the scan" if counts.cut else ", all inside the scan"
     first = f"{counts.asked} structures looked for: {counts.found} found{cut if counts.found else ''}"
     first += f", {len(counts.absent)} not found." if counts.absent else "."
@@ -88,7 +88,7 @@ def organ_sheet(record: Record) -> Sheet:
     if unit != "ml":
         heads[-1] = f"Size ({unit})"
     rows = tuple(_row(record, index, line, notes, paired=paired) for line in lines)
-    absent = counts_of(index).absent
+    absent = count_organs(index).absent
     said = (f"Looked for and not found (volume 0): {', '.join(absent)}.",) if absent else ()
     head = tuple(text_cell(title, number=number > 0) for number, title in enumerate(heads))
     return Sheet(

@@ -32,6 +32,7 @@ from medseg.io.probabilities import with_probabilities
 from medseg.io.unfinished import together
 from medseg.masks.ignored import without_ignored
 from medseg.masks.onto import lies_on, onto_grid
+from medseg.measuring.noise import NOISE_METHOD
 from medseg.reporting.record.json import content_digest
 from medseg.settings import local_now
 from medseg.workflows.channels import ChannelPath, Images, as_mapping, as_segmented, read_channels
@@ -184,7 +185,7 @@ def _described(item: InputRef, task: _Task) -> InputRef:
     if same_grid(image.grid, task.mask.grid):
         noise = measuring.noise_near(task.mask.labels > 0, image)
         if noise is not None:
-            seen |= {"noise_sd": noise, "noise_method": measuring.NOISE_METHOD}
+            seen |= {"noise_sd": noise, "noise_method": NOISE_METHOD}
     return replace(item, details=(*item.details, *as_details(**seen)))
 
 

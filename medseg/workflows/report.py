@@ -13,8 +13,8 @@ from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
 from medseg.io.unfinished import together
 from medseg.masks.onto import lies_on, onto_grid
-from medseg.reporting import PageExtras, PageLook, Picture, draw_tissue, to_rows
-from medseg.reporting.purpose import USUAL
+from medseg.reporting import PageExtras, Picture, draw_tissue, to_rows
+from medseg.reporting.purpose import USUAL, PageLook
 from medseg.reporting.record.older import plan_of
 from medseg.reporting.record.signature import unsigned
 from medseg.workflows.channels import Images, as_mapping

@@ -69,6 +69,7 @@ WRITTEN = {
     ("report", "html"),
     ("report", "pdf"),
     ("report", "csv"),
+    ("report", "csv_long"),
     ("report", "xlsx"),
     ("sign", "out"),
     ("export", "out"),

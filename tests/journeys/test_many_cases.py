@@ -59,7 +59,9 @@ def test_report_on_a_folder_of_records(medseg: Medseg, ball: Path, tmp_path: Pat
     assert 'href="a.html"' in sheet
     assert str(tmp_path) not in sheet
     assert ".nii" not in sheet
-    assert medseg("report", records / "a.json", "--csv-long", tmp_path / "x.csv").code == 2
+    for option, name in (("--csv-long", "x.csv"), ("--csv", "y.csv")):
+        assert medseg("report", records / "a.json", option, tmp_path / name).code == 0
+    assert (tmp_path / "x.csv").read_bytes() == (tmp_path / "y.csv").read_bytes()
 
 
 def test_a_table_of_before_the_column_usable_is_replaced(medseg: Medseg, ball: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from medseg.domain import Measurement, Quantity
 from medseg.reporting.comparison.cases import Compared, ComparedCase, compared_structures
 from medseg.reporting.comparison.pictures import LEGEND
-from medseg.reporting.comparison.sentences import COUNTS, headline
+from medseg.reporting.comparison.sentences import COUNTS, opening
 from medseg.reporting.extras import Picture
 from medseg.reporting.groups import GROUPS
 from medseg.reporting.numbers import number_text, unit_text
@@ -91,7 +91,7 @@ def _context(comparison: Comparison) -> dict[str, Any]:
         "count": len(comparison.cases),
         "done": len(done),
         "failed": [case for case in comparison.cases if case.error is not None],
-        "sentences": headline(structures, table, comparison.cases),
+        "sentences": opening(structures, table, comparison.cases),
         "titles": [f"{quantity.info.title}{'' if single else ', mean'}" for quantity in _COLUMNS],
         "rows": rows,
         "most": MOST_STRUCTURES,

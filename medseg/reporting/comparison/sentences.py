@@ -9,7 +9,7 @@ from medseg.reporting.comparison.cases import Compared, ComparedCase, compared_s
 from medseg.reporting.groups import GROUPS
 from medseg.reporting.numbers import number_text
 
-__all__ = ["COUNTS", "headline", "left_out", "pair_words", "signed_ml"]
+__all__ = ["COUNTS", "left_out", "opening", "pair_words", "signed_ml"]
 
 COUNTS = tuple(item for item in GROUPS["Against a reference"] if item.info.compared == "count")
 #: Cases that are named in a sentence; of more their number is said, and the list below has all.
@@ -20,7 +20,7 @@ _STEP_ML = 0.001
 Rows = Mapping[Quantity, Mapping[str, Any]]
 
 
-def headline(
+def opening(
     structures: Sequence[str], table: Mapping[tuple[str, str | None], Rows], cases: Sequence[ComparedCase]
 ) -> list[str]:
     """Sentences in which nothing flatters: each number is one of the table, and misses count as Dice 0.

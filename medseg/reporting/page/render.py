@@ -18,17 +18,19 @@ from medseg.reporting.lesions.panels import PREFIX
 from medseg.reporting.lesions.table import lesion_sheets
 from medseg.reporting.lesions.words import LINES, counting_note, lesion_lines, rule_name
 from medseg.reporting.numbers import rounding_note, unit_text, value_text
-from medseg.reporting.organs import counts_of, organ_sheet
+from medseg.reporting.organs import count_organs, organ_sheet
 from medseg.reporting.page.archive import archive_pdf
 from medseg.reporting.page.fit import lines_taken, shown_findings
 from medseg.reporting.page.headline import headline, key_rows
 from medseg.reporting.page.matrix import all_measurements
-from medseg.reporting.page.study import quality_of, study_lines
+from medseg.reporting.page.study import judge_scan, study_lines
 from medseg.reporting.page.terms import TERMS
 from medseg.reporting.pictures.palette import swatch
 from medseg.reporting.places import plane_text
-from medseg.reporting.purpose import purpose_of
+from medseg.reporting.purpose import Purpose, purpose_of
 from medseg.reporting.record.json import content_digest
+from medseg.reporting.reference import reference_sentences, reference_sheet
+from medseg.reporting.sheet import Sheet
 from medseg.reporting.tissue.table import tissue_sheets
 from medseg.reporting.uptake import structure_uptake
 from medseg.reporting.wording import (
@@ -68,6 +70,8 @@ _FIRST_PICTURES = {
 }
 #: Names of header facts that their keys do not say well.
 _FACTS = {"kvp": "kVp", "noise_sd": "noise (SD near the structures)", "acquisition": "dimensions"}
+#: Values with a place among reference values that the headline names; the table has all.
+_PLACES = 3
 #: Outlines that the legend under the pictures names.
 _OUTLINES = 12
 
@@ -111,7 +115,8 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
     grid, index = record.mask.grid, index_of(record.measurements)
     purpose = purpose_of(record, extras.look.purpose)
     rows = key_rows(record, purpose)
-    lines, made, sentences = lesion_lines(record), how_made(record), headline(record, purpose)
+    lines, made = lesion_lines(record), how_made(record)
+    sentences = (*headline(record, purpose), *reference_sentences(record)[:_PLACES])
     study, compared = study_lines(record), _comparison(extras, grid)
     findings = sorted(record.findings, key=lambda item: _RANK[item.severity])
     taken = lines_taken(rows, lines, made, len(compared["rows"]), (*sentences, *study))
@@ -128,8 +133,8 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "review_text": review_text(record),
         "sentences": sentences,
         "study": study,
-        "quality": quality_of(record),
-        "counts": counts_of(index) if purpose == "organs" else None,
+        "quality": judge_scan(record),
+        "counts": count_organs(index) if purpose == "organs" else None,
         "outlines": _outlines(record),
         "rows": rows,
         "legend": _legend({row.item.status for row in rows} | {line.status for line in lines}),
@@ -137,13 +142,7 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "lesion_lines": lines,
         "more_lesions": _more_lesions(record, len(lines)),
         "rule": rule_name(record),
-        "view": status_view,
-        "short": _SHORT,
-        "unit": unit_text,
-        "name": quantity_text,
-        "plane": lambda text: plane_text(text, grid),
-        "reason": reason_text,
-        "swatch": lambda target: swatch(record.table, target.labels[0]) if target.kind == "label" else "",
+        **_words(record),
         "findings": findings,
         "first_findings": first,
         "findings_again": again,
@@ -152,16 +151,37 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "convention": convention(record),
         "counting": counting_note(record),
         "comparison": compared,
-        "sheets": {
-            "organs": (organ_sheet(record),) if purpose == "organs" else (),
-            "lesions": lesion_sheets(record),
-            "uptake": () if lines else structure_uptake(record, index),
-            "tissue": tissue_sheets(record, index),
-        },
+        "sheets": _sheets(record, purpose),
         "inputs": [(item, grid_text(item.grid), _facts(item)) for item in record.inputs],
         "digest": content_digest(record),
         "rounding": rounding_note(grid),
         "appendix": _appendix(record, pictures, extras) if extras.look.full else None,
+    }
+
+
+def _words(record: Record) -> dict[str, Any]:
+    """Functions of the template: values of a Record as people read them."""
+    return {
+        "view": status_view,
+        "short": _SHORT,
+        "unit": unit_text,
+        "name": quantity_text,
+        "plane": lambda text: plane_text(text, record.mask.grid),
+        "reason": reason_text,
+        "swatch": lambda target: swatch(record.table, target.labels[0]) if target.kind == "label" else "",
+    }
+
+
+def _sheets(record: Record, purpose: Purpose) -> dict[str, tuple[Sheet, ...]]:
+    """Tables of what was asked, after page one."""
+    index, places = index_of(record.measurements), reference_sheet(record)
+    lesions = lesion_sheets(record)
+    return {
+        "organs": (organ_sheet(record),) if purpose == "organs" else (),
+        "places": () if places is None else (places,),
+        "lesions": lesions,
+        "uptake": () if lesions else structure_uptake(record, index),
+        "tissue": tissue_sheets(record, index),
     }
 
 

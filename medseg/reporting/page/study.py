@@ -8,7 +8,7 @@ from medseg.reporting.index import index_of
 from medseg.reporting.numbers import number_text, unit_text
 from medseg.reporting.places import cut_words
 
-__all__ = ["Quality", "quality_of", "study_lines"]
+__all__ = ["ScanVerdict", "judge_scan", "study_lines"]
 
 #: Findings that say that slices are missing or unevenly spaced, or that voxels were interpolated.
 _GEOMETRY = ("dicom.gap", "dicom.variable_spacing", "dicom.resampled", "dicom.duplicates", "seg.step_unknown")
@@ -17,7 +17,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class ScanVerdict:
     """A verdict on the scan for these numbers, by icon and word, with its reasons."""
 
     kind: Literal["ok", "cut", "none"]
@@ -39,7 +39,7 @@ def study_lines(record: Record) -> tuple[str, ...]:
     return (*scans, f"{when}.")
 
 
-def quality_of(record: Record) -> Quality:
+def judge_scan(record: Record) -> ScanVerdict:
     """Read with care where something is cut, missing or was warned of; the noise is told, not judged."""
     index = index_of(record.measurements)
     cut = [
@@ -62,13 +62,13 @@ def quality_of(record: Record) -> Quality:
     ]
     noise = [text for item in record.images if (text := _noise(item, several=len(record.images) > 1))]
     if errors:
-        return Quality("none", "∅", "Doubtful", (*reasons, *noise))
+        return ScanVerdict("none", "∅", "Doubtful", (*reasons, *noise))
     if cut or warnings or geometry:
-        return Quality("cut", "⚠\ufe0e", "Read with care", (*reasons, *noise))
+        return ScanVerdict("cut", "⚠\ufe0e", "Read with care", (*reasons, *noise))
     inside = (
         ("all structures inside the scan",) if index.structures and _examined(record.measurements) else ()
     )
-    return Quality("ok", "✓", "No reason for doubt found", (*inside, *noise))
+    return ScanVerdict("ok", "✓", "No reason for doubt found", (*inside, *noise))
 
 
 def _scan(item: InputRef, *, several: bool) -> str:

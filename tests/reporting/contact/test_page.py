@@ -16,7 +16,7 @@ from medseg.domain.record import Review
 from medseg.reporting import to_wide_csv
 from medseg.reporting.contact.page import Card, contact_to_html
 from medseg.reporting.contact.thumbnail import draw_thumbnail
-from medseg.reporting.page.headline import main_targets, sentence
+from medseg.reporting.page.headline import headline
 from tests.reporting.browsed import assert_no_sideways_scroll, browsed
 
 CARD = re.compile(r'<li class="card".*?</li>', re.DOTALL)
@@ -74,7 +74,7 @@ def test_every_case_has_a_card_with_its_headline_status_review_and_link(cards: l
     for card, text in zip(cards, found, strict=False):
         assert card.record is not None
         shown = words(text)
-        assert sentence(card.record, main_targets(card.record)[0]) in shown
+        assert headline(card.record)[0] in shown
         assert f'href="{card.href}"' in text
         assert card.record.subject in shown
     states = [re.search(r'data-state="(.*?)"', text)[1] for text in found]  # type: ignore[index]
@@ -94,7 +94,7 @@ def test_pictures_say_what_they_show(cards: list[Card]) -> None:
     ]
     assert len(alts) == 9
     assert set(alts) == {
-        "Largest section of Soft-tissue tumour, outlined on MR; axial, k = 8 (0–15), S 0.0 mm."
+        "Largest section of Soft-tissue tumour, outlined on MR; axial, slice 9 of 16, S 0.0 mm."
     }
     assert (
         page.count('role="img"')

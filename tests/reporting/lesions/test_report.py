@@ -11,13 +11,14 @@ from openpyxl import load_workbook
 from PIL import Image as Picture
 
 from medseg.domain import Image, Measurement, Quantity, Record, Segmentation, Status, Target
-from medseg.reporting import PageExtras, PageLook, draw, to_html, to_rows, to_xlsx
+from medseg.reporting import PageExtras, draw, to_html, to_rows, to_xlsx
 from medseg.reporting.index import index_of, lesions_of
 from medseg.reporting.lesions.panels import LESION_PICTURES, PREFIX
 from medseg.reporting.lesions.table import lesion_sheets
 from medseg.reporting.lesions.words import LINES, counting_note, lesion_lines, lesion_sentences, rule_name
 from medseg.reporting.numbers import value_text
 from medseg.reporting.page.headline import key_rows
+from medseg.reporting.purpose import PageLook
 from medseg.reporting.wording import delineation_text, quantity_text
 
 Made = tuple[Record, Segmentation, Image]

@@ -14,7 +14,8 @@ import pikepdf
 import pypdfium2
 
 from medseg.domain import Image, Record, Segmentation
-from medseg.reporting import PageExtras, PageLook, draw, record_from_json, to_pdf
+from medseg.reporting import PageExtras, draw, record_from_json, to_pdf
+from medseg.reporting.purpose import PageLook
 from medseg.reporting.record.json import content_digest
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from medseg.domain import Finding, Grid, Measurement, Quantity, Record, Target
-from medseg.reporting import PageExtras, PageLook, draw, to_html, to_pdf
+from medseg.reporting import PageExtras, draw, to_html, to_pdf
 from medseg.reporting.groups import GROUPS
 from medseg.reporting.index import index_of
 from medseg.reporting.numbers import number_text, unit_text, value_text
 from medseg.reporting.page.headline import KEY_ROWS, key_rows
 from medseg.reporting.page.matrix import all_measurements
+from medseg.reporting.purpose import PageLook
 from medseg.reporting.sheet import Sheet, method_lines
 from medseg.reporting.tissue.table import tissue_sheets
 

@@ -22,7 +22,8 @@ from medseg.domain import (
 )
 from medseg.domain.record import Review
 from medseg.measuring import measure
-from medseg.reporting import PageExtras, PageLook, draw, to_html, to_pdf
+from medseg.reporting import PageExtras, draw, to_html, to_pdf
+from medseg.reporting.purpose import PageLook
 
 
 def text_of(page: bytes) -> str:

@@ -25,7 +25,7 @@ from medseg.domain.values import as_details
 from medseg.reporting.index import index_of
 from medseg.reporting.organs import organ_sheet
 from medseg.reporting.page.headline import headline, key_rows
-from medseg.reporting.page.study import quality_of, study_lines
+from medseg.reporting.page.study import judge_scan, study_lines
 from medseg.reporting.places import cut_words, plane_text
 from medseg.reporting.purpose import Purpose, purpose_of
 from medseg.workflows.measure import LesionPlan, MeasurePlan, TissuePlan, measure
@@ -233,7 +233,7 @@ def test_the_study_line_has_what_a_reader_asks_of_a_scan() -> None:
 def test_the_verdict_has_its_reasons(
     box: tuple[slice, slice, slice], findings: tuple[Finding, ...], word: str
 ) -> None:
-    found = quality_of(replace(measured({"tumour": box}), findings=findings))
+    found = judge_scan(replace(measured({"tumour": box}), findings=findings))
     assert found.word == word
     assert found.reasons
     assert any(reason.startswith("noise 0 HU") for reason in found.reasons)
