@@ -242,6 +242,29 @@ def test_a_voxel_without_a_measurement_inside_makes_its_faces_border(axis: int, 
     assert value(found, Quantity.BORDER_SHARE) == pytest.approx(2 / 12 if place == 1 else 1 / 10)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_the_border_share_is_that_of_every_face(seed: int) -> None:
+    """Voxel by voxel: a face is border where either side lies beyond the array or holds no measurement."""
+    from medseg.domain import Image
+
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((6, 5, 7), np.uint8)
+    low = rng.integers(0, 2, 3)
+    labels[low[0] : 5, low[1] : 4, low[2] : 6] = rng.random((5 - low[0], 4 - low[1], 6 - low[2])) > 0.4
+    outside = rng.random(labels.shape) > 0.85
+    segmentation = mask_of(labels, np.diag([1.0, 2.0, 3.0, 1.0]))
+    image = Image(np.zeros(labels.shape, np.float32), segmentation.grid, outside=outside)
+    mask, unseen = np.pad(labels > 0, 1), np.pad(outside, 1, constant_values=True)
+    total = border = 0.0
+    for axis, area in enumerate((6.0, 3.0, 2.0)):
+        here, there = (np.moveaxis(mask, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        one, other = (np.moveaxis(unseen, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        total += area * float((here != there).sum())
+        border += area * float(((here != there) & (one | other)).sum())
+    found = {item.quantity: item for item in measure(segmentation, {"ct": image}) if item.channel is None}
+    assert value(found, Quantity.BORDER_SHARE) == pytest.approx(border / total)
+
+
 def test_a_single_voxel_is_answered_or_refused_with_a_reason() -> None:
     found = by_quantity(measure(mask_of(block((1, 1, 1)))))
     assert value(found, Quantity.MAJOR_AXIS) == 0
