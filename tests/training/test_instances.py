@@ -11,7 +11,7 @@ from medseg.errors import Cancelled, ConfigError, OutputError
 from medseg.masks.components import components
 from medseg.models import read_card
 from medseg.training import PhantomConfig, load_config
-from medseg.training.instances import train_instances
+from medseg.training.instances import _card, train_instances
 from medseg.training.phantom_quality import (
     WAYS,
     ObjectCount,
@@ -37,6 +37,21 @@ class TestPhantoms:
         assert (one.image == again.image).all()
         assert not (one.ids == other.ids).all()
         assert one.ids.shape == SETTINGS.patch
+
+    @pytest.mark.parametrize(
+        ("number", "sizes", "mean", "deviation", "largest"),
+        [
+            (4, [11129, 1032, 996, 667], 0.212751, 0.398184, 1.127062),
+            (9, [12669, 637, 194, 324], 0.088292, 0.353292, 1.766139),
+        ],
+    )
+    def test_phantoms_stay_those_that_models_were_judged_on(
+        self, number: int, sizes: list[int], mean: float, deviation: float, largest: float
+    ) -> None:
+        drawn = draw_phantom(number, InstanceTraining(objects=(3, 4), lumps=0.2, seed=1))
+        assert np.bincount(drawn.ids.ravel()).tolist() == sizes
+        found = drawn.image.mean(), drawn.image.std(), drawn.image.max()
+        assert found == pytest.approx((mean, deviation, largest), abs=1e-5)
 
     def test_objects_touch(self) -> None:
         drawn = [draw_phantom(number, SETTINGS).ids for number in range(8)]
@@ -175,6 +190,20 @@ class TestConfiguration:
 
         plan = settings.shipped_folder() / "models" / "touching-objects" / "plan.yaml"
         assert load_config("touching_objects") == load_config(plan)
+
+    def test_the_shipped_card_is_what_the_settings_say(self) -> None:
+        from medseg import settings
+
+        made = _card(load_config("touching_objects").phantoms)  # type: ignore[union-attr]
+        shipped = read_card(settings.shipped_folder() / "models" / "touching-objects")
+        facts = {"data", "steps", "batch", "seed"}
+        assert {name: value for name, value in made.trained if name in facts} == {
+            name: value for name, value in shipped.trained if name in facts
+        }
+        assert (
+            replace(made, trained=shipped.trained, weights=shipped.weights, quality=shipped.quality)
+            == shipped
+        )
 
     def test_it_is_trained_and_a_second_time_only_by_restart(self, tmp_path: Path) -> None:
         run = Run(device="cpu", threads=1)
