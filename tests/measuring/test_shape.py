@@ -338,6 +338,27 @@ def test_probabilities_add_up_for_labels_and_regions() -> None:
     assert Quantity.PROBABILITY_VOLUME not in by_quantity(measure(replace(segmentation, probabilities=None)))
 
 
+#: Size of a block, voxels taken out of its corner → what its volume difference is said to suffer from.
+SMALL = [
+    ((4, 4, 4), 0, False, "only 4 voxels across"),
+    ((4, 4, 4), 1, True, "only 4 voxels across"),
+    ((5, 5, 5), 0, False, None),
+    ((9, 9, 4), 0, False, "only 4 voxels across"),
+]
+
+
+@pytest.mark.parametrize(("size", "without", "is_few", "across"), SMALL)
+def test_few_voxels_and_few_slices_are_told(
+    size: tuple[int, int, int], without: int, is_few: bool, across: str | None
+) -> None:
+    labels = block(size)
+    labels[3, 3, 3 : 3 + without] = 0
+    method = by_quantity(measure(mask_of(labels)))[Quantity.VOLUME_DIFFERENCE].method
+    assert (f"only {int(labels.sum())} voxels," in method) == is_few
+    assert ("voxels across" in method) == (across is not None)
+    assert across is None or across in method
+
+
 def test_small_structures_are_told_in_one_finding() -> None:
     table = LabelTable((Label(1, "node"), Label(2, "organ"), Label(3, "plate")))
     labels = np.zeros((40, 40, 40), np.uint8)
