@@ -146,6 +146,12 @@ class TestCounting:
             "1,network,2,2,2",
         ]
 
+    def test_the_interval_is_that_of_cases_drawn_again(self) -> None:
+        """One case right and one wrong: a quarter of the draws has none, a quarter only right ones."""
+        rows = [ObjectCount(case, way, 2, 2, hits) for way in WAYS for case, hits in (("a", 2), ("b", 0))]
+        quality = quality_of(rows, "")
+        assert (quality.mean, quality.low, quality.high, quality.level) == (0.5, 0.0, 1.0, 0.95)
+
 
 class TestTraining:
     """From settings to a bundle."""
