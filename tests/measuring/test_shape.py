@@ -242,15 +242,18 @@ def test_a_voxel_without_a_measurement_inside_makes_its_faces_border(axis: int, 
     assert value(found, Quantity.BORDER_SHARE) == pytest.approx(2 / 12 if place == 1 else 1 / 10)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_the_border_share_is_that_of_every_face(seed: int) -> None:
+@pytest.mark.parametrize("shape", [(6, 5, 7), (2, 5, 7), (6, 2, 7), (6, 5, 2)])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_border_share_is_that_of_every_face(seed: int, shape: tuple[int, int, int]) -> None:
     """Voxel by voxel: a face is border where either side lies beyond the array or holds no measurement."""
     from medseg.domain import Image
 
     rng = np.random.default_rng(seed)
-    labels = np.zeros((6, 5, 7), np.uint8)
-    low = rng.integers(0, 2, 3)
-    labels[low[0] : 5, low[1] : 4, low[2] : 6] = rng.random((5 - low[0], 4 - low[1], 6 - low[2])) > 0.4
+    labels = (rng.random(shape) > 0.4).astype(np.uint8)
+    for axis, extent in enumerate(shape):
+        if extent > 2:  # something may be left at either end
+            np.moveaxis(labels, axis, 0)[: rng.integers(0, 2)] = 0
+            np.moveaxis(labels, axis, 0)[extent - 1 :] = 0
     outside = rng.random(labels.shape) > 0.85
     segmentation = mask_of(labels, np.diag([1.0, 2.0, 3.0, 1.0]))
     image = Image(np.zeros(labels.shape, np.float32), segmentation.grid, outside=outside)
@@ -278,6 +281,20 @@ def test_a_flat_structure_has_no_thickness_in_its_axes() -> None:
     assert value(found, Quantity.LEAST_AXIS) == 0
     assert value(found, Quantity.FLATNESS) == 0
     assert value(found, Quantity.ELONGATION) == pytest.approx(math.sqrt((16 - 1) / (36 - 1)))
+
+
+def test_axes_end_on_both_sides_of_the_centroid() -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = np.linalg.qr(np.array([[1.0, 0.4, 0.3], [0.2, 1, 0.5], [0.3, 0.1, 1]]))[0]
+    found = by_quantity(measure(mask_of(block((7, 5, 3)), affine)))
+    centre = [
+        value(found, quantity) for quantity in (Quantity.CENTROID_X, Quantity.CENTROID_Y, Quantity.CENTROID_Z)
+    ]
+    for axis, quantity in enumerate((Quantity.MAJOR_AXIS, Quantity.MINOR_AXIS, Quantity.LEAST_AXIS)):
+        one, other = np.array(found[quantity].points_mm)
+        assert (one + other) / 2 == pytest.approx(centre)
+        assert np.linalg.norm(one - other) == pytest.approx(value(found, quantity))
+        assert abs((one - other) @ affine[:3, axis]) == pytest.approx(value(found, quantity))
 
 
 def test_a_line_has_one_axis_on_an_oblique_grid_too() -> None:
@@ -369,6 +386,11 @@ def test_small_structures_are_told_in_one_finding() -> None:
     found = measure(Segmentation(labels, Grid(labels.shape, np.eye(4)), table))
     (finding,) = size_findings(found)
     assert finding.code == "volume.small_structure"
+    shares = [
+        100 * abs(value(rows, Quantity.VOLUME_DIFFERENCE)) / value(rows, Quantity.VOLUME)
+        for rows in (by_quantity(found, name) for name in ("node", "plate"))
+    ]
+    assert dict(finding.details) == {"structures": 2, "largest_difference_percent": round(max(shares), 1)}
     assert "node (" in finding.message
     assert "plate (" in finding.message
     assert "organ" not in finding.message
