@@ -243,6 +243,7 @@ def test_less_than_half_a_voxel_has_a_mean_and_no_maximum() -> None:
     }
     assert {rows[key].reason for key in refused} == {"no PET voxel lies at least half in the structure"}
     assert rows["suv_max"].unit == rows["suv_peak"].unit == SUV
+    assert {row.channel for row in rows.values()} == {"pet"}
 
 
 @pytest.mark.parametrize(("layers", "counts"), [(2, True), (1, False)])
