@@ -94,29 +94,34 @@ def equivalents() -> dict[tuple[str, str, str], str]:
 
 
 def _reason(mutant: Mutant, equal: dict[tuple[str, str, str], str]) -> str | None:
-    return equal.get((mutant.file, mutant.text, mutant.change))
+    return equal.get(_place(mutant))
+
+
+def _place(mutant: Mutant) -> tuple[str, str, str]:
+    return mutant.file, mutant.text, mutant.change
 
 
 HEAD = """# Faults put in on purpose
 
 Written by `python -m benchmarks.mutants --table`. One small fault at a time is put into a room's code, and the fast tests
-that execute the changed line run, then those that use the file, until one fails. A fault that no test notices **survived**:
-the tests would not have noticed a person making it either.
+that execute the changed statement run until one fails. A fault that none notices **survived**: had a person made it, the tests
+would have said nothing. No part of CI: `python -m benchmarks.mutants ROOM` goes on where it stopped.
 
-**Faults** are a comparison, operation, number, condition, `not`, limit of a slice, name (`min` for `max`), order of two arguments
-or operands turned into another, and a statement, keyword or operand left out. Docstrings, types, messages, logs, imports,
-decorators and `__all__` are left alone. Of all faults that a room's files allow, as many as the table says are drawn (seed {seed}).
+**Faults**: a comparison, operation, number, condition, `not`, limit of a slice, name (`min` for `max`), order of two arguments
+or operands turned into another; a statement, keyword or operand left out. Left alone: docstrings, types, messages, logs, imports,
+decorators, `__all__`, and `strict=`. Drawn with seed {seed} from all that a room's files allow.
 
-**Tests asked**: those in `tests/ROOM` that execute the statement; then quick ones there that use the file, and quick ones elsewhere that name the
-room or its verb and execute the statement (under {quick:g} s each and {others:g} s together). None that is marked slow, no commands, viewer or journeys. A fault
-counts as timed out after
-{patience} times the tests' own time (at least {least:g} s); that is a fault noticed.
+**Tests asked**: those in `tests/ROOM` that execute the statement; then quick ones there that use the file, and quick ones
+elsewhere that name the room or its verb and execute the statement (under {quick:g} s each, {others:g} s together). None that is marked
+slow; no commands, viewer or journeys. A fault that takes {patience} times as long as its tests did (at least {least:g} s) is timed out,
+which counts as noticed.
 
-**Equivalent** faults change nothing that a user could see; each has its reason below. The share is of the others. **At first** is the
-share of survivors before tests were written for them; survivors were tried again afterwards, what had been noticed was not.
+**Share**: survivors among the faults that are not equivalent. **Equivalent** ones change nothing that a user could see; each has
+its reason below. **When first tried**: the same share at each fault's first try. Tests were written for what survived, and the survivors
+tried once more; what had been noticed was not. Faults drawn later met the tests that earlier ones had led to. Lines are those that are not blank; their ratio is no aim.
 
-| room | lines of code | lines of tests | ratio | faults | noticed | timed out | survived | of these equivalent | share | at first |
-|---|---|---|---|---|---|---|---|---|---|---|
+| room | lines of code | lines of tests | tests / code | faults drawn | of | noticed | timed out | survived | equivalent | share | when first tried |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -158,11 +163,16 @@ def write_page(seed: int) -> None:
     parts = [_survivors(room, found) for room, found in rooms.items() if found["reasons"]]
     head = HEAD.format(seed=seed, quick=QUICK_S, others=OTHERS_S, patience=PATIENCE, least=LEAST_S)
     PAGE.write_text(head + "\n".join(rows) + "\n" + "".join(parts), encoding="utf-8")
+    survivors = {_place(mutant) for found in rooms.values() for mutant, _ in found["reasons"]}
+    for file, text, change in sorted(equivalents().keys() - survivors):
+        print(f"{EQUIVALENT.name} names what is no survivor: {file}: {text}: {change}")
 
 
 def _row(room: str, found: dict[str, Any]) -> str:
     code, tests = _lines(ROOT / "medseg" / room), _lines(ROOT / "tests" / room)
-    counts = " | ".join(str(found[name]) for name in ("tried", "killed", "timed", "survived", "same"))
+    every = sum(len(mutants(path)) for path in sources(room))
+    tried = (found["tried"], every, found["killed"], found["timed"], found["survived"], found["same"])
+    counts = " | ".join(map(str, tried))
     return f"| `{room}` | {code} | {tests} | {tests / code:.2f} | {counts} | {found['share']:.1%} | {found['first']:.1%} |"
 
 

@@ -7,11 +7,11 @@ import edt
 import numpy as np
 import pytest
 
-from medseg.domain import Run
+from medseg.domain import Grid, Run
 from medseg.domain.card import Instances
 from medseg.errors import ConfigError
 from medseg.geometry import affine_orientation
-from medseg.inference.instances import decode_instances
+from medseg.inference.instances import decode_instances, number_objects
 from medseg.masks.components import components
 from medseg.models import write_bundle
 from medseg.networks import build, state_for
@@ -158,3 +158,25 @@ class TestRefusals:
         step = "{step: instances, label: 1, channel: 2, scale_mm: 16, depth_mm: 1}"
         with pytest.raises(ConfigError, match="configuration touching_objects"):
             load_config("sarcoma_3d", [f"postprocessing=[{step}]"])
+
+
+def test_ids_of_a_second_label_follow_those_of_the_first_and_small_ones_are_background() -> None:
+    grid = Grid((12, 4, 4), np.diag([2.0, 2.0, 2.0, 1.0]))
+    labels = np.zeros(grid.shape, np.uint16)
+    labels[0:3], labels[5], labels[7:9], labels[11, 0, 0] = 1, 1, 2, 2  # 48, 16, 32 and 1 voxels of 8 mm³
+    outputs = np.full((4, *grid.shape), 0.5, np.float32)
+    steps = [
+        replace(STEP, label=label, channel=channel, minimum_mm3=8.1) for label, channel in ((1, 2), (2, 3))
+    ]
+    kept, ids = number_objects(labels, outputs, grid, grid, steps)
+    assert ids is not None
+    assert [np.unique(ids[part]).tolist() for part in (slice(0, 3), 5, slice(7, 9), 11)] == [
+        [1],
+        [2],
+        [3],
+        [0],
+    ]
+    assert not ids[3:5].any()
+    assert np.array_equal(kept > 0, ids > 0)
+    assert labels[11, 0, 0] == 2  # the input stays as it is
+    assert number_objects(labels, outputs, grid, grid, []) == (labels, None)

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from medseg.domain import Grid, Segmentation
 from medseg.inference import ModelSegmenter
+from medseg.inference.restore import labels_on_native, probabilities_on_native
 from medseg.inference.segmenter import ModelParams
 from tests.inference.conftest import OneHot, make_card, make_image, segmenter
 
@@ -33,6 +34,7 @@ def test_windows_overlap_by_nine_tenths_at_most(overlap: float, is_taken: bool) 
 def test_a_network_of_slices_takes_slices_and_volumes(dimensions: int, takes: tuple[int, ...]) -> None:
     spec = segmenter(make_card(dimensions=dimensions), OneHot(2)).spec
     assert spec.dimensions == takes
+    assert [channel.name for channel in spec.channels] == [spec.reference] == ["image"]
     assert (spec.kind, spec.needs_mm, spec.source) == ("model", False, "model bundle toy 1.0")
 
 
@@ -50,6 +52,15 @@ def test_memory_by_hand(spacing: tuple[float, float, float] | None, kept: bool, 
     made: ModelSegmenter = segmenter(make_card(spacing=spacing), OneHot(2))
     params = made.Params(keep_probabilities=kept)
     assert made.memory_bytes({"image": Grid((10, 8, 4), np.eye(4))}, params) == expected
+
+
+def test_beyond_the_model_grid_there_is_background_for_certain() -> None:
+    source, native = Grid((2, 2, 2), np.eye(4)), Grid((4, 2, 2), np.eye(4))
+    shares = np.stack([np.full((2, 2, 2), 0.25), np.full((2, 2, 2), 0.75)]).astype(np.float32)
+    found = probabilities_on_native(shares, source, native)
+    assert found[0, :, 0, 0].tolist() == [0.25, 0.25, 1, 1]
+    assert found[1, :, 0, 0].tolist() == [0.75, 0.75, 0, 0]
+    assert labels_on_native(shares, source, native, (7,))[:, 0, 0].tolist() == [7, 7, 0, 0]
 
 
 def found_in(values: np.ndarray, **more: object) -> Segmentation:

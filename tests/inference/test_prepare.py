@@ -47,6 +47,27 @@ def test_a_channel_that_covers_less_than_half_is_refused() -> None:
         prepare({"mr": mr, "pet": pet}, make_card(channels=TWO))
 
 
+def test_half_is_enough() -> None:
+    mr = make_image(np.ones((10, 4, 4)))
+    (finding,) = prepare(
+        {"mr": mr, "pet": make_image(np.ones((5, 4, 4)), shifted((5, 4, 4), 0))}, make_card(channels=TWO)
+    ).findings
+    assert finding.detail("share") == pytest.approx(0.5)
+
+
+#: Of 100 slices so many are seen → how it is said.
+SEEN = [(94, "warning"), (96, "info"), (100, None)]
+
+
+@pytest.mark.parametrize(("slices", "severity"), SEEN)
+def test_a_small_part_that_is_not_seen_is_said_and_a_large_one_warned_of(
+    slices: int, severity: str | None
+) -> None:
+    images = {"mr": make_image(np.ones((100, 2, 2))), "pet": make_image(np.ones((slices, 2, 2)))}
+    findings = prepare(images, make_card(channels=TWO)).findings
+    assert [item.severity for item in findings] == ([severity] if severity else [])
+
+
 def test_voxels_without_a_measurement_take_the_fill_and_stay_out_of_the_statistics() -> None:
     values = np.full((4, 4, 4), 10.0)
     values[0] = 14.0
@@ -244,6 +265,8 @@ def as_dicom(image: Image) -> Image:
         ((8, 8, 4), (1.0, 1.0, 3.0), "RAS", False, 2),
         ((4, 8, 8), (3.0, 1.0, 1.0), "RAS", False, 0),  # the coarsest
         ((8, 8, 8), (1.0, 1.0, 1.0), "RAS", False, 2),  # equal: the last
+        ((8, 8, 8), (1.0009, 1.0, 1.0), "RAS", False, 2),  # equal but for rounding
+        ((8, 8, 8), (1.5, 1.0, 1.0), "RAS", False, 0),
         ((8, 8, 1), (1.0, 1.0, 0.2), "RAS", False, 2),  # a single slice, however thin
         (
             (8, 8, 8),

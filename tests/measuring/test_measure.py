@@ -231,6 +231,43 @@ def test_contours_close_around_the_structure_in_mm() -> None:
     assert (points[:, 2] == 9.0).all()
 
 
+def test_a_hole_within_a_single_slice_cuts_no_shape() -> None:
+    grid = Grid((10, 10, 1), np.diag([1.0, 1.0, 2.0, 1.0]), slice_thickness=2.0)
+    labels, outside = np.zeros(grid.shape, np.uint8), np.zeros(grid.shape, np.bool_)
+    labels[3:7, 3:7], outside[4, 4] = 1, True
+    said = (Finding("image.not_finite", "warning", "one"),)
+    image = Image(np.zeros(grid.shape, np.float32), grid, outside=outside, findings=said)
+    mask = Segmentation(labels, grid, LabelTable((Label(1, "a"),)))
+    assert get(measure(mask, {"mr": image}), "a", Quantity.AREA).status is Status.OK
+    outside[4, :5] = True  # from the edge up to it
+    assert get(measure(mask, {"mr": image}), "a", Quantity.AREA).status is Status.OK
+    beyond = replace(image, outside=outside)
+    assert get(measure(mask, {"mr": beyond}), "a", Quantity.AREA).status is Status.TRUNCATED_LOWER_BOUND
+
+
+@pytest.mark.parametrize(("channels", "is_weighted"), [(3, True), (2, False), (4, False)])
+def test_probabilities_are_those_of_the_table_or_of_nothing(channels: int, is_weighted: bool) -> None:
+    """Background and two labels are three channels; of any other number nobody knows which is which."""
+    mask = block()
+    shares = np.full((channels, *GRID.shape), 0.25, np.float32)
+    found = measure(replace(mask, probabilities=shares))
+    row = get(found, "both", Quantity.PROBABILITY_VOLUME)
+    assert row.value == (pytest.approx(2 * 0.25 * 6) if is_weighted else None)
+    assert is_weighted or row.reason == "the kept probabilities are not those of the label table"
+
+
+def test_what_has_no_value_keeps_its_unit() -> None:
+    """Between the 10th and the 90th percentile of two values, 1 and 9 of 0 and 10, there is none."""
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[4, 4, 4:6] = 1
+    values = np.zeros(GRID.shape, np.int16)
+    values[4, 4, 5] = 10
+    image = Image(values, GRID, value_unit="[hnsf'U]")
+    mask = Segmentation(labels, GRID, LabelTable((Label(1, "a"),)))
+    row = get(measure(mask, {"ct": image}), "a", Quantity.ROBUST_MEAN_DEVIATION, "ct")
+    assert (row.value, row.unit) == (None, "[hnsf'U]")
+
+
 def test_a_voxel_without_a_number_cuts_no_shape() -> None:
     outside = np.zeros((10, 10, 10), dtype=np.bool_)
     outside[4, 4, 5] = True

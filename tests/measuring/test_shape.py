@@ -242,6 +242,32 @@ def test_a_voxel_without_a_measurement_inside_makes_its_faces_border(axis: int, 
     assert value(found, Quantity.BORDER_SHARE) == pytest.approx(2 / 12 if place == 1 else 1 / 10)
 
 
+@pytest.mark.parametrize("shape", [(6, 5, 7), (2, 5, 7), (6, 2, 7), (6, 5, 2)])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_border_share_is_that_of_every_face(seed: int, shape: tuple[int, int, int]) -> None:
+    """Voxel by voxel: a face is border where either side lies beyond the array or holds no measurement."""
+    from medseg.domain import Image
+
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(shape) > 0.4).astype(np.uint8)
+    for axis, extent in enumerate(shape):
+        if extent > 2:  # something may be left at either end
+            np.moveaxis(labels, axis, 0)[: rng.integers(0, 2)] = 0
+            np.moveaxis(labels, axis, 0)[extent - 1 :] = 0
+    outside = rng.random(labels.shape) > 0.85
+    segmentation = mask_of(labels, np.diag([1.0, 2.0, 3.0, 1.0]))
+    image = Image(np.zeros(labels.shape, np.float32), segmentation.grid, outside=outside)
+    mask, unseen = np.pad(labels > 0, 1), np.pad(outside, 1, constant_values=True)
+    total = border = 0.0
+    for axis, area in enumerate((6.0, 3.0, 2.0)):
+        here, there = (np.moveaxis(mask, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        one, other = (np.moveaxis(unseen, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        total += area * float((here != there).sum())
+        border += area * float(((here != there) & (one | other)).sum())
+    found = {item.quantity: item for item in measure(segmentation, {"ct": image}) if item.channel is None}
+    assert value(found, Quantity.BORDER_SHARE) == pytest.approx(border / total)
+
+
 def test_a_single_voxel_is_answered_or_refused_with_a_reason() -> None:
     found = by_quantity(measure(mask_of(block((1, 1, 1)))))
     assert value(found, Quantity.MAJOR_AXIS) == 0
@@ -255,6 +281,20 @@ def test_a_flat_structure_has_no_thickness_in_its_axes() -> None:
     assert value(found, Quantity.LEAST_AXIS) == 0
     assert value(found, Quantity.FLATNESS) == 0
     assert value(found, Quantity.ELONGATION) == pytest.approx(math.sqrt((16 - 1) / (36 - 1)))
+
+
+def test_axes_end_on_both_sides_of_the_centroid() -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = np.linalg.qr(np.array([[1.0, 0.4, 0.3], [0.2, 1, 0.5], [0.3, 0.1, 1]]))[0]
+    found = by_quantity(measure(mask_of(block((7, 5, 3)), affine)))
+    centre = [
+        value(found, quantity) for quantity in (Quantity.CENTROID_X, Quantity.CENTROID_Y, Quantity.CENTROID_Z)
+    ]
+    for axis, quantity in enumerate((Quantity.MAJOR_AXIS, Quantity.MINOR_AXIS, Quantity.LEAST_AXIS)):
+        one, other = np.array(found[quantity].points_mm)
+        assert (one + other) / 2 == pytest.approx(centre)
+        assert np.linalg.norm(one - other) == pytest.approx(value(found, quantity))
+        assert abs((one - other) @ affine[:3, axis]) == pytest.approx(value(found, quantity))
 
 
 def test_a_line_has_one_axis_on_an_oblique_grid_too() -> None:
@@ -315,6 +355,27 @@ def test_probabilities_add_up_for_labels_and_regions() -> None:
     assert Quantity.PROBABILITY_VOLUME not in by_quantity(measure(replace(segmentation, probabilities=None)))
 
 
+#: Size of a block, voxels taken out of its corner → what its volume difference is said to suffer from.
+SMALL = [
+    ((4, 4, 4), 0, False, "only 4 voxels across"),
+    ((4, 4, 4), 1, True, "only 4 voxels across"),
+    ((5, 5, 5), 0, False, None),
+    ((9, 9, 4), 0, False, "only 4 voxels across"),
+]
+
+
+@pytest.mark.parametrize(("size", "without", "is_few", "across"), SMALL)
+def test_few_voxels_and_few_slices_are_told(
+    size: tuple[int, int, int], without: int, is_few: bool, across: str | None
+) -> None:
+    labels = block(size)
+    labels[3, 3, 3 : 3 + without] = 0
+    method = by_quantity(measure(mask_of(labels)))[Quantity.VOLUME_DIFFERENCE].method
+    assert (f"only {int(labels.sum())} voxels," in method) == is_few
+    assert ("voxels across" in method) == (across is not None)
+    assert across is None or across in method
+
+
 def test_small_structures_are_told_in_one_finding() -> None:
     table = LabelTable((Label(1, "node"), Label(2, "organ"), Label(3, "plate")))
     labels = np.zeros((40, 40, 40), np.uint8)
@@ -325,6 +386,11 @@ def test_small_structures_are_told_in_one_finding() -> None:
     found = measure(Segmentation(labels, Grid(labels.shape, np.eye(4)), table))
     (finding,) = size_findings(found)
     assert finding.code == "volume.small_structure"
+    shares = [
+        100 * abs(value(rows, Quantity.VOLUME_DIFFERENCE)) / value(rows, Quantity.VOLUME)
+        for rows in (by_quantity(found, name) for name in ("node", "plate"))
+    ]
+    assert dict(finding.details) == {"structures": 2, "largest_difference_percent": round(max(shares), 1)}
     assert "node (" in finding.message
     assert "plate (" in finding.message
     assert "organ" not in finding.message

@@ -52,8 +52,9 @@ def test_a_reader_who_is_always_higher_agrees_in_consistency_only() -> None:
     pair = np.stack([first, first + 2], axis=1)
     assert icc(pair, "ICC(3,1)").value == pytest.approx(1)
     assert icc(pair, "ICC(2,1)").value == pytest.approx(2.5 / 4.5)
-    same = icc(np.stack([first, first], axis=1))
-    assert (same.value, same.interval.low, same.interval.high) == (1, 1, 1)
+    for model in ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)"):
+        same = icc(np.stack([first, first], axis=1), model)  # type: ignore[arg-type]
+        assert (same.value, same.interval.low, same.interval.high) == (1, 1, 1)
 
 
 REFUSED = [

@@ -186,7 +186,15 @@ def test_pixels_have_no_bins_and_nothing_in_millimetres() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"connectivity": 8}, {"minimum_mm3": -1}, {"iou": 0}, {"iou": 0.6}, {"bins_ml": (1, 1)}],
+    [
+        {"connectivity": 8},
+        {"minimum_mm3": -1},
+        {"iou": 0},
+        {"iou": 0.6},
+        {"bins_ml": (1, 1)},
+        {"bins_ml": (2.0, 1.0)},
+        {"bins_ml": (0.0, 1.0)},
+    ],
 )
 def test_rules_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError):

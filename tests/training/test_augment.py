@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from medseg.training.augment import augmenter
+from medseg.training.augment import _intensity, augmenter
 from medseg.training.config import Augmentation
 
 NOTHING: dict[str, Any] = {
@@ -86,6 +86,22 @@ def test_a_change_of_intensity_leaves_the_labels_and_follows_from_the_number(
     assert not torch.equal(changed(2, **{step: values})[2], other)
     never = changed(1, **{step: (0.0, values[1])})[2]
     assert torch.equal(never, image)
+
+
+def test_half_widths_are_those_of_the_settings() -> None:
+    scale, shift, noise = (
+        _intensity(Augmentation(**{**NOTHING, name: (0.4, 0.3)}))[0]
+        for name in ("scale_intensity", "shift_intensity", "noise")
+    )
+    (contrast,) = _intensity(Augmentation(**{**NOTHING, "contrast": (0.4, 0.3)}))
+    (smooth,) = _intensity(Augmentation(**{**NOTHING, "smooth": (0.4, 0.7)}))
+    assert [step.prob for step in (scale, shift, noise, contrast, smooth)] == [0.4] * 5
+    assert scale.scaler.factors == (-0.3, 0.3)
+    assert shift.shifter.offsets == (-0.3, 0.3)
+    assert noise.rand_gaussian_noise.std == 0.3
+    assert contrast.adjuster.gamma == pytest.approx((np.exp(-0.3), np.exp(0.3)), rel=1e-3)
+    blur = smooth.rand_smooth
+    assert blur.sigma_x == blur.sigma_y == blur.sigma_z == (0.25, 0.7)
 
 
 def test_a_smoothed_image_varies_less_and_noise_adds_variation() -> None:

@@ -1,5 +1,7 @@
 """Configurations: what holds unless said otherwise, what is refused, and what decides the result."""
 
+import hashlib
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from medseg.training.config import (
     TrainConfig,
     dump_config,
 )
+from medseg.training.phantoms import InstanceTraining
 from tests.training.test_journey import TINY
 
 #: What another version must not change unasked: a run that was begun with these goes on with these.
@@ -53,6 +56,25 @@ DEFAULTS: list[tuple[Any, dict[str, Any]]] = [
             "noise": (0.0, 0.1),
             "smooth": (0.0, 1.0),
             "drop_channel": 0.0,
+        },
+    ),
+    (
+        InstanceTraining(),
+        {
+            "steps": 500,
+            "batch": 2,
+            "lr": 4e-3,
+            "seed": 0,
+            "patch": (24, 24, 24),
+            "spacing_mm": 2.0,
+            "objects": (2, 4),
+            "radius_mm": (7.0, 13.0),
+            "stretch": 1.3,
+            "lumps": 0.0,
+            "scale_mm": 16.0,
+            "depth_mm": 1.5,
+            "minimum_mm3": 200.0,
+            "unseen": 20,
         },
     ),
     (
@@ -100,6 +122,18 @@ DECIDES = [
 @pytest.mark.parametrize(("override", "decides"), DECIDES)
 def test_the_digest_is_of_what_decides_the_result(override: str, decides: bool) -> None:
     assert (config(override).digest != config().digest) == decides
+
+
+@pytest.mark.parametrize("channels_by", ["name", "position"])
+def test_the_digest_is_the_one_that_runs_of_earlier_versions_have(channels_by: str) -> None:
+    made = config(f"data.channels_by={channels_by}", "loop.workers=2")
+    values = yaml.safe_load(dump_config(made))
+    del values["model"]
+    values["data"] |= {"root": None, "cases": None, "split": None}
+    values["loop"]["workers"] = None
+    if channels_by == "name":
+        del values["data"]["channels_by"]
+    assert made.digest == hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 REFUSED = [

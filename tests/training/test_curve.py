@@ -41,6 +41,7 @@ def test_a_curve_of_two_attempts_takes_the_later_where_they_overlap(axes: list[A
         "validation patches": [[4, 0.85], [6, 0.55]],
     }
     assert one.get_title() == "fold 0"
+    assert [text.get_text() for text in one.get_legend().get_texts()] == list(lines)
 
 
 def test_every_subject_is_a_point_in_its_column_and_the_mean_a_bar(axes: list[Any]) -> None:

@@ -11,7 +11,7 @@ from medseg.errors import Cancelled, ConfigError, OutputError
 from medseg.masks.components import components
 from medseg.models import read_card
 from medseg.training import PhantomConfig, load_config
-from medseg.training.instances import train_instances
+from medseg.training.instances import _card, train_instances
 from medseg.training.phantom_quality import (
     WAYS,
     ObjectCount,
@@ -37,6 +37,21 @@ class TestPhantoms:
         assert (one.image == again.image).all()
         assert not (one.ids == other.ids).all()
         assert one.ids.shape == SETTINGS.patch
+
+    @pytest.mark.parametrize(
+        ("number", "sizes", "mean", "deviation", "largest"),
+        [
+            (4, [11129, 1032, 996, 667], 0.212751, 0.398184, 1.127062),
+            (9, [12669, 637, 194, 324], 0.088292, 0.353292, 1.766139),
+        ],
+    )
+    def test_phantoms_stay_those_that_models_were_judged_on(
+        self, number: int, sizes: list[int], mean: float, deviation: float, largest: float
+    ) -> None:
+        drawn = draw_phantom(number, InstanceTraining(objects=(3, 4), lumps=0.2, seed=1))
+        assert np.bincount(drawn.ids.ravel()).tolist() == sizes
+        found = drawn.image.mean(), drawn.image.std(), drawn.image.max()
+        assert found == pytest.approx((mean, deviation, largest), abs=1e-5)
 
     def test_objects_touch(self) -> None:
         drawn = [draw_phantom(number, SETTINGS).ids for number in range(8)]
@@ -131,6 +146,12 @@ class TestCounting:
             "1,network,2,2,2",
         ]
 
+    def test_the_interval_is_that_of_cases_drawn_again(self) -> None:
+        """One case right and one wrong: a quarter of the draws has none, a quarter only right ones."""
+        rows = [ObjectCount(case, way, 2, 2, hits) for way in WAYS for case, hits in (("a", 2), ("b", 0))]
+        quality = quality_of(rows, "")
+        assert (quality.mean, quality.low, quality.high, quality.level) == (0.5, 0.0, 1.0, 0.95)
+
 
 class TestTraining:
     """From settings to a bundle."""
@@ -175,6 +196,20 @@ class TestConfiguration:
 
         plan = settings.shipped_folder() / "models" / "touching-objects" / "plan.yaml"
         assert load_config("touching_objects") == load_config(plan)
+
+    def test_the_shipped_card_is_what_the_settings_say(self) -> None:
+        from medseg import settings
+
+        made = _card(load_config("touching_objects").phantoms)  # type: ignore[union-attr]
+        shipped = read_card(settings.shipped_folder() / "models" / "touching-objects")
+        facts = {"data", "steps", "batch", "seed"}
+        assert {name: value for name, value in made.trained if name in facts} == {
+            name: value for name, value in shipped.trained if name in facts
+        }
+        assert (
+            replace(made, trained=shipped.trained, weights=shipped.weights, quality=shipped.quality)
+            == shipped
+        )
 
     def test_it_is_trained_and_a_second_time_only_by_restart(self, tmp_path: Path) -> None:
         run = Run(device="cpu", threads=1)

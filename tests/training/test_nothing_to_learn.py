@@ -11,7 +11,7 @@ from medseg.domain import Run
 from medseg.errors import ConfigError, LabelError, ModelError
 from medseg.training import load_config, open_data, train
 from medseg.training.assemble import quality_of_folds
-from medseg.training.cache import build_cache
+from medseg.training.cache import POSITIONS, _positions, build_cache
 from medseg.training.cases import load_case, match_names
 from medseg.training.check import check_cases
 from medseg.training.run_folder import card_from, open_run
@@ -78,6 +78,47 @@ def test_black_and_white_is_the_only_label(root: Path, tmp_path: Path) -> None:
     labels = load_case(data.cases[0], config, match_names(data, config)).labels
     assert np.unique(labels).tolist() == [0, 1]
     assert int((labels == 1).sum()) == 10 * 7 * 6
+
+
+def test_a_label_of_255_stays_it(root: Path) -> None:
+    relabel(root, lambda labels: np.where(labels == 1, 255, 0))
+    table = "labels={labels: [{value: 255, name: liver}], regions: []}"
+    config = tiny(root, table, "network.out_channels=2", "postprocessing=[]")
+    data = open_data(config)
+    labels = load_case(data.cases[0], config, match_names(data, config)).labels
+    assert np.unique(labels).tolist() == [0, 255]
+
+
+FLAT = [
+    "network.dimensions=2",
+    "grid.window=[16,16]",
+    "network.strides=[[1,1],[2,2],[2,2]]",
+    "network.kernels=[[3,3],[3,3],[3,3]]",
+    "augmentation.flip_axes=[]",
+]
+
+
+def test_for_a_network_of_slices_they_come_first(root: Path, tmp_path: Path) -> None:
+    config = tiny(root, *FLAT)
+    plan = open_run(config, open_data(config), tmp_path / "run")
+    case = build_cache(plan, card_from(config), Run(device="cpu"))["c0"]
+    image, labels, positions = (case.load(part) for part in ("image", "labels", "positions"))
+    assert (image.shape, labels.shape) == ((1, 16, 18, 20), (16, 18, 20))
+    assert (labels > 0).sum() == 420
+    assert image[0][labels == 2].mean() > image[0][labels == 1].mean() > image[0][labels == 0].mean()
+    assert sorted(map(tuple, positions)) == sorted(
+        (int(labels[tuple(place)]), *place.tolist()) for place in np.argwhere(labels)
+    )
+
+
+def test_of_many_voxels_some_are_remembered() -> None:
+    labels = np.zeros((20, 20, 20), np.uint8)
+    labels[:12], labels[12, 0, 0] = 1, 2  # 4800 voxels and one
+    found = _positions(labels)
+    assert np.bincount(found[:, 0]).tolist() == [0, POSITIONS, 1]
+    assert len(np.unique(found, axis=0)) == POSITIONS + 1 == 4097
+    assert (labels[tuple(found[:, 1:].T)] == found[:, 0]).all()
+    assert _positions(np.zeros((2, 2, 2), np.uint8)).shape == (0, 4)
 
 
 def test_the_only_channel_is_taken_whatever_it_is_called(root: Path) -> None:

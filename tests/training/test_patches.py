@@ -95,6 +95,14 @@ def test_a_small_case_is_padded_on_both_sides(extent: int, size: int, expected: 
         assert classes.ravel().tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("place", "expected"), [(0, [1, 0, 0]), (1, [0, 1, 0]), (7, [0, 1, 0]), (8, [0, 0, 1])]
+)
+def test_a_label_at_an_end_is_as_near_the_middle_as_can_be(place: int, expected: list[int]) -> None:
+    made = patches(dots((9, 1, 1), a=(place, 0, 0)), patch=(3, 1, 1), foreground=1.0)
+    assert made[0][1].ravel().tolist() == expected
+
+
 def test_labels_are_centred_on_each_as_often_as_the_others() -> None:
     labels = np.zeros((30, 9, 9), np.uint8)
     labels[5, 4, 4] = 1

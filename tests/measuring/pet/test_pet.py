@@ -120,6 +120,22 @@ def test_shares_of_a_sphere_add_up_to_one_millilitre(spacing: tuple[float, float
     assert pytest.approx(6.2035, abs=1e-4) == PEAK_RADIUS_MM
 
 
+#: Spacing in mm → voxels whose centres lie within 15 mm, those at exactly 15 mm among them.
+@pytest.mark.parametrize(("spacing", "count"), [(5.0, 123), (3.0, 515), (2.5, 925)])
+def test_a_centre_on_the_sphere_belongs_to_it(spacing: float, count: int) -> None:
+    assert len(sphere_by_centres(cube(9, spacing), 15.0).offsets) == count
+
+
+#: Spacing in mm → voxels that a sphere of 1 ml around a voxel's centre reaches.
+@pytest.mark.parametrize(
+    ("spacing", "count"), [((2, 2, 2), 251), ((4, 4, 3.27), 49), ((1, 1.5, 6), 247), ((3, 3, 3), 81)]
+)
+def test_a_sphere_reaches_voxels_whose_corners_lie_in_it(
+    spacing: tuple[float, float, float], count: int
+) -> None:
+    assert len(sphere_by_shares(Grid((5, 5, 5), np.diag([*spacing, 1.0]))).offsets) == count
+
+
 def test_partial_voxels_differ_from_centres_where_voxels_are_large() -> None:
     grid = cube(9, 4.0)
     values = np.zeros(grid.shape)
@@ -227,6 +243,7 @@ def test_less_than_half_a_voxel_has_a_mean_and_no_maximum() -> None:
     }
     assert {rows[key].reason for key in refused} == {"no PET voxel lies at least half in the structure"}
     assert rows["suv_max"].unit == rows["suv_peak"].unit == SUV
+    assert {row.channel for row in rows.values()} == {"pet"}
 
 
 @pytest.mark.parametrize(("layers", "counts"), [(2, True), (1, False)])
@@ -416,6 +433,21 @@ def test_percist_takes_the_liver_or_the_aorta() -> None:
     volume = found(measure_pet(segmentation, {"pet": image}, aorta))["metabolic_tumour_volume percist"]
     # 2 × 1.5 + 0 = 3: the layer at 3 belongs.
     assert volume.value == pytest.approx(64 * 64 / 1000)
+
+
+def test_the_liver_is_taken_where_it_is_deepest() -> None:
+    """A liver of 76 mm: 2 within 15 mm of its middle and 50 around, so that any other sphere has another mean."""
+    grid = cube(31, 4.0)
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[9:28, 9:28, 9:28], labels[2, 2, 2] = 2, 1
+    middle = grid.to_position(np.array([18, 18, 18]))
+    index = np.stack(np.indices(grid.shape), axis=-1)
+    near = np.linalg.norm(grid.to_position(index) - middle, axis=-1) <= 15
+    image = pet(np.where(near, 2.0, 50.0), grid)
+    row = found(measure_pet(Segmentation(labels, grid, BODY), {"pet": image}, PERCIST))
+    method = row["metabolic_tumour_volume percist"].method
+    assert method.startswith("PERCIST-derived threshold 3 g/ml")
+    assert f"mean 2 + 2 × SD 0 (ddof 0, {int(near.sum())} voxels)" in method
 
 
 @pytest.mark.parametrize(

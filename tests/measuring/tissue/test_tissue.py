@@ -78,6 +78,7 @@ def test_areas_and_volumes_by_hand() -> None:
         assert get(found, MEAN, name, "k=8").unit == HU
     assert "Aubrey" in whole.method
     assert "medseg.tissues/1.0" in whole.method
+    assert {item.channel for item in found} == {"ct"}
     slices = {item.target.detail for item in found if item.quantity is AREA}
     assert slices == {f"k={k}" for k in range(3, 9)}
     assert [item.target.detail for item in found[:4]] == ["all slices"] * 4
