@@ -67,11 +67,11 @@ def open_run(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bo
     names = match_names(dataset, config)
     if restart:
         _clear(folder)
-    if (folder / _PLAN).is_file():
-        _require_same(folder, digest)
-        split = read_split(folder / _SPLIT)
-    else:
-        with together(folder / _SPLIT, folder / _PLAN):
+    with together(folder / _SPLIT, folder / _PLAN):
+        if (folder / _PLAN).is_file():
+            _require_same(folder, digest)
+            split = read_split(folder / _SPLIT)
+        else:
             _require_no_other(folder)
             folder.mkdir(parents=True, exist_ok=True)
             write_split(split, folder / _SPLIT)
