@@ -279,7 +279,7 @@ def _is_mixed(way: Way, found: dict[str, str]) -> bool:
     for path, old in way.before.items():
         changed = way.after.get(path) != old
         if not path.endswith(".seg.json") and changed:
-            states.add("old" if found.get(path) == old else "gone" if path not in found else "new")
+            states.add("old" if found.get(path) == old else "new")
     return len(states) > 1
 
 

@@ -68,11 +68,11 @@ def open_run(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bo
     is_run = (folder / _PLAN).is_file()
     if is_run and restart:
         _clear(folder)
-    if is_run and not restart:
-        _require_same(folder, digest)
-        split = read_split(folder / _SPLIT)
-    else:
-        with together(folder / _SPLIT, folder / _PLAN):
+    with together(folder / _SPLIT, folder / _PLAN):
+        if (folder / _PLAN).is_file():
+            _require_same(folder, digest)
+            split = read_split(folder / _SPLIT)
+        else:
             # Beside a run that is thrown away other files may lie: they stay, and the new one begins there.
             if not is_run:
                 _require_no_other(folder)

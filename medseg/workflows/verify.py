@@ -92,7 +92,8 @@ def sign_files(
         If something does not match or is missing (nothing is signed unseen), or it is signed already.
     """
     target = out or path
-    with together(target, *(() if key is None else (key, _public(key)))):
+    # Signed in place, the last step is a single one: the Record is signed or not.
+    with together(*(() if out is None else (out, *_pair(key)))):
         if out is not None:
             require_absent(out, force=force)
         record = _signed(path, name=name, organization=organization, key=key)
@@ -173,14 +174,15 @@ def _key_fault(review: Review, key: bytes | None) -> str:
 
 def _own_key(path: Path) -> bytes:
     """The private key of a file, which is made if it is not there: its owner alone may read it."""
-    if path.exists() and not may_replace(path):
-        return _read_key(path)
-    made = new_key()
-    write_bytes(_public(path), public_pem(made))
-    with staged_file(path) as staged:
-        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(made)
+    with together(*_pair(path)):
+        if path.exists() and not may_replace(path):
+            return _read_key(path)
+        made = new_key()
+        write_bytes(_public(path), public_pem(made))
+        with staged_file(path) as staged:
+            descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(made)
     return made
 
 
@@ -191,6 +193,10 @@ def _read_key(path: Path) -> bytes:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return pem
+
+
+def _pair(key: Path | None) -> tuple[Path, ...]:
+    return () if key is None else (key, _public(key))
 
 
 def _public(key: Path) -> Path:
