@@ -6,6 +6,7 @@ import re
 import numpy as np
 
 from medseg.domain import Grid, Measurement, Quantity, Record, Status
+from medseg.domain.provenance import ModelFacts
 from medseg.masks.changes import edit_text
 from medseg.reporting.record.older import model_of
 
@@ -89,7 +90,7 @@ def review_text(record: Record) -> str:
 def how_made(record: Record) -> list[tuple[str, str]]:
     """Few lines: by what, trained on what, edited how much."""
     made, model = record.made_by, model_of(record)
-    lines = [("Made by", f"model {model.name} {model.version}" if model else made.segmenter)]
+    lines = [("Made by", _named(model) if model else made.segmenter)]
     if made.weights_digest:
         lines.append(("Weights", f"SHA-256 {made.weights_digest[:16]}…"))
     if model and model.trained_on:
@@ -99,6 +100,11 @@ def how_made(record: Record) -> list[tuple[str, str]]:
         lines.append(("Limits", f"{first}. All limits: full page."))
     lines.append(("Edits", edits_text(record)))
     return lines
+
+
+def _named(model: ModelFacts) -> str:
+    licence = f", licence {model.licence}" if model.licence else ""
+    return f"model {model.name} {model.version}{licence}"
 
 
 def provenance(record: Record) -> list[tuple[str, str]]:
