@@ -129,7 +129,7 @@ def test_looked_for_and_not_found() -> None:
 
 def test_of_what_could_not_be_read_not_even_the_count_is_known() -> None:
     mask, why = block(), "its contours do not close"
-    image = Image(np.ones((10, 10, 10), np.float32), GRID)
+    image = Image(np.ones((10, 10, 10), np.float32), GRID, value_unit="[hnsf'U]")
     pairs = [(Target("label", name, (value,)), (value,)) for value, name in ((1, "a"), (2, "b"))]
     found = measure_regions(mask.labels, GRID, pairs, {"mr": image}, refused={"a": why})
     unknown = [item for item in found if item.target.name == "a"]
@@ -137,6 +137,11 @@ def test_of_what_could_not_be_read_not_even_the_count_is_known() -> None:
     assert {item.quantity for item in unknown if item.channel == "mr"} == set(FIRST_ORDER)
     assert {(item.value, item.status, item.reason) for item in unknown} == {(None, Status.NOT_COMPUTED, why)}
     assert get(found, "b", Quantity.VOXEL_COUNT).value == 12
+    units = [
+        {(item.quantity, item.channel): item.unit for item in found if item.target.name == name}
+        for name in ("a", "b")
+    ]
+    assert units[0].items() <= units[1].items()
 
 
 def test_px_has_areas_and_no_millimetres() -> None:

@@ -98,6 +98,7 @@ def test_one_blob_over_everything_finds_nothing() -> None:
 RULES = [
     (LesionRule(connectivity=26), 1),
     (LesionRule(connectivity=18), 2),
+    (LesionRule(connectivity=6), 2),
     (LesionRule(connectivity=26, minimum_mm3=200), 0),
 ]
 

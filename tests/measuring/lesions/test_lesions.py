@@ -83,6 +83,15 @@ def test_ids_take_the_smallest_type_that_holds_them(count: int, dtype: type) -> 
     assert (len(lesions), lesions.ids.dtype, int(lesions.ids.max())) == (count, dtype, count)
 
 
+def test_of_equal_size_the_one_further_left_comes_first_then_back_then_foot() -> None:
+    places = [(30, 5, 2), (5, 25, 14), (5, 25, 2), (5, 5, 14)]
+    labels = np.zeros(GRID.shape, np.uint8)
+    for i, j, k in places:
+        labels[i : i + 3, j : j + 3, k : k + 3] = 1
+    ids = find_lesions(Segmentation(labels, GRID, TABLE), LesionPlan(names=("tumour",))).ids
+    assert [int(ids[place]) for place in places] == [4, 3, 2, 1]
+
+
 def test_every_label_is_looked_into_when_none_is_named() -> None:
     labels = np.zeros(GRID.shape, np.uint8)
     labels[LARGE], labels[SMALL] = 1, 2

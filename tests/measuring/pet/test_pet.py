@@ -231,6 +231,7 @@ def test_less_than_half_a_voxel_has_a_mean_and_no_maximum() -> None:
     plan = PetPlan(delineations=("given", "41%"))
     rows = found(measure_pet(segment(mask, fine), {"pet": pet(np.full(coarse.shape, 3.0), coarse)}, plan))
     assert rows["suv_mean"].value == pytest.approx(3)
+    assert rows["suv_mean"].status.value == "ok"
     assert rows["metabolic_tumour_volume given"].value == pytest.approx(16 / 1000)
     refused = {key for key, row in rows.items() if row.value is None}
     assert refused == {

@@ -255,6 +255,14 @@ def test_the_only_channel_in_hu_is_taken_and_two_must_be_named() -> None:
         measure_tissue(mask, {"a": image, "b": image}, PLAN)
 
 
+def test_a_channel_that_is_named_is_taken_among_several() -> None:
+    mask, image = phantom()
+    images = {"fat": replace(image, channel="fat", array=np.full(SHAPE, -100, np.int16)), "ct": image}
+    found = measure_tissue(mask, images, replace(PLAN, channel="ct"))
+    assert get(found, MEAN, "Skeletal muscle", "all slices").value == pytest.approx(60)
+    assert {item.channel for item in found} == {"ct"}
+
+
 def test_an_empty_compartment_was_looked_for_and_not_found() -> None:
     mask, image = phantom()
     found = measure_tissue(
