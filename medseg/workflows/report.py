@@ -215,7 +215,10 @@ def _rendered(
     shown = as_shown(record, images or {})
     pictures: tuple[Picture, ...] = ()
     if mask is not None and {"html", "pdf"} & set(wanted):
-        pictures = (*room.draw(record, mask, shown), *_tissue_pictures(record, mask, shown))
+        pictures = (
+            *room.draw(record, mask, shown, full=extras.look.full),
+            *_tissue_pictures(record, mask, shown),
+        )
     viewer = str(room.view3d(mask)) if mask is not None and "html" in wanted else ""
     page = replace(extras, viewer=viewer)
     views: dict[str, Any] = {

@@ -32,7 +32,9 @@ _MONTAGE = (4, 3)
 _COARSER = 1.2
 
 
-def draw(record: Record, segmentation: Segmentation, images: Mapping[str, Image]) -> tuple[Picture, ...]:
+def draw(
+    record: Record, segmentation: Segmentation, images: Mapping[str, Image], *, full: bool = True
+) -> tuple[Picture, ...]:
     """Pictures for the page, as PNG with captions; numbers in them come from the Record.
 
     Parameters
@@ -43,6 +45,8 @@ def draw(record: Record, segmentation: Segmentation, images: Mapping[str, Image]
         The mask; its grid gives the slices.
     images
         Channels by name, on any grid of the same space; none draws the mask alone.
+    full
+        Whether pictures are drawn that only a full page shows: each lesion, and the montage.
 
     Returns
     -------
@@ -54,10 +58,10 @@ def draw(record: Record, segmentation: Segmentation, images: Mapping[str, Image]
     scene = make_scene(segmentation, images)
     target = _largest(record)
     labels = target.labels if target else segmentation.table.values
-    return tuple(_all(record, scene, labels))
+    return tuple(_all(record, scene, labels, full=full))
 
 
-def _all(record: Record, scene: Scene, labels: tuple[int, ...]) -> Iterator[Picture]:
+def _all(record: Record, scene: Scene, labels: tuple[int, ...], *, full: bool) -> Iterator[Picture]:
     window = None if scene.base is None else choose_window(scene.base)
     mask = scene.mask(labels)
     for plane in scene.planes:
@@ -68,8 +72,9 @@ def _all(record: Record, scene: Scene, labels: tuple[int, ...]) -> Iterator[Pict
         index = scene.largest_section(plane, mask)
         box = scene.view_box(plane, scene.labels > 0, _CELL[0] / _CELL[1])
         yield draw_fused(scene, plane, index, (window, box), _CELL)
-    yield from draw_lesions(record, scene, window)
-    if len(scene.planes) > 1:
+    if full:
+        yield from draw_lesions(record, scene, window)
+    if full and len(scene.planes) > 1:
         yield _montage(scene, _acquired(scene), window)
 
 
