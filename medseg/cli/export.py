@@ -33,7 +33,12 @@ def command(
             "--key-images", help="Key Object Selection: slices with the largest sections and the axes."
         ),
     ] = False,
-    fhir: Annotated[bool, typer.Option("--fhir", help="All numbers as a FHIR R4B bundle (JSON).")] = False,
+    fhir: Annotated[
+        bool, typer.Option("--fhir", help="The numbers that people read as a FHIR R4B bundle (JSON).")
+    ] = False,
+    fhir_all: Annotated[
+        bool, typer.Option("--fhir-all", help="The bundle with every number of the record.")
+    ] = False,
     identified: Annotated[
         bool,
         typer.Option("--identified", help="FHIR names the patient, and says when, as the source does."),
@@ -89,7 +94,7 @@ def command(
 
     Example: medseg export record.json --seg --sr --out objects
     """
-    wanted_kinds = (seg, sr or sr_all, rtstruct, dicom_pdf, secondary_capture, key_images, fhir)
+    wanted_kinds = (seg, sr or sr_all, rtstruct, dicom_pdf, secondary_capture, key_images, fhir or fhir_all)
     asked = dict(zip(KINDS, wanted_kinds, strict=True))
     kinds = tuple(kind for kind, wanted in asked.items() if wanted)
     if not kinds:
@@ -106,6 +111,7 @@ def command(
         seg_kind=seg_type.upper(),  # type: ignore[arg-type]
         packing=seg_compress.upper(),  # type: ignore[arg-type]
         sr_all=sr_all,
+        fhir_all=fhir_all,
         dicom=dicom,
         stable_uids=stable_uids,
         force=force,

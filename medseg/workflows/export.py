@@ -41,8 +41,8 @@ class ExportOptions:
         Of `KINDS`; at least one.
     seg_kind, packing
         BINARY, FRACTIONAL (needs probabilities), LABELMAP, or AUTO: see `io.dicom.seg.kind`.
-    sr_all
-        Whether the SR states every number, or those that people read.
+    sr_all, fhir_all
+        Whether SR and FHIR state every number, or those that people read.
     dicom
         Folder of the source series, where the Record's images are no DICOM or lie elsewhere now.
     stable_uids
@@ -62,6 +62,7 @@ class ExportOptions:
     seg_kind: SegChoice = "AUTO"
     packing: Packing = "AUTO"
     sr_all: bool = False
+    fhir_all: bool = False
     dicom: Path | None = None
     stable_uids: bool = False
     force: bool = False
@@ -120,7 +121,7 @@ def _exported(path: Path, out: Path, options: ExportOptions) -> dict[str, Export
     if "fhir" in options.kinds:
         uids = _tracking_uids(named, material, options)
         sources = FhirSources(_headers(named, path.parent, options.dicom), uids, material, hidden)
-        made.append(fhir_bundle(record, sources, identified=options.identified))
+        made.append(fhir_bundle(record, sources, identified=options.identified, everything=options.fhir_all))
     if hidden is not None:
         return _write_hidden(made, hidden, out)
     with ExitStack() as stack:

@@ -41,7 +41,7 @@ class FhirSources:
     hidden: Hidden | None = None
 
 
-def fhir_bundle(record: Record, sources: FhirSources, *, identified: bool) -> Made:
+def fhir_bundle(record: Record, sources: FhirSources, *, identified: bool, everything: bool) -> Made:
     """The bundle of a Record, which is the one without identity where the export has none.
 
     Raises
@@ -58,6 +58,7 @@ def fhir_bundle(record: Record, sources: FhirSources, *, identified: bool) -> Ma
         _tracking(record, sources),
         (maker.name, maker.version),
         pdf if sources.material is not None and "dicom-pdf" in sources.material.kinds else None,
+        everything,
     )
     return Made(_NAME, to_fhir(record, context))
 

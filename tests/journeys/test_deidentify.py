@@ -88,7 +88,7 @@ DEEPER = (
     "Signatory",
     "Signing Ward",
 )
-KINDS = ("--seg", "--sr-all", "--rtstruct", "--key-images", "--fhir")
+KINDS = ("--seg", "--sr-all", "--rtstruct", "--key-images", "--fhir-all")
 
 
 @pytest.fixture

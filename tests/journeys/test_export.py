@@ -29,7 +29,7 @@ EVERYTHING = (
     "--dicom-pdf",
     "--secondary-capture",
     "--key-images",
-    "--fhir",
+    "--fhir-all",
 )
 WHO = ("--name", "A. Reader", "--organization", "Study centre")
 

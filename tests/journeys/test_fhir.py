@@ -52,7 +52,7 @@ def record(medseg: Medseg, series: Path, tmp_path: Path) -> Path:
 
 def export(medseg: Medseg, record: Path, out: Path, *options: object) -> dict[str, list[dict[str, Any]]]:
     """Resources by type."""
-    seen = medseg("export", record, "--fhir", *options, "--out", out)
+    seen = medseg("export", record, "--fhir-all", *options, "--out", out)
     assert seen.code == 0, seen.err
     found: dict[str, list[dict[str, Any]]] = {}
     for entry in json.loads((out / "report.fhir.json").read_text("utf-8"))["entry"]:
@@ -159,7 +159,7 @@ def test_the_pages_are_those_of_the_encapsulated_pdf(medseg: Medseg, record: Pat
     ("options", "words"),
     [
         (("--seg", "--identified"), "--identified is for --fhir"),
-        (("--fhir", "--identified", "--deidentify"), "not together with --deidentify"),
+        (("--fhir-all", "--identified", "--deidentify"), "not together with --deidentify"),
     ],
 )
 def test_identity_where_it_has_no_place_is_refused(
@@ -181,7 +181,7 @@ def test_without_a_series_numbers_go_out_and_nobody_is_named(
     found = export(medseg, tmp_path / "ras.json", tmp_path / "plain")
     assert "ImagingStudy" not in found
     assert "no DICOM series was at hand" in found["DiagnosticReport"][0]["conclusion"]
-    seen = medseg("export", tmp_path / "ras.json", "--fhir", "--identified", "--out", tmp_path / "none")
+    seen = medseg("export", tmp_path / "ras.json", "--fhir-all", "--identified", "--out", tmp_path / "none")
     assert seen.code == 2
     assert "give the source with --dicom FOLDER" in seen.line
     given = export(medseg, tmp_path / "ras.json", tmp_path / "given", "--identified", "--dicom", series)

@@ -75,7 +75,7 @@ def test_the_page_runs_as_written(medseg: Medseg, folder: Path) -> None:
 def test_all_views_say_the_same(medseg: Medseg, folder: Path) -> None:
     assert measure(medseg, "r.json", "--reference", "table.csv", "--age", 63, "--sex", "male").code == 0
     assert medseg("report", "r.json", "--csv", "r.csv", "--xlsx", "r.xlsx").code == 0
-    assert medseg("export", "r.json", "--fhir", "--out", "out").code == 0
+    assert medseg("export", "r.json", "--fhir-all", "--out", "out").code == 0
     place = rows(folder / "r.json")["volume"]["placement"]
     assert place["percentile"] == pytest.approx(31.25)  # a quarter of the way from 2.0 to 2.4
     table = {
@@ -129,7 +129,7 @@ def test_a_refusal_stands_in_the_record(
     place = rows(folder / "r.json")["volume"]["placement"]
     assert place["outcome"] == "refused"
     assert words in place["words"]
-    assert medseg("export", "r.json", "--fhir", "--out", "out").code == 0
+    assert medseg("export", "r.json", "--fhir-all", "--out", "out").code == 0
     text = (folder / "out" / "report.fhir.json").read_text("utf-8")
     assert words in text
     assert "referenceRange" not in text
@@ -191,7 +191,7 @@ def test_without_identity_age_and_size_are_gone(medseg: Medseg, folder: Path) ->
     assert (
         measure(medseg, "r.json", "--reference", "table.csv", "--age", 63, "--sex", "female", *body).code == 0
     )
-    assert medseg("export", "r.json", "--fhir", "--deidentify", "--out", "out").code == 0
+    assert medseg("export", "r.json", "--fhir-all", "--deidentify", "--out", "out").code == 0
     text = (folder / "out" / "record.json").read_text("utf-8") + (
         folder / "out" / "report.fhir.json"
     ).read_text()
@@ -199,5 +199,5 @@ def test_without_identity_age_and_size_are_gone(medseg: Medseg, folder: Path) ->
     assert "volume_by_intracranial_volume" in text
     assert "Age, sex and size of the patient were removed" in text
     kept = ("--deidentify", "--keep-patient-characteristics")
-    assert medseg("export", "r.json", "--fhir", *kept, "--out", "kept").code == 0
+    assert medseg("export", "r.json", "--fhir-all", *kept, "--out", "kept").code == 0
     assert "50th percentile" in (folder / "kept" / "report.fhir.json").read_text("utf-8")

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -436,3 +436,18 @@ def test_names_are_text(record: Record) -> None:
     (shown,) = numbers(replace(record, table=table, measurements=rows))
     assert "&lt;b&gt;&amp;" in shown["text"]["div"]
     assert "\x07" not in shown["text"]["div"]
+
+
+def test_a_list_of_117_structures_is_short_unless_all_is_asked_for(many: Callable[[int], Record]) -> None:
+    record = many(117)
+    short = to_fhir(record, FhirContext(everything=False))
+    whole = to_fhir(record)
+    assert len(short) < 2_000_000 < len(whole)
+    said = {item["code"]["coding"][0]["code"] for item in observations_of(short) if "hasMember" not in item}
+    assert {"volume", "intensity_mean"} <= said
+    assert "euler_number" not in said
+
+
+def observations_of(data: bytes) -> list[dict[str, Any]]:
+    entries = json.loads(data)["entry"]
+    return [item["resource"] for item in entries if item["resource"]["resourceType"] == "Observation"]

@@ -31,6 +31,8 @@ class FhirContext:
         Name and version of what made the mask.
     pdf
         The report's pages, where they go out with the bundle.
+    everything
+        Whether every number goes out; else those that people read, as in a short SR.
     """
 
     privacy: Privacy = "pseudonym"
@@ -39,6 +41,7 @@ class FhirContext:
     tracking: tuple[tuple[str, str], ...] = ()
     maker: tuple[str, str] = ("", "")
     pdf: bytes | None = None
+    everything: bool = True
 
     def series_of(self, record: Record, channel: str | None) -> SeriesFacts | None:
         """The series of an image channel; that of the mask where the channel is none or no DICOM."""

@@ -48,7 +48,7 @@ _MOST = 2**31 - 1
 
 def measured_targets(make: Resources) -> tuple[Target, ...]:
     """What was measured, in the order of the Record."""
-    return tuple(dict.fromkeys(item.target for item in make.record.measurements))
+    return tuple(dict.fromkeys(item.target for item in make.measurements))
 
 
 def panel_role(target: Target) -> str:
@@ -59,7 +59,7 @@ def panel_role(target: Target) -> str:
 def panels(make: Resources) -> Iterator[dict[str, Any]]:
     """For each structure, lesion, delineation or tissue one Observation without a value; its members have them."""
     members: dict[Target, list[dict[str, str]]] = {}
-    for number, item in enumerate(make.record.measurements):
+    for number, item in enumerate(make.measurements):
         members.setdefault(item.target, []).append(make.reference(_role(number)))
     for target, those in members.items():
         code = {"coding": [coding(_PANEL, target.kind, _PANELS[target.kind])], "text": _PANELS[target.kind]}
@@ -75,7 +75,7 @@ def panels(make: Resources) -> Iterator[dict[str, Any]]:
 def observations(make: Resources) -> Iterator[dict[str, Any]]:
     """One Observation for each Measurement, in the order of the Record."""
     grid, sizes = make.record.mask.grid, _sizes(make)
-    for number, item in enumerate(make.record.measurements):
+    for number, item in enumerate(make.measurements):
         elements = _common(make, item.target, item.channel) | {
             "code": quantity_concept(item.quantity),
             "device": make.reference(MEDSEG),
@@ -159,7 +159,7 @@ def _quantity(value: float, unit: str) -> dict[str, Any]:
 
 def _sizes(make: Resources) -> dict[str, list[Measurement]]:
     found: dict[str, list[Measurement]] = {}
-    for item in make.record.measurements:
+    for item in make.measurements:
         if item.quantity in _SIZES:
             found.setdefault(item.target.structure, []).append(item)
     return found

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from medseg.domain import Record
+from medseg.domain import Measurement, Record
 from medseg.reporting.fhir.context import FhirContext
 
 __all__ = ["Resources"]
@@ -23,6 +23,15 @@ class Resources:
     record: Record
     context: FhirContext
     seed: str
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """What goes out: everything, or what people read."""
+        return tuple(
+            item
+            for item in self.record.measurements
+            if self.context.everything or item.quantity.info.brief or item.placement is not None
+        )
 
     def id(self, role: str) -> str:
         """UUID of a resource."""

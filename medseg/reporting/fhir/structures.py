@@ -33,7 +33,7 @@ def structure_role(target: Target) -> str:
 def structures(make: Resources) -> Iterator[dict[str, Any]]:
     """A BodyStructure for each label, region and lesion that was measured."""
     tracking = dict(make.context.tracking)
-    measured = [item.target for item in make.record.measurements if has_structure(item.target)]
+    measured = [item.target for item in make.measurements if has_structure(item.target)]
     for name, target in {target.structure: target for target in measured}.items():
         part = _part(make.record, target)
         place, kind = _place(part), _morphology(part)
