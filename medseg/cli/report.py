@@ -11,7 +11,7 @@ from medseg.cli.output import emit, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
 from medseg.errors import ConfigError, InputError
-from medseg.reporting.purpose import PURPOSES, PageLook
+from medseg.reporting.purpose import PAPERS, PURPOSES, PageLook
 from medseg.workflows.aside import left_aside
 from medseg.workflows.report import ReportFiles, report_files
 from medseg.workflows.report_many import records_by_stem, report_cases
@@ -56,6 +56,7 @@ def command(
             help="What the page answers: structure, lesions, organs or tissue; default: what was measured."
         ),
     ] = None,
+    paper: Annotated[str, typer.Option(help="What the page is printed on: A4 or Letter.")] = "A4",
     full: Annotated[
         bool, typer.Option("--full", help="With the appendix: every measurement, its method, all pictures.")
     ] = False,
@@ -72,7 +73,9 @@ def command(
     """
     if purpose is not None and purpose not in PURPOSES:
         raise ConfigError(f"--purpose is one of {', '.join(PURPOSES)}, not {purpose!r}")
-    look = PageLook(purpose, full)
+    if paper not in PAPERS:
+        raise ConfigError(f"--paper is one of {', '.join(PAPERS)}, not {paper!r}")
+    look = PageLook(purpose, full, paper)
     if record.is_dir():
         if image or channel or mask:
             raise InputError(

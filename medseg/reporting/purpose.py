@@ -6,11 +6,14 @@ from typing import Literal, TypeAlias, get_args
 from medseg.domain import Quantity, Record
 from medseg.reporting.index import index_of
 
-__all__ = ["PURPOSES", "USUAL", "PageLook", "Purpose", "purpose_of"]
+__all__ = ["PAPERS", "PURPOSES", "USUAL", "PageLook", "Paper", "Purpose", "purpose_of"]
 
 #: A structure or a few; lesions; a list of organs; tissue at a level.
 Purpose: TypeAlias = Literal["structure", "lesions", "organs", "tissue"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+#: Sizes of paper.
+Paper: TypeAlias = Literal["A4", "Letter"]
+PAPERS: tuple[Paper, ...] = get_args(Paper)
 #: More structures than this are a list.
 FEW = 3
 
@@ -25,10 +28,13 @@ class PageLook:
         What it answers; None follows what was measured.
     full
         Whether the appendix is in it: every measurement with its method, all pictures, terms.
+    paper
+        What it is printed on; Letter is 18 mm shorter, so its pictures are smaller.
     """
 
     purpose: Purpose | None = None
     full: bool = False
+    paper: Paper = "A4"
 
 
 #: The page as it is when nobody asks for another.

@@ -1,10 +1,12 @@
 """Tables of the page with one structure and with 117: readable, complete in what they promise, marks explained."""
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pikepdf
 import pytest
 
 from medseg.domain import Finding, Grid, Measurement, Quantity, Record, Target
@@ -230,3 +232,18 @@ def test_near_zero_a_scale_reads_zero_and_an_amount_does_not(
 ) -> None:
     grid = Grid((9, 9, 9), np.diag([1.0, 1.0, 2.0, 1.0]))
     assert value_text(Measurement(Target("label", "a", (1,)), quantity, value, unit), grid) == words
+
+
+@pytest.mark.slow
+def test_letter_paper_has_page_one_on_one_page_too(
+    metastases: Callable[[int], tuple[Record, object, object]],
+) -> None:
+    record, segmentation, image = metastases(12)
+    drawn = draw(record, segmentation, {"ct": image}, full=False)  # type: ignore[arg-type,dict-item]
+    found = pages(record, pictures=drawn, extras=PageExtras(look=PageLook(paper="Letter")))
+    assert "Rounded for reading" in found[0]
+    assert found[1].startswith("Lesions: Liver metastasis")
+    data = to_pdf(record, drawn, PageExtras(look=PageLook(paper="Letter")))
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        width, height = (float(end) for end in pdf.pages[0].MediaBox[2:])
+    assert (width, height) == pytest.approx((612, 792), abs=1)
