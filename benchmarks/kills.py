@@ -189,7 +189,9 @@ class Bench:
         verdict, faults = self.judged[key]
         for name, holds in verdict.items():
             setattr(row, name, getattr(row, name) + holds)
-        row.faults += [f"{what}: {fault}" for fault in faults]
+        for fault in faults:
+            row.faults.append(f"{what}: {fault}")
+            print(f"\n{row.command} ({row.way}), {row.faults[-1]}", file=sys.stderr)
 
     def _judged(self, case: Case, way: Way) -> tuple[dict[str, bool], list[str]]:
         found = self._files(case)
@@ -391,9 +393,6 @@ def main() -> None:
     else:
         PAGE.write_text(page(rows, asked.instants), encoding="utf-8")
         print(table(rows))
-    for row in rows:
-        for fault in row.faults[:20]:
-            print(f"{row.command} ({row.way}): {fault}", file=sys.stderr)
     sys.exit(any(row.faults for row in rows))
 
 
