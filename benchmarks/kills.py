@@ -189,7 +189,9 @@ class Bench:
         verdict, faults = self.judged[key]
         for name, holds in verdict.items():
             setattr(row, name, getattr(row, name) + holds)
-        row.faults += [f"{what}: {fault}" for fault in faults]
+        for fault in faults:
+            row.faults.append(f"{what}: {fault}")
+            print(f"\n{row.command} ({row.way}), {row.faults[-1]}", file=sys.stderr)
 
     def _judged(self, case: Case, way: Way) -> tuple[dict[str, bool], list[str]]:
         found = self._files(case)
@@ -328,7 +330,7 @@ def table(rows: list[Row]) -> str:
         cells = [
             f"`{row.command}`",
             over,
-            row.operations,
+            row.operations or "–",
             row.kills,
             row.finished,
             *good,
@@ -391,9 +393,6 @@ def main() -> None:
     else:
         PAGE.write_text(page(rows, asked.instants), encoding="utf-8")
         print(table(rows))
-    for row in rows:
-        for fault in row.faults[:20]:
-            print(f"{row.command} ({row.way}): {fault}", file=sys.stderr)
     sys.exit(any(row.faults for row in rows))
 
 
@@ -455,12 +454,26 @@ After each kill, columns say how often
 - **agreed**: a mask has its own sidecar (or one that says itself that it is that of a mask still to come), and whatever was
   there before is the old or the new one;
 - **old and new beside one another**: of several files that a command replaces by `--force`, each is whole, and some were the
-  old ones: files get their names one after the other, and only a mask with its sidecar or a folder is one thing;
+  old ones: they get their names one right after the other when all are complete, and a kill between two names is seen; only a
+  mask with its sidecar, or a folder, is one thing;
 - **reran**: the same command, without `--force` where it had none, ends with 0 and gives what a run that nobody disturbed gives,
   to the byte where the format holds no time;
 - **swept**: nothing half-written is left then, beside the outputs or in the temporary folder.
 
-{said}
+{said} Where file operations are –, a try takes so long that only instants were tried.
+
+What these tries found when they were first made, and what was mended (`--instants 5`):
+
+| what was killed | before | after |
+|---|---|---|
+| `evaluate --out --html`, between its files | 6 of 15 reran: the table stood, and was refused | all |
+| `convert` to several surfaces | 10 of 15 reran | all |
+| `sign --key` with a new key | 15 of 20 reran: the public half stood alone | all |
+| `convert --force` to a VOC folder | gone between two renames | the old or the new one |
+| a batch; a person put a file under the name of the case that it had begun | replaced by the next run | refused |
+| `train`, after a checkpoint | went on with later patches than a run that nobody stops | the same weights, to the byte |
+| `train`, before its plan stood | refused, since the folder held its own split | begins again |
+| any command, early | a file of `tempfile` or of a library stayed in the temporary folder | swept by the next run |
 """
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from medseg.errors import OutputError
@@ -12,7 +13,7 @@ from medseg.io.exchange import exchange
 from medseg.io.leftovers import aside_name, staged_name, sweep
 from medseg.io.names import suffix_of
 from medseg.io.outlets import descriptor_of, is_device, poured
-from medseg.io.unfinished import announce, may_replace
+from medseg.io.unfinished import announce, apart, may_replace, name_in_turn
 
 __all__ = ["require_absent", "staged_file", "staged_folder", "write_bytes"]
 
@@ -53,7 +54,8 @@ def require_absent(path: str | Path, *, force: bool = False) -> None:
 def staged_file(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     """Give a free name beside `path`; what was written there becomes `path` when the block succeeds.
 
-    The name keeps the suffixes, by which libraries choose the format. Missing folders are made. If the
+    The name keeps the suffixes, by which libraries choose the format. Missing folders are made. Inside `together` it
+    gets its name with the others of that run. If the
     block fails or is interrupted, nothing stays behind and what stood at `path` is as it was. Of several that write
     the same new file one wins, and the others are refused. `/dev/stdout` is written to.
 
@@ -66,6 +68,7 @@ def staged_file(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     require_absent(path, force=force)
     stream = descriptor_of(path)
     staged = staged_name(path, suffix_of(path))
+    waits = False
     try:
         if stream is not None:
             with poured(stream, suffix_of(path)) as staged:
@@ -76,14 +79,17 @@ def staged_file(path: str | Path, *, force: bool = False) -> Iterator[Path]:
         yield staged
         _flush(staged)
         require_absent(path, force=force)
-        _name(staged, path, force=force)
+        waits = name_in_turn(staged, path, partial(_name, force=force))
+        if not waits:
+            _name(staged, path, force=force)
     except OSError as error:
         if isinstance(error, OutputError) or error.errno is None:
             raise
         raise _refusal(path, error) from error
     finally:
-        with suppress(OSError):
-            staged.unlink(missing_ok=True)
+        if not waits:
+            with suppress(OSError):
+                staged.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -104,7 +110,8 @@ def staged_folder(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     try:
         staged.mkdir(parents=True)
         sweep(path.parent)
-        yield staged
+        with apart():
+            yield staged
         _require_free_folder(path, force=force)
         _swap(staged, path, force=force)
     except OSError as error:
@@ -166,7 +173,6 @@ def _swap(staged: Path, path: Path, *, force: bool) -> None:
 
 
 def _name(staged: Path, path: Path, *, force: bool) -> None:
-    announce(path, staged)
     if not (force or may_replace(path)):
         try:
             # A link, unlike a rename, never replaces what another has put there meanwhile.

@@ -1,23 +1,27 @@
-"""Outputs of one run: what a killed run has put there is known as its own, so that the next run may replace it.
+"""Outputs of one run: they get their names at its end, one right after the other, and a killed run's are known.
 
-Before an output gets its name, a line in a note beside it says what it is; the note goes when all outputs of the run
-stand. A note whose process is gone is that of a killed run, and a file that is still as the note says is its work:
-one that somebody changed or put there since is not.
+Before the first output gets its name, a note beside it says what all of them are; it goes when all of them stand. A
+note whose process is gone is that of a killed run, and a file that is still as the note says is its work: one that
+somebody changed or put there since is not.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from medseg.io.leftovers import NOTE, is_left, remove, staged_name, sweep
 from medseg.io.outlets import descriptor_of
 
-__all__ = ["announce", "may_replace", "together"]
+__all__ = ["announce", "apart", "may_replace", "name_in_turn", "put_all", "together"]
+
+
+Namer: TypeAlias = Callable[[Path, Path], None]
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class _Run:
     old: list[Path] = field(default_factory=list)
     new: dict[Path, str] = field(default_factory=dict)
     note: Path | None = None
+    waiting: list[tuple[Path, Path, Namer]] = field(default_factory=list)
 
     def learn(self, folder: Path) -> None:
         """Read what killed runs noted in a folder; a note that nothing is left of goes."""
@@ -41,16 +46,50 @@ class _Run:
             elif not standing:
                 note.unlink(missing_ok=True)
 
-    def add(self, path: Path, state: str) -> None:
-        """Write down what is about to get a name."""
-        lines: list[object] = [[str(path), state]]
+    def is_beside(self, path: Path) -> bool:
+        """Whether a path is an output, or lies beside one or in one."""
+        return path.parent in {item.parent for item in self.outputs} | self.outputs
+
+    def put(self) -> None:
+        """Give all that waits its name."""
+        waiting, self.waiting = self.waiting, []
+        try:
+            self.write_down([(staged, path) for staged, path, _ in waiting])
+            for staged, path, name in waiting:
+                name(staged, path)
+        finally:
+            for staged, _, _ in waiting:
+                with suppress(OSError):
+                    staged.unlink(missing_ok=True)
+
+    def write_down(self, pairs: list[tuple[Path, Path]]) -> None:
+        """Note what is about to get a name: (complete, name)."""
+        lines: list[object] = []
+        for staged, path in pairs:
+            state = _state_of(staged)
+            lines.append([str(path), state])
+            if not os.path.lexists(path) or self.may_replace(path):
+                self.new[path] = state
+        if not lines:
+            return
         if self.note is None:
-            self.note = staged_name(path, NOTE)
+            self.note = staged_name(pairs[0][1], NOTE)
             lines.insert(0, sorted(map(str, self.outputs)))
         with self.note.open("a", encoding="utf-8") as file:
             file.write("".join(f"{json.dumps(line)}\n" for line in lines))
             file.flush()
             os.fsync(file.fileno())
+
+    def may_replace(self, path: Path) -> bool:
+        """Whether a killed run of these outputs put there what stands at a path."""
+        state = self.left.get(path)
+        return state is not None and state == _state_of(path)
+
+    def drop(self) -> None:
+        """Remove what waits for a name and will get none."""
+        for staged, _, _ in self.waiting:
+            with suppress(OSError):
+                staged.unlink(missing_ok=True)
 
     def take_back(self) -> None:
         """A run that fails leaves nothing of its answer under a name that was free."""
@@ -67,8 +106,8 @@ _RUN: ContextVar[_Run | None] = ContextVar("medseg_outputs_of_a_run", default=No
 def together(*outputs: Path | None) -> Iterator[None]:
     """Outputs that are one answer: if the run is killed before all of them stand, the next one may replace them.
 
-    If the block fails, files that it put under free names are taken away again. A block inside another one is a part
-    of it.
+    Files get their names when the block ends. If it fails, none does, and what got a free name is taken away again. A
+    block inside another one is a part of it.
     """
     paths = frozenset(
         Path(path).absolute() for path in outputs if path is not None and descriptor_of(path) is None
@@ -83,9 +122,11 @@ def together(*outputs: Path | None) -> Iterator[None]:
     token = _RUN.set(run)
     try:
         yield
+        run.put()
         for note in run.old:
             note.unlink(missing_ok=True)
     except BaseException:
+        run.drop()
         run.take_back()
         raise
     finally:
@@ -94,23 +135,48 @@ def together(*outputs: Path | None) -> Iterator[None]:
             run.note.unlink(missing_ok=True)
 
 
+@contextmanager
+def apart() -> Iterator[None]:
+    """Files inside the block are no outputs of the run: they lie in a folder that gets its name later."""
+    token = _RUN.set(None)
+    try:
+        yield
+    finally:
+        _RUN.reset(token)
+
+
+def put_all() -> None:
+    """Give what this run has written so far its names, for who reads it before the run ends."""
+    run = _RUN.get()
+    if run is not None:
+        run.put()
+
+
 def may_replace(path: Path) -> bool:
     """Whether a killed run of these outputs has put there what stands at a path, and nobody changed it since."""
     run = _RUN.get()
-    state = None if run is None else run.left.get(path.absolute())
-    return state is not None and state == _state_of(path)
+    return run is not None and run.may_replace(path.absolute())
+
+
+def name_in_turn(staged: Path, path: Path, name: Namer) -> bool:
+    """Let `name` give a complete file its name when all of this run are complete; False, and nothing done, without one.
+
+    Only a file beside an output of the run waits, such as a mask's sidecar; others are of its own business.
+    """
+    run = _RUN.get()
+    path = path.absolute()
+    if run is None or not run.is_beside(path):
+        return False
+    run.waiting.append((staged, path, name))
+    return True
 
 
 def announce(path: Path, staged: Path) -> None:
     """Note that what is complete at `staged` gets the name `path` now."""
     run = _RUN.get()
-    if run is None:
-        return
     path = path.absolute()
-    state = _state_of(staged)
-    run.add(path, state)
-    if not os.path.lexists(path) or may_replace(path):
-        run.new[path] = state
+    if run is not None and run.is_beside(path):
+        run.write_down([(staged, path)])
 
 
 def _state_of(path: Path) -> str:

@@ -79,9 +79,10 @@ def fit_fold(
         _say_damaged(newest, damaged, folder, run)
         begun = step_of(newest) if newest else 0
         trainer = _trainer(pace, device, folder, run, f"fold {fold}", begun=begun)
+        numbers = EpochSampler(per_epoch, lambda: trainer.global_step * config.loop.batch)
         trainer.fit(
             module,
-            _loader(Patches(training, config, seed, augment=True), per_epoch, config, device),
+            _loader(Patches(training, config, seed, augment=True), numbers, config, device),
             _curve_loader(validation, config, seed),
             ckpt_path=newest,
             weights_only=True,
@@ -165,7 +166,7 @@ def _loggers(folder: Path, begun: int) -> list[Logger]:
     return loggers
 
 
-def _loader(patches: Patches, per_epoch: int, config: TrainConfig, device: torch.device) -> Any:
+def _loader(patches: Patches, numbers: EpochSampler, config: TrainConfig, device: torch.device) -> Any:
     workers = config.loop.workers
     if workers is None:
         # On a CPU the network needs every core itself.
@@ -173,7 +174,7 @@ def _loader(patches: Patches, per_epoch: int, config: TrainConfig, device: torch
     return DataLoader(
         patches,  # type: ignore[arg-type]
         batch_size=config.loop.batch,
-        sampler=EpochSampler(per_epoch),
+        sampler=numbers,
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=device.type == "cuda",
@@ -185,7 +186,7 @@ def _curve_loader(validation: Sequence[CachedCase], config: TrainConfig, seed: i
     return DataLoader(
         patches,  # type: ignore[arg-type]
         batch_size=config.loop.batch,
-        sampler=EpochSampler(max(CURVE_PATCHES, config.loop.batch)),
+        sampler=range(max(CURVE_PATCHES, config.loop.batch)),
     )
 
 

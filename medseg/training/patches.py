@@ -72,19 +72,20 @@ class Patches:
 
 
 class EpochSampler:
-    """Numbers of the patches of one epoch; Lightning tells it which."""
+    """Numbers of the patches of one epoch, from the first that has not been seen.
 
-    def __init__(self, per_epoch: int) -> None:
+    `seen` counts the patches that the network has learned from. Lightning's own count of epochs is one ahead in a run
+    that goes on from a checkpoint.
+    """
+
+    def __init__(self, per_epoch: int, seen: Callable[[], int]) -> None:
         self.per_epoch = per_epoch
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Go to an epoch."""
-        self.epoch = epoch
+        self.seen = seen
 
     def __iter__(self) -> Iterator[int]:
         """Patch numbers in order."""
-        return iter(range(self.epoch * self.per_epoch, (self.epoch + 1) * self.per_epoch))
+        first = self.seen()
+        return iter(range(first, first + self.per_epoch))
 
     def __len__(self) -> int:
         """Patches per epoch."""

@@ -19,7 +19,7 @@ from medseg.domain.values import STRICT, digest_of_plain
 from medseg.errors import OutputError
 from medseg.io.names import stem_of, suffix_of
 from medseg.io.sidecar import sidecar_path
-from medseg.io.unfinished import may_replace, together
+from medseg.io.unfinished import may_replace, put_all, together
 from medseg.workflows.batch import CaseResult, Standing
 
 __all__ = ["Ledger", "file_digest", "ledger_path", "mask_digest", "open_ledger"]
@@ -122,6 +122,7 @@ class Ledger:
                 self.begin(case, asked, outputs)
                 try:
                     result = make(force or standing.replaces)
+                    put_all()
                 except BaseException:
                     # Nothing was written: what stands is what stood, and belongs to whom it belonged.
                     self._restore(case, outputs, before)

@@ -15,9 +15,10 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from medseg.io.atomic import staged_folder, write_bytes
-from medseg.io.unfinished import together
+from medseg.io.unfinished import put_all, together
 with together(*map(Path, {outputs!r})):
     {work}
+    put_all()
     os.kill(os.getpid(), signal.SIGKILL)
 """
 FIRST = "write_bytes(Path('a.txt'), b'first')"
@@ -140,6 +141,29 @@ def test_a_run_that_fails_leaves_nothing_of_its_answer(tmp_path: Path, force: bo
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert names(tmp_path) == (["a.txt"] if force else [])
+    assert not force or (tmp_path / "a.txt").read_bytes() == b"old"
+
+
+def test_of_several_files_none_is_replaced_before_all_are_complete(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_bytes(b"old")
+    with together(tmp_path / "a.txt", tmp_path / "b.txt"):
+        for name in ("a.txt", "b.txt"):
+            write_bytes(tmp_path / name, b"new", force=True)
+            assert (tmp_path / name).read_bytes() == b"old"
+    assert [(tmp_path / name).read_bytes() for name in names(tmp_path)] == [b"new", b"new"]
+
+
+def test_where_the_second_name_is_taken_the_first_is_taken_back(tmp_path: Path) -> None:
+    def write() -> None:
+        with together(tmp_path / "a.txt", tmp_path / "b.txt"):
+            write_bytes(tmp_path / "a.txt", b"ours")
+            write_bytes(tmp_path / "b.txt", b"ours")
+            (tmp_path / "b.txt").write_bytes(b"another's")
+
+    with pytest.raises(OutputError, match=r"b\.txt"):
+        write()
+    assert names(tmp_path) == ["b.txt"]
 
 
 def test_a_note_that_was_cut_is_read_as_far_as_it_goes(tmp_path: Path) -> None:

@@ -138,6 +138,9 @@ def test_a_stopped_run_goes_on_with_the_same_split_and_step_count(root: Path, tm
     assert (out / "split.json").read_text(encoding="utf-8") == split
     assert steps[0] == 3
     assert steps[-1] == 4
+    train(config, open_data(config), tmp_path / "whole", Run(device="cpu"), fold=0)
+    weights = "bundle/weights/0.safetensors"
+    assert (out / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
 
 
 @pytest.mark.slow
