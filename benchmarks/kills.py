@@ -430,11 +430,10 @@ def _run(bench: Bench, chosen: list[Case], kept: list[Row], keep: Path | None) -
 
 def page(rows: list[Row], instants: int) -> str:
     faults = sum(len(row.faults) for row in rows)
-    said = (
-        "No kill left anything else."
-        if not faults
-        else f"{faults} faults, named by the command's last lines."
-    )
+    said = f"{faults or 'No'} faults were found{', which the command named' if faults else ''}."
+    for row in rows:
+        if not row.operations:
+            said += f" `{row.command}` was tried at {row.kills} instants alone, since a try of it takes long."
     return PAGE_TEXT.format(
         instants=instants, kills=sum(row.kills for row in rows), table=table(rows), said=said
     )
@@ -460,7 +459,10 @@ After each kill, columns say how often
   to the byte where the format holds no time;
 - **swept**: nothing half-written is left then, beside the outputs or in the temporary folder.
 
-{said} Where file operations are –, a try takes so long that only instants were tried.
+{said}
+
+Two kills that leave the same files with the same bytes count as two, and the command is run again after the first. Files lie in
+memory (`/dev/shm`) where there is such. Old and new beside one another is told, and is no fault in these counts.
 
 What these tries found when they were first made, and what was mended (`--instants 5`):
 
