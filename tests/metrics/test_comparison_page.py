@@ -207,7 +207,7 @@ def test_the_slice_that_differs_most_on_real_masks(data: Callable[[str], Path]) 
     cut = Segmentation(labels, reference.grid, reference.table)
     picture = draw_worst(cut, reference, image)
     assert picture.png.startswith(b"\x89PNG")
-    index = int(re.search(r"k = (\d+)", picture.caption).group(1))  # type: ignore[union-attr]
+    index = int(re.search(r"slice (\d+) of", picture.caption).group(1)) - 1  # type: ignore[union-attr]
     assert index >= half
     areas = (reference.labels[..., half:] > 0).sum(axis=(0, 1))
     assert index == half + int(areas.argmax())
