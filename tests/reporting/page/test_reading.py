@@ -81,7 +81,8 @@ def test_the_list_is_sorted_by_its_heads_by_keyboard_too(tmp_path: Path) -> None
     act = """
     const table = document.querySelector('table.sortable');
     const names = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent.trim());
-    const volumes = () => [...table.tBodies[0].rows].map((row) => parseFloat(row.cells[1].textContent.replace("≥", "")));
+    const number = (row) => parseFloat(row.cells[1].textContent.replace("≥", ""));
+    const volumes = () => [...table.tBodies[0].rows].map(number);
     const before = names();
     const buttons = [...table.querySelectorAll('thead button')];
     buttons[0].focus();
