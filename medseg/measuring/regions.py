@@ -26,7 +26,10 @@ from medseg.measuring.tally import Box, Part, tally
 __all__ = ["measure_regions"]
 
 #: Of a structure that is not there, these are answered (0) or have no row.
-_WITHOUT_ROW = {Quantity.AREA, Quantity.PROBABILITY_VOLUME}
+_WITHOUT_ROW = {
+    *(Quantity.AREA, Quantity.PROBABILITY_VOLUME),
+    *(Quantity.VOLUME_BY_ICV, Quantity.VOLUME_BY_HEIGHT, Quantity.VOLUME_BY_SURFACE),
+}
 _PROBABILITY = "sum of the structure's probabilities × |det(affine)|, over the whole grid"
 
 

@@ -54,7 +54,7 @@ def test_every_number_of_an_odd_structure_is_null_with_the_reason(data: Data) ->
     rows = [row for row in everything if row.target.name == "BODY"]
     assert {row.status for row in rows} == {Status.NOT_COMPUTED}
     assert all("lies on no slice" in str(row.reason) for row in rows)
-    assert {row.quantity for row in everything} <= {row.quantity for row in rows}
+    assert len(rows) == len(everything) / 2
 
 
 def test_what_was_not_read_stays_unknown_in_another_format(data: Data, tmp_path: Path) -> None:
