@@ -30,6 +30,7 @@ TABLE = LabelTable((Label(1, "a"), Label(2, "b")), (Region("both", (1, 2)),))
 
 #: What a structure has a row of, whether or not it is there.
 OF_EVERY_MASK = {quantity for quantity in Quantity if quantity.info.kind == "mask"} - {
+    *(Quantity.VOLUME_BY_ICV, Quantity.VOLUME_BY_HEIGHT, Quantity.VOLUME_BY_SURFACE),
     Quantity.AREA,
     Quantity.PROBABILITY_VOLUME,
 }
