@@ -103,10 +103,7 @@ def _state(record: Record | None) -> Cell:
     sizes: list[Measurement] = []
     axes: list[Measurement] = []
     for target in index.structures:
-        found = [index.find(target, quantity) for quantity in (Quantity.VOLUME, Quantity.AREA)]
-        size = next(
-            (item for item in found if item is not None and item.value is not None), found[0] or found[1]
-        )
+        size = index.size(target)
         axis = index.find(target, Quantity.LONGEST_DIAMETER)
         sizes += [size] if size is not None else []
         axes += [axis] if axis is not None and size is not None and size.value != 0 else []

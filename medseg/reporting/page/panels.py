@@ -20,16 +20,15 @@ from medseg.reporting.pictures.canvas import (
     show_text,
 )
 from medseg.reporting.pictures.fused import draw_fused
-from medseg.reporting.pictures.scene import PLANES, Scene, ScenePlane, Values, make_scene
+from medseg.reporting.pictures.scene import Scene, ScenePlane, Values, make_scene
 from medseg.reporting.pictures.window import Window, choose_window
+from medseg.reporting.planes import acquired_plane
 
 __all__ = ["draw"]
 
 #: Paper sizes in mm: a pair on page one, a single slice that has the column for itself, a montage cell.
 _CELL, _LARGE_CELL, _MONTAGE_CELL = (54.0, 39.0), (54.0, 66.0), (46.0, 40.0)
 _MONTAGE = (4, 3)
-#: An axis this much coarser than the finest is the one a stack was acquired along.
-_COARSER = 1.2
 
 
 def draw(
@@ -68,14 +67,14 @@ def _all(record: Record, scene: Scene, labels: tuple[int, ...], *, full: bool) -
         yield _pair(scene, plane, scene.largest_section(plane, mask), window)
     yield from _diameter(record, scene, labels, window)
     if scene.pet is not None and window is not None:
-        plane = _acquired(scene)
+        plane = acquired_plane(scene)
         index = scene.largest_section(plane, mask)
         box = scene.view_box(plane, scene.labels > 0, _CELL[0] / _CELL[1])
         yield draw_fused(scene, plane, index, (window, box), _CELL)
     if full:
         yield from draw_lesions(record, scene, window)
     if full and len(scene.planes) > 1:
-        yield _montage(scene, _acquired(scene), window)
+        yield _montage(scene, acquired_plane(scene), window)
 
 
 def _largest(record: Record) -> Target | None:
@@ -170,16 +169,6 @@ def _montage(scene: Scene, plane: ScenePlane, window: Window | None) -> Picture:
 
 def _display_index(scene: Scene, item: Measurement) -> Values:
     return scene.grid.to_index(np.array(item.points_mm))
-
-
-def _acquired(scene: Scene) -> ScenePlane:
-    """The plane across an axis that is clearly coarser than the others, else axial."""
-    if len(scene.planes) == 1:
-        return scene.planes[0]
-    spacing = scene.grid.spacing
-    coarse = max(PLANES, key=lambda plane: spacing[plane.axis])
-    rest = max(spacing[coarse.column], spacing[coarse.row])
-    return coarse if spacing[coarse.axis] >= _COARSER * rest else PLANES[0]
 
 
 def _look(scene: Scene) -> str:
