@@ -13,7 +13,7 @@ from medseg.domain import Grid, Image
 from medseg.errors import InputError
 from medseg.geometry import affine_orientation, same_grid
 from medseg.workflows import read, read_segmentation
-from napari_medseg.layers import image_layer, image_of
+from napari_medseg.bridge.layers import image_layer, image_of
 from napari_medseg.reader import get_reader
 from napari_medseg.writer import write_image, write_labels
 
