@@ -41,7 +41,10 @@ def command(
     ] = False,
     identified: Annotated[
         bool,
-        typer.Option("--identified", help="FHIR names the patient, and says when, as the source does."),
+        typer.Option(
+            "--identified",
+            help="FHIR and the report's pages name the patient, and say when, as the source does.",
+        ),
     ] = False,
     seg_type: Annotated[
         str,

@@ -60,6 +60,14 @@ def command(
     full: Annotated[
         bool, typer.Option("--full", help="With the appendix: every measurement, its method, all pictures.")
     ] = False,
+    identified: Annotated[
+        bool,
+        typer.Option(
+            "--identified",
+            help="Every view names the patient and the days of acquisition, read again from the DICOM series; each "
+            "page is marked. The record stays without identity.",
+        ),
+    ] = False,
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
@@ -81,6 +89,8 @@ def command(
             raise InputError(
                 "many records find their inputs by the paths in them; leave out --image and --mask"
             )
+        if identified:
+            raise InputError("--identified names one patient: give one record, not a folder")
         records = records_by_stem(record)
         with running("cpu", quiet=json) as run:
             results = report_cases(
@@ -91,7 +101,13 @@ def command(
         return
     images = opt.channel_paths(channel) or ({"image": image} if image else {})
     written = report_files(
-        record, ReportFiles(html, pdf, csv, xlsx, csv_long), images=images, mask=mask, look=look, force=force
+        record,
+        ReportFiles(html, pdf, csv, xlsx, csv_long),
+        images=images,
+        mask=mask,
+        look=look,
+        identified=identified,
+        force=force,
     )
     if json:
         emit("report", {view: str(path) for view, path in written.items()})
