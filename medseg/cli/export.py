@@ -16,6 +16,7 @@ from medseg.workflows.export import KINDS, Exported, ExportOptions, export_files
 
 def command(
     record: Annotated[Path, typer.Argument(help="The JSON that 'medseg measure' wrote.")],
+    files: opt.Inputs = None,
     out: Annotated[Path, typer.Option(help="Folder for the objects.")] = ...,  # type: ignore[assignment]
     seg: Annotated[bool, typer.Option("--seg", help="The mask as DICOM SEG.")] = False,
     sr: Annotated[
@@ -123,7 +124,7 @@ def command(
         by=_maker_kind(made_by, by),
         identified=identified,
     )
-    written = export_files(record, out, options)
+    written = export_files(record, out, options, among=files or ())
     told = tuple(finding for item in written.values() for finding in item.findings)
     findings = (*told, *(findings_in(out) if deidentify else ()))
     if json:

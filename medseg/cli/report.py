@@ -21,6 +21,7 @@ def command(
     record: Annotated[
         Path, typer.Argument(help="The JSON that 'medseg measure' wrote; or a folder of them.")
     ],
+    files: opt.Inputs = None,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -85,9 +86,9 @@ def command(
         raise ConfigError(f"--paper is one of {', '.join(PAPERS)}, not {paper!r}")
     look = PageLook(purpose, full, paper)
     if record.is_dir():
-        if image or channel or mask:
+        if image or channel or mask or files:
             raise InputError(
-                "many records find their inputs by the paths in them; leave out --image and --mask"
+                "many records find their inputs by the paths in them; leave out --image, --mask and further files"
             )
         if identified:
             raise InputError("--identified names one patient: give one record, not a folder")
@@ -105,6 +106,7 @@ def command(
         ReportFiles(html, pdf, csv, xlsx, csv_long),
         images=images,
         mask=mask,
+        among=files or (),
         look=look,
         identified=identified,
         force=force,

@@ -1,5 +1,6 @@
 """Export: a Record and what it names as objects that hospital systems read."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
 from medseg.workflows.fhir import FhirSources, fhir_bundle
 from medseg.workflows.identified import dicom_sources, patient_of_record, sources_of_mask
+from medseg.workflows.lookup import find_inputs
 from medseg.workflows.objects import MAKERS, Made, Material
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import reopen_mask
@@ -93,8 +95,12 @@ class Exported:
     findings: tuple[Finding, ...] = ()
 
 
-def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
+def export_files(
+    path: Path, out: Path, options: ExportOptions, *, among: Sequence[Path] = ()
+) -> dict[str, Exported]:
     """Make every object asked for, read each again and compare, then give all of them their names in `out`.
+
+    `among` are files that hold the inputs, where they are not where the Record says: see `find_inputs`.
 
     Returns
     -------
@@ -109,24 +115,25 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
         If the mask does not lie on the voxels of the source series.
     """
     with together(out):
-        return _exported(path, out, options)
+        record = find_inputs(read_record(path), path.parent, among)
+        return _exported(record, path.parent, out, options)
 
 
-def _exported(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
-    record = named = _declared(read_record(path), options)
-    material = _material(record, path.parent, options) if _needs_source(record, options) else None
-    patient = patient_of_record(record, path.parent, options.dicom) if options.identified else None
+def _exported(record: Record, folder: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
+    record = named = _declared(record, options)
+    material = _material(record, folder, options) if _needs_source(record, options) else None
+    patient = patient_of_record(record, folder, options.dicom) if options.identified else None
     if material is not None:
         material = replace(material, patient=patient)
     hidden = None
     if options.deidentify is not None:
-        others = dicom_sources(record, path.parent, None, [])
+        others = dicom_sources(record, folder, None, [])
         hidden = hide(record, material, options.deidentify, out=out, others=others)
         record, material = hidden.record, hidden.material
     made = _made(material, options.kinds)
     if "fhir" in options.kinds:
         uids = _tracking_uids(named, material, options)
-        sources = FhirSources(_headers(named, path.parent, options.dicom), uids, material, hidden, patient)
+        sources = FhirSources(_headers(named, folder, options.dicom), uids, material, hidden, patient)
         made.append(fhir_bundle(record, sources, everything=options.fhir_all))
     if hidden is not None:
         return _write_hidden(made, hidden, out)

@@ -1,6 +1,6 @@
 """Report: a Record as page, PDF and tables; on values, and on files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from medseg.reporting.record.older import plan_of
 from medseg.reporting.record.signature import unsigned
 from medseg.workflows.channels import Images, as_mapping
 from medseg.workflows.identified import patient_of_images
+from medseg.workflows.lookup import find_inputs
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import ChangedInput, as_recorded, reopen_image, reopen_mask, require_digest
 
@@ -118,11 +119,12 @@ def report_files(
     *,
     images: Mapping[str, Path] | None = None,
     mask: Path | None = None,
+    among: Sequence[Path] = (),
     look: PageLook = USUAL,
     identified: bool = False,
     force: bool = False,
 ) -> dict[str, Path]:
-    """Render a Record's JSON; inputs are found by the paths in it, or as given, and checked by digest.
+    """Render a Record's JSON; inputs are found by the paths in it, as given, or `among` files, by digest.
 
     An input that is missing or has changed leaves the page without pictures, and the page says so. With `identified`
     every view names the patient, as the source that was measured does now.
@@ -132,7 +134,7 @@ def report_files(
     InputError
         If the patient is to be named, and the source is not there, is another one, or names nobody.
     """
-    found = open_record(record_path, images=images, mask=mask)
+    found = open_record(record_path, images=images, mask=mask, among=among)
     if identified and found.missing is not None:
         raise InputError(f"nobody can be named without the source that was measured: {found.missing}")
     patient = patient_of_images(found.images) if identified else None
@@ -147,15 +149,19 @@ def report_files(
 
 
 def open_record(
-    record_path: Path, *, images: Mapping[str, Path] | None = None, mask: Path | None = None
+    record_path: Path,
+    *,
+    images: Mapping[str, Path] | None = None,
+    mask: Path | None = None,
+    among: Sequence[Path] = (),
 ) -> Opened:
     """A Record and its inputs, read again and checked by digest.
 
     Without inputs that can be read, and that were not given, it stands alone; one whose input was changed is
-    not reviewed.
+    not reviewed. `among` are files that hold what is no longer where the Record says: see `find_inputs`.
     """
-    record = read_record(record_path)
     folder = record_path.parent
+    record = find_inputs(read_record(record_path), folder, among)
     try:
         segmentation = reopen_mask(record, mask or folder / record.mask.path)
         given = dict(images or {})
