@@ -74,7 +74,7 @@ BAD = [
     ("another file", b'{"a": 1}', "schema is None"),
     ("another major version", b'{"schema": "medseg.record/2.0"}', r"reads 1\.x"),
     ("a sidecar", b'{"schema": "medseg.segmentation/1.0"}', "no record"),
-    ("NaN", b'{"schema": NaN}', "not a number to report"),
+    ("NaN", b'{"schema": NaN}', "NaN is no number"),
     ("a key twice", b'{"schema": "medseg.record/1.0", "schema": "medseg.record/1.0"}', "stands twice"),
     ("empty", b'{"schema": "medseg.record/1.0"}', "Field required.*more"),
 ]
