@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from medseg.definitions.size import RULES
 from medseg.domain import Grid, Measurement, Quantity, Record, Status
 from medseg.reporting.index import Lesion, lesions_of
-from medseg.reporting.numbers import number_text, unit_text, value_text
+from medseg.reporting.numbers import ends_text, number_text, unit_text, value_text
 from medseg.reporting.places import plane_text
 from medseg.reporting.record.older import plan_of
 from medseg.reporting.wording import reason_text
@@ -109,12 +109,17 @@ def _line(lesion: Lesion, grid: Grid) -> LesionLine:
     return LesionLine(
         lesion.name,
         lesion.number,
-        "–" if size is None else value_text(size, grid),
+        "–" if size is None else _size(size, grid),
         axes,
         plane_text(lesion.plane, grid),
         criterion,
         _worst(lesion),
     )
+
+
+def _size(item: Measurement, grid: Grid) -> str:
+    ends = ends_text(item, grid)
+    return f"{value_text(item, grid)} ({ends})" if ends else value_text(item, grid)
 
 
 def counting_note(record: Record) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from medseg.domain import Grid, InputRef, Quantity, Record, Status
+from medseg.domain import Grid, InputRef, Measurement, Quantity, Record, Status
 from medseg.extras import require_extra
+from medseg.reporting.earlier import earlier_sentences, earlier_sheet
 from medseg.reporting.extras import PageExtras, Picture
 from medseg.reporting.groups import rank, shown_in_order
 from medseg.reporting.identity import IDENTIFIED, patient_words
@@ -68,10 +69,12 @@ _FIRST_PICTURES = {
     "lesions": ("axial", "coronal", "sagittal"),
     "organs": ("coronal", "axial", "sagittal"),
     "tissue": ("tissue", "tissue-profile", "axial"),
+    "absent": ("axial", "coronal", "sagittal"),
+    "comparison": ("worst", "axial"),
 }
 #: Names of header facts that their keys do not say well.
 _FACTS = {"kvp": "kVp", "noise_sd": "noise (SD near the structures)", "acquisition": "dimensions"}
-#: Values with a place among reference values that the headline names; the table has all.
+#: Values of an earlier scan, and places among reference values, that the headline names; the tables have all.
 _PLACES = 3
 #: Outlines that the legend under the pictures names.
 _OUTLINES = 12
@@ -117,11 +120,13 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
     purpose = purpose_of(record, extras.look.purpose)
     rows = key_rows(record, purpose)
     lines, made = lesion_lines(record), how_made(record)
-    sentences = (*headline(record, purpose), *reference_sentences(record)[:_PLACES])
+    sentences = _sentences(record, purpose, extras)
     study = study_lines(record, {} if extras.patient is None else dict(extras.patient.acquired))
     compared = _comparison(extras, grid)
     findings = sorted(record.findings, key=lambda item: _RANK[item.severity])
-    taken = lines_taken(rows, lines, made, len(compared["rows"]), (*sentences, *study))
+    taken = lines_taken(
+        rows, lines, made, 0 if purpose == "comparison" else len(compared["rows"]), (*sentences, *study)
+    )
     first, again = shown_findings(findings, taken)
     return {
         "record": record,
@@ -137,6 +142,7 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "sentences": sentences,
         "study": study,
         "quality": judge_scan(record),
+        "against": purpose == "comparison",
         "counts": count_organs(index) if purpose == "organs" else None,
         "outlines": _outlines(record),
         "rows": rows,
@@ -162,6 +168,17 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
     }
 
 
+def _sentences(record: Record, purpose: Purpose, extras: PageExtras) -> tuple[str, ...]:
+    """The answer, then what is known of it beside this scan."""
+    if purpose == "comparison" and extras.answer:
+        return extras.answer
+    return (
+        *headline(record, purpose),
+        *earlier_sentences(record)[:_PLACES],
+        *reference_sentences(record)[:_PLACES],
+    )
+
+
 def _identified(extras: PageExtras) -> str:
     """The line that marks a page which names the patient; "" on every other page."""
     return "" if extras.patient is None else f"{IDENTIFIED} – {patient_words(extras.patient.identity)}"
@@ -182,11 +199,12 @@ def _words(record: Record) -> dict[str, Any]:
 
 def _sheets(record: Record, purpose: Purpose) -> dict[str, tuple[Sheet, ...]]:
     """Tables of what was asked, after page one."""
-    index, places = index_of(record.measurements), reference_sheet(record)
+    index = index_of(record.measurements)
+    beside = (earlier_sheet(record), reference_sheet(record))
     lesions = lesion_sheets(record)
     return {
         "organs": (organ_sheet(record),) if purpose == "organs" else (),
-        "places": () if places is None else (places,),
+        "places": tuple(sheet for sheet in beside if sheet is not None),
         "lesions": lesions,
         "uptake": () if lesions else structure_uptake(record, index),
         "tissue": tissue_sheets(record, index),
@@ -261,13 +279,34 @@ def _lesions_note(record: Record, pictures: Sequence[Picture]) -> str:
 
 
 def _comparison(extras: PageExtras, grid: Grid) -> dict[str, Any]:
-    """The few figures against a reference that stand on page one: a row per structure."""
-    texts = {(item.target.name, item.quantity): value_text(item, grid) for item in extras.comparison}
+    """The few figures against a reference that stand on page one: a row per structure.
+
+    A page that is for them has both volumes too, and the structure with the lowest Dice first.
+    """
+    wanted: list[tuple[Quantity, str | None]] = [(quantity, None) for quantity in _COMPARED]
     names = dict.fromkeys(item.target.name for item in extras.comparison)
-    return {
-        "titles": [quantity.info.title for quantity in _COMPARED],
-        "rows": [(name, [texts.get((name, quantity), "") for quantity in _COMPARED]) for name in names],
+    if extras.look.purpose == "comparison":
+        wanted += [(Quantity.VOLUME, "prediction"), (Quantity.VOLUME, "reference")]
+        dice = {x.target.name: x.value for x in extras.comparison if x.quantity is Quantity.DICE}
+        names = dict.fromkeys(sorted(names, key=lambda name: dice.get(name) or 0.0))
+    texts = {
+        (item.target.name, item.quantity, item.target.detail): _figure(item, grid)
+        for item in extras.comparison
     }
+    return {
+        "titles": [f"{quantity.info.title}{_of_mask(detail)}" for quantity, detail in wanted],
+        "rows": [(name, [texts.get((name, *key), "") for key in wanted]) for name in names],
+    }
+
+
+def _figure(item: Measurement, grid: Grid) -> str:
+    """Shares with the three digits that the sentences have."""
+    whole = item.value is None or item.unit != "1"
+    return value_text(item, grid) if whole else f"{item.value:.3f}"
+
+
+def _of_mask(detail: str | None) -> str:
+    return {None: "", "prediction": ", this mask", "reference": ", reference"}[detail]
 
 
 def _uri(picture: Picture) -> str:

@@ -59,7 +59,8 @@ FIVE = {
     [
         ({"tumour": INSIDE}, {}, "structure"),
         ({"tumour": INSIDE}, {"lesions": LesionPlan()}, "lesions"),
-        ({"tumour": ABSENT}, {"lesions": LesionPlan()}, "lesions"),
+        ({"tumour": ABSENT}, {"lesions": LesionPlan()}, "absent"),
+        ({"tumour": ABSENT, "node": ABSENT}, {}, "absent"),
         ({"body": INSIDE}, {"tissue": TissuePlan(compartment="body", levels=("k=9",))}, "tissue"),
         (FIVE, {}, "organs"),
     ],
