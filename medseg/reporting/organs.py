@@ -118,13 +118,19 @@ def _row(record: Record, index: Index, line: _Line, notes: Notes, *, paired: boo
         found = asymmetry(left, right) if left is not None and right is not None else None
         middle = [
             *cells,
-            Cell("–" if found is None else f"{found:+.1f}".replace("-", "−"), number=True),
+            Cell("–" if found is None else _signed(found), number=True),
             Cell("", number=True),
         ]
     else:
         middle = [*([Cell("", number=True)] * 3 if paired else []), *cells]
     name = Cell(line.name, swatch=swatch(record.table, line.targets[0].labels[0]) if _is_label(line) else "")
     return Row((name, *middle, _state(record, index, line)))
+
+
+def _signed(value: float) -> str:
+    """With its sign, but for what rounds to nothing."""
+    text = f"{value:+.1f}".replace("-", "−")
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def _state(record: Record, index: Index, line: _Line) -> Cell:

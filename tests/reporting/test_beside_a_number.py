@@ -15,12 +15,21 @@ from openpyxl import load_workbook
 from medseg import io as files
 from medseg.domain import Interval, Measurement, Quantity, Record, Status
 from medseg.domain.measurement import Earlier, Placement
+from medseg.domain.study import Identity, PatientFacts
 from medseg.errors import InputError
 from medseg.io.dicom.derived.attributes import Uids
 from medseg.io.dicom.derived.origin import read_origin
 from medseg.io.dicom.sr.read import sr_groups, sr_numbers
 from medseg.io.dicom.sr.write import SrInput, make_sr
-from medseg.reporting import record_from_json, record_to_json, to_csv, to_html, to_wide_csv, to_xlsx
+from medseg.reporting import (
+    PageExtras,
+    record_from_json,
+    record_to_json,
+    to_csv,
+    to_html,
+    to_wide_csv,
+    to_xlsx,
+)
 from medseg.reporting.fhir.bundle import to_fhir
 from medseg.reporting.numbers import change_text
 from medseg.reporting.organs import organ_sheet
@@ -249,3 +258,26 @@ def test_the_sr_can_be_written_and_read_again(
     found = sr(told(record, interval=NOW, placement=PLACE, earlier=Earlier(2.9, 91)))
     found.save_as(tmp_path / "sr.dcm")
     assert sr_numbers(pydicom.dcmread(tmp_path / "sr.dcm")) == sr_numbers(found)
+
+
+def test_what_stands_beside_numbers_keeps_page_one_to_one_page(record: Record) -> None:
+    from tests.reporting.page.test_layout import pages
+
+    rows = tuple(
+        replace(item, interval=NOW, placement=PLACE, earlier=Earlier(2.9, 91)) if item.value else item
+        for item in record.measurements
+    )
+    first, *_ = pages(replace(record, measurements=rows))
+    assert "Key numbers" in first
+    assert "Rounded for reading" in first
+
+
+def test_an_identified_page_is_as_long_as_the_same_without(record: Record) -> None:
+    from tests.reporting.page.test_layout import pages
+
+    patient = PatientFacts(
+        Identity("MRN-1", "", "Reader^Ada", "1960-05-06", "female"), (("mr", "2024-03-05"),)
+    )
+    named = pages(record, extras=PageExtras(patient=patient))
+    assert len(named) == len(pages(record))
+    assert all("IDENTIFIED" in page and "MRN-1" in page for page in named)

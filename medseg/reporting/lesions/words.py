@@ -14,6 +14,7 @@ from medseg.reporting.wording import reason_text
 
 __all__ = [
     "LINES",
+    "NOT_JUDGED",
     "LesionLine",
     "counting_note",
     "criterion_word",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 _RULE = re.compile(r"RECIST 1\.1(?:,? lymph node)?|RANO 2010|RANO-BM")
+#: What stands where a size criterion was asked for and could not be had.
+NOT_JUDGED = "not computed"
 #: Lesions on page one, by size.
 LINES = 5
 #: Connectivity in words.
@@ -91,7 +94,7 @@ def lesion_words(lesion: Lesion, grid: Grid) -> list[str]:
 def criterion_word(item: Measurement) -> str:
     """`meets`, `below` or `not computed`, under a head that says of what."""
     if item.value is None:
-        return "not computed"
+        return NOT_JUDGED
     return "meets" if item.value else "below"
 
 

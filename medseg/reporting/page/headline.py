@@ -21,6 +21,8 @@ __all__ = ["KEY_ROWS", "KeyRow", "headline", "key_rows", "main_targets", "senten
 KEY_ROWS = 8
 #: Structures that each get a sentence; of more, only the largest does.
 _SENTENCES = 3
+#: What an empty mask says, and what it does not.
+_NOT_FOUND = "Nothing is marked in the mask; something too small or too faint to be marked may be there."
 _SIZES = (Quantity.VOLUME, Quantity.AREA)
 _TOTALS = (Quantity.LESION_COUNT, Quantity.LESION_VOLUME, Quantity.LESION_DIAMETERS)
 _ORDER = shown_in_order(lambda row: row.headline, "mask", "pet", "intensity")
@@ -61,6 +63,7 @@ def headline(record: Record, purpose: Purpose | None = None) -> tuple[str, ...]:
         case "absent":
             found = (
                 f"{named_list([target.name for target in index.structures])}: looked for and not found.",
+                _NOT_FOUND,
             )
         case "structure" | "comparison":
             found = ()

@@ -18,7 +18,14 @@ from medseg.reporting.identity import IDENTIFIED, patient_words
 from medseg.reporting.index import index_of, lesions_of
 from medseg.reporting.lesions.panels import PREFIX
 from medseg.reporting.lesions.table import lesion_sheets
-from medseg.reporting.lesions.words import LINES, counting_note, lesion_lines, rule_name
+from medseg.reporting.lesions.words import (
+    LINES,
+    NOT_JUDGED,
+    LesionLine,
+    counting_note,
+    lesion_lines,
+    rule_name,
+)
 from medseg.reporting.numbers import rounding_note, unit_text, value_text
 from medseg.reporting.organs import count_organs, organ_sheet
 from medseg.reporting.page.archive import archive_pdf
@@ -33,7 +40,7 @@ from medseg.reporting.purpose import Purpose, purpose_of
 from medseg.reporting.record.json import content_digest
 from medseg.reporting.reference import reference_sentences, reference_sheet
 from medseg.reporting.sheet import Sheet
-from medseg.reporting.tissue.table import tissue_sheets
+from medseg.reporting.tissue.table import is_slice, tissue_sheets
 from medseg.reporting.uptake import structure_uptake
 from medseg.reporting.wording import (
     convention,
@@ -74,7 +81,7 @@ _FIRST_PICTURES = {
 }
 #: Names of header facts that their keys do not say well.
 _FACTS = {"kvp": "kVp", "noise_sd": "noise (SD near the structures)", "acquisition": "dimensions"}
-#: Values of an earlier scan, and places among reference values, that the headline names; the tables have all.
+#: Values of an earlier scan and places among reference values that the headline names; the tables have all.
 _PLACES = 3
 #: Outlines that the legend under the pictures names.
 _OUTLINES = 12
@@ -119,7 +126,7 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
     grid, index = record.mask.grid, index_of(record.measurements)
     purpose = purpose_of(record, extras.look.purpose)
     rows = key_rows(record, purpose)
-    lines, made = lesion_lines(record), how_made(record)
+    lines, made = _lesion_lines(record), how_made(record)
     sentences = _sentences(record, purpose, extras)
     study = study_lines(record, {} if extras.patient is None else dict(extras.patient.acquired))
     compared = _comparison(extras, grid)
@@ -132,7 +139,7 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "record": record,
         "extras": extras,
         "title": "Volumetric report" if extras.patient is None else f"{IDENTIFIED} – Volumetric report",
-        "identified": _identified(extras),
+        **_identified(record, extras),
         "css": _asset("page.css"),
         "sorting": _asset("sort.js"),
         "pictures": {picture.name: (picture, _uri(picture)) for picture in pictures},
@@ -141,7 +148,7 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "review_text": review_text(record),
         "sentences": sentences,
         "study": study,
-        "quality": judge_scan(record),
+        **_verdict(record, purpose),
         "against": purpose == "comparison",
         "counts": count_organs(index) if purpose == "organs" else None,
         "outlines": _outlines(record),
@@ -163,25 +170,62 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "sheets": _sheets(record, purpose),
         "inputs": [(item, grid_text(item.grid), _facts(item)) for item in record.inputs],
         "digest": content_digest(record),
-        "rounding": rounding_note(grid),
+        "rounding": f"{_uncertainty(record, sentences)}{rounding_note(grid)}",
         "appendix": _appendix(record, pictures, extras) if extras.look.full else None,
     }
+
+
+def _lesion_lines(record: Record) -> tuple[LesionLine, ...]:
+    """Lesions of page one: a single one is the structure, whose numbers stand above; reasons stand in the headline."""
+    lines = lesion_lines(record)
+    if len(lines) == 1:
+        return ()
+    judged = any(line.criterion != NOT_JUDGED for line in lines)
+    return lines if judged else tuple(replace(line, criterion="") for line in lines)
+
+
+def _uncertainty(record: Record, sentences: Sequence[str]) -> str:
+    """Said once where no value has an interval, and where no sentence has said it."""
+    known = any(item.interval is not None for item in record.measurements)
+    said = any("uncertainty not estimated" in text for text in sentences)
+    return "" if known or said else "Uncertainty not estimated. "
+
+
+def _verdict(record: Record, purpose: Purpose) -> dict[str, Any]:
+    """The verdict on the scan, where it judges what the page answers.
+
+    Agreement with a reference is no matter of the scan, and a scan without faults makes nothing of what was not found.
+    """
+    quality = judge_scan(record)
+    judged = purpose != "comparison" and not (purpose == "absent" and quality.kind == "ok")
+    return {"quality": quality, "judged": judged}
+
+
+def _row_name(item: Measurement, grid: Grid) -> str:
+    """Title of a row; a tissue's level that is a slice by its number from 1."""
+    words, detail = quantity_text(item), item.target.detail
+    if item.target.kind != "tissue" or detail is None or not is_slice(detail):
+        return words
+    return words.replace(f"({detail})", f"({plane_text(detail, grid)})")
 
 
 def _sentences(record: Record, purpose: Purpose, extras: PageExtras) -> tuple[str, ...]:
     """The answer, then what is known of it beside this scan."""
     if purpose == "comparison" and extras.answer:
         return extras.answer
-    return (
-        *headline(record, purpose),
-        *earlier_sentences(record)[:_PLACES],
-        *reference_sentences(record)[:_PLACES],
-    )
+    beside = (*earlier_sentences(record), *reference_sentences(record))
+    return (*headline(record, purpose), *beside[:_PLACES])
 
 
-def _identified(extras: PageExtras) -> str:
-    """The line that marks a page which names the patient; "" on every other page."""
-    return "" if extras.patient is None else f"{IDENTIFIED} – {patient_words(extras.patient.identity)}"
+def _identified(record: Record, extras: PageExtras) -> dict[str, str]:
+    """What marks a page that names the patient, at its top and at the foot of every sheet."""
+    if extras.patient is None:
+        return {"identified": "", "foot": record.subject}
+    who = replace(extras.patient.identity, birth_date="", sex="")
+    return {
+        "identified": f"{IDENTIFIED} – {patient_words(extras.patient.identity)}",
+        "foot": f"{IDENTIFIED} – {patient_words(who)}",
+    }
 
 
 def _words(record: Record) -> dict[str, Any]:
@@ -190,7 +234,7 @@ def _words(record: Record) -> dict[str, Any]:
         "view": status_view,
         "short": _SHORT,
         "unit": unit_text,
-        "name": quantity_text,
+        "name": lambda item: _row_name(item, record.mask.grid),
         "plane": lambda text: plane_text(text, record.mask.grid),
         "reason": reason_text,
         "swatch": lambda target: swatch(record.table, target.labels[0]) if target.kind == "label" else "",
