@@ -34,6 +34,8 @@ class PageExtras:
         Measurements against a reference: of a sample that has one boxed as "sample only", or what the page is for.
     answer
         Sentences that head a page for comparison.
+    reference
+        Digest of the mask that such a page compares with.
     pictures
         Of what the Record does not name, beside those of its own inputs.
     missing
@@ -53,3 +55,4 @@ class PageExtras:
     patient: PatientFacts | None = None
     answer: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    reference: str = ""

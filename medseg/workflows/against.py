@@ -46,7 +46,9 @@ def against(
     picture = draw_worst(mask, found, next(iter(images.values()), None))
     look = replace(extras.look, purpose="comparison")
     words = comparison_sentences(cases, summary_rows((result,)))
-    return replace(extras, comparison=rows, answer=words, look=look, pictures=(picture,))
+    return replace(
+        extras, comparison=rows, answer=words, look=look, pictures=(picture,), reference=found.digest
+    )
 
 
 def _named(reference: Segmentation, table: LabelTable) -> Segmentation:

@@ -57,6 +57,8 @@ def test_the_page_answers_with_the_worst_first(medseg: Medseg, record: Path) -> 
     assert "Volume, this mask" in table
     assert "Volume, reference" in table
     assert "Sample only" not in text
+    assert re.search(r"Reference mask, SHA-256 [0-9a-f]{16}…", text), "which reference it was"
+    assert "No reason for doubt found" not in text, "a good scan is no good agreement"
 
 
 def test_the_record_and_its_tables_stay_without(medseg: Medseg, record: Path) -> None:

@@ -83,6 +83,8 @@ _FIRST_PICTURES = {
 _FACTS = {"kvp": "kVp", "noise_sd": "noise (SD near the structures)", "acquisition": "dimensions"}
 #: Values of an earlier scan and places among reference values that the headline names; the tables have all.
 _PLACES = 3
+#: Sentences above which they are left to the tables, so that page one stays one page.
+_MOST_SENTENCES = 4
 #: Outlines that the legend under the pictures names.
 _OUTLINES = 12
 
@@ -126,7 +128,7 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
     grid, index = record.mask.grid, index_of(record.measurements)
     purpose = purpose_of(record, extras.look.purpose)
     rows = key_rows(record, purpose)
-    lines, made = _lesion_lines(record), how_made(record)
+    lines, made = _lesion_lines(record), [*how_made(record), *_compared_with(extras)]
     sentences = _sentences(record, purpose, extras)
     study = study_lines(record, {} if extras.patient is None else dict(extras.patient.acquired))
     compared = _comparison(extras, grid)
@@ -175,6 +177,11 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
     }
 
 
+def _compared_with(extras: PageExtras) -> list[tuple[str, str]]:
+    """Which mask the reference is, so that a reader can find it again."""
+    return [("Reference", f"mask, SHA-256 {extras.reference[:16]}…")] if extras.reference else []
+
+
 def _lesion_lines(record: Record) -> tuple[LesionLine, ...]:
     """Lesions of page one: a single one is the structure, whose numbers stand above; reasons stand in the headline."""
     lines = lesion_lines(record)
@@ -213,8 +220,11 @@ def _sentences(record: Record, purpose: Purpose, extras: PageExtras) -> tuple[st
     """The answer, then what is known of it beside this scan."""
     if purpose == "comparison" and extras.answer:
         return extras.answer
+    answer = headline(record, purpose)
     beside = (*earlier_sentences(record), *reference_sentences(record))
-    return (*headline(record, purpose), *beside[:_PLACES])
+    # The band with the patient takes the room of one.
+    room = _MOST_SENTENCES - len(answer) - (extras.patient is not None)
+    return (*answer, *beside[: max(0, min(_PLACES, room))])
 
 
 def _identified(record: Record, extras: PageExtras) -> dict[str, str]:
