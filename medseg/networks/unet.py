@@ -42,7 +42,7 @@ class _Residual(nn.Module):
         self.residual = residual
 
     def forward(self, values: Tensor) -> Tensor:
-        skipped = self.residual(values)
+        skipped: Tensor = self.residual(values)
         found: Tensor = self.conv(values)
         return found + skipped
 
@@ -55,7 +55,8 @@ class _Skip(nn.Module):
         self.submodule = submodule
 
     def forward(self, values: Tensor) -> Tensor:
-        return torch.cat([values, self.submodule(values)], dim=1)
+        below: Tensor = self.submodule(values)
+        return torch.cat([values, below], dim=1)
 
 
 def _level(
