@@ -12,7 +12,7 @@ from medseg.inference.backends.graph import GRAPHS
 from medseg.inference.backends.openvino import Precision, compiled
 from medseg.inference.backends.torch import TorchBackend
 from medseg.inference.device import choose_device
-from medseg.inference.ensemble import Ensemble, Predictor
+from medseg.inference.ensemble import Activation, Ensemble, Predictor
 from medseg.models import load_weights, read_weights
 from medseg.networks import build, load_state
 
@@ -89,6 +89,11 @@ def load_predictor(
     return _torch(card, folder, mirror_axes, run.device)
 
 
+def _activation(card: ModelCard) -> Activation:
+    """What is averaged: shares, or the raw outputs where the card says so."""
+    return "none" if card.decision.average == "logits" else card.decision.activation
+
+
 @lru_cache(maxsize=2)
 def _openvino(
     card: ModelCard, folder: Path, mirror_axes: tuple[int, ...], precision: Precision, threads: int | None
@@ -97,7 +102,7 @@ def _openvino(
         compiled(card.network, data, card.window, precision=precision, threads=threads)
         for data in read_weights(card, folder)
     ]
-    return Ensemble(members, mirror_axes, card.classes)
+    return Ensemble(members, mirror_axes, card.outputs, _activation(card))
 
 
 @lru_cache(maxsize=2)
@@ -108,4 +113,4 @@ def _torch(card: ModelCard, folder: Path, mirror_axes: tuple[int, ...], device: 
         network = build(card.network, drawn=False)
         load_state(network, state)
         members.append(TorchBackend(network.eval(), place))
-    return Ensemble(members, mirror_axes, card.classes)
+    return Ensemble(members, mirror_axes, card.outputs, _activation(card))

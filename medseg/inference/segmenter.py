@@ -26,7 +26,7 @@ from medseg.domain import (
 from medseg.domain.card import ChannelSpec
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
-from medseg.domain.values import as_details
+from medseg.domain.values import Details, as_details
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
 from medseg.inference.load import load_predictor
@@ -38,7 +38,7 @@ from medseg.inference.stream import SlabStream
 from medseg.inference.windows import Tiling
 from medseg.models import card_digest, model_facts, weights_digest
 
-__all__ = ["ModelParams", "ModelSegmenter"]
+__all__ = ["ModelParams", "ModelSegmenter", "emptiness"]
 
 #: Windows computed at once on an accelerator; a CPU gains nothing from more than one.
 ACCELERATOR_BATCH = 4
@@ -129,7 +129,7 @@ class ModelSegmenter:
         run.check()
         prepared = prepare(images, self.card)
         reference = images[self.card.reference]
-        stream = self._stream(params, run, _flat_axis(self.card, reference))
+        stream = self.stream(params, run, _flat_axis(self.card, reference))
         found, kept = self._reduced(stream, prepared, reference.grid, params, run)
         labels = found.labels
         if within is not None:
@@ -146,8 +146,8 @@ class ModelSegmenter:
             labels,
             reference.grid,
             self.card.table,
-            self._made_by(images, params, stream.predictor, run),
-            (*prepared.findings, *stream.findings, *_emptiness(labels, self.card)),
+            self.made_by(images, params, stream.predictor, run),
+            (*prepared.findings, *stream.findings, *emptiness(labels, self.card)),
             instances=instances,
             probabilities=probabilities,
         )
@@ -162,14 +162,17 @@ class ModelSegmenter:
         kept = 8 * voxels * classes if params.keep_probabilities else 0
         return 4 * model * (2 * len(self.card.channels) + 3 * classes) + 20 * voxels + 4 * windows + kept
 
-    def _stream(self, params: ModelParams, run: Run, flat: int | None) -> SlabStream:
+    def stream(self, params: ModelParams, run: Run, flat: int | None) -> SlabStream:
+        """Windows of this model, by the card's rule; `flat` is the axis that a network of slices steps along."""
         mirror = self.card.mirror_axes if params.mirror else ()
         predictor = self.predictor or load_predictor(self.card, self.folder, mirror, run)
         window = self.card.window
         if flat is not None:
             window = (*window[:flat], 1, *window[flat:])
         batch = 1 if predictor.device == "cpu" else ACCELERATOR_BATCH
-        return SlabStream(predictor, Tiling(window, params.overlap), flat, batch)
+        rule = self.card.windows
+        tiling = Tiling(window, params.overlap, rule.placing, rule.weighting)
+        return SlabStream(predictor, tiling, flat, batch, np.dtype(rule.sums))
 
     def _reduced(
         self, stream: SlabStream, prepared: Prepared, native: Grid, params: ModelParams, run: Run
@@ -186,12 +189,13 @@ class ModelSegmenter:
             run.check()
         return labels, kept
 
-    def _made_by(
+    def made_by(
         self, images: Mapping[str, Image], params: ModelParams, predictor: Predictor, run: Run
     ) -> Provenance:
+        """How an answer came about."""
         return Provenance(
             segmenter=self.card.name,
-            parameters=(*params.details, ("version", self.card.version)),
+            parameters=(*params.details, ("version", self.card.version), *_origin(self.card)),
             weights_digest=weights_digest(self.card) if self.card.weights else None,
             images=tuple(
                 ImageDigest(channel.name, images[channel.name].digest) for channel in self.card.channels
@@ -205,12 +209,17 @@ class ModelSegmenter:
         )
 
 
+def _origin(card: ModelCard) -> Details:
+    """Where a model of another program comes from, digest of its source included."""
+    return tuple((f"origin.{name}", value) for name, value in card.origin)
+
+
 def _flat_axis(card: ModelCard, reference: Image) -> int | None:
     """Axis that a 2D network steps along."""
     return network_slice_axis(reference) if card.network.dimensions == 2 else None
 
 
-def _emptiness(labels: NDArray[Any], card: ModelCard) -> tuple[Finding, ...]:
+def emptiness(labels: NDArray[Any], card: ModelCard) -> tuple[Finding, ...]:
     """Said where a model found nothing: it may be that there is nothing, or that the image is none of its kind."""
     if labels.any():
         return ()

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,12 +61,15 @@ class SlabStream:
         Axis along which a window is one voxel thick and a 2D network does not see it; None for a 3D network.
     batch
         Windows at once. Too little memory halves it, then the device is left for the CPU; each is a Finding.
+    sums
+        Type in which weighted outputs and weights are added up; each sum is rounded to it.
     """
 
     predictor: Predictor
     tiling: Tiling
     flat: int | None = None
     batch: int = 1
+    sums: np.dtype[Any] = np.dtype(np.float32)  # noqa: RUF009 - it never changes
     _findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -78,7 +82,7 @@ class SlabStream:
         return self.flat if self.flat is not None else stream_axis(extents, self.tiling.window)
 
     def run(self, array: NDArray[np.float32], run: Run) -> Iterator[Slab]:
-        """Slabs of (C, I, J, K) float32, in order; values hold until the next; cancel is polled by batch."""
+        """Slabs of (C, I, J, K) float32, in order; values hold until the next; cancel is polled per batch."""
         extents = array.shape[1:]
         axis = self.axis(extents)
         before, after = _margins(extents, self.tiling.window)
@@ -99,7 +103,7 @@ class SlabStream:
         sums: _Sums | None = None
         for start, after in zip(starts[axis], [*starts[axis][1:], array.shape[axis + 1]], strict=True):
             for place, share in self._row(array, axis, start, across, told):
-                sums = sums or _Sums.empty(len(share), extents)
+                sums = sums or _Sums.empty(len(share), extents, self.sums)
                 sums.add(share, weights, place)
             assert sums is not None  # noqa: S101 - for the type checker: every row has windows
             yield start, sums.finished(after - start)
@@ -186,9 +190,9 @@ class _Sums:
     weights: NDArray[np.float32]
 
     @classmethod
-    def empty(cls, outputs: int, extents: Sequence[int]) -> "_Sums":
+    def empty(cls, outputs: int, extents: Sequence[int], kind: np.dtype[Any]) -> "_Sums":
         """Nothing said yet."""
-        return cls(np.zeros((outputs, *extents), np.float32), np.zeros(extents, np.float32))
+        return cls(np.zeros((outputs, *extents), kind), np.zeros(extents, kind))
 
     def add(self, share: NDArray[np.float32], weights: NDArray[np.float32], place: tuple[int, ...]) -> None:
         """What one window said: (L, *window), the axis of the slabs first; all of its planes are held."""
