@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QWidget
 
+from napari_medseg._qt.open import OpenPanel
 from napari_medseg._qt.room import Room
 from napari_medseg._qt.segment import SegmentWidget
 
@@ -28,7 +29,10 @@ class Tab:
 
 
 #: In the order of the work; each panel takes the viewer and nothing else.
-TABS: tuple[Tab, ...] = (Tab("Segment", "Find structures by a model or a method", SegmentWidget),)
+TABS: tuple[Tab, ...] = (
+    Tab("Open", "Open a study, and how it is looked at", OpenPanel),
+    Tab("Segment", "Find structures by a model or a method", SegmentWidget),
+)
 
 
 class MedsegPanel(QTabWidget):

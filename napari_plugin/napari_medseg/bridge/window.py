@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from medseg.domain import Image, Segmentation
+from medseg.workflows.look import full_range
 from napari_medseg.bridge.placement import kept_value
 from napari_medseg.workspace import Session
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Layer
 
-__all__ = ["UID", "Window", "window_of"]
+__all__ = ["UID", "Window", "open_range", "window_of"]
 
 #: Name in a layer's metadata of the uid of what it shows.
 UID = "medseg uid"
@@ -52,8 +53,17 @@ class Window:
         value = kept_value({"metadata": layer.metadata})
         if isinstance(value, Image):
             layer.metadata[UID] = self.session.add_image(value)
+            open_range(layer, value)
         elif isinstance(value, Segmentation):
             layer.metadata[UID] = self.session.add_mask(value).uid
+
+
+def open_range(layer: "Layer", image: Image) -> None:
+    """Let the slider of an image layer reach all values, not those of its window only; PET gets a colour bar."""
+    limits = layer.contrast_limits
+    low, high = full_range(image)
+    layer.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
+    layer.colorbar.visible = image.is_pet
 
 
 def window_of(viewer: "Viewer") -> Window:
