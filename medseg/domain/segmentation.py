@@ -103,11 +103,17 @@ def count_labels(labels: NDArray[Any]) -> NDArray[np.intp]:
     [1, 0, 2]
     """
     flat = labels.ravel(order="K")
-    counts = np.zeros(int(flat.max(initial=0)) + 1, np.intp)
+    top = np.iinfo(np.uint8).max if flat.dtype == np.uint8 else int(flat.max(initial=0))
+    counts = np.zeros(top + 1, np.intp)
     # In blocks, as counting turns labels into eight bytes each.
     for start in range(0, flat.size, _BLOCK):
-        counts += np.bincount(flat[start : start + _BLOCK], minlength=counts.size)
-    return counts
+        block = flat[start : start + _BLOCK]
+        if block.max():  # most of a large mask is background, which is faster seen than counted
+            counts += np.bincount(block, minlength=counts.size)
+        else:
+            counts[0] += block.size
+    last = int(np.flatnonzero(counts)[-1]) if flat.size else 0
+    return counts[: last + 1]
 
 
 def voxels_with(labels: NDArray[Any], values: Collection[int]) -> NDArray[np.bool_]:
@@ -127,6 +133,8 @@ def voxels_with(labels: NDArray[Any], values: Collection[int]) -> NDArray[np.boo
 
 def smallest_unsigned(labels: NDArray[Any]) -> NDArray[Any]:
     """Labels in uint8, uint16 or uint32: the smallest that holds the largest value."""
+    if labels.dtype == np.uint8:
+        return labels
     top = int(labels.max()) if labels.size else 0
     dtype = np.dtype(np.uint8 if top < 2**8 else np.uint16 if top < 2**16 else np.uint32)
     return labels if labels.dtype == dtype else labels.astype(dtype, order="K")
