@@ -90,6 +90,17 @@ class Placement:
         """View of a layer's array on the native grid; `restore(show(x))` is `x`."""
         return self.order.undo(shown.transpose(2, 1, 0))
 
+    def restore_box(self, box: tuple[slice, ...]) -> tuple[slice, slice, slice]:
+        """The box of the native array that a box (z, y, x) of the layer is."""
+        ordered = box[::-1]
+        found = [slice(0, 0)] * 3
+        for side, old, flip in zip(ordered, self.order.source, self.order.flipped, strict=True):
+            extent = self.grid.shape[old]
+            found[old] = (
+                slice(extent - side.stop, extent - side.start) if flip else slice(side.start, side.stop)
+            )
+        return found[0], found[1], found[2]
+
     def position(self, index: NDArray[Any]) -> NDArray[np.float64]:
         """Positions (…, 3) in RAS+ mm (pixels on a `px` grid) of indices (…, 3) in the layer."""
         return self.order.grid(self.grid).to_position(np.asarray(index)[..., ::-1])

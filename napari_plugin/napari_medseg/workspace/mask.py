@@ -242,6 +242,28 @@ class EditedMask:
         entry = self.journal.redo()
         return entry is not None and self._turn(entry, back=False)
 
+    def replaced(self, labels: NDArray[Any]) -> None:
+        """Work in another memory from now on, whose labels came by no stroke: what differs was changed outside.
+
+        Raises
+        ------
+        InputError
+            If it has another shape, or holds what is no label.
+        """
+        if labels.shape != self.labels.shape:
+            raise InputError(f"it has the shape {labels.shape}, and the mask {self.labels.shape}")
+        _require_labels(labels)
+        patch = patch_between(self.labels, labels, (0, 0, 0))
+        self.labels = labels
+        if patch is not None:
+            self._take(Entry("outside", "", _now(), patch))
+            self._tell("seen", patch)
+
+    def make_room(self, value: int) -> None:
+        """Work in memory that holds this label: a type that is too small would turn it into another one."""
+        if value > np.iinfo(self.labels.dtype).max:
+            self.labels = self.labels.astype(np.uint16, order="K")
+
     def notice(self) -> bool:
         """Look for changes that nobody told of, and take them in as made outside; whether there were any.
 
@@ -340,6 +362,7 @@ class EditedMask:
 
     def _apply(self, entry: Entry, *, back: bool) -> None:
         if entry.patch is not None:
+            self.make_room(int((entry.patch.before if back else entry.patch.after).max(initial=0)))
             entry.patch.put(self.labels, back=back)
         if entry.names is not None:
             self.table = entry.names.before if back else entry.names.after
