@@ -164,10 +164,10 @@ def _measured(
     record = measured_record(inputs, draft, run, known)
     run.check()
     rows = tuple(LiveRow(item) for item in record.measurements)
-    if inputs.mask.labels is not segmentation.labels:
+    if not same_grid(inputs.mask.grid, segmentation.grid):
         return LiveNumbers(inputs, record, rows, frozenset(), None, None)
     outside = outside_of(inputs.images, inputs.mask.grid)
-    sums = tally(segmentation.labels, outside)
+    sums = tally(inputs.mask.labels, outside)
     return LiveNumbers(inputs, record, rows, frozenset(), sums, outside)
 
 

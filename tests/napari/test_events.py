@@ -69,7 +69,7 @@ def test_what_is_painted_is_the_voxels_of_the_patient(viewer: Any, letters: str)
     middle = tuple(n // 2 for n in layer.data.shape)
     drag(layer, [middle, (middle[0], middle[1], middle[2] + 1)], 1)
     painted = int((layer.data == 1).sum())
-    assert painted > 9
+    assert painted > 5
     assert np.shares_memory(layer.data, mask.labels)
     assert int((mask.labels == 1).sum()) == painted
     assert mask.journal.net() == {1: painted}

@@ -90,6 +90,9 @@ def test_rows_that_follow_are_those_from_scratch(
         fresh, expected = followed(numbers, scratch)
         assert fresh == expected
         assert numbers.agrees_with(labels)
+        follow = {row.item.quantity for row in numbers.rows if not row.is_stale}
+        assert follow >= {Quantity.VOXEL_COUNT, Quantity.VOLUME}, "what sums give follows at once"
+        assert all(not row.is_stale for row in numbers.rows if row.item.quantity is Quantity.VOXEL_COUNT)
         if measured_between:
             numbers = measure_again(numbers, mask(labels, own))
             assert numbers.record.measurements == scratch.measurements
