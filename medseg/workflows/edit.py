@@ -28,6 +28,7 @@ from medseg.workflows.batch import CaseResult, each, make_folder, only
 from medseg.workflows.ledger import file_digest, ledger_path, mask_digest, open_ledger
 
 __all__ = [
+    "OPERATIONS",
     "Request",
     "Step",
     "Strokes",

@@ -38,6 +38,7 @@ __all__ = [
     "obliqueness",
     "place_grid",
     "place_layer",
+    "placement_like",
     "units_of",
 ]
 
@@ -181,6 +182,15 @@ def place_layer(shape: tuple[int, ...], meta: Mapping[str, Any]) -> Placement:
         if place.shape == full:
             return place
     return Placement(_foreign_grid(full, matrix, None if flat else factors), _AS_STORED, matrix, units)
+
+
+def placement_like(meta: Mapping[str, Any], grid: Grid) -> Placement:
+    """Where a layer lies that is known to show what is on `grid`."""
+    matrix, scale = np.eye(4), meta.get("scale")
+    ndim = 2 if scale is not None and len(scale) == 2 else 3
+    matrix[3 - ndim :, 3 - ndim :] = affine_of(meta, ndim)
+    order = (meta.get("metadata") or {}).get(ORDER) or place_grid(grid).order
+    return Placement(grid, order, matrix, units_of(meta, 3))
 
 
 def kept_value(meta: Mapping[str, Any]) -> Image | Segmentation | None:

@@ -120,6 +120,11 @@ class EditedMask:
         return f"{(self._maker or self.before.made_by).segmenter} mask"
 
     @property
+    def table_names(self) -> tuple[str, ...]:
+        """Names of labels and regions as they are now."""
+        return (*(item.name for item in self.table.labels), *(item.name for item in self.table.regions))
+
+    @property
     def is_saved(self) -> bool:
         """Whether nothing was changed since it came or was saved last."""
         return self._unsaved == 0
