@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from medseg.workflows.digits import ShownNumber
-from napari_medseg._qt.numbers import STALE, key_of
+from napari_medseg._qt.lines import STALE, key_of
 
 __all__ = ["FirstNumbers"]
 

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from medseg.errors import MedsegError
-from napari_medseg.bridge.window import window_of
+from napari_medseg.bridge.window import bare, window_of
 from napari_medseg.workspace import EditedMask
 
 if TYPE_CHECKING:
@@ -81,11 +81,14 @@ class MaskChoice(QWidget):
 
     def _refresh(self, _event: Any = None) -> None:
         """Layers that there are now; what was chosen stays, else the one on top."""
-        before = self.layer
-        self._layers = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
+        before, known = self.layer, self._layers
+        self._layers = [bare(layer) for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
         for layer in self._layers:
             layer.events.name.connect(self._rename)
         self._silently(self.box, [layer.name for layer in self._layers])
+        active = bare(self._viewer.layers.selection.active)
+        if active not in known and active in self._layers:
+            before = active  # a layer that has just come
         kept = next((at for at, layer in enumerate(self._layers) if layer is before), 0)
         self.box.setCurrentIndex(kept if self._layers else -1)
         self._picked()
@@ -95,7 +98,7 @@ class MaskChoice(QWidget):
             self.box.setItemText(at, layer.name)
 
     def _follow(self, _event: Any = None) -> None:
-        active = self._viewer.layers.selection.active
+        active = bare(self._viewer.layers.selection.active)
         at = next((at for at, layer in enumerate(self._layers) if layer is active), None)
         if at is not None:
             self.box.setCurrentIndex(at)

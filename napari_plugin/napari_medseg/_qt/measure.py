@@ -1,22 +1,23 @@
 """The panel of the numbers: those that stand first, all on demand; they follow the mask as it is worked on."""
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from medseg.domain import Measurement
-from medseg.errors import MedsegError
 from medseg.workflows.digits import csv_of, first_numbers, shown_numbers
 from napari_medseg._qt.first import FirstNumbers
 from napari_medseg._qt.job import jobs_of
+from napari_medseg._qt.lines import key_of
 from napari_medseg._qt.masks import MaskChoice
-from napari_medseg._qt.numbers import NumberTree, key_of
-from napari_medseg._qt.parts import Folded, button
+from napari_medseg._qt.numbers import NumberTree
+from napari_medseg._qt.parts import Folded, button, save_bytes
 from napari_medseg._qt.plan import PlanBox
 from napari_medseg._qt.shapes import ShowButtons
 from napari_medseg.bridge.measuring import channels_of, show_place
+from napari_medseg.workspace.jobs import Jobs
 from napari_medseg.workspace.measures import QUIET_S, Measured, Measures
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class MeasurePanel(QWidget):
         self.redraw = QTimer(self, singleShot=True, interval=0)
         self.redraw.timeout.connect(self._show)
         self._build()
+        self.alive = [True]
+        self.destroyed.connect(partial(_leave, self.alive, self.jobs))
         self.choice.chosen.connect(self._choose)
         self._choose()
 
@@ -61,19 +64,12 @@ class MeasurePanel(QWidget):
     def export(self) -> None:
         """Write the chosen numbers as the command line writes its CSV."""
         record = None if self.measures is None else self.measures.record
-        if record is None:
-            return
-        path, _ = QFileDialog.getSaveFileName(self, "Export numbers", "numbers.csv", "CSV (*.csv)")
-        if path:
-            Path(path).write_bytes(csv_of(record, self.tree.chosen()))
+        if record is not None:
+            save_bytes(self, csv_of(record, self.tree.chosen()), "numbers.csv")
 
     def _build(self) -> None:
-        self.choice, self.first, self.tree, self.plan = (
-            MaskChoice(self.viewer),
-            FirstNumbers(),
-            NumberTree(),
-            PlanBox(),
-        )
+        self.choice, self.first = MaskChoice(self.viewer), FirstNumbers()
+        self.tree, self.plan = NumberTree(), PlanBox()
         self.state = QLabel(wordWrap=True)
         self.state.setAccessibleName("State of the numbers")
         self.shapes = ShowButtons(self.viewer, self)
@@ -108,22 +104,16 @@ class MeasurePanel(QWidget):
         if mask is not None:
             self.plan.offer(mask.table)
             images, declared = channels_of(self.viewer, mask)
-            self.measures = Measures(mask, images, plan=self._plan(), same_space=declared)
+            self.measures = Measures(mask, images, plan=self.plan.plan(), same_space=declared)
             self.measures.changed.connect(self._told)
             self.timer.start()
         self._show()
 
-    def _plan(self) -> Any:
-        try:
-            return self.plan.plan()
-        except MedsegError as error:
-            self.state.setText(str(error))
-            return None
-
     def _ask(self) -> None:
-        plan = self._plan()
+        plan = self.plan.plan()
         if self.measures is not None and plan is not None:
             self.measures.ask(plan)
+        self.state.setText(self.plan.fault or self.state.text())
 
     def _told(self) -> None:
         """Numbers changed: show them soon, and measure what is stale when there is quiet."""
@@ -132,10 +122,12 @@ class MeasurePanel(QWidget):
             self.timer.start()
 
     def _take(self, measured: Measured) -> None:
-        if self.measures is not None:
+        if self.alive and self.measures is not None:
             self.measures.take(measured)
 
     def _failed(self, message: str) -> None:
+        if not self.alive:
+            return
         changed = self.measures is not None and "changed meanwhile" in message
         self.state.setText("" if changed else message)
         if changed:
@@ -149,20 +141,16 @@ class MeasurePanel(QWidget):
         self.first.show_numbers(() if record is None else first_numbers(record), stale)
         self.tree.show_numbers(() if record is None else shown_numbers(record), stale)
         self.shapes.setEnabled(record is not None)
-        if measures is None or record is None:
-            self.state.setText("" if measures is None else "Measuring …")
-            return
-        self.plan.offer(measures.mask.table)
-        waiting = sum(stale.values())
-        self.state.setText(
-            f"{waiting} numbers are being measured again." if waiting else f"{len(rows)} numbers, up to date."
-        )
+        if measures is not None:
+            self.plan.offer(measures.mask.table)
+        self.state.setText("" if measures is None else measures.words)
 
     def _lead(self, item: Measurement) -> None:
         if self.measures is not None:
             show_place(self.viewer, self.measures.mask, item, [row.item for row in self.measures.rows])
 
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """A closed panel measures no more."""
-        self.jobs.forget(_KIND)
-        super().closeEvent(event)
+
+def _leave(alive: list[bool], jobs: Jobs, _panel: Any = None) -> None:
+    """A panel that is gone measures no more, and is told nothing."""
+    alive.clear()
+    jobs.forget(_KIND)

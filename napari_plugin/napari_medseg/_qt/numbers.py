@@ -9,25 +9,11 @@ from qtpy.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout,
 
 from medseg.domain import Measurement
 from medseg.workflows.digits import ShownNumber
+from napari_medseg._qt.lines import ITEM, NumberLine, children, fill, hide_empty, key_of, remove
 
 __all__ = ["NumberTree"]
 
 _HEADS = ("Structure, quantity", "Value", "Unit", "Status")
-_ITEM = Qt.ItemDataRole.UserRole
-#: Said of what the mask has changed since.
-STALE = "being measured"
-
-
-class _Line(QTreeWidgetItem):
-    """A line that is sorted by its number, not by its text."""
-
-    def __lt__(self, other: QTreeWidgetItem) -> bool:
-        tree = self.treeWidget()
-        column = tree.sortColumn() if tree is not None else 0
-        mine, theirs = self.data(column, _ITEM), other.data(column, _ITEM)
-        if column == 1 and isinstance(mine, float) and isinstance(theirs, float):
-            return mine < theirs
-        return self.text(column).casefold() < other.text(column).casefold()
 
 
 class NumberTree(QWidget):
@@ -57,23 +43,23 @@ class NumberTree(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.filter)
         layout.addWidget(self.tree, stretch=1)
-        self._lines: dict[object, _Line] = {}
+        self._lines: dict[object, NumberLine] = {}
 
     def show_numbers(self, rows: Iterable[ShownNumber], stale: Mapping[object, bool]) -> None:
         """Show these; lines that stay keep their place, whether they are open, and their choice."""
-        seen: dict[object, _Line] = {}
+        seen: dict[object, NumberLine] = {}
         self.tree.setSortingEnabled(False)
         for row in rows:
             key = key_of(row.item)
             line = self._lines.get(key)
             if line is None:
-                line = _Line(self._parent_of(row))
-                line.setData(0, _ITEM, row.item)
-            _fill(line, row, is_stale=stale.get(key, False))
+                line = NumberLine(self._parent_of(row))
+                line.setData(0, ITEM, row.item)
+            fill(line, row, is_stale=stale.get(key, False))
             seen[key] = line
         for key, line in self._lines.items():
             if key not in seen:
-                _remove(line)
+                remove(line)
         self._lines = seen
         self.tree.setSortingEnabled(True)
         self._sift()
@@ -82,7 +68,7 @@ class NumberTree(QWidget):
         """Numbers that are selected, else all that the filter leaves."""
         picked = [line for line in self._lines.values() if line.isSelected()]
         lines = picked or [line for line in self._lines.values() if not line.isHidden()]
-        return [line.data(0, _ITEM) for line in lines]
+        return [line.data(0, ITEM) for line in lines]
 
     def copy(self) -> None:
         """Put what is chosen on the clipboard, in columns, with every digit."""
@@ -105,10 +91,10 @@ class NumberTree(QWidget):
         for depth, name in enumerate(names):
             lines = children(root)
             found = next(
-                (line for line in lines if line.text(0) == name and line.data(0, _ITEM) is None), None
+                (line for line in lines if line.text(0) == name and line.data(0, ITEM) is None), None
             )
             if found is None:
-                found = _Line(root, [name])
+                found = NumberLine(root, [name])
                 found.setExpanded(depth == 0)
             root = found
         return root
@@ -122,10 +108,10 @@ class NumberTree(QWidget):
             line.setHidden(not all(word in said for word in words))
         root = self.tree.invisibleRootItem()
         if root is not None:
-            _hide_empty(root)
+            hide_empty(root)
 
     def _lead(self, line: QTreeWidgetItem, _column: int = 0) -> None:
-        if (item := line.data(0, _ITEM)) is not None:
+        if (item := line.data(0, ITEM)) is not None:
             self.clicked.emit(item)
 
     def _pressed(self, event: Any) -> None:
@@ -133,43 +119,3 @@ class NumberTree(QWidget):
             self.copy()
         else:
             QTreeWidget.keyPressEvent(self.tree, event)
-
-
-def children(line: QTreeWidgetItem) -> list[QTreeWidgetItem]:
-    """Lines below a line."""
-    found = [line.child(at) for at in range(line.childCount())]
-    return [child for child in found if child is not None]
-
-
-def key_of(item: Measurement) -> object:
-    """What tells a number from all others."""
-    return item.target, item.quantity, item.channel
-
-
-def _fill(line: _Line, row: ShownNumber, *, is_stale: bool) -> None:
-    value = row.exact or "not computed"
-    status = STALE if is_stale else f"{row.icon} {row.status}"
-    for column, text in enumerate((row.quantity, value, row.unit, status)):
-        line.setText(column, text)
-        line.setToolTip(column, row.why)
-    line.setData(0, _ITEM, row.item)
-    line.setData(1, _ITEM, None if row.item.value is None else float(row.item.value))
-    font = line.font(1)
-    font.setItalic(is_stale)
-    for column in range(4):
-        line.setFont(column, font)
-
-
-def _remove(line: QTreeWidgetItem) -> None:
-    parent = line.parent()
-    if parent is not None:
-        parent.removeChild(line)
-
-
-def _hide_empty(line: QTreeWidgetItem) -> bool:
-    """Whether a line shows anything; those that show nothing are hidden."""
-    if line.data(0, _ITEM) is not None:
-        return not line.isHidden()
-    shown = [_hide_empty(child) for child in children(line)]
-    line.setHidden(not any(shown))
-    return any(shown)

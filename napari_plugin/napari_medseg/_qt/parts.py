@@ -1,12 +1,13 @@
 """Small parts of panels: a button with its tip, widgets in a row."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-__all__ = ["Folded", "button", "side_by_side"]
+__all__ = ["Folded", "button", "save_bytes", "side_by_side"]
 
 
 def button(text: str, tip: str, act: Callable[[], Any] | None = None) -> QPushButton:
@@ -54,3 +55,10 @@ class Folded(QWidget):
         self.head.setChecked(is_open)
         self.head.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self._inner.setVisible(is_open)
+
+
+def save_bytes(parent: QWidget, data: bytes, name: str) -> None:
+    """Ask where, and write there; the dialog has asked about replacing."""
+    path, _ = QFileDialog.getSaveFileName(parent, f"Save {name}", name)
+    if path:
+        Path(path).write_bytes(data)

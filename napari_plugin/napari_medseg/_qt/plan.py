@@ -68,14 +68,17 @@ class PlanBox(QWidget):
             box.setCurrentText(kept if kept in names else first)
             box.blockSignals(False)  # noqa: FBT003
 
-    def plan(self) -> MeasurePlan:
-        """What is chosen.
+    def plan(self) -> MeasurePlan | None:
+        """What is chosen; None where that does not fit together, as `fault` says."""
+        try:
+            found = self._plan()
+        except MedsegError as error:
+            self.fault = str(error)
+            return None
+        self.fault = ""
+        return found
 
-        Raises
-        ------
-        MedsegError
-            If it does not fit together.
-        """
+    def _plan(self) -> MeasurePlan:
         lesions = _LESIONS[self.lesions.currentText()]
         if lesions is not None and self.of.currentText() not in ("", _ALL):
             lesions = LesionPlan((self.of.currentText(),), rule=lesions.rule)
@@ -89,10 +92,4 @@ class PlanBox(QWidget):
         return MeasurePlan(lesions, PetPlan(delineations=uptake) if uptake else None, tissue)
 
     def _told(self, _index: int = 0) -> None:
-        try:
-            self.plan()
-        except MedsegError as error:
-            self.fault = str(error)
-        else:
-            self.fault = ""
         self.changed.emit()

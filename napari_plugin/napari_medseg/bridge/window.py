@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Layer
 
-__all__ = ["UID", "Window", "window_of"]
+__all__ = ["UID", "Window", "bare", "window_of"]
 
 #: Name in a layer's metadata of the uid of what it shows.
 UID = "medseg uid"
@@ -153,12 +153,17 @@ class Window:
         self._links[mask.uid] = LayerLink(layer, mask, place)
 
 
+def bare(item: Any) -> Any:
+    """What is behind napari's proxy, of which a plugin gets a new one each time."""
+    return getattr(item, "__wrapped__", item)
+
+
 def window_of(viewer: "Viewer") -> Window:
     """The one Window of a viewer, made when it is first asked for.
 
     napari hands plugins a proxy of the viewer; its layer list is the same object behind each.
     """
-    key = getattr(viewer.layers, "__wrapped__", viewer.layers)  # a plugin gets a new proxy each time
+    key = bare(viewer.layers)
     if key not in _WINDOWS:
         _WINDOWS[key] = Window(key)
     return _WINDOWS[key]

@@ -82,6 +82,16 @@ class Measures:
             return None
         return replace(self.numbers.record, measurements=tuple(row.item for row in self.numbers.rows))
 
+    @property
+    def words(self) -> str:
+        """How far the numbers are those of the mask as it is now."""
+        if self.numbers is None:
+            return "Measuring …"
+        waiting = sum(row.is_stale for row in self.rows)
+        if waiting:
+            return f"{waiting} numbers are being measured again."
+        return f"{len(self.rows)} numbers, {'up to date' if self.is_fresh else 'being looked over'}."
+
     def ask(self, plan: MeasurePlan) -> None:
         """Measure something else from now on."""
         self.plan = plan
