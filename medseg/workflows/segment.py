@@ -20,6 +20,7 @@ from medseg.io import read_segmentation, require_writable, write_probabilities, 
 from medseg.io.atomic import require_absent
 from medseg.io.plain import read_plain
 from medseg.io.unfinished import together
+from medseg.masks.fractions import Box, part_of_grid
 from medseg.masks.onto import onto_grid
 from medseg.masks.relabel import objects_as_labels
 from medseg.workflows.asked import segment_request
@@ -34,6 +35,7 @@ from medseg.workflows.channels import (
     require_common_space,
 )
 from medseg.workflows.declare import declare_values
+from medseg.workflows.near import cut_out, part_near
 from medseg.workflows.segmenters import find_segmenter, make_params
 
 __all__ = [
@@ -176,18 +178,23 @@ class SegmentTask:
             )
         if spec.needs_prompts and (self.prompts is None or self.prompts.is_empty):
             raise InputError(f"{spec.name} needs seeds: give points, boxes or strokes with --prompts FILE")
-        grids = {name: image.grid for name, image in images.items()}
-        _require_memory(engine, engine.memory_bytes(grids, self.params), run)
         orders = {name: order_for(engine, image) for name, image in images.items()}
         order = orders[self.reference]
-        answer = engine.segment(
-            {name: reordered(image, orders[name]) for name, image in images.items()},
-            self.params,
-            within=None if self.within is None else order.apply(self.within),
-            prompts=self.prompts,
-            run=run,
+        given = {name: reordered(image, orders[name]) for name, image in images.items()}
+        within = None if self.within is None else order.apply(self.within)
+        box = (
+            part_near(spec, self.params, self.prompts, given[self.reference].grid)
+            if len(given) == 1
+            else None
         )
-        return _restored(answer, self, order, run)
+        if box is not None:
+            given = {name: cut_out(image, box) for name, image in given.items()}
+            within = None if within is None else within[box]
+        _require_memory(
+            engine, engine.memory_bytes({name: image.grid for name, image in given.items()}, self.params), run
+        )
+        answer = engine.segment(given, self.params, within=within, prompts=self.prompts, run=run)
+        return _restored(answer, self, order, box, run)
 
 
 def segment_files(
@@ -316,9 +323,14 @@ def _objects_of(result: Segmentation, engine: Segmenter) -> Segmentation:
     return objects_as_labels(result)
 
 
-def _restored(answer: Segmentation, task: SegmentTask, order: AxisOrder, run: Run) -> Segmentation:
+def _restored(
+    answer: Segmentation, task: SegmentTask, order: AxisOrder, box: Box | None, run: Run
+) -> Segmentation:
+    """The answer on the native grid of the reference channel, also where only a box of it was looked at."""
     native = task.images[task.reference].grid
-    if not same_grid(answer.grid, order.grid(native)):
+    ordered = order.grid(native)
+    asked = ordered if box is None else part_of_grid(ordered, box)
+    if not same_grid(answer.grid, asked):
         raise GridMismatchError(
             "the segmenter answered on another grid than its reference channel's: a fault in it"
         )
@@ -332,7 +344,12 @@ def _restored(answer: Segmentation, task: SegmentTask, order: AxisOrder, run: Ru
     findings = tuple(dict.fromkeys([*carried, *answer.findings]))
 
     def back(array: NDArray[Any] | None) -> NDArray[Any] | None:
-        return None if array is None else np.asfortranarray(order.undo(array))
+        if array is None or box is None:
+            return None if array is None else np.asfortranarray(order.undo(array))
+        whole = np.zeros(native.shape, array.dtype, order="F")
+        order.apply(whole)[box] = array
+        whole.setflags(write=False)  # else it would be copied
+        return whole
 
     labels = back(answer.labels)
     assert labels is not None  # noqa: S101 - for the type checker

@@ -1,5 +1,6 @@
 """A form for a segmenter's parameters, made from their pydantic model."""
 
+from collections.abc import Collection
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
@@ -13,12 +14,14 @@ _Editor: TypeAlias = QComboBox | QCheckBox | QLineEdit
 class ParameterForm(QWidget):
     """One row per field. Numbers are typed as text, so that no digit is rounded and 'none' stays none."""
 
-    def __init__(self, model: type[BaseModel]) -> None:
+    def __init__(self, model: type[BaseModel], *, without: Collection[str] = ()) -> None:
         super().__init__()
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._fields: dict[str, _Editor] = {}
         for name, part in model.model_json_schema().get("properties", {}).items():
+            if name in without:
+                continue
             field = _editor(part)
             unit = f" ({part['unit']})" if "unit" in part else ""
             field.setToolTip(part.get("description", ""))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QWidget
 
+from napari_medseg._qt.correct import CorrectPanel
+from napari_medseg._qt.measure import MeasurePanel
 from napari_medseg._qt.open import OpenPanel
 from napari_medseg._qt.room import Room
 from napari_medseg._qt.segment import SegmentWidget
@@ -32,6 +34,8 @@ class Tab:
 TABS: tuple[Tab, ...] = (
     Tab("Open", "Open a study, and how it is looked at", OpenPanel),
     Tab("Segment", "Find structures by a model or a method", SegmentWidget),
+    Tab("Correct", "Paint, operate, undo", CorrectPanel),
+    Tab("Measure", "Numbers that follow the mask", MeasurePanel),
 )
 
 
