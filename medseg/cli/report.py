@@ -60,6 +60,7 @@ def command(
     full: Annotated[
         bool, typer.Option("--full", help="With the appendix: every measurement, its method, all pictures.")
     ] = False,
+    window: opt.Windows = None,
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
@@ -75,7 +76,7 @@ def command(
         raise ConfigError(f"--purpose is one of {', '.join(PURPOSES)}, not {purpose!r}")
     if paper not in PAPERS:
         raise ConfigError(f"--paper is one of {', '.join(PAPERS)}, not {paper!r}")
-    look = PageLook(purpose, full, paper)
+    look = PageLook(purpose, full, paper, opt.windows(window))
     if record.is_dir():
         if image or channel or mask:
             raise InputError(

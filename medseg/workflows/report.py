@@ -216,7 +216,7 @@ def _rendered(
     pictures: tuple[Picture, ...] = ()
     if mask is not None and {"html", "pdf"} & set(wanted):
         pictures = (
-            *room.draw(record, mask, shown, full=extras.look.full),
+            *room.draw(record, mask, shown, full=extras.look.full, windows=extras.look.windows),
             *_tissue_pictures(record, mask, shown),
         )
     viewer = str(room.view3d(mask)) if mask is not None and "html" in wanted else ""
