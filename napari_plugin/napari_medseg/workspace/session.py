@@ -17,6 +17,7 @@ class SessionEvents(SignalGroup):
     """What happened; each tells the uid it happened to."""
 
     image_added = Signal(str)
+    image_changed = Signal(str)
     image_removed = Signal(str)
     mask_added = Signal(str)
     mask_changed = Signal(str)
