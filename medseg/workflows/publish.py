@@ -26,7 +26,7 @@ from medseg.workflows.record import write_record
 from medseg.workflows.report import ReportFiles, write_views
 from medseg.workflows.verify import sign_files
 
-__all__ = ["VIEWS", "PublishOptions", "Published", "obstacles", "publish", "sign_published"]
+__all__ = ["RECORD", "VIEWS", "PublishOptions", "Published", "obstacles", "publish", "sign_published"]
 
 #: View → name of its file; the Record and the mask are always written.
 VIEWS = {

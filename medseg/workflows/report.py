@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-__all__ = ["Opened", "ReportFiles", "open_record", "report", "report_files", "to_dataframe", "write_views"]
+__all__ = [
+    "Opened",
+    "PageLook",
+    "ReportFiles",
+    "open_record",
+    "report",
+    "report_files",
+    "to_dataframe",
+    "write_views",
+]
 
 
 #: Why a Record whose input is another one now is not reviewed.

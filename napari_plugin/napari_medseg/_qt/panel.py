@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QWidget
 
+from napari_medseg._qt.report import ReportPanel
 from napari_medseg._qt.room import Room
 from napari_medseg._qt.segment import SegmentWidget
 
@@ -28,7 +29,10 @@ class Tab:
 
 
 #: In the order of the work; each panel takes the viewer and nothing else.
-TABS: tuple[Tab, ...] = (Tab("Segment", "Find structures by a model or a method", SegmentWidget),)
+TABS: tuple[Tab, ...] = (
+    Tab("Segment", "Find structures by a model or a method", SegmentWidget),
+    Tab("Report", "Write the report of a mask, and sign it", ReportPanel),
+)
 
 
 class MedsegPanel(QTabWidget):

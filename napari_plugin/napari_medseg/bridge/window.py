@@ -6,13 +6,14 @@ from weakref import WeakKeyDictionary, ref
 from medseg.domain import Image, Segmentation
 from napari_medseg.bridge.placement import kept_value
 from napari_medseg.workspace import Session
+from napari_medseg.workspace.review import Review
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.components import LayerList
     from napari.layers import Layer
 
-__all__ = ["UID", "Window", "window_of"]
+__all__ = ["UID", "Window", "review_of", "window_of"]
 
 #: Name in a layer's metadata of the uid of what it shows.
 UID = "medseg uid"
@@ -28,6 +29,7 @@ class Window:
 
     def __init__(self, layers: "LayerList") -> None:
         self.session = Session()
+        self.review = Review(self.session)
         self._layers = ref(layers)
         for layer in layers:
             self._take(layer)
@@ -59,9 +61,15 @@ class Window:
 def window_of(viewer: "Viewer") -> Window:
     """The one Window of a viewer, made when it is first asked for.
 
-    napari hands plugins a proxy of the viewer; its layer list is the same object behind each.
+    napari hands plugins a proxy of the viewer, which gives a new proxy of the layer list each time; behind all of them
+    is the same list.
     """
-    key = viewer.layers
+    key = getattr(viewer.layers, "__wrapped__", viewer.layers)
     if key not in _WINDOWS:
         _WINDOWS[key] = Window(key)
     return _WINDOWS[key]
+
+
+def review_of(viewer: "Viewer") -> Review:
+    """The review of what a viewer shows."""
+    return window_of(viewer).review

@@ -7,19 +7,29 @@ from pathlib import Path
 from psygnal import Signal, SignalGroup
 
 from medseg.domain import Finding, Image, Record, Run, Segmentation
-from medseg.domain.plan import MeasurePlan
+from medseg.domain.plan import LesionPlan, MeasurePlan
 from medseg.errors import InputError
 from medseg.workflows.publish import (
+    RECORD,
     Published,
     PublishOptions,
-    obstacles,
     publish,
     sign_published,
 )
 from medseg.workflows.verify import signature_words
 from napari_medseg.workspace.session import Session
 
-__all__ = ["Asked", "Review", "ReviewEvents", "channels_of", "what_is_in_the_way"]
+__all__ = ["RULES", "Asked", "Review", "ReviewEvents", "channels_of"]
+
+#: Words for a reader → what is measured beside labels and regions.
+RULES = {
+    "structures only": MeasurePlan(),
+    "lesions, without a criterion": MeasurePlan(lesions=LesionPlan()),
+    "RECIST 1.1": MeasurePlan(lesions=LesionPlan(rule="recist-1.1")),
+    "RECIST 1.1, lymph nodes": MeasurePlan(lesions=LesionPlan(rule="recist-1.1-node")),
+    "RANO 2010": MeasurePlan(lesions=LesionPlan(rule="rano-2010")),
+    "RANO-BM": MeasurePlan(lesions=LesionPlan(rule="rano-bm")),
+}
 
 
 class ReviewEvents(SignalGroup):
@@ -152,6 +162,8 @@ class Review:
 
         One that takes the place of a signed one says whose signature it ends, and why.
         """
+        if not options.force and (folder / RECORD).exists():
+            raise InputError(f"{folder} holds a report already; choose another folder, or have it replaced")
         options = replace(options, plan=options.plan or self.plan)
         found = self._standing
         if found is not None and found.asked.uid == uid and found.published.record.review.state == "reviewed":
@@ -216,11 +228,6 @@ class Review:
 
     def _image_changed(self, _uid: str) -> None:
         self._outdate("an image was changed")
-
-
-def what_is_in_the_way(mask: Segmentation, images: Mapping[str, Image], *, is_empty: bool) -> dict[str, str]:
-    """View or kind → why it can't be written of this mask, told before anybody asks for it."""
-    return obstacles(mask.grid, images, is_empty=is_empty)
 
 
 def channels_of(

@@ -1,0 +1,66 @@
+"""A report of what the window shows at this moment."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medseg.domain import Image, Segmentation
+from medseg.errors import InputError
+from medseg.workflows.publish import PublishOptions, obstacles
+from medseg.workflows.report import PageLook
+from napari_medseg.bridge.now import grey_windows, images_now, mask_now
+from napari_medseg.bridge.window import review_of, window_of
+from napari_medseg.workspace.review import Asked, channels_of
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+__all__ = ["ask_report", "images_of_mask", "obstacles_now"]
+
+
+def images_of_mask(viewer: "Viewer", uid: str, mask: Segmentation) -> tuple[dict[str, Image], dict[str, str]]:
+    """Images that a mask is measured on, by channel as they are shown now, and the uid of each."""
+    images = images_now(viewer)
+    on = window_of(viewer).session.mask(uid).image
+    found = channels_of(mask, images, on)
+    uids = {id(image): name for name, image in images.items()}
+    return found, {channel: uids[id(image)] for channel, image in found.items()}
+
+
+def obstacles_now(viewer: "Viewer", uid: str | None) -> dict[str, str]:
+    """Why a view can't be written of a mask; `mask` holds for all of them."""
+    if uid is None:
+        return {"mask": "no mask is open"}
+    session = window_of(viewer).session
+    mask = session.mask(uid)
+    images = (
+        {} if mask.image is None or mask.image not in session.images else {"": session.images[mask.image]}
+    )
+    return obstacles(mask.before.grid, images or session.images, is_empty=not mask.labels.any())
+
+
+def ask_report(
+    viewer: "Viewer",
+    uid: str | None,
+    folder: Path,
+    *,
+    views: tuple[tuple[str, ...], tuple[str, ...]],
+    subject: str | None = None,
+    windowed: bool = True,
+    force: bool = False,
+) -> Asked:
+    """A report of a mask as it is shown now; `views` are pages and tables, and objects.
+
+    Raises
+    ------
+    InputError
+        If no mask or no folder is chosen, or an earlier report is in it and may not be replaced.
+    """
+    if uid is None:
+        raise InputError("make or open a mask first")
+    if folder == Path():
+        raise InputError("choose a folder for the report first")
+    mask = mask_now(viewer, uid)
+    images, uids = images_of_mask(viewer, uid, mask)
+    look = PageLook(windows=grey_windows(viewer, uids) if windowed else ())
+    options = PublishOptions(*views, subject=subject, look=look, force=force)
+    return review_of(viewer).ask(uid, mask, images, folder, options)
