@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QWidget
 
+from napari_medseg._qt.compare import ComparePanel
+from napari_medseg._qt.learn import LearnPanel
 from napari_medseg._qt.report import ReportPanel
 from napari_medseg._qt.room import Room
 from napari_medseg._qt.segment import SegmentWidget
@@ -31,7 +33,9 @@ class Tab:
 #: In the order of the work; each panel takes the viewer and nothing else.
 TABS: tuple[Tab, ...] = (
     Tab("Segment", "Find structures by a model or a method", SegmentWidget),
+    Tab("Compare", "Two masks, readers or time points side by side and in numbers", ComparePanel),
     Tab("Report", "Write the report of a mask, and sign it", ReportPanel),
+    Tab("Learn", "Collect corrected masks as a training set", LearnPanel),
 )
 
 

@@ -22,6 +22,7 @@ from napari_medseg.workspace.review import Review
 __all__ = ["SignBox"]
 
 _FINDING = int(Qt.ItemDataRole.UserRole)
+_HEIGHT = 160
 _MARKS = {"warning": "⚠", "error": "✖"}
 
 
@@ -43,6 +44,7 @@ class SignBox(QWidget):
         self.findings.setAccessibleName("Findings to confirm")
         self.findings.setToolTip("Tick what you have seen: everything here is to be confirmed before signing")
         self.findings.setWordWrap(True)
+        self.findings.setMaximumHeight(_HEIGHT)
         self.findings.itemChanged.connect(self._ticked)
         self.reader, self.organization = QLineEdit(), QLineEdit()
         self.reader.setText(preference("reader"))
@@ -60,7 +62,8 @@ class SignBox(QWidget):
         form.addRow("Key file", self.key)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel("Findings to confirm"))
+        self.heading = QLabel(wordWrap=True)
+        layout.addWidget(self.heading)
         layout.addWidget(self.findings)
         layout.addLayout(form)
         layout.addWidget(self.button)
@@ -88,6 +91,8 @@ class SignBox(QWidget):
             seen = self._review.is_confirmed(item.data(_FINDING))
             item.setCheckState(Qt.CheckState.Checked if seen else Qt.CheckState.Unchecked)
         self.findings.blockSignals(False)  # noqa: FBT003
+        self.findings.setVisible(bool(wanted))
+        self.heading.setText("Findings to confirm" if wanted else "No findings to confirm.")
         self._show_bar()
 
     def sign(self) -> None:

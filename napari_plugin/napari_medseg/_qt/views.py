@@ -44,7 +44,6 @@ class ViewBoxes(QWidget):
             box.setAccessibleDescription(tip)
             box.setChecked(on)
             box.toggled.connect(self.changed)
-            reason.setEnabled(False)
             layout.addWidget(box, row, 0)
             layout.addWidget(reason, row, 1)
             self.boxes[name], self.reasons[name] = box, reason

@@ -4,17 +4,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medseg.domain import Image, Segmentation
+from medseg.domain.plan import MeasurePlan
 from medseg.errors import InputError
 from medseg.workflows.publish import PublishOptions, obstacles
 from medseg.workflows.report import PageLook
 from napari_medseg.bridge.now import grey_windows, images_now, mask_now
 from napari_medseg.bridge.window import review_of, window_of
+from napari_medseg.workspace.learn import Lesson
 from napari_medseg.workspace.review import Asked, channels_of
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-__all__ = ["ask_report", "images_of_mask", "obstacles_now"]
+__all__ = ["ask_report", "images_of_mask", "lesson_of", "obstacles_now"]
 
 
 def images_of_mask(viewer: "Viewer", uid: str, mask: Segmentation) -> tuple[dict[str, Image], dict[str, str]]:
@@ -44,6 +46,7 @@ def ask_report(
     folder: Path,
     *,
     views: tuple[tuple[str, ...], tuple[str, ...]],
+    plan: MeasurePlan | None = None,
     subject: str | None = None,
     windowed: bool = True,
     force: bool = False,
@@ -62,5 +65,23 @@ def ask_report(
     mask = mask_now(viewer, uid)
     images, uids = images_of_mask(viewer, uid, mask)
     look = PageLook(windows=grey_windows(viewer, uids) if windowed else ())
-    options = PublishOptions(*views, subject=subject, look=look, force=force)
+    # Several images were taken for those of one space when the mask was made from them.
+    several = len(images) > 1
+    options = PublishOptions(
+        *views, subject=subject, plan=plan, same_space=several, look=look, force=force
+    )
     return review_of(viewer).ask(uid, mask, images, folder, options)
+
+
+def lesson_of(viewer: "Viewer", uid: str | None, folder: Path, *, case: str, subject: str) -> Lesson:
+    """A mask as it is shown now, with the images that it is measured on, as a case to learn from.
+
+    Raises
+    ------
+    InputError
+        If no mask or no folder is chosen.
+    """
+    if uid is None:
+        raise InputError("make or open a mask first")
+    mask = mask_now(viewer, uid)
+    return Lesson(mask, images_of_mask(viewer, uid, mask)[0], folder, case, subject)

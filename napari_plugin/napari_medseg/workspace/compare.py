@@ -1,12 +1,13 @@
 """Two masks beside each other: how well they agree, and where they do not."""
 
 from dataclasses import dataclass
+from math import log10
 
 from medseg.domain import Measurement, Quantity, Run, Segmentation
 from medseg.workflows.difference import difference
 from medseg.workflows.evaluate import evaluate
 
-__all__ = ["HEADLINE", "Agreement", "Comparison", "compare"]
+__all__ = ["HEADLINE", "Agreement", "Comparison", "compare", "shown_value"]
 
 #: What a reader looks at first, in this order; all others are in `Comparison.measurements`.
 HEADLINE = (
@@ -67,3 +68,14 @@ def compare(first: Segmentation, second: Segmentation, run: Run | None = None) -
     rows = evaluate(first, second)
     run.check()
     return Comparison(rows, found)
+
+
+def shown_value(item: Measurement | None) -> str:
+    """A number as a table shows it: no finer than its quantity is told on a page, with its unit."""
+    if item is None:
+        return ""
+    if item.value is None:
+        return "not computed"
+    step = item.quantity.info.step
+    text = f"{item.value:.6g}" if not step else f"{item.value:.{max(0, round(-log10(step)))}f}"
+    return f"{text} {'' if item.unit == '1' else item.unit}".rstrip()

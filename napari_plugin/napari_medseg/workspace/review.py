@@ -75,7 +75,6 @@ class Review:
 
     def __init__(self, session: Session) -> None:
         self.events = ReviewEvents()
-        self.plan = MeasurePlan()
         self._session = session
         self._changes = 0
         self._standing: _Standing | None = None
@@ -158,13 +157,12 @@ class Review:
         folder: Path,
         options: PublishOptions,
     ) -> Asked:
-        """A report of a mask as it is now, whose plan is the review's.
+        """A report of a mask as it is now.
 
         One that takes the place of a signed one says whose signature it ends, and why.
         """
         if not options.force and (folder / RECORD).exists():
             raise InputError(f"{folder} holds a report already; choose another folder, or have it replaced")
-        options = replace(options, plan=options.plan or self.plan)
         found = self._standing
         if found is not None and found.asked.uid == uid and found.published.record.review.state == "reviewed":
             why = found.outdated or "The report was written again"
