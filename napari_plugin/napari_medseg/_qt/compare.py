@@ -1,6 +1,6 @@
 """Two masks, two readers or two time points: side by side, over each other, and in numbers."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
@@ -62,8 +62,10 @@ class ComparePanel(QWidget):
         self.side_button.clicked.connect(self.toggle_side)
         self.compare_button.clicked.connect(self.compare)
         events = window_of(napari_viewer).session.events
-        for event in (events.mask_added, events.mask_removed, events.image_added, events.image_removed):
+        for event in (events.mask_added, events.image_added):
             event.connect(self._refresh_soon)
+        for event in (events.mask_removed, events.image_removed):
+            event.connect(self._refresh_now)
         events.mask_changed.connect(self._changed)
         self.refresh()
 
@@ -141,6 +143,9 @@ class ComparePanel(QWidget):
     def _picked(self, _index: int) -> None:
         self._is_picked = True
 
-    def _refresh_soon(self, _uid: Any) -> None:
+    def _refresh_now(self, _uid: str) -> None:
+        self.refresh()
+
+    def _refresh_soon(self, _uid: str) -> None:
         # Its layer is told who it is only after the session has it.
         QTimer.singleShot(0, self, self.refresh)

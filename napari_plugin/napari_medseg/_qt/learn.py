@@ -54,10 +54,10 @@ class LearnPanel(QWidget):
         layout.addWidget(self.task)
         layout.addStretch()
         self.button.clicked.connect(self.add)
-        self.task.running.connect(lambda running: self.button.setEnabled(not running))
+        self.task.running.connect(self.button.setDisabled)
         events = window_of(napari_viewer).session.events
-        for event in (events.mask_added, events.mask_removed):
-            event.connect(self._refresh_soon)
+        events.mask_added.connect(self._refresh_soon)
+        events.mask_removed.connect(self._refresh_now)
         self.refresh()
 
     def refresh(self) -> None:
@@ -82,6 +82,9 @@ class LearnPanel(QWidget):
     def _added(self, listed: Any) -> None:
         self.task.say(f"Case {self.case.text().strip()} is in {listed}.")
         self.case.clear()
+
+    def _refresh_now(self, _uid: str) -> None:
+        self.refresh()
 
     def _refresh_soon(self, _uid: str) -> None:
         # Its layer is told who it is only after the session has it.

@@ -71,9 +71,14 @@ class ReportPanel(QWidget):
         self.form.chosen.connect(self._enable)
         self.task.running.connect(self._enable)
         events = window_of(self.viewer).session.events
-        for event in (events.mask_added, events.mask_removed, events.image_added, events.image_removed):
+        for event in (events.mask_added, events.image_added):
             event.connect(self._refresh_soon)
+        for event in (events.mask_removed, events.image_removed):
+            event.connect(self._refresh_now)
         self.review.events.changed.connect(self.show_state)
+
+    def _refresh_now(self, _uid: str) -> None:
+        self.refresh()
 
     def _refresh_soon(self, _uid: str) -> None:
         # Its layer is told who it is only after the session has it.

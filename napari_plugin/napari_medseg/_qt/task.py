@@ -21,6 +21,7 @@ class TaskRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.job: Job | None = None
+        self._done: Callable[[Any], None] | None = None
         self.progress = QProgressBar()
         self.progress.setAccessibleName("Progress")
         self.cancel_button = QPushButton("Cancel")
@@ -43,7 +44,9 @@ class TaskRow(QWidget):
         self._set_running(running=True)
         self.job = Job(work)
         self.job.progressed.connect(self._went)
-        self.job.finished.connect(lambda result: self._ended(done, result))
+        # Methods only: what Qt holds is not seen by Python, so a closure there would keep the window for ever.
+        self._done = done
+        self.job.finished.connect(self._ended)
         self.job.failed.connect(self._failed)
         self.destroyed.connect(self.job.cancel)
         self.job.start()
@@ -73,11 +76,14 @@ class TaskRow(QWidget):
         self.progress.setValue(done)
         self.progress.setFormat(what)
 
-    def _ended(self, done: Callable[[Any], None], result: Any) -> None:
+    def _ended(self, result: Any) -> None:
+        done, self._done = self._done, None
         self._set_running(running=False)
-        done(result)
+        if done is not None:
+            done(result)
 
     def _failed(self, text: str) -> None:
+        self._done = None
         self._set_running(running=False)
         self.say(text)
 

@@ -67,9 +67,7 @@ def ask_report(
     look = PageLook(windows=grey_windows(viewer, uids) if windowed else ())
     # Several images were taken for those of one space when the mask was made from them.
     several = len(images) > 1
-    options = PublishOptions(
-        *views, subject=subject, plan=plan, same_space=several, look=look, force=force
-    )
+    options = PublishOptions(*views, subject=subject, plan=plan, same_space=several, look=look, force=force)
     return review_of(viewer).ask(uid, mask, images, folder, options)
 
 

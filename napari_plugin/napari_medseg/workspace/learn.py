@@ -6,7 +6,6 @@ from pathlib import Path
 
 from medseg.domain import Image, Run, Segmentation
 from medseg.errors import InputError
-from medseg.geometry import same_grid
 from medseg.workflows.collect import add_case
 
 __all__ = ["Lesson"]
