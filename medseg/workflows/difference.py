@@ -2,7 +2,7 @@
 
 from medseg.domain import Segmentation
 from medseg.masks.difference import differing_voxels
-from medseg.workflows.evaluate import place_on
+from medseg.workflows.evaluate import on_reference
 
 __all__ = ["difference"]
 
@@ -12,4 +12,4 @@ def difference(first: Segmentation, second: Segmentation) -> Segmentation:
 
     A first one that is stored in another order of axes is placed on the second's grid.
     """
-    return differing_voxels(place_on(first, second), second)
+    return differing_voxels(on_reference(first, second), second)

@@ -1,6 +1,6 @@
 """Report, signature, comparison and training set in a real window, by the buttons of its panel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,10 @@ class Panel:
 
 
 @pytest.fixture
-def panel(screen: Any, qtbot: Any) -> Panel:
-    return Panel(screen, qtbot)
+def panel(screen: Any, qtbot: Any) -> Iterator[Panel]:
+    found = Panel(screen, qtbot)
+    yield found
+    vars(found).clear()  # else the window that it holds would count as one that something keeps alive
 
 
 def add_image(viewer: Any, image: Image, name: str) -> Any:

@@ -79,8 +79,8 @@ class ComparePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addLayout(buttons)
-        for part in (self.task, self.stale):
-            layout.addWidget(part)
+        layout.addWidget(self.task)
+        layout.addWidget(self.stale)
         layout.addWidget(self.table, stretch=1)
 
     def refresh(self) -> None:
