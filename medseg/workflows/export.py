@@ -1,18 +1,17 @@
 """Export: a Record and what it names as objects that hospital systems read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from medseg import io
-from medseg.domain import Finding, Image, ReadOptions, Record, Segmentation, Source
+from medseg.domain import Finding, Image, Record, Segmentation, Source
 from medseg.domain.provenance import GIVEN
-from medseg.errors import GridMismatchError, InputError, MedsegError
+from medseg.domain.study import PatientFacts
+from medseg.errors import GridMismatchError, InputError
 from medseg.io.atomic import staged_file
-from medseg.io.choose import choose
 from medseg.io.dicom.derived.attributes import Uids
 from medseg.io.dicom.derived.maker import MakerKind, declared_maker
 from medseg.io.dicom.derived.origin import lies_on_series, read_headers, read_origin
@@ -21,6 +20,8 @@ from medseg.io.unfinished import together
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
 from medseg.workflows.fhir import FhirSources, fhir_bundle
+from medseg.workflows.identified import dicom_sources, mask_first, patient_of_images, patient_of_record
+from medseg.workflows.lookup import find_inputs
 from medseg.workflows.objects import MAKERS, Made, Material
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import reopen_mask, require_digest
@@ -29,6 +30,8 @@ __all__ = ["KINDS", "ExportOptions", "Exported", "export", "export_files", "seri
 
 #: What can be asked for, in the order in which it is made.
 KINDS = ("seg", "sr", "rtstruct", "dicom-pdf", "secondary-capture", "key-images", "fhir")
+#: Kinds that name the patient where they are asked to; the headers of DICOM objects do always.
+_NAMING = {"fhir", "dicom-pdf", "secondary-capture"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class ExportOptions:
     made_by, by
         What made a mask that came from elsewhere, and how; an unknown origin is declared as such.
     identified
-        Whether FHIR names the patient, by name, id, birth date and sex as the source has them now. DICOM objects
-        always carry the patient of their source.
+        Whether FHIR and the pages of the report name the patient, by name, id, birth date and sex as the source has
+        them now. DICOM objects always carry the patient of their source in their headers.
     windows
         (channel, low, high): grey values of the pictures in PDF and captures, as a reader has set them.
     """
@@ -80,8 +83,11 @@ class ExportOptions:
             raise InputError(
                 f"export one or more of {', '.join(KINDS)}; not {', '.join(unknown) or 'nothing'}"
             )
-        if self.identified and (self.deidentify is not None or "fhir" not in self.kinds):
-            raise InputError("--identified is for --fhir, and not together with --deidentify")
+        if self.identified and (self.deidentify is not None or not _NAMING & set(self.kinds)):
+            raise InputError(
+                "--identified is for --fhir, --dicom-pdf and --secondary-capture, and not together with --deidentify; "
+                "SEG, SR and RTSTRUCT carry the patient of their source anyway"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,12 @@ class Exported:
     findings: tuple[Finding, ...] = ()
 
 
-def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
+def export_files(
+    path: Path, out: Path, options: ExportOptions, *, among: Sequence[Path] = ()
+) -> dict[str, Exported]:
     """Make every object asked for, read each again and compare, then give all of them their names in `out`.
+
+    `among` are files that hold the inputs, where they are not where the Record says: see `find_inputs`.
 
     Returns
     -------
@@ -109,7 +119,8 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
         If the mask does not lie on the voxels of the source series.
     """
     with together(out):
-        return _exported(_Inputs(read_record(path), path.parent), out, options)
+        record = find_inputs(read_record(path), path.parent, among)
+        return _exported(_Inputs(record, path.parent), out, options)
 
 
 def export(
@@ -146,12 +157,16 @@ class _Inputs:
 
     def sources(self, dicom: Path | None, faults: list[str]) -> Iterator[Source]:
         """DICOM series that the mask may lie on: those in a folder that was given, else those of the images."""
-        if dicom is not None:
-            yield from (item for item in io.inspect(dicom) if item.grid is not None and item.instances)
-        elif self.images is not None:
+        if dicom is None and self.images is not None:
             yield from (item for image in self.images.values() if (item := series_of(image)) is not None)
         else:
-            yield from _recorded_sources(self.record, self.folder, faults)
+            yield from dicom_sources(self.record, self.folder, dicom, faults)
+
+    def patient(self, dicom: Path | None) -> PatientFacts:
+        """Whom the images show, by their source."""
+        if dicom is None and self.images is not None:
+            return patient_of_images(self.images)
+        return patient_of_record(self.record, self.folder, dicom)
 
 
 def series_of(image: Image) -> Source | None:
@@ -163,6 +178,9 @@ def series_of(image: Image) -> Source | None:
 def _exported(inputs: _Inputs, out: Path, options: ExportOptions) -> dict[str, Exported]:
     record = named = _declared(inputs.record, options)
     material = _material(record, inputs, options) if _needs_source(record, options) else None
+    patient = inputs.patient(options.dicom) if options.identified else None
+    if material is not None:
+        material = replace(material, patient=patient)
     hidden = None
     if options.deidentify is not None:
         others = inputs.sources(None, [])
@@ -171,8 +189,8 @@ def _exported(inputs: _Inputs, out: Path, options: ExportOptions) -> dict[str, E
     made = _made(material, options.kinds)
     if "fhir" in options.kinds:
         uids = _tracking_uids(named, material, options)
-        sources = FhirSources(_headers(named, inputs, options.dicom), uids, material, hidden)
-        made.append(fhir_bundle(record, sources, identified=options.identified, everything=options.fhir_all))
+        sources = FhirSources(_headers(named, inputs, options.dicom), uids, material, hidden, patient)
+        made.append(fhir_bundle(record, sources, everything=options.fhir_all))
     if hidden is not None:
         return _write_hidden(made, hidden, out)
     with ExitStack() as stack:
@@ -208,11 +226,9 @@ def _made(material: Material | None, kinds: tuple[str, ...]) -> list[Made]:
 
 
 def _headers(record: Record, inputs: _Inputs, dicom: Path | None) -> list[Any]:
-    """Headers of the series that were measured, that of the mask first; of a folder given, of the mask's alone."""
-    sources = list(inputs.sources(dicom, []))
-    of_mask = [item for item in sources if item.grid and lies_on_series(record.mask.grid, item.grid)]
-    others = [] if dicom is not None else [item for item in sources if item not in of_mask]
-    return [ds for source in (*of_mask, *others) for ds in read_headers(source).values()]
+    """Headers of the series that were measured, that of the mask first."""
+    sources = mask_first(record, inputs.sources(dicom, []), alone=dicom is not None)
+    return [ds for source in sources for ds in read_headers(source).values()]
 
 
 def _tracking_uids(record: Record, material: Material | None, options: ExportOptions) -> Uids | None:
@@ -262,15 +278,3 @@ def _source(inputs: _Inputs, segmentation: Segmentation, dicom: Path | None) -> 
         )
     reason = f" ({faults[0]})" if faults else ""
     raise InputError(f"the record names no DICOM series{reason}; give the source with --dicom FOLDER")
-
-
-def _recorded_sources(record: Record, folder: Path, faults: list[str]) -> Iterator[Source]:
-    for item in record.images:
-        if item.series_uid is None:
-            continue
-        path = folder / item.path
-        try:
-            options = ReadOptions(series=item.series_uid, volume=item.volume)
-            yield choose(path, io.inspect(path), options)
-        except MedsegError as error:
-            faults.append(str(error))

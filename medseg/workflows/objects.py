@@ -8,6 +8,7 @@ from typing import Any
 import medseg.reporting as room
 from medseg.domain import Finding, Image, Label, LabelTable, Quantity, Record, Region, Segmentation, Target
 from medseg.domain.plan import LesionPlan
+from medseg.domain.study import PatientFacts
 from medseg.errors import InputError
 from medseg.io.dicom.checked import (
     checked_capture,
@@ -56,7 +57,8 @@ class Made:
 class Material:
     """What objects are made from, and those that others refer to.
 
-    `images` are those of the Record where they are at hand; else they are read again from `folder`.
+    `images` are those of the Record where they are at hand; else they are read again from `folder`. `patient` is
+    whom the pages name.
     """
 
     record: Record
@@ -68,6 +70,7 @@ class Material:
     packing: Packing = "AUTO"
     kinds: tuple[str, ...] = ()
     sr_all: bool = False
+    patient: PatientFacts | None = None
     objects: dict[str, Any] = field(default_factory=dict)
     images: Mapping[str, Image] | None = None
     windows: tuple[tuple[str, float, float], ...] = ()
@@ -88,7 +91,7 @@ class Material:
     def page(self, record: Record) -> bytes:
         """The report of `record`, whole or without identity, as PDF with pictures."""
         pictures = room.draw(record, self.segmentation, self.shown(), windows=self.windows)
-        return room.to_pdf(record, pictures)
+        return room.to_pdf(record, pictures, room.PageExtras(patient=self.patient))
 
 
 def _seg(material: Material) -> Iterator[Made]:
@@ -214,7 +217,7 @@ def _key_images(material: Material) -> Iterator[Made]:
 
 def _page_options(material: Material) -> PageOptions:
     record = material.record
-    identified = shows_identity(record.subject, material.origin)
+    identified = material.patient is not None or shows_identity(record.subject, material.origin)
     return PageOptions(record.review, material.uids, identified=identified)
 
 

@@ -18,6 +18,7 @@ from medseg.geometry import same_grid
 from medseg.io import read, require_writable, write_image, write_segmentation
 from medseg.io.dicom.derived.origin import lies_on_series
 from medseg.io.unfinished import together
+from medseg.reporting import PageExtras
 from medseg.reporting.purpose import USUAL, PageLook
 from medseg.reporting.record.signature import unsigned
 from medseg.workflows.export import KINDS, ExportOptions, export, series_of
@@ -218,7 +219,7 @@ def _with_views(
             ReportFiles(**paths),
             mask=segmentation,
             images=images,
-            look=options.look,
+            extras=PageExtras(look=options.look),
             force=options.force,
         )
     run.check()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
+from medseg.domain.texts import plain_json
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
 from medseg.geometry import AxisOrder, order_to, same_grid
@@ -176,7 +177,7 @@ class SegmentTask:
             raise InputError(f"{spec.name} needs seeds: give points, boxes or strokes with --prompts FILE")
         grids = {name: image.grid for name, image in images.items()}
         _require_memory(engine, engine.memory_bytes(grids, self.params), run)
-        orders = {name: order_to(image.grid) for name, image in images.items()}
+        orders = {name: _order(engine, image) for name, image in images.items()}
         order = orders[self.reference]
         answer = engine.segment(
             {name: _reordered(image, orders[name]) for name, image in images.items()},
@@ -314,6 +315,11 @@ def _objects_of(result: Segmentation, engine: Segmenter) -> Segmentation:
     return objects_as_labels(result)
 
 
+def _order(engine: Segmenter, image: Image) -> AxisOrder:
+    """Flips and permutation to the axes that a segmenter works in."""
+    return order_to(image.grid, image.grid.orientation if engine.spec.axes == "stored" else "RAS")
+
+
 def _reordered(image: Image, order: AxisOrder) -> Image:
     outside = None if image.outside is None else order.apply(image.outside)
     return replace(image, array=order.apply(image.array), grid=order.grid(image.grid), outside=outside)
@@ -364,6 +370,10 @@ def _read_prompts(path: Path | None) -> Prompts | None:
         return None
 
     try:
-        return TypeAdapter(Prompts).validate_json(read_plain(path))
+        return TypeAdapter(Prompts).validate_json(plain_json(read_plain(path)))
     except ValidationError as error:
         raise InputError(f"{path} holds no prompts: {error.errors()[0]['msg']}") from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} holds no prompts: {error}") from error
