@@ -27,7 +27,7 @@ from medseg.training.config import TrainConfig
 from medseg.training.module import SegmentationModule
 from medseg.training.patches import EpochSampler, Patches
 
-__all__ = ["Pace", "fit_fold", "fit_module"]
+__all__ = ["Pace", "fit_fold", "fit_module", "precision_for"]
 
 #: Validation patches behind each point of the learning curve.
 CURVE_PATCHES = 8
@@ -113,7 +113,7 @@ def _trainer(
     return pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=1,
-        precision=_precision(pace.precision, device),  # type: ignore[arg-type]
+        precision=precision_for(pace.precision, device),  # type: ignore[arg-type]
         max_steps=pace.steps,
         max_epochs=-1,
         gradient_clip_val=pace.clip or None,
@@ -190,7 +190,8 @@ def _curve_loader(validation: Sequence[CachedCase], config: TrainConfig, seed: i
     )
 
 
-def _precision(wanted: str, device: torch.device) -> str:
+def precision_for(wanted: str, device: torch.device) -> str:
+    """Lightning's word for a configuration's precision on a device."""
     if wanted == "auto":
         if device.type == "cpu":
             return "bf16-mixed" if _has_bf16() else "32-true"

@@ -15,10 +15,10 @@ from medseg.training.loop import (
     _clock,
     _curve_loader,
     _loader,
-    _precision,
     _quiet,
     _Watch,
     limited_threads,
+    precision_for,
 )
 from medseg.training.module import SegmentationModule, _rise_and_fall, _share
 from medseg.training.patches import EpochSampler
@@ -82,12 +82,12 @@ PRECISION = [
 
 
 @pytest.mark.parametrize(("wanted", "device", "has", "expected"), PRECISION)
-def test_precision(
+def testprecision_for(
     wanted: str, device: str, has: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("medseg.training.loop._has_bf16", lambda: has)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has)
-    assert _precision(wanted, torch.device(device)) == expected
+    assert precision_for(wanted, torch.device(device)) == expected
 
 
 @pytest.mark.parametrize(
