@@ -21,6 +21,7 @@ def command(
     record: Annotated[
         Path, typer.Argument(help="The JSON that 'medseg measure' wrote; or a folder of them.")
     ],
+    files: opt.Inputs = None,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -60,6 +61,14 @@ def command(
     full: Annotated[
         bool, typer.Option("--full", help="With the appendix: every measurement, its method, all pictures.")
     ] = False,
+    identified: Annotated[
+        bool,
+        typer.Option(
+            "--identified",
+            help="Every view names the patient and the days of acquisition, read again from the DICOM series; each "
+            "page is marked. The record stays without identity.",
+        ),
+    ] = False,
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
@@ -77,10 +86,12 @@ def command(
         raise ConfigError(f"--paper is one of {', '.join(PAPERS)}, not {paper!r}")
     look = PageLook(purpose, full, paper)
     if record.is_dir():
-        if image or channel or mask:
+        if image or channel or mask or files:
             raise InputError(
-                "many records find their inputs by the paths in them; leave out --image and --mask"
+                "many records find their inputs by the paths in them; leave out --image, --mask and further files"
             )
+        if identified:
+            raise InputError("--identified names one patient: give one record, not a folder")
         records = records_by_stem(record)
         with running("cpu", quiet=json) as run:
             results = report_cases(
@@ -91,7 +102,14 @@ def command(
         return
     images = opt.channel_paths(channel) or ({"image": image} if image else {})
     written = report_files(
-        record, ReportFiles(html, pdf, csv, xlsx, csv_long), images=images, mask=mask, look=look, force=force
+        record,
+        ReportFiles(html, pdf, csv, xlsx, csv_long),
+        images=images,
+        mask=mask,
+        among=files or (),
+        look=look,
+        identified=identified,
+        force=force,
     )
     if json:
         emit("report", {view: str(path) for view, path in written.items()})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from medseg.domain import Measurement
+from medseg.domain.study import PatientFacts
 from medseg.reporting.purpose import USUAL, PageLook
 
 __all__ = ["PageExtras", "Picture"]
@@ -37,9 +38,12 @@ class PageExtras:
         A 3D view as HTML that is safe to insert as it stands; HTML pages alone have room for it.
     look
         Purpose and length.
+    patient
+        Whom the page names; None names nobody. No Record holds it.
     """
 
     comparison: tuple[Measurement, ...] = ()
     missing: str | None = None
     viewer: str = ""
     look: PageLook = USUAL
+    patient: PatientFacts | None = None

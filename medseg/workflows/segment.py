@@ -176,7 +176,7 @@ class SegmentTask:
             raise InputError(f"{spec.name} needs seeds: give points, boxes or strokes with --prompts FILE")
         grids = {name: image.grid for name, image in images.items()}
         _require_memory(engine, engine.memory_bytes(grids, self.params), run)
-        orders = {name: order_to(image.grid) for name, image in images.items()}
+        orders = {name: _order(engine, image) for name, image in images.items()}
         order = orders[self.reference]
         answer = engine.segment(
             {name: _reordered(image, orders[name]) for name, image in images.items()},
@@ -312,6 +312,11 @@ def _objects_of(result: Segmentation, engine: Segmenter) -> Segmentation:
             "supervoxels, watershed and the model touching-objects do, and 'medseg edit MASK --op split' parts a mask"
         )
     return objects_as_labels(result)
+
+
+def _order(engine: Segmenter, image: Image) -> AxisOrder:
+    """Flips and permutation to the axes that a segmenter works in."""
+    return order_to(image.grid, image.grid.orientation if engine.spec.axes == "stored" else "RAS")
 
 
 def _reordered(image: Image, order: AxisOrder) -> Image:

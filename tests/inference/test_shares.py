@@ -8,7 +8,7 @@ import pytest
 
 from medseg.domain import Case, Grid, Run
 from medseg.inference import labels_on_grid
-from medseg.inference.restore import labels_on_native
+from medseg.inference.reducers import labels_on_native
 from tests.inference.conftest import make_card, make_image
 
 OWN = Grid((7, 7, 7), np.eye(4))

@@ -13,6 +13,7 @@ from medseg.domain import Grid, InputRef, Quantity, Record, Status
 from medseg.extras import require_extra
 from medseg.reporting.extras import PageExtras, Picture
 from medseg.reporting.groups import rank, shown_in_order
+from medseg.reporting.identity import IDENTIFIED, patient_words
 from medseg.reporting.index import index_of, lesions_of
 from medseg.reporting.lesions.panels import PREFIX
 from medseg.reporting.lesions.table import lesion_sheets
@@ -117,14 +118,16 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
     rows = key_rows(record, purpose)
     lines, made = lesion_lines(record), how_made(record)
     sentences = (*headline(record, purpose), *reference_sentences(record)[:_PLACES])
-    study, compared = study_lines(record), _comparison(extras, grid)
+    study = study_lines(record, {} if extras.patient is None else dict(extras.patient.acquired))
+    compared = _comparison(extras, grid)
     findings = sorted(record.findings, key=lambda item: _RANK[item.severity])
     taken = lines_taken(rows, lines, made, len(compared["rows"]), (*sentences, *study))
     first, again = shown_findings(findings, taken)
     return {
         "record": record,
         "extras": extras,
-        "title": "Volumetric report",
+        "title": "Volumetric report" if extras.patient is None else f"{IDENTIFIED} – Volumetric report",
+        "identified": _identified(extras),
         "css": _asset("page.css"),
         "sorting": _asset("sort.js"),
         "pictures": {picture.name: (picture, _uri(picture)) for picture in pictures},
@@ -157,6 +160,11 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "rounding": rounding_note(grid),
         "appendix": _appendix(record, pictures, extras) if extras.look.full else None,
     }
+
+
+def _identified(extras: PageExtras) -> str:
+    """The line that marks a page which names the patient; "" on every other page."""
+    return "" if extras.patient is None else f"{IDENTIFIED} – {patient_words(extras.patient.identity)}"
 
 
 def _words(record: Record) -> dict[str, Any]:

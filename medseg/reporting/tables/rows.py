@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from medseg.domain import Measurement, Record, Status
+from medseg.domain.study import PatientFacts
+from medseg.reporting.identity import PATIENT_COLUMNS, patient_row
 
-__all__ = ["COLUMNS", "to_rows", "usable_word"]
+__all__ = ["COLUMNS", "columns_of", "to_rows", "usable_word"]
 
 _USABLE = {
     Status.OK: "yes",
@@ -50,12 +52,21 @@ COLUMNS = {
 }
 
 
-def to_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
+def columns_of(patient: PatientFacts | None) -> dict[str, str]:
+    """The columns of a table, with those that name the patient where it does."""
+    return COLUMNS if patient is None else {**COLUMNS, **PATIENT_COLUMNS}
+
+
+def to_rows(records: Iterable[Record], patient: PatientFacts | None = None) -> list[dict[str, Any]]:
     """One row per measurement of each Record, in their order; keys are `COLUMNS`. No records give no rows.
 
-    Values are exact; a value that was not computed is None with its reason beside it.
+    Values are exact; a value that was not computed is None with its reason beside it. With `patient` each row names
+    the one patient of them all.
     """
-    return [_row(record, item) for record in records for item in record.measurements]
+    rows = ((record, item) for record in records for item in record.measurements)
+    if patient is None:
+        return [_row(record, item) for record, item in rows]
+    return [{**_row(record, item), **patient_row(patient, item.channel)} for record, item in rows]
 
 
 def usable_word(status: Status) -> str:
