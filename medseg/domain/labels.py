@@ -22,6 +22,7 @@ __all__ = [
     "Side",
     "plain_name",
     "side_in_name",
+    "without_side",
 ]
 
 Color: TypeAlias = tuple[int, int, int]
@@ -54,6 +55,15 @@ def side_in_name(name: str) -> Literal["left", "right"] | None:
     if named == {"left"}:
         return "left"
     return "right" if named == {"right"} else None
+
+
+def without_side(name: str) -> str:
+    """The name that both sides share; itself where it names a side alone.
+
+    >>> without_side("kidney_left"), without_side("left")
+    ('kidney', 'left')
+    """
+    return re.sub(r"[\s_,-]+", " ", _SIDE.sub("", name)).strip() or name
 
 
 @dataclass(frozen=True, slots=True)
