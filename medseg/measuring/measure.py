@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from medseg.domain import Image, Measurement, Quantity, Segmentation, Target
+from medseg.measuring.intervals import with_intervals
 from medseg.measuring.regions import measure_regions
 from medseg.measuring.structure import plane_name
 
@@ -40,7 +41,7 @@ def measure(
     Memory: one structure's box a few times over, and the values of the largest structure.
     """
     wanted = [(target, target.labels) for target in targets(segmentation)]
-    return measure_regions(
+    found = measure_regions(
         segmentation.labels,
         segmentation.grid,
         wanted,
@@ -50,6 +51,7 @@ def measure(
         only=only,
         refused=segmentation.not_read,
     )
+    return with_intervals(found, segmentation)
 
 
 def targets(segmentation: Segmentation) -> tuple[Target, ...]:

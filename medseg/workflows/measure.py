@@ -158,6 +158,7 @@ def _measured(task: _Task, draft: Record) -> Record:
     measurements = _measurements(task.mask, task.images, draft.plan)
     findings = [*draft.findings, *_other_images(task), *measuring.size_findings(measurements)]
     findings += _not_in_table(measurements, draft.plan)
+    findings += measuring.interval_findings(task.mask)
     if not task.mask.table.labels:
         text = (
             "The mask is empty and names no label, so nothing was looked for; name what was, with --labels."
