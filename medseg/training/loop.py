@@ -26,6 +26,7 @@ from medseg.training.checkpoints import WholeCheckpoints, newest_whole, step_of
 from medseg.training.config import TrainConfig
 from medseg.training.module import SegmentationModule
 from medseg.training.patches import EpochSampler, Patches
+from medseg.training.timing import FoldTiming, peak_bytes, write_timing
 
 __all__ = ["Pace", "fit_fold", "fit_module", "precision_for"]
 
@@ -87,6 +88,7 @@ def fit_fold(
             ckpt_path=newest,
             weights_only=True,
         )
+        write_timing(folder, _watch_of(trainer).timing())
     return module.cpu().eval()
 
 
@@ -127,6 +129,10 @@ def _trainer(
         num_sanity_val_steps=0,
         log_every_n_steps=pace.log_every,
     )
+
+
+def _watch_of(trainer: pl.Trainer) -> "_Watch":
+    return next(item for item in trainer.callbacks if isinstance(item, _Watch))  # type: ignore[attr-defined]
 
 
 def _say_damaged(newest: Path | None, damaged: tuple[Path, ...], folder: Path, run: Run) -> None:
@@ -215,9 +221,21 @@ class _Watch(Callback):
         self.steps = steps
         self.what = what
         self.begun: tuple[float, int] = (0.0, 0)
+        self.ended: float | None = None
+        self.waiting = 0.0
 
     def on_train_batch_start(self, *_: Any) -> None:
+        if self.ended is not None:
+            self.waiting += time.monotonic() - self.ended
+            self.ended = None
         self.run.check()
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        self.ended = None  # what follows, validation and a checkpoint, is no waiting for data
+
+    def timing(self) -> FoldTiming:
+        """What this attempt took so far."""
+        return FoldTiming(time.monotonic() - self.begun[0], self.waiting, peak_bytes())
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         self.begun = (time.monotonic(), trainer.global_step)
@@ -230,6 +248,7 @@ class _Watch(Callback):
         loss = trainer.callback_metrics.get("train_loss")
         shown = f", loss {float(loss):.3f}" if loss is not None else ""
         self.run.progress(done, self.steps, f"{self.what}{shown}, {_clock(left)} left")
+        self.ended = time.monotonic()
 
 
 def _clock(seconds: float) -> str:

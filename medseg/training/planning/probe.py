@@ -1,7 +1,6 @@
 """What a planned training takes on this machine: memory by one batch, time by ten, in a process of its own."""
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -17,11 +16,12 @@ from medseg.domain.run import Device
 from medseg.errors import ResourceError
 from medseg.inference.device import choose_device
 from medseg.training.config import TrainConfig, config_from, dump_config
+from medseg.training.timing import peak_bytes
 
 __all__ = ["Probe", "cut_patch", "probe", "serve"]
 
 #: Share of the patch that memory is foretold from; the rest is a straight line in its voxels.
-_SMALL, _LARGER = 0.125, 0.25
+_SMALL, _LARGER = 0.25, 0.5
 _STEPS = 10
 _POLL_S = 0.2
 
@@ -161,8 +161,7 @@ class _Trial:
 
         if self.device.type == "cuda":
             return int(torch.cuda.max_memory_reserved(self.device))
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return peak_bytes()
 
     def _step(self, batch: int, patch: tuple[int, ...]) -> None:
         import torch
