@@ -31,7 +31,13 @@ class PageExtras:
     Parameters
     ----------
     comparison
-        Measurements against a reference, for samples that have one; boxed as "sample only".
+        Measurements against a reference: of a sample that has one boxed as "sample only", or what the page is for.
+    answer
+        Sentences that head a page for comparison.
+    reference
+        Digest of the mask that such a page compares with.
+    pictures
+        Of what the Record does not name, beside those of its own inputs.
     missing
         Why there are no pictures: one sentence.
     viewer
@@ -47,3 +53,6 @@ class PageExtras:
     viewer: str = ""
     look: PageLook = USUAL
     patient: PatientFacts | None = None
+    answer: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    reference: str = ""

@@ -23,8 +23,9 @@ __all__ = ["SubjectDice", "pooled_dice", "validate_bundle"]
 class SubjectDice:
     """Dice of one label or region over all cases of one subject; None where both masks are empty.
 
-    Voxels of a subject's cases are pooled first: 2·|A∩B| / (|A|+|B|) over all its slices or scans. `voxel_ml` is the
-    volume of one, where all of them have the same; None on `px` grids.
+    Voxels of a subject's cases are pooled first: 2·|A∩B| / (|A|+|B|) over all its slices or scans. Those that nobody
+    judged count in neither mask. `voxel_ml` is the volume of a voxel, where all scans have the same; None on `px` grids
+    and where voxels were left out, so that counts are no volumes.
     """
 
     fold: int
@@ -56,10 +57,12 @@ def validate_bundle(
     plain = Run(device=run.device, threads=run.threads, seed=run.seed, cancel=run.cancel)
     for number, case in enumerate(cases):
         loaded = load_case(case, config, names)
-        voxels.setdefault(case.subject, set()).add(_voxel_ml(loaded.images[config.reference].grid))
+        size = None if loaded.ignored is not None else _voxel_ml(loaded.images[config.reference].grid)
+        voxels.setdefault(case.subject, set()).add(size)
         found = segmenter.segment(loaded.images, segmenter.Params(), run=plain).labels
+        judged = True if loaded.ignored is None else ~loaded.ignored
         for name, values in targets.items():
-            one, two = np.isin(found, values), np.isin(loaded.labels, values)
+            one, two = np.isin(found, values) & judged, np.isin(loaded.labels, values)
             row = np.array([(one & two).sum(), one.sum(), two.sum(), 1])
             key = (case.subject, name)
             counts[key] = counts.get(key, np.zeros(4, np.int64)) + row

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import medseg.reporting as room
 from medseg import measuring
 from medseg.domain import Image, Record, Segmentation
+from medseg.domain.study import PatientFacts
 from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
@@ -17,6 +18,7 @@ from medseg.reporting import PageExtras, Picture, draw_tissue, to_rows
 from medseg.reporting.purpose import USUAL, PageLook
 from medseg.reporting.record.older import plan_of
 from medseg.reporting.record.signature import unsigned
+from medseg.workflows.against import against
 from medseg.workflows.channels import Images, as_mapping
 from medseg.workflows.identified import patient_of_images
 from medseg.workflows.lookup import find_inputs
@@ -27,7 +29,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-__all__ = ["Opened", "ReportFiles", "open_record", "report", "report_files", "to_dataframe", "write_views"]
+__all__ = [
+    "BesideRecord",
+    "Opened",
+    "ReportFiles",
+    "open_record",
+    "report",
+    "report_files",
+    "to_dataframe",
+    "write_views",
+]
 
 
 #: Why a Record whose input is another one now is not reviewed.
@@ -52,6 +63,23 @@ class ReportFiles:
         """View → path, for the views asked for."""
         paths = {"html": self.html, "pdf": self.pdf, "csv": self.csv, "xlsx": self.xlsx, "long": self.long}
         return {view: Path(path) for view, path in paths.items() if path is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class BesideRecord:
+    """What views say beside their Record; none of it enters the Record.
+
+    Parameters
+    ----------
+    identified
+        Every view names the patient, as the source that was measured does now.
+    reference
+        A mask: the page answers how far the Record's agrees with it. Tables stay without, as it says nothing of the
+        patient.
+    """
+
+    identified: bool = False
+    reference: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,32 +148,40 @@ def report_files(
     images: Mapping[str, Path] | None = None,
     mask: Path | None = None,
     among: Sequence[Path] = (),
+    beside: BesideRecord | None = None,
     look: PageLook = USUAL,
-    identified: bool = False,
     force: bool = False,
 ) -> dict[str, Path]:
     """Render a Record's JSON; inputs are found by the paths in it, as given, or `among` files, by digest.
 
-    An input that is missing or has changed leaves the page without pictures, and the page says so. With `identified`
-    every view names the patient, as the source that was measured does now.
+    An input that is missing or has changed leaves the page without pictures, and the page says so.
 
     Raises
     ------
     InputError
-        If the patient is to be named, and the source is not there, is another one, or names nobody.
+        If the patient is to be named, and the source is not there, is another one, or names nobody; if there is
+        nothing to compare with a reference.
     """
     found = open_record(record_path, images=images, mask=mask, among=among)
-    if identified and found.missing is not None:
-        raise InputError(f"nobody can be named without the source that was measured: {found.missing}")
-    patient = patient_of_images(found.images) if identified else None
+    extras = PageExtras(missing=found.missing, look=look, patient=_patient(found, beside))
+    if beside is not None and beside.reference is not None:
+        extras = against(found.record, found.mask, found.images, beside.reference, extras)
     return write_views(
         found.record,
         files,
         mask=found.mask,
         images=found.images,
-        extras=PageExtras(missing=found.missing, look=look, patient=patient),
+        extras=extras,
         force=force,
     )
+
+
+def _patient(found: Opened, beside: BesideRecord | None) -> PatientFacts | None:
+    if beside is None or not beside.identified:
+        return None
+    if found.missing is not None:
+        raise InputError(f"nobody can be named without the source that was measured: {found.missing}")
+    return patient_of_images(found.images)
 
 
 def open_record(
@@ -226,9 +262,10 @@ def _rendered(
 ) -> dict[str, bytes]:
     """Each view as bytes; all of them before the first is written."""
     shown = as_shown(record, images or {})
-    pictures: tuple[Picture, ...] = ()
+    pictures = extras.pictures
     if mask is not None and {"html", "pdf"} & set(wanted):
         pictures = (
+            *extras.pictures,
             *room.draw(record, mask, shown, full=extras.look.full),
             *_tissue_pictures(record, mask, shown),
         )

@@ -39,6 +39,14 @@ COLUMNS = {
     "interval_high": "Upper end of the interval.",
     "interval_level": "Level of the interval, between 0 and 1.",
     "interval_method": "How the interval was had.",
+    "earlier_value": "The same of an earlier scan, in the same unit; empty where none was compared with.",
+    "earlier_usable": "As `usable`, of the earlier value.",
+    "earlier_days": "Days from the earlier scan to this one.",
+    "change": "Value minus earlier value; empty where one of them is cut or they can't be compared.",
+    "change_low": "Lower end of the interval of the change; empty where its error is unknown.",
+    "change_high": "Upper end of the interval of the change.",
+    "change_level": "Level of the interval of the change, between 0 and 1.",
+    "change_method": "How the interval of the change was had; without a change, why they can't be compared.",
     "reference_outcome": "Where the value lies among reference values that the user gave: percentile, below, above, "
     "within, refused; empty where none were given for it.",
     "reference_percentile": "The percentile; empty outside the reference values and where it is refused.",
@@ -99,11 +107,27 @@ def _row(record: Record, item: Measurement) -> dict[str, Any]:
         "interval_high": None if interval is None else interval.high,
         "interval_level": None if interval is None else interval.level,
         "interval_method": None if interval is None else interval.method,
+        **_earlier(item),
         **_placement(item),
         "method": item.method,
         "segmenter": record.made_by.segmenter,
         "mask_digest": record.mask.digest,
         "review": record.review.state,
+    }
+
+
+def _earlier(item: Measurement) -> dict[str, Any]:
+    then = item.earlier
+    error = None if then is None else then.error
+    return {
+        "earlier_value": None if then is None else then.value,
+        "earlier_usable": None if then is None else usable_word(then.status),
+        "earlier_days": None if then is None else then.days,
+        "change": item.change,
+        "change_low": None if error is None else error.low,
+        "change_high": None if error is None else error.high,
+        "change_level": None if error is None else error.level,
+        "change_method": (None if then is None else then.fault or None) if error is None else error.method,
     }
 
 

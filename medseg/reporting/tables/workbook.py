@@ -166,6 +166,10 @@ def _sheet(book: Any, title: str, head: Sequence[str], rows: Sequence[Sequence[A
         sheet.append(
             [_CONTROL.sub("\ufffd", as_text(cell)) if isinstance(cell, str) else cell for cell in row]
         )
+        for cell in sheet[sheet.max_row]:
+            if isinstance(cell.value, float):
+                # The library writes 16 digits, and a float64 needs 17; what is text already stays as it is.
+                cell._value = repr(cell.value)  # noqa: SLF001 - it has no other way
     sheet.freeze_panes = "A2"
     for number, name in enumerate(head, start=1):
         sheet.cell(1, number).font = Font(bold=True)
