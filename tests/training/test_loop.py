@@ -207,5 +207,5 @@ def test_levels_of_deep_supervision_weigh_half_of_the_one_above() -> None:
     del module.loss, module.network
     module.loss = lambda logits, _labels: torch.tensor(losses[float(logits.flatten()[0])])  # type: ignore[assignment]
     module.network = lambda _image: answers.pop(0)  # type: ignore[assignment]
-    assert float(module._loss(level, labels)) == pytest.approx((0.3 + 0.45 + 0.375) / 1.75)
-    assert float(module._loss(level, labels)) == pytest.approx(0.9)
+    assert float(module.loss_of(level, labels)) == pytest.approx((0.3 + 0.45 + 0.375) / 1.75)
+    assert float(module.loss_of(level, labels)) == pytest.approx(0.9)

@@ -51,7 +51,7 @@ def test_every_subject_has_its_row(run: Path) -> None:
     text = words(run)
     for row in rows(run):
         dice = f"{float(row['dice']):.3f}" if row["dice"] else "both empty"
-        reference, prediction = (int(row[key]) / 1000 for key in ("reference_voxels", "prediction_voxels"))
+        reference, prediction = (int(row[key]) * 0.001 for key in ("reference_voxels", "prediction_voxels"))
         line = f"{row['fold']} {row['subject']} {row['target']} {dice} {reference:.3g} {prediction:.3g}"
         assert line in text
 
