@@ -17,6 +17,8 @@ __all__ = [
     "ChannelSpec",
     "Clip",
     "Instances",
+    "IntervalQuality",
+    "IntervalsFile",
     "KeepLargest",
     "ModelCard",
     "PostStep",
@@ -221,6 +223,44 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class IntervalQuality:
+    """Intervals of one structure's volume: coverage that is guaranteed and that was measured, and how wide they are.
+
+    Parameters
+    ----------
+    label
+        Name of the label or region.
+    guaranteed
+        Share of exchangeable subjects that are covered for certain.
+    measured
+        Share of the training's subjects whose volume lies in the interval that those of other folds give.
+    median_width_ml
+        Of these intervals.
+    subjects
+        That were calibrated on.
+    """
+
+    label: str
+    guaranteed: float
+    measured: float
+    median_width_ml: float
+    subjects: int
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalsFile:
+    """Where a bundle keeps what intervals of its volumes are made from; see `domain.intervals.VolumeCalibration`."""
+
+    digest: str
+    level: float
+    offset_ml: float
+    quality: tuple[IntervalQuality, ...] = ()
+    file: Literal["intervals.csv"] = "intervals.csv"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """Everything about a model that a machine or a reader needs.
 
@@ -248,6 +288,8 @@ class ModelCard:
         Data, cases, split digest, seed, config digest, versions: as pairs.
     quality
         Measured by cross-validation.
+    intervals
+        Of volumes; None where they can't be had.
     licence, attribution, intended_use, limits
         What may be done with it, whose data it is, what it is for and where it fails.
     grid
@@ -277,6 +319,7 @@ class ModelCard:
     mirror_axes: tuple[int, ...] = ()
     trained: Details = ()
     quality: tuple[Quality, ...] = ()
+    intervals: IntervalsFile | None = None
     licence: str = ""
     attribution: str = ""
     intended_use: str = "Research only; not a medical device."

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -317,6 +317,13 @@ def volume_agreement(results: tuple[Evaluation, ...]) -> tuple[VolumeAgreement, 
             if item.quantity is Quantity.VOLUME and item.value is not None:
                 pair = volumes.setdefault(item.target.name, ([], []))
                 pair[item.target.detail == "reference"].append(float(item.value))
+    return agreement_of(volumes)
+
+
+def agreement_of(
+    volumes: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+) -> tuple[VolumeAgreement, ...]:
+    """The same from pairs of lists, prediction first, in ml by structure."""
     found = []
     for name, (ours, theirs) in volumes.items():
         if len(ours) < FEWEST_CASES:
