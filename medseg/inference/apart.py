@@ -1,20 +1,19 @@
 """What each network of an ensemble would have measured alone: the spread that intervals of volumes are made from."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Grid, LabelTable
-from medseg.domain.card import PostStep
+from medseg.domain import Grid, LabelTable, ModelCard
 from medseg.domain.intervals import VolumeCalibration, VolumeInterval
 from medseg.inference.conformal import volume_interval
+from medseg.inference.ensemble import Ensemble
 from medseg.inference.reducers import LabelsOnNative
 from medseg.inference.steps import postprocess
-from medseg.inference.stream import Slab
+from medseg.inference.stream import Slab, SlabStream
 
-__all__ = ["MemberLabels", "intervals_of", "target_volumes"]
+__all__ = ["MemberLabels", "apart", "has_members", "intervals_of", "target_volumes"]
 
 
 class MemberLabels:
@@ -24,24 +23,15 @@ class MemberLabels:
 
     Parameters
     ----------
-    members, outputs
-        How many networks, and outputs of each; the first `outputs` of a slab are those of all together.
-    source, native, axis, values
-        As of `LabelsOnNative`.
+    members
+        What becomes of each member's slabs.
+    outputs
+        Of each; the first `outputs` of a slab are those of all together.
     """
 
-    def __init__(
-        self,
-        members: int,
-        outputs: int,
-        source: Grid,
-        native: Grid,
-        *,
-        axis: int,
-        values: tuple[int, ...],
-    ) -> None:
+    def __init__(self, members: list[LabelsOnNative], outputs: int) -> None:
+        self._members = members
         self._outputs = outputs
-        self._members = [LabelsOnNative(source, native, axis, values) for _ in range(members)]
 
     def eat(self, slab: Slab) -> None:
         """Give each member its outputs."""
@@ -55,6 +45,21 @@ class MemberLabels:
         return [member.labels for member in self._members]
 
 
+def has_members(stream: SlabStream) -> bool:
+    """Whether several networks work together, each of which can be told apart."""
+    return isinstance(stream.predictor, Ensemble) and len(stream.predictor.members) > 1
+
+
+def apart(stream: SlabStream, card: ModelCard, source: Grid, native: Grid) -> tuple[SlabStream, MemberLabels]:
+    """The stream with each member's outputs after those of all, and what eats them; see `has_members`."""
+    predictor = stream.predictor
+    assert isinstance(predictor, Ensemble)  # noqa: S101 - asked before
+    axis = stream.axis(source.shape)
+    members = [LabelsOnNative(source, native, axis, card.table.values) for _ in predictor.members]
+    told_apart = replace(stream, predictor=replace(predictor, apart=True))
+    return told_apart, MemberLabels(members, card.network.out_channels)
+
+
 def target_volumes(labels: NDArray[np.uint16], grid: Grid, table: LabelTable) -> dict[str, float]:
     """Volume in ml of every label and region."""
     counts = np.bincount(labels.ravel(order="K"), minlength=max(table.values, default=0) + 1)
@@ -66,18 +71,19 @@ def target_volumes(labels: NDArray[np.uint16], grid: Grid, table: LabelTable) ->
 
 
 def intervals_of(
-    volumes_ml: Mapping[str, float],
-    members: Sequence[NDArray[np.uint16]],
+    labels: NDArray[np.uint16],
+    members: MemberLabels,
     grid: Grid,
-    table: LabelTable,
-    *,
-    steps: Sequence[PostStep],
+    card: ModelCard,
     calibration: VolumeCalibration,
 ) -> tuple[VolumeInterval, ...]:
-    """Interval of each label and region that was calibrated; `steps` are done to each member's labels first."""
-    alone = [target_volumes(postprocess(labels, grid, steps), grid, table) for labels in members]
+    """Interval of each label and region that was calibrated; the card's steps are done to each member's labels too."""
+    alone = [
+        target_volumes(postprocess(own, grid, card.postprocessing), grid, card.table)
+        for own in members.labels
+    ]
     found = (
         volume_interval(name, volume, [volumes[name] for volumes in alone], calibration)
-        for name, volume in volumes_ml.items()
+        for name, volume in target_volumes(labels, grid, card.table).items()
     )
     return tuple(item for item in found if item is not None)

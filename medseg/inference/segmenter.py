@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,9 +24,11 @@ from medseg.domain import (
     SegmenterSpec,
 )
 from medseg.domain.card import ChannelSpec
+from medseg.domain.intervals import VolumeCalibration
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import Details, as_details
+from medseg.inference.apart import MemberLabels, apart, has_members, intervals_of
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
 from medseg.inference.load import load_predictor
@@ -36,7 +38,7 @@ from medseg.inference.slices import network_slice_axis
 from medseg.inference.steps import postprocess
 from medseg.inference.stream import SlabStream
 from medseg.inference.windows import Tiling
-from medseg.models import card_digest, model_facts, weights_digest
+from medseg.models import card_digest, load_calibration, model_facts, weights_digest
 
 __all__ = ["ModelParams", "ModelSegmenter", "emptiness"]
 
@@ -130,7 +132,11 @@ class ModelSegmenter:
         prepared = prepare(images, self.card)
         reference = images[self.card.reference]
         stream = self.stream(params, run, _flat_axis(self.card, reference))
-        found, kept = self._reduced(stream, prepared, reference.grid, params, run)
+        calibration = self._calibration(stream, params, reference.grid, limited=within is not None)
+        members = None
+        if calibration is not None:
+            stream, members = apart(stream, self.card, prepared.grid, reference.grid)
+        found, kept = self._reduced(stream, prepared, reference.grid, params, run, members)
         labels = found.labels
         if within is not None:
             labels = np.where(within, labels, 0).astype(labels.dtype)
@@ -142,11 +148,15 @@ class ModelSegmenter:
         if params.keep_probabilities:
             shares = np.stack([kept.values[output] for output in range(self.card.classes)])
             probabilities = probabilities_on_native(shares, prepared.grid, reference.grid)
+        made_by = self.made_by(images, params, stream.predictor, run)
+        if members is not None and calibration is not None:
+            intervals = intervals_of(labels, members, reference.grid, self.card, calibration)
+            made_by = replace(made_by, intervals=intervals)
         return Segmentation(
             labels,
             reference.grid,
             self.card.table,
-            self.made_by(images, params, stream.predictor, run),
+            made_by,
             (*prepared.findings, *stream.findings, *emptiness(labels, self.card)),
             instances=instances,
             probabilities=probabilities,
@@ -174,15 +184,32 @@ class ModelSegmenter:
         tiling = Tiling(window, params.overlap, rule.placing, rule.weighting)
         return SlabStream(predictor, tiling, flat, batch, np.dtype(rule.sums))
 
+    def _calibration(
+        self, stream: SlabStream, params: ModelParams, native: Grid, *, limited: bool
+    ) -> VolumeCalibration | None:
+        """What intervals of volumes are made from; None where this run is not what was calibrated."""
+        if self.card.intervals is None or limited or native.unit == "px":
+            return None
+        as_calibrated = self.Params()
+        if (params.overlap, params.mirror) != (as_calibrated.overlap, as_calibrated.mirror):
+            return None
+        return load_calibration(self.card, self.folder) if has_members(stream) else None
+
     def _reduced(
-        self, stream: SlabStream, prepared: Prepared, native: Grid, params: ModelParams, run: Run
+        self,
+        stream: SlabStream,
+        prepared: Prepared,
+        native: Grid,
+        params: ModelParams,
+        run: Run,
+        members: MemberLabels | None,
     ) -> tuple[LabelsOnNative, KeptOutputs]:
         """Labels on the native grid, and the outputs that later steps need whole."""
         axis = stream.axis(prepared.grid.shape)
         labels = LabelsOnNative(prepared.grid, native, axis, self.card.table.values)
         whole = range(self.card.classes) if params.keep_probabilities else ()
         kept = KeptOutputs(prepared.grid, [*whole, *self.card.distance_channels])
-        reducers: tuple[Reducer, ...] = (labels, kept)
+        reducers: tuple[Reducer, ...] = (labels, kept) if members is None else (labels, kept, members)
         for slab in stream.run(prepared.array, run):
             for reducer in reducers:
                 reducer.eat(slab)
