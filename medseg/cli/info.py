@@ -78,6 +78,12 @@ def print_card(found: Info) -> None:
     ]
     if quality:
         print_table(("label", "quantity", "mean", "interval", "cases", "command"), quality)
+    if card.domain is not None:
+        known = card.domain
+        show(
+            f"Scans unlike the {known.scans} of the training are named; {known.false_alarms:.1%} of those would be "
+            f"(at most {known.false_alarms_upper:.1%})."
+        )
     if card.intervals is not None:
         title = f"{card.intervals.level:.0%} intervals of volumes"
         head = ("label", "guaranteed", "measured coverage", "median width", "subjects")

@@ -16,6 +16,7 @@ __all__ = [
     "CARD_SCHEMA",
     "ChannelSpec",
     "Clip",
+    "DomainFile",
     "Instances",
     "IntervalQuality",
     "IntervalsFile",
@@ -261,6 +262,28 @@ class IntervalsFile:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainFile:
+    """Where a bundle keeps what its training's scans were like, and how often one of them would be called strange.
+
+    Parameters
+    ----------
+    digest
+        SHA-256 of the file.
+    scans
+        How many there are.
+    false_alarms, false_alarms_upper
+        Share of them that the others call suspicious or unlike, and the upper end of its 95 % interval.
+    """
+
+    digest: str
+    scans: int
+    false_alarms: float
+    false_alarms_upper: float
+    file: Literal["domain.csv"] = "domain.csv"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """Everything about a model that a machine or a reader needs.
 
@@ -290,6 +313,8 @@ class ModelCard:
         Measured by cross-validation.
     intervals
         Of volumes; None where they can't be had.
+    domain
+        What scans it was trained on; None where that is not kept.
     licence, attribution, intended_use, limits
         What may be done with it, whose data it is, what it is for and where it fails.
     grid
@@ -320,6 +345,7 @@ class ModelCard:
     trained: Details = ()
     quality: tuple[Quality, ...] = ()
     intervals: IntervalsFile | None = None
+    domain: DomainFile | None = None
     licence: str = ""
     attribution: str = ""
     intended_use: str = "Research only; not a medical device."

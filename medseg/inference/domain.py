@@ -16,6 +16,8 @@ __all__ = ["DomainVerdict", "TrainingDomain", "domain_finding", "scan_features",
 _QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 #: Scaled values beyond are as strange as these.
 _MOST = 10.0
+#: Features that are logarithms of lengths in mm.
+_LENGTHS = ("the spacing", "the field of view")
 #: Voxels looked at per channel; more tell no more.
 _LOOKED_AT = 1 << 18
 #: Spread that a feature has at least: a set with one spacing does not make 1.01 mm strange.
@@ -40,6 +42,10 @@ class TrainingDomain:
         Inverse covariance of the standardised features.
     suspicious, unlike
         Distances from which on a scan is called so.
+    false_alarms
+        Share of the training's own scans that the others call suspicious.
+    low, high
+        Smallest and largest value of each feature.
     """
 
     names: tuple[str, ...]
@@ -48,17 +54,28 @@ class TrainingDomain:
     precision: NDArray[np.float64]
     suspicious: float
     unlike: float
+    false_alarms: float
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
 
     def judge(self, features: NDArray[np.float64]) -> "DomainVerdict":
         """In range, suspicious or unlike, with the feature that is farthest off."""
         off = (features - self.centre) / self.spread
-        distance = float(math.sqrt(max(0.0, off @ self.precision @ off)))
+        distance = math.sqrt(max(0.0, float(off @ self.precision @ off)))
         worst = int(np.argmax(np.abs(off)))
         level: Literal["in range", "suspicious", "unlike"] = "in range"
         if distance > self.suspicious:
             level = "unlike" if distance > self.unlike else "suspicious"
-        side = "above" if off[worst] > 0 else "below"
-        return DomainVerdict(level, distance, f"{self.names[worst]} is {abs(off[worst]):.1f} SD {side} the usual")
+        return DomainVerdict(level, distance, self._words(worst, float(features[worst])))
+
+    def _words(self, at: int, value: float) -> str:
+        """`the field of view foot–head is 180 mm; in the training it was 29 to 44 mm`."""
+        ends = (value, float(self.low[at]), float(self.high[at]))
+        if self.names[at].startswith(_LENGTHS):
+            here, low, high = (f"{math.exp(end):.3g}" for end in ends)
+            return f"{self.names[at]} is {here} mm; in the training it was {low} to {high} mm"
+        here, low, high = (f"{end:.2f}".replace("-", "−") for end in ends)
+        return f"{self.names[at]}, as the network sees it, is {here}; in the training it was {low} to {high}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +108,7 @@ def scan_features(
     """
     axes = ("right–left", "back–front", "foot–head")
     sizes = np.array(grid.spacing), np.array(grid.shape) * np.array(grid.spacing)
-    names = [f"{what} {axis}" for what in ("the spacing", "the field of view") for axis in axes]
+    names = [f"{what} {axis}" for what in _LENGTHS for axis in axes]
     values = [float(value) for size in sizes for value in np.log(size)]
     for name, channel in zip(channels, array, strict=True):
         found = _channel_features(np.clip(channel.astype(np.float32), -_MOST, _MOST))
@@ -112,17 +129,29 @@ def train_domain(names: Sequence[str], features: NDArray[np.float64]) -> Trainin
     distances = sorted(_distance(features[at], np.delete(features, at, axis=0)) for at in range(count))
     rank = min(count, math.ceil((1 - _FALSE_ALARMS) * (count + 1)))
     centre, spread, precision = _usual(features)
+    suspicious = distances[rank - 1]
     return TrainingDomain(
-        tuple(names), centre, spread, precision, distances[rank - 1], max(_UNLIKE * distances[-1], distances[rank - 1])
+        tuple(names),
+        centre,
+        spread,
+        precision,
+        suspicious,
+        max(_UNLIKE * distances[-1], suspicious),
+        float(np.mean(np.array(distances) > suspicious)),
+        features.min(axis=0),
+        features.max(axis=0),
     )
 
 
-def domain_finding(verdict: DomainVerdict, model: str) -> tuple[Finding, ...]:
-    """What a reader must know; nothing of a scan in range."""
-    if verdict.level == "in range":
+def domain_finding(verdict: DomainVerdict | None, model: str) -> tuple[Finding, ...]:
+    """What a reader must know; nothing of a scan in range, or of which nothing is known."""
+    if verdict is None or verdict.level == "in range":
         return ()
     words = "is unlike those" if verdict.level == "unlike" else "may be unlike those"
-    text = f"This scan {words} that the model {model} was trained on: {verdict.why}. Look twice at its mask."
+    text = (
+        f"This scan {words} that the model {model} was trained on: {verdict.why}. Look twice at its mask; "
+        "its volumes have no interval."
+    )
     details = as_details(distance=verdict.distance, level=verdict.level, why=verdict.why)
     return (Finding(f"domain.{verdict.level}", "warning", text, details),)
 
@@ -136,7 +165,9 @@ def _channel_features(values: NDArray[np.float32]) -> dict[str, float]:
     _, counts = np.unique(flat, return_counts=True)
     found["the share of one value"] = float(counts.max() / flat.size)
     deviation = float(flat.std())
-    steps = [np.abs(np.diff(values, axis=axis)).mean() for axis in range(values.ndim) if values.shape[axis] > 1]
+    steps = [
+        np.abs(np.diff(values, axis=axis)).mean() for axis in range(values.ndim) if values.shape[axis] > 1
+    ]
     found["the difference of neighbours"] = float(np.mean(steps)) / deviation if deviation and steps else 0.0
     return found
 
@@ -157,4 +188,4 @@ def _usual(
 def _distance(one: NDArray[np.float64], others: NDArray[np.float64]) -> float:
     centre, spread, precision = _usual(others)
     off = (one - centre) / spread
-    return float(math.sqrt(max(0.0, off @ precision @ off)))
+    return math.sqrt(max(0.0, float(off @ precision @ off)))

@@ -29,8 +29,10 @@ from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import Details, as_details
 from medseg.inference.apart import MemberLabels, apart, has_members, intervals_of
+from medseg.inference.domain import domain_finding
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
+from medseg.inference.judge import judge_scan
 from medseg.inference.load import load_predictor
 from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.reducers import KeptOutputs, LabelsOnNative, Reducer, probabilities_on_native
@@ -133,10 +135,11 @@ class ModelSegmenter:
         reference = images[self.card.reference]
         stream = self.stream(params, run, _flat_axis(self.card, reference))
         calibration = self._calibration(stream, params, reference.grid, limited=within is not None)
+        verdict = judge_scan(prepared, reference.grid, self.card, self.folder)
         members = None
-        if calibration is not None:
+        if calibration is not None and (verdict is None or verdict.level == "in range"):
             stream, members = apart(stream, self.card, prepared.grid, reference.grid)
-        found, kept = self._reduced(stream, prepared, reference.grid, params, run, members)
+        found, kept = self._reduced(stream, prepared, reference.grid, params, run=run, members=members)
         labels = found.labels
         if within is not None:
             labels = np.where(within, labels, 0).astype(labels.dtype)
@@ -157,7 +160,12 @@ class ModelSegmenter:
             reference.grid,
             self.card.table,
             made_by,
-            (*prepared.findings, *stream.findings, *emptiness(labels, self.card)),
+            (
+                *prepared.findings,
+                *stream.findings,
+                *domain_finding(verdict, self.card.name),
+                *emptiness(labels, self.card),
+            ),
             instances=instances,
             probabilities=probabilities,
         )
@@ -201,6 +209,7 @@ class ModelSegmenter:
         prepared: Prepared,
         native: Grid,
         params: ModelParams,
+        *,
         run: Run,
         members: MemberLabels | None,
     ) -> tuple[LabelsOnNative, KeptOutputs]:

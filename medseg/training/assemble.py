@@ -12,19 +12,22 @@ import numpy as np
 import yaml
 from pydantic import TypeAdapter
 
-from medseg.domain.card import IntervalQuality, IntervalsFile, ModelCard, Quality
+from medseg.domain.card import DomainFile, IntervalQuality, IntervalsFile, ModelCard, Quality
 from medseg.domain.intervals import FoldVolume, VolumeCalibration
 from medseg.errors import InputError
 from medseg.inference.conformal import cross_fitted, guaranteed_coverage
+from medseg.inference.domain import train_domain
 from medseg.io.atomic import write_bytes
 from medseg.metrics.summarise import bootstrap_interval
-from medseg.models import dump_volumes, load_weights, read_card, write_bundle
+from medseg.models import dump_volumes, load_weights, parse_features, read_card, write_bundle
 from medseg.training.check import read_findings
 from medseg.training.curve import draw_quality
 from medseg.training.validate import SubjectDice
 
 __all__ = [
+    "FEATURES_FILE",
     "assemble_bundle",
+    "domain_file",
     "fold_volumes",
     "intervals_file",
     "licence_text",
@@ -35,6 +38,8 @@ __all__ = [
 
 _ROWS: TypeAdapter[tuple[SubjectDice, ...]] = TypeAdapter(tuple[SubjectDice, ...])
 _DICE = "dice.json"
+#: What the scans of a run are like.
+FEATURES_FILE = "features.csv"
 #: Nominal coverage of intervals of volumes, and what is added before logarithms: a tenth of a ml is no structure.
 INTERVAL_LEVEL, INTERVAL_OFFSET_ML = 0.9, 0.1
 
@@ -81,6 +86,7 @@ def assemble_bundle(
     found = tuple(item.message for item in read_findings(run) if item.severity != "info")
     volumes = fold_volumes(rows)
     intervals = intervals_file(volumes) if len(finished) == folds else None
+    domain = domain_file((run / FEATURES_FILE).read_bytes()) if (run / FEATURES_FILE).is_file() else None
     extras = {
         "plan.yaml": _shared_plan(run / "plan.yaml"),
         "LICENSE": licence_text(first),
@@ -94,9 +100,12 @@ def assemble_bundle(
         limits=limits,
         quality=quality_of_folds(rows, command=command, note=note),
         intervals=intervals,
+        domain=domain,
     )
     if intervals is not None:
         extras[intervals.file] = dump_volumes(volumes)
+    if domain is not None:
+        extras[domain.file] = (run / FEATURES_FILE).read_bytes()
     write_bundle(folder, card, states, extras=extras, force=force)
     return folder
 
@@ -141,6 +150,20 @@ def intervals_file(volumes: Sequence[FoldVolume]) -> IntervalsFile | None:
         return None
     digest = hashlib.sha256(dump_volumes(volumes)).hexdigest()
     return IntervalsFile(digest, INTERVAL_LEVEL, INTERVAL_OFFSET_ML, tuple(quality))
+
+
+def domain_file(table: bytes) -> DomainFile | None:
+    """What the card says of the scans in this table; None where there are too few to tell what is usual."""
+    from scipy.stats import beta
+
+    names, features = parse_features(table)
+    known = train_domain(names, features)
+    if known is None:
+        return None
+    scans = len(features)
+    alarms = round(known.false_alarms * scans)
+    upper = 1.0 if alarms == scans else float(beta.ppf(0.975, alarms + 1, scans - alarms))
+    return DomainFile(hashlib.sha256(table).hexdigest(), scans, known.false_alarms, upper)
 
 
 def read_dice(fold: Path) -> tuple[SubjectDice, ...]:
