@@ -7,7 +7,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QWidget
 
 from napari_medseg._qt.room import Room
-from napari_medseg._qt.segment import SegmentWidget
+from napari_medseg._qt.segment import SegmentPanel
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -28,7 +28,7 @@ class Tab:
 
 
 #: In the order of the work; each panel takes the viewer and nothing else.
-TABS: tuple[Tab, ...] = (Tab("Segment", "Find structures by a model or a method", SegmentWidget),)
+TABS: tuple[Tab, ...] = (Tab("Segment", "Find structures by a model or a method", SegmentPanel),)
 
 
 class MedsegPanel(QTabWidget):

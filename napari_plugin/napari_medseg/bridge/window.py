@@ -59,9 +59,10 @@ class Window:
 def window_of(viewer: "Viewer") -> Window:
     """The one Window of a viewer, made when it is first asked for.
 
-    napari hands plugins a proxy of the viewer; its layer list is the same object behind each.
+    napari hands plugins a proxy of the viewer, which gives a new proxy of the layer list each time; behind all of them
+    is the same list.
     """
-    key = viewer.layers
+    key = getattr(viewer.layers, "__wrapped__", viewer.layers)
     if key not in _WINDOWS:
         _WINDOWS[key] = Window(key)
     return _WINDOWS[key]
