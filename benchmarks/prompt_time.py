@@ -65,7 +65,7 @@ def main() -> None:
 
     from napari_medseg._qt.segment import SegmentPanel
     from napari_medseg.bridge.layers import image_layer
-    from napari_medseg.bridge.placement import kept_value
+    from napari_medseg.bridge.window import window_of
 
     viewer = Viewer()
     panel = SegmentPanel(viewer)
@@ -89,8 +89,8 @@ def main() -> None:
             viewer.layers.selection.active.add([[212 - number, 254, 266]])
             wait(lambda: bool(panel.runs.jobs.is_idle))
             total = time.perf_counter() - start
-            shown = kept_value({"metadata": panel.prompts.answer.layer.metadata})
-            solver = float(dict(shown.made_by.run)["solver_s"])
+            mask = window_of(viewer).mask_of(panel.prompts.answer.layer)
+            solver = float(dict(mask.now().made_by.run)["solver_s"])
             beside.append(total - solver)
             print(
                 f"{name:22} {number + 1}  {total:6.2f} s  solver {solver:6.2f} s  beside {beside[-1]:5.2f} s"

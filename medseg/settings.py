@@ -4,6 +4,7 @@
 ``MEDSEG_MODELS``         folders with model bundles, separated as in PATH, searched after the shipped ones
 ``MEDSEG_LOG_DIR``        where the log of an unexpected error goes (default: the temporary folder)
 ``MEDSEG_CACHE_DIR``      where libraries keep their caches (default: ``medseg`` in the user's cache folder)
+``MEDSEG_WORK_DIR``       where a window keeps unsaved work (default: ``medseg`` in the user's state folder)
 ``MEDSEG_TEST_DATA``      where the tests look for scans (default: ``../shared/data``)
 ``TMPDIR``                where temporary files go, as everywhere
 ``TZ``                    the local time, as everywhere
@@ -23,6 +24,7 @@ __all__ = [
     "model_folders",
     "shipped_folder",
     "temporary_folder",
+    "work_folder",
 ]
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -74,6 +76,12 @@ def temporary_folder() -> Path:
         if folder and Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK):
             return Path(folder).absolute()
     return Path(tempfile.gettempdir())
+
+
+def work_folder() -> Path:
+    """Folder of what is worked on in a window and not saved yet; it need not exist."""
+    home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
+    return Path(os.environ.get("MEDSEG_WORK_DIR") or Path(home) / "medseg")
 
 
 def log_folder() -> Path:

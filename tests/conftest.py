@@ -14,6 +14,7 @@ _DATA = Path(os.environ.get("MEDSEG_TEST_DATA") or ROOT.parent / "shared" / "dat
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     monkeypatch.delenv("MEDSEG_MODELS", raising=False)
     monkeypatch.setenv("MEDSEG_LOG_DIR", str(tmp_path_factory.getbasetemp()))
+    monkeypatch.setenv("MEDSEG_WORK_DIR", str(tmp_path_factory.getbasetemp() / "work"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from medseg.domain import Segmentation
-from napari_medseg.bridge.layers import segmentation_of
+from napari_medseg.bridge.window import window_of
 
 #: `dims.order` of the three planes.
 PLANES = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
@@ -85,9 +85,10 @@ class Widget:
         return self.screen.viewer.layers[name]
 
     def mask(self, name: str) -> Segmentation:
-        """What a layer holds, as it would be saved."""
-        data, meta, _ = self.layer(name).as_layer_data_tuple()
-        return segmentation_of(data, meta)
+        """What a layer shows, with its history."""
+        mask = window_of(self.screen.viewer).mask_of(self.layer(name))
+        assert mask is not None
+        return mask.now()
 
 
 @pytest.fixture

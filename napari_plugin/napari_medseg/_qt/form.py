@@ -1,6 +1,7 @@
 """A form for a segmenter's parameters, made from their pydantic model: its defaults are the core's."""
 
 import json
+from collections.abc import Collection
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
@@ -23,13 +24,15 @@ class ParameterForm(QWidget):
     Lists and nested values are typed as JSON.
     """
 
-    def __init__(self, model: type[BaseModel]) -> None:
+    def __init__(self, model: type[BaseModel], *, without: Collection[str] = ()) -> None:
         super().__init__()
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self.fields: dict[str, _Editor] = {}
         for name, part in model.model_json_schema().get("properties", {}).items():
+            if name in without:
+                continue
             words = name.replace("_mm", "").replace("_", " ")
             field = _editor(part)
             field.setToolTip(_help(part))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QWidget
 
+from napari_medseg._qt.correct import CorrectPanel
+from napari_medseg._qt.measure import MeasurePanel
 from napari_medseg._qt.room import Room
 from napari_medseg._qt.segment import SegmentPanel
 
@@ -28,7 +30,11 @@ class Tab:
 
 
 #: In the order of the work; each panel takes the viewer and nothing else.
-TABS: tuple[Tab, ...] = (Tab("Segment", "Find structures by a model or a method", SegmentPanel),)
+TABS: tuple[Tab, ...] = (
+    Tab("Segment", "Find structures by a model or a method", SegmentPanel),
+    Tab("Correct", "Paint, operate, undo", CorrectPanel),
+    Tab("Measure", "Numbers that follow the mask", MeasurePanel),
+)
 
 
 class MedsegPanel(QTabWidget):

@@ -7,7 +7,7 @@ came from stays in its metadata, with its native grid; it is believed only as lo
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,12 @@ from napari_medseg.bridge.placement import (
     place_layer,
 )
 
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
 __all__ = [
     "LayerData",
+    "dress",
     "image_layer",
     "image_of",
     "labels_layer",
@@ -73,20 +77,31 @@ def labels_layer(segmentation: Segmentation, name: str, place: Placement | None 
 
     It lies where `place` is, the place of the image that was segmented, else where its own grid says.
     """
-    table = segmentation.table
     place = place or place_grid(segmentation.grid)
-    rows = [(0, "background"), *((label.value, label.name) for label in table.labels)]
-    colors: dict[int | None, Any] = {None: _UNNAMED, 0: (0, 0, 0, 0)}
-    colors |= {label.value: (*(part / 255 for part in label.rgb), 1.0) for label in table.labels}
     meta = {
         **place.arguments(),
         "name": name,
         "metadata": {KEY: segmentation, ORDER: place.order},
-        "features": {"index": [value for value, _ in rows], "name": [text for _, text in rows]},
-        "colormap": colors,
+        **_dress(segmentation.table),
         "opacity": 0.5,
     }
     return np.array(place.show(segmentation.labels)), meta, "labels"
+
+
+def dress(layer: "Labels", table: LabelTable) -> None:
+    """Give a layer names and colours; a label without a name has a colour that is seen."""
+    for name, value in _dress(table).items():
+        setattr(layer, name, value)
+
+
+def _dress(table: LabelTable) -> dict[str, Any]:
+    rows = [(0, "background"), *((label.value, label.name) for label in table.labels)]
+    colors: dict[int | None, Any] = {None: _UNNAMED, 0: (0, 0, 0, 0)}
+    colors |= {label.value: (*(part / 255 for part in label.rgb), 1.0) for label in table.labels}
+    return {
+        "features": {"index": [value for value, _ in rows], "name": [text for _, text in rows]},
+        "colormap": colors,
+    }
 
 
 def result_layers(segmentation: Segmentation, places: Iterable[Placement] = ()) -> list[LayerData]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medseg.domain import Prompts, Segmentation
+from medseg.errors import InputError
 from medseg.geometry import same_grid
 from napari_medseg.bridge.layers import labels_layer, placement_of, result_layers, segmentation_of
-from napari_medseg.bridge.placement import KEY, Placement, kept_value
+from napari_medseg.bridge.placement import Placement, kept_value
 from napari_medseg.bridge.window import UID, window_of
 from napari_medseg.workspace.difference import difference
 
@@ -38,18 +39,18 @@ def show_mask(
 def update_mask(
     viewer: "Viewer", layer: "Labels", found: Segmentation, prompts: Prompts | None = None
 ) -> None:
-    """Show another answer in a layer; where it lies, how it looks and what it is called stay."""
-    data, meta, _ = labels_layer(found, layer.name, placement_of(layer.data, layer.as_layer_data_tuple()[1]))
-    session = window_of(viewer).session
-    session.remove(layer.metadata.get(UID, ""))
-    layer.metadata |= {KEY: found, UID: session.add_mask(found).uid, GIVEN_PROMPTS: prompts}
-    if layer.data.dtype == data.dtype and layer.data.shape == data.shape:
-        np.copyto(layer.data, data)
-        layer.refresh()
-    else:
-        layer.data = data
-    if list(meta["features"]["index"]) != list(layer.features.get("index", ())):
-        layer.features, layer.colormap = meta["features"], meta["colormap"]
+    """Take another answer into the mask of a layer: one change, which its undo takes back.
+
+    Raises
+    ------
+    InputError
+        If the layer shows no mask, or one of another image.
+    """
+    mask = window_of(viewer).mask_of(layer)
+    if mask is None:
+        raise InputError(f"layer {layer.name!r} shows no mask any more; keep both instead")
+    mask.made_anew(found, tool=found.made_by.segmenter)
+    layer.metadata[GIVEN_PROMPTS] = prompts
 
 
 def earlier_mask(viewer: "Viewer", found: Segmentation) -> "Labels | None":
