@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QWidget
 from napari_medseg._qt.correct import CorrectPanel
 from napari_medseg._qt.measure import MeasurePanel
 from napari_medseg._qt.room import Room
-from napari_medseg._qt.segment import SegmentWidget
+from napari_medseg._qt.segment import SegmentPanel
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -31,7 +31,7 @@ class Tab:
 
 #: In the order of the work; each panel takes the viewer and nothing else.
 TABS: tuple[Tab, ...] = (
-    Tab("Segment", "Find structures by a model or a method", SegmentWidget),
+    Tab("Segment", "Find structures by a model or a method", SegmentPanel),
     Tab("Correct", "Paint, operate, undo", CorrectPanel),
     Tab("Measure", "Numbers that follow the mask", MeasurePanel),
 )
