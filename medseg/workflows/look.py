@@ -15,6 +15,7 @@ from medseg.reporting.pictures.window import Window, choose_window
 __all__ = [
     "DISPLAY_ONLY",
     "NamedWindow",
+    "checkered",
     "full_range",
     "grey_text",
     "on_grid_for_display",
@@ -95,6 +96,27 @@ def grey_text(image: Image, value: float) -> str:
     text = "no value" if not np.isfinite(value) else f"{value:.5g}".replace("-", "−")
     unit = unit_text(image.value_unit)
     return f"{text} {unit}".strip() if np.isfinite(value) else text
+
+
+def checkered(image: Image, size_mm: float, *, odd: bool) -> Image:
+    """Every second cube of an image, the others at its least value: two of them, even and odd, show how series fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ramp = Image(np.arange(1, 5, dtype=np.int16).reshape(4, 1, 1), Grid((4, 1, 1), np.eye(4)))
+    >>> checkered(ramp, 2.0, odd=False).array.ravel().tolist()
+    [1, 2, 1, 1]
+    """
+    steps = [max(1, round(size_mm / step)) for step in image.grid.spacing]
+    i, j, k = (np.arange(n) // step for n, step in zip(image.grid.shape, steps, strict=True))
+    shown = (i[:, None, None] + j[:, None] + k) % 2 == int(odd)
+    low = image.array.min() if image.array.dtype.kind in "iu" else full_range(image)[0]
+    note = Finding(
+        DISPLAY_ONLY, "info", "Every second square is left out to be looked at; measure the original."
+    )
+    array = np.where(shown, image.array, low).astype(image.array.dtype)
+    return replace(image, array=array, findings=(*image.findings, note))
 
 
 def without_options(text: str) -> str:

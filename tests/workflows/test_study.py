@@ -82,12 +82,18 @@ def test_what_offers_nothing_says_why(tmp_path: Path) -> None:
 
 def test_headers_are_read_once_for_each_file(data: Callable[[str], Path], monkeypatch: Any) -> None:
     from medseg.io.dicom import reader
+    from medseg.io.dicom.image.headers import Header, read_header
 
     folder = data("dicom/ibsi_sts002")
-    read, told = [], []
+    read: list[Path] = []
+    told: list[tuple[int, int | None]] = []
+
+    def counted(path: Path) -> Header | None:
+        read.append(path)
+        return read_header(path)
+
     monkeypatch.setattr(reader, "_SEEN", {})
-    header = reader.read_header
-    monkeypatch.setattr(reader, "read_header", lambda path: read.append(path) or header(path))
+    monkeypatch.setattr(reader, "read_header", counted)
     found = find_offers([folder], run=Run(progress=lambda done, total, what: told.append((done, total))))
     assert [offer.kind for offer in found] == ["image", "mask"] * 3
     first, *_ = (open_image(offer) for offer in found if offer.kind == "image")

@@ -10,6 +10,7 @@ from napari.layers import Labels
 from medseg.domain import Image, Segmentation
 from medseg.errors import InputError
 from medseg.settings import work_folder
+from medseg.workflows.look import full_range
 from napari_medseg.bridge.events import LayerLink
 from napari_medseg.bridge.layers import dress, labels_layer, placement_of, segmentation_of
 from napari_medseg.bridge.placement import KEY, ORDER, Placement, kept_value, place_grid
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Layer
 
-__all__ = ["UID", "Window", "bare", "window_of"]
+__all__ = ["UID", "Window", "bare", "open_range", "window_of"]
 
 #: Name in a layer's metadata of the uid of what it shows.
 UID = "medseg uid"
@@ -122,6 +123,7 @@ class Window:
         value = kept_value({"metadata": layer.metadata})
         if isinstance(layer, ImageLayer) and isinstance(value, Image):
             layer.metadata[UID] = self.session.add_image(value)
+            open_range(layer, value)
         elif isinstance(layer, Labels) and isinstance(value, Segmentation):
             self._take_mask(layer, value)
 
@@ -156,6 +158,14 @@ class Window:
 def bare(item: Any) -> Any:
     """What is behind napari's proxy, of which a plugin gets a new one each time."""
     return getattr(item, "__wrapped__", item)
+
+
+def open_range(layer: "Layer", image: Image) -> None:
+    """Let the slider of an image layer reach all values, not those of its window only; PET gets a colour bar."""
+    limits = layer.contrast_limits
+    low, high = full_range(image)
+    layer.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
+    layer.colorbar.visible = image.is_pet
 
 
 def window_of(viewer: "Viewer") -> Window:
