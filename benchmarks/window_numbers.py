@@ -10,6 +10,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 THREADS, STROKES = 2, 20
@@ -89,7 +90,7 @@ def main() -> None:
             slice(at[2], at[2] + 1),
         )
         before = mask.labels[box].copy()
-        seconds, _ = spent(lambda box=box, before=before: mask.stroke(box, before, np.full_like(before, 4)))
+        seconds, _ = spent(partial(mask.stroke, box, before, np.full_like(before, 4)))
         times.append(seconds)
     worst, middle = max(times), statistics.median(times)
     print(

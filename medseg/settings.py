@@ -1,9 +1,10 @@
 """The only place that reads the environment.
 
 ========================  =====================================================================
-``MEDSEG_MODELS``         folders with model bundles, separated as in PATH, searched after the shipped ones
+``MEDSEG_MODELS``         folders with model bundles, separated as in PATH, searched after the shipped ones and the
+                          user's own (``models`` in the user's data folder of the system)
 ``MEDSEG_LOG_DIR``        where the log of an unexpected error goes (default: the temporary folder)
-``MEDSEG_CACHE_DIR``      where libraries keep their caches (default: ``medseg`` in the user's cache folder)
+``MEDSEG_CACHE_DIR``      compiled networks and caches of libraries (default: ``medseg`` in the user's cache folder)
 ``MEDSEG_WORK_DIR``       where a window keeps unsaved work (default: ``medseg`` in the user's state folder)
 ``MEDSEG_TEST_DATA``      where the tests look for scans (default: ``../shared/data``)
 ``TMPDIR``                where temporary files go, as everywhere
@@ -16,12 +17,16 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 __all__ = [
+    "cache_folder",
     "config_folder",
     "keep_caches",
     "local_now",
     "log_folder",
     "model_folders",
+    "own_models_folder",
     "shipped_folder",
     "temporary_folder",
     "work_folder",
@@ -41,19 +46,30 @@ def config_folder() -> Path:
     return packed if packed.is_dir() else _PACKAGE.parent / "configs"
 
 
+def own_models_folder() -> Path:
+    """Where a user's own models lie, and `medseg models add` puts them."""
+    return Path(user_data_path("medseg", appauthor=False)) / "models"
+
+
 def model_folders() -> tuple[Path, ...]:
-    """Folders that hold model bundles by name: the shipped ones first, then those of MEDSEG_MODELS."""
+    """Folders that hold model bundles by name: the shipped ones first, the user's own, then those of MEDSEG_MODELS."""
     extra = os.environ.get("MEDSEG_MODELS", "")
     return (
         shipped_folder() / "models",
+        own_models_folder(),
         *(Path(part).expanduser() for part in extra.split(os.pathsep) if part),
     )
 
 
+def cache_folder() -> Path:
+    """Folder for what can be made again: MEDSEG_CACHE_DIR, else `medseg` in the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(os.environ.get("MEDSEG_CACHE_DIR") or Path(home) / "medseg")
+
+
 def keep_caches() -> None:
     """Let libraries keep their caches in our folder, not all over home and temporary folder; what is set stays."""
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    folder = Path(os.environ.get("MEDSEG_CACHE_DIR") or Path(home) / "medseg")
+    folder = cache_folder()
     for name, part in (
         ("MPLCONFIGDIR", "matplotlib"),
         ("TORCH_HOME", "torch"),

@@ -16,6 +16,7 @@ from medseg import settings
 from medseg._version import __version__
 from medseg.cli.output import log_bug, prepare_streams, print_error
 from medseg.errors import Cancelled, ConfigError, MedsegError, OutputError, ResourceError
+from medseg.extras import load_without
 
 __all__ = ["COMMANDS", "app_of", "main"]
 
@@ -34,9 +35,13 @@ COMMANDS = {
     "verify": "Recompute every digest and number of a record: signature, mask, images, measurements, pictures.",
     "export": "Write a record and its mask as DICOM SEG, SR, RTSTRUCT, PDF, pictures, key images, and as FHIR.",
     "evaluate": "Compare masks: Dice, surface Dice, HD95, ASSD and volume error, in true mm.",
+    "plan": "Measure a dataset and write a training configuration, each line with its reason.",
     "train": "Preprocess, train, validate, and write a bundle that 'medseg segment' runs.",
     "convert": "Convert an image or a mask on the same grid.",
 }
+
+#: Commands of several words: their file has an `app` with a command for each.
+WITH_VERBS = {"models"}
 
 #: Base of what the parser complains about; typer has it from click, or from a copy of its own.
 _USAGE: type[Exception] = next(
@@ -57,7 +62,11 @@ def app_of(*loaded: str) -> typer.Typer:
     app.callback()(_options)
     for name, line in COMMANDS.items():
         if name in loaded:
-            app.command(name=name)(import_module(f"medseg.cli.{name}").command)
+            module = import_module(f"medseg.cli.{name}")
+            if name in WITH_VERBS:
+                app.add_typer(module.app, name=name)
+            else:
+                app.command(name=name)(module.command)
         else:
             app.command(name=name, help=line)(_not_loaded)
     return app
@@ -140,6 +149,8 @@ def _own_temporary_files(command: str) -> Iterator[None]:
         return
     from medseg.io.leftovers import scratch_folder  # noqa: PLC0415 - not for --help and --version
 
+    # nibabel would import pydicom for an extension of headers that nothing here reads.
+    load_without("nibabel", "pydicom")
     before = tempfile.tempdir
     with scratch_folder() as folder:
         tempfile.tempdir = str(folder)

@@ -53,6 +53,9 @@ class SegmenterSpec:
     version
         Changes whenever the same parameters may give another answer: of a model, the digest of its card, which
         names its weights. Empty where the name says it all.
+    axes
+        The order of array axes that it works in: `canonical`, the nearest to RAS, so that an answer does not depend on
+        how a file is stored; or `stored`, as the file has it, for models that were trained so.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class SegmenterSpec:
     near_prompts: bool = False
     dimensions: tuple[int, ...] = (2, 3)
     version: str = ""
+    axes: Literal["canonical", "stored"] = "canonical"
 
     def __post_init__(self) -> None:
         names = [need.name for need in self.channels]

@@ -1,6 +1,7 @@
 """Running networks: channels → model grid → windows → native grid, with the card's steps around it."""
 
-from medseg.inference.engine import Predictor, WindowEngine
+from medseg.inference.bundled import segmenter_of
+from medseg.inference.ensemble import Predictor
 from medseg.inference.prepare import Prepared, canonical, labels_on_grid, model_grid, prepare
 from medseg.inference.segmenter import ModelParams, ModelSegmenter
 from medseg.inference.slices import network_slice_axis
@@ -10,10 +11,10 @@ __all__ = [
     "ModelSegmenter",
     "Predictor",
     "Prepared",
-    "WindowEngine",
     "canonical",
     "labels_on_grid",
     "model_grid",
     "network_slice_axis",
     "prepare",
+    "segmenter_of",
 ]

@@ -1,6 +1,6 @@
 """Objects with numbers: foreground and a predicted distance, decoded by a seeded watershed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ def decode_instances(
 
 def number_objects(
     labels: NDArray[Any],
-    outputs: NDArray[np.float32],
+    outputs: Mapping[int, NDArray[np.float32]],
     source: Grid,
     native: Grid,
     steps: Sequence[PostStep],
@@ -68,7 +68,7 @@ def number_objects(
     labels
         (I, J, K) on `native`.
     outputs
-        (L, …) of the network on `source`, classes first.
+        (I, J, K) of the network on `source`, by number: those that the steps name.
     source, native
         Model grid, and that of the answer.
     steps

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,24 +26,28 @@ from medseg.domain import (
 from medseg.domain.card import ChannelSpec
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
-from medseg.domain.values import as_details
-from medseg.extras import require_extra
-from medseg.inference.device import choose_device
-from medseg.inference.engine import Engine, NetworkPredictor, Predictor, WindowEngine
+from medseg.domain.values import Details, as_details
+from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
+from medseg.inference.load import load_predictor
 from medseg.inference.prepare import Prepared, model_grid, prepare
-from medseg.inference.restore import labels_on_native, probabilities_on_native
+from medseg.inference.reducers import KeptOutputs, LabelsOnNative, Reducer, probabilities_on_native
 from medseg.inference.slices import network_slice_axis
 from medseg.inference.steps import postprocess
-from medseg.models import card_digest, load_weights, model_facts, weights_digest
-from medseg.networks import build, load_state
+from medseg.inference.stream import SlabStream
+from medseg.inference.windows import Tiling
+from medseg.models import card_digest, model_facts, weights_digest
 
-__all__ = ["ModelParams", "ModelSegmenter"]
+__all__ = ["ModelParams", "ModelSegmenter", "emptiness"]
 
 #: Windows computed at once on an accelerator; a CPU gains nothing from more than one.
 ACCELERATOR_BATCH = 4
 #: Feature maps alive at once at the finest level of a U-Net, in multiples of its filters.
 LIVE_FEATURES = 5
+
+
+#: Backends whose version is that of the library of their name.
+BACKENDS = ("torch", "openvino")
 
 
 class ModelParams(Params):
@@ -70,7 +74,7 @@ class ModelSegmenter:
     folder
         Where the bundle lies; weights are read on first use.
     predictor
-        Stands in for the bundle's networks (tests, other backends).
+        Stands in for the bundle's networks.
     """
 
     card: ModelCard
@@ -122,34 +126,30 @@ class ModelSegmenter:
         ModelError
             If the weights are damaged.
         """
-        require_extra("models", f"the model {self.card.name}")
         run.check()
         prepared = prepare(images, self.card)
         reference = images[self.card.reference]
-        engine = self._engine(params, run)
-        axis = network_slice_axis(reference) if self.card.network.dimensions == 2 else None
-        outputs = _predict(engine, prepared, axis, run)
-        run.check()
-        probabilities = outputs[: self.card.classes]
-        values = self.card.table.values
-        labels = labels_on_native(probabilities, prepared.grid, reference.grid, values)
+        stream = self.stream(params, run, _flat_axis(self.card, reference))
+        found, kept = self._reduced(stream, prepared, reference.grid, params, run)
+        labels = found.labels
         if within is not None:
             labels = np.where(within, labels, 0).astype(labels.dtype)
         labels = postprocess(labels, reference.grid, self.card.postprocessing)
         labels, instances = number_objects(
-            labels, outputs, prepared.grid, reference.grid, self.card.postprocessing
+            labels, kept.values, prepared.grid, reference.grid, self.card.postprocessing
         )
-        kept = None
+        probabilities = None
         if params.keep_probabilities:
-            kept = probabilities_on_native(probabilities, prepared.grid, reference.grid)
+            shares = np.stack([kept.values[output] for output in range(self.card.classes)])
+            probabilities = probabilities_on_native(shares, prepared.grid, reference.grid)
         return Segmentation(
             labels,
             reference.grid,
             self.card.table,
-            self._made_by(images, params, engine, run),
-            (*prepared.findings, *engine.findings, *_emptiness(labels, self.card)),
+            self.made_by(images, params, stream.predictor, run),
+            (*prepared.findings, *stream.findings, *emptiness(labels, self.card)),
             instances=instances,
-            probabilities=kept,
+            probabilities=probabilities,
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: ModelParams) -> int:
@@ -162,56 +162,64 @@ class ModelSegmenter:
         kept = 8 * voxels * classes if params.keep_probabilities else 0
         return 4 * model * (2 * len(self.card.channels) + 3 * classes) + 20 * voxels + 4 * windows + kept
 
-    def _engine(self, params: ModelParams, run: Run) -> Engine:
-        device = choose_device(run.device)
+    def stream(self, params: ModelParams, run: Run, flat: int | None) -> SlabStream:
+        """Windows of this model, by the card's rule; `flat` is the axis that a network of slices steps along."""
         mirror = self.card.mirror_axes if params.mirror else ()
-        return WindowEngine(
-            self.predictor or load_predictor(self.card, self.folder, mirror),
-            self.card.window,
-            params.overlap,
-            device,
-            batch=1 if device.type == "cpu" else ACCELERATOR_BATCH,
-        )
+        predictor = self.predictor or load_predictor(self.card, self.folder, mirror, run)
+        window = self.card.window
+        if flat is not None:
+            window = (*window[:flat], 1, *window[flat:])
+        batch = 1 if predictor.device == "cpu" else ACCELERATOR_BATCH
+        rule = self.card.windows
+        tiling = Tiling(window, params.overlap, rule.placing, rule.weighting)
+        return SlabStream(predictor, tiling, flat, batch, np.dtype(rule.sums))
 
-    def _made_by(
-        self, images: Mapping[str, Image], params: ModelParams, engine: Engine, run: Run
+    def _reduced(
+        self, stream: SlabStream, prepared: Prepared, native: Grid, params: ModelParams, run: Run
+    ) -> tuple[LabelsOnNative, KeptOutputs]:
+        """Labels on the native grid, and the outputs that later steps need whole."""
+        axis = stream.axis(prepared.grid.shape)
+        labels = LabelsOnNative(prepared.grid, native, axis, self.card.table.values)
+        whole = range(self.card.classes) if params.keep_probabilities else ()
+        kept = KeptOutputs(prepared.grid, [*whole, *self.card.distance_channels])
+        reducers: tuple[Reducer, ...] = (labels, kept)
+        for slab in stream.run(prepared.array, run):
+            for reducer in reducers:
+                reducer.eat(slab)
+            run.check()
+        return labels, kept
+
+    def made_by(
+        self, images: Mapping[str, Image], params: ModelParams, predictor: Predictor, run: Run
     ) -> Provenance:
-        import torch
-
+        """How an answer came about."""
         return Provenance(
             segmenter=self.card.name,
-            parameters=(*params.details, ("version", self.card.version)),
+            parameters=(*params.details, ("version", self.card.version), *_origin(self.card)),
             weights_digest=weights_digest(self.card) if self.card.weights else None,
             images=tuple(
                 ImageDigest(channel.name, images[channel.name].digest) for channel in self.card.channels
             ),
             run=as_details(
-                device=engine.device.type if isinstance(engine, WindowEngine) else run.device,
+                device=predictor.device,
                 seed=run.seed,
-                torch=torch.__version__,
+                **({predictor.name: version(predictor.name)} if predictor.name in BACKENDS else {}),
             ),
             model=model_facts(self.card),
         )
 
 
-@lru_cache(maxsize=2)
-def load_predictor(card: ModelCard, folder: Path, mirror_axes: tuple[int, ...]) -> Predictor:
-    """The bundle's networks with their weights, ready to predict; the last two are kept for the next case.
-
-    Raises
-    ------
-    ModelError
-        If the bundle is damaged.
-    """
-    networks = []
-    for state in load_weights(card, folder):
-        network = build(card.network, drawn=False)
-        load_state(network, state)
-        networks.append(network.eval())
-    return NetworkPredictor(networks, mirror_axes, card.classes)
+def _origin(card: ModelCard) -> Details:
+    """Where a model of another program comes from, digest of its source included."""
+    return tuple((f"origin.{name}", value) for name, value in card.origin)
 
 
-def _emptiness(labels: NDArray[Any], card: ModelCard) -> tuple[Finding, ...]:
+def _flat_axis(card: ModelCard, reference: Image) -> int | None:
+    """Axis that a 2D network steps along."""
+    return network_slice_axis(reference) if card.network.dimensions == 2 else None
+
+
+def emptiness(labels: NDArray[Any], card: ModelCard) -> tuple[Finding, ...]:
     """Said where a model found nothing: it may be that there is nothing, or that the image is none of its kind."""
     if labels.any():
         return ()
@@ -221,13 +229,6 @@ def _emptiness(labels: NDArray[Any], card: ModelCard) -> tuple[Finding, ...]:
         "no image of the kind that the model knows."
     )
     return (Finding("model.empty", "warning", text),)
-
-
-def _predict(engine: Engine, prepared: Prepared, axis: int | None, run: Run) -> NDArray[np.float32]:
-    if axis is None:
-        return engine.run([prepared.array], run)[0]
-    slices = engine.run(list(np.moveaxis(prepared.array, axis + 1, 0)), run)
-    return np.stack(slices, axis=axis + 1)
 
 
 def _need(channel: ChannelSpec) -> ChannelNeed:

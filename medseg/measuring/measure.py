@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from medseg.domain import Image, Measurement, Quantity, Run, Segmentation, Target
+from medseg.measuring.intervals import with_intervals
 from medseg.measuring.regions import Weights, measure_regions
 from medseg.measuring.structure import plane_name
 
@@ -46,7 +47,7 @@ def measure(
     Memory: one structure's box a few times over, and the values of the largest structure.
     """
     wanted = [(target, target.labels) for target in targets(segmentation) if of is None or target in of]
-    return measure_regions(
+    found = measure_regions(
         segmentation.labels,
         segmentation.grid,
         wanted,
@@ -56,6 +57,7 @@ def measure(
         refused=segmentation.not_read,
         run=run,
     )
+    return with_intervals(found, segmentation)
 
 
 def targets(segmentation: Segmentation) -> tuple[Target, ...]:

@@ -1,11 +1,11 @@
 """A list of organs: how many were found, cut, missing; left and right side by side with their asymmetry."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from medseg.domain import LabelTable, Measurement, Record, Status, Target
-from medseg.reporting.index import Index, index_of
+from medseg.domain.labels import side_in_name, without_side
+from medseg.reporting.index import Index, index_of, is_absent
 from medseg.reporting.numbers import unit_text
 from medseg.reporting.pictures.palette import swatch
 from medseg.reporting.places import cut_words
@@ -15,7 +15,6 @@ __all__ = ["Counts", "count_organs", "named_list", "organ_sentences", "organ_she
 
 #: Names in a sentence; of more, their number is.
 _NAMES = 6
-_SIDE = re.compile(r"(?:^|(?<=[\s_,-]))\(?(left|right)\)?(?=$|[\s_,-])", re.IGNORECASE)
 _SIGN = (
     "Asymmetry: 200 × (left − right) / (left + right) in %, positive where the left is larger; none where a side is "
     "cut, missing or not known."
@@ -77,7 +76,9 @@ def named_list(names: Sequence[str]) -> str:
 def organ_sheet(record: Record) -> Sheet:
     """A line per structure with its size; left and right of one organ share a line."""
     index, notes = index_of(record.measurements), Notes()
-    lines = list(_lines(record.table, [target for target in index.structures if not _absent(index, target)]))
+    lines = list(
+        _lines(record.table, [target for target in index.structures if not is_absent(index, target)])
+    )
     paired = any(line.paired for line in lines)
     unit = next((unit_text(size.unit) for target in index.structures if (size := index.size(target))), "")
     heads = [
@@ -116,13 +117,19 @@ def _row(record: Record, index: Index, line: _Line, notes: Notes, *, paired: boo
         found = asymmetry(left, right) if left is not None and right is not None else None
         middle = [
             *cells,
-            Cell("–" if found is None else f"{found:+.1f}".replace("-", "−"), number=True),
+            Cell("–" if found is None else _signed(found), number=True),
             Cell("", number=True),
         ]
     else:
         middle = [*([Cell("", number=True)] * 3 if paired else []), *cells]
     name = Cell(line.name, swatch=swatch(record.table, line.targets[0].labels[0]) if _is_label(line) else "")
     return Row((name, *middle, _state(record, index, line)))
+
+
+def _signed(value: float) -> str:
+    """With its sign, but for what rounds to nothing."""
+    text = f"{value:+.1f}".replace("-", "−")
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def _state(record: Record, index: Index, line: _Line) -> Cell:
@@ -138,15 +145,15 @@ def _lines(table: LabelTable, targets: Sequence[Target]) -> Iterator[_Line]:
     for target in targets:
         side = _side(table, target)
         if side is not None:
-            sides.setdefault(_without_side(target.name), {})[side] = target
+            sides.setdefault(without_side(target.name), {})[side] = target
     done: set[Target] = set()
     for target in targets:
         if target in done:
             continue
-        pair = sides.get(_without_side(target.name), {})
+        pair = sides.get(without_side(target.name), {})
         if _side(table, target) is not None and set(pair) == {"left", "right"}:
             done |= set(pair.values())
-            yield _Line(_without_side(target.name), (pair["left"], pair["right"]), paired=True)
+            yield _Line(without_side(target.name), (pair["left"], pair["right"]), paired=True)
         else:
             yield _Line(target.name, (target,))
 
@@ -155,21 +162,11 @@ def _side(table: LabelTable, target: Target) -> str | None:
     """The side that the table states, else the one in the name; None where it is not known, or the two disagree."""
     items = table.labels if target.kind == "label" else table.regions
     stated = next((item.side for item in items if item.name == target.name), "not applicable")
-    named = {found.lower() for found in _SIDE.findall(target.name)}
-    said = next(iter(named)) if len(named) == 1 else None
+    said = side_in_name(target.name)
     if stated in ("left", "right"):
         return stated if said in (None, stated) else None
     return said if stated == "not applicable" else None
 
 
-def _without_side(name: str) -> str:
-    return re.sub(r"[\s_,-]+", " ", _SIDE.sub("", name)).strip() or name
-
-
 def _is_label(line: _Line) -> bool:
     return line.targets[0].kind == "label"
-
-
-def _absent(index: Index, target: Target) -> bool:
-    size = index.size(target)
-    return size is not None and size.value == 0

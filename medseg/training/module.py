@@ -13,6 +13,7 @@ from medseg.domain import NetworkSpec
 from medseg.errors import ModelError
 from medseg.networks import build, state_for
 from medseg.training.config import TrainConfig
+from medseg.training.judged import JudgedLoss
 from medseg.training.phantoms import InstanceTraining
 
 __all__ = ["InstanceModule", "SegmentationModule"]
@@ -25,22 +26,13 @@ class SegmentationModule(pl.LightningModule):
     """What Lightning trains; `weights()` gives the tensors that a bundle needs."""
 
     def __init__(self, config: TrainConfig) -> None:
-        from monai.losses.dice import DiceCELoss
-
         super().__init__()
         self.config = config
         self.network = build(config.network)
         self.average: nn.Module | None = None
         if config.loop.average:
             self.average = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
-        self.loss = DiceCELoss(
-            include_background=config.loss.include_background,
-            to_onehot_y=True,
-            softmax=True,
-            batch=config.loss.batch_dice,
-            lambda_dice=config.loss.dice,
-            lambda_ce=config.loss.cross_entropy,
-        )
+        self.loss = JudgedLoss(config.loss)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _number: int) -> Tensor:
         """Loss of one batch, logged as `train_loss`.
@@ -50,7 +42,7 @@ class SegmentationModule(pl.LightningModule):
         ModelError
             If it is no number: whatever came after it would find nothing.
         """
-        loss = self._loss(*batch)
+        loss = self.loss_of(*batch)
         if not bool(torch.isfinite(loss)):
             largest = float(batch[0].abs().max())
             raise ModelError(
@@ -63,7 +55,7 @@ class SegmentationModule(pl.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _number: int) -> None:
         """Loss of a fixed batch of validation patches, logged as `validation_loss`."""
-        self.log("validation_loss", self._loss(*batch), on_epoch=True, batch_size=len(batch[0]))
+        self.log("validation_loss", self.loss_of(*batch), on_epoch=True, batch_size=len(batch[0]))
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Move the running mean towards the weights; a short run starts from a faster mean."""
@@ -101,7 +93,8 @@ class SegmentationModule(pl.LightningModule):
             )
         return found
 
-    def _loss(self, image: Tensor, labels: Tensor) -> Tensor:
+    def loss_of(self, image: Tensor, labels: Tensor) -> Tensor:
+        """Loss of (N, C, *patch) images and (N, 1, *patch) classes, over all levels of deep supervision."""
         logits = self.network(image).float()
         if logits.ndim == image.ndim:
             total: Tensor = self.loss(logits, labels)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import medseg.reporting as room
 from medseg.domain import Finding, InputRef, Quantity, Record, Source
+from medseg.domain.plan import PetPlan
 from medseg.domain.record import Review
 from medseg.errors import InputError, OutputError
 from medseg.io.atomic import staged_folder
@@ -29,7 +29,6 @@ from medseg.io.unfinished import may_replace
 from medseg.reporting import record_from_json, record_to_json
 from medseg.workflows.objects import Material
 from medseg.workflows.record import read_record, result_digest
-from medseg.workflows.reopen import as_recorded, reopen_image
 
 __all__ = ["DeidentifyOptions", "Hidden", "deidentify_export", "findings_in", "hide"]
 
@@ -43,6 +42,8 @@ _OF_THE_BODY = (
     Quantity.TISSUE_HEIGHT_INDEX,
     Quantity.TISSUE_SURFACE_INDEX,
 )
+#: The delineation that takes sex, height and weight.
+_PERCIST = "percist"
 #: Pages inside a FHIR bundle.
 _ATTACHMENT = re.compile(r'"data":"[A-Za-z0-9+/=]*"')
 #: Folder of the sources inside the export; name of the Record without identity.
@@ -133,7 +134,7 @@ def hide(
     told = record if options.keep_characteristics else _without_characteristics(record)
     bare = _pseudonymous(told, traces, cleaning, series)
     bare = replace(bare, findings=tuple(dict.fromkeys((*bare.findings, *findings))))
-    hidden = None if material is None else _hidden_material(material, record, bare)
+    hidden = None if material is None else _hidden_material(material, bare)
     return Hidden(bare, hidden, cleaning, traces, key, options, series, findings)
 
 
@@ -252,19 +253,30 @@ def _without_characteristics(record: Record) -> Record:
     plan = record.plan
     tissue = None if plan.tissue is None else replace(plan.tissue, height_m=None, weight_kg=None)
     normal = None if plan.normal is None else replace(plan.normal, height_m=None, weight_kg=None)
+    pet, by_body = _pet_without_size(plan.pet)
     kept = tuple(
-        replace(item, placement=None) for item in record.measurements if item.quantity not in _OF_THE_BODY
+        replace(item, placement=None)
+        for item in record.measurements
+        if item.quantity not in _OF_THE_BODY and not (by_body and item.target.detail == _PERCIST)
     )
-    bare = replace(plan, tissue=tissue, normal=normal, reference=None)
+    bare = replace(plan, tissue=tissue, pet=pet, normal=normal, reference=None)
     if bare == plan and kept == record.measurements:
         return record
     text = (
-        "Age, sex and size of the patient were removed, and with them sizes divided by those of the body and places "
-        "among reference values; keep them with --keep-patient-characteristics."
+        "Age, sex and size of the patient were removed, and with them sizes divided by those of the body, numbers by "
+        "PERCIST and places among reference values; keep them with --keep-patient-characteristics."
     )
     findings = (*record.findings, Finding("deid.characteristics", "info", text))
     told = replace(record, plan=bare, measurements=kept, findings=findings)
     return replace(told, result_digest=result_digest(told))
+
+
+def _pet_without_size(plan: PetPlan | None) -> tuple[PetPlan | None, bool]:
+    """How the PET was measured without the patient's size, and whether PERCIST rested on it: it says so in words."""
+    if plan is None or (plan.sex, plan.height_m, plan.weight_kg) == (None, None, None):
+        return plan, False
+    others = tuple(name for name in plan.delineations if name != _PERCIST)
+    return replace(plan, delineations=others, sex=None, height_m=None, weight_kg=None), True
 
 
 def _pseudonymous(record: Record, traces: Traces, cleaning: Cleaning, series: tuple[Origin, ...]) -> Record:
@@ -322,21 +334,13 @@ def _places(record: Record) -> list[tuple[str, str]]:
     )
 
 
-def _hidden_material(material: Material, record: Record, bare: Record) -> Material:
+def _hidden_material(material: Material, bare: Record) -> Material:
     mask = replace(material.segmentation, made_by=bare.made_by, findings=bare.findings)
     hidden = replace(material, record=bare, segmentation=mask, objects={})
     if {"dicom-pdf", "secondary-capture"} & set(material.kinds):
-        hidden.objects["pdf"] = _pages(material, record, bare)
+        # Its pictures need the images, which only the Record with their places can find.
+        hidden.objects["pdf"] = material.page(bare)
     return hidden
-
-
-def _pages(material: Material, record: Record, bare: Record) -> bytes:
-    """The report of the Record without identity; its pictures need the images, which only the other one can find."""
-    images = {
-        item.channel: as_recorded(item, reopen_image(record, item, material.folder / item.path))
-        for item in record.images
-    }
-    return room.to_pdf(bare, room.draw(bare, material.segmentation, images))
 
 
 def _derived(data: bytes, hidden: Hidden) -> bytes:

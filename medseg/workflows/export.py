@@ -1,18 +1,17 @@
 """Export: a Record and what it names as objects that hospital systems read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from medseg import io
-from medseg.domain import Finding, ReadOptions, Record, Segmentation, Source
+from medseg.domain import Finding, Image, Record, Segmentation, Source
 from medseg.domain.provenance import GIVEN
-from medseg.errors import GridMismatchError, InputError, MedsegError
+from medseg.domain.study import PatientFacts
+from medseg.errors import GridMismatchError, InputError
 from medseg.io.atomic import staged_file
-from medseg.io.choose import choose
 from medseg.io.dicom.derived.attributes import Uids
 from medseg.io.dicom.derived.maker import MakerKind, declared_maker
 from medseg.io.dicom.derived.origin import lies_on_series, read_headers, read_origin
@@ -21,14 +20,18 @@ from medseg.io.unfinished import together
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
 from medseg.workflows.fhir import FhirSources, fhir_bundle
+from medseg.workflows.identified import dicom_sources, mask_first, patient_of_images, patient_of_record
+from medseg.workflows.lookup import find_inputs
 from medseg.workflows.objects import MAKERS, Made, Material
 from medseg.workflows.record import read_record
-from medseg.workflows.reopen import reopen_mask
+from medseg.workflows.reopen import reopen_mask, require_digest
 
-__all__ = ["KINDS", "ExportOptions", "Exported", "export_files"]
+__all__ = ["KINDS", "ExportOptions", "Exported", "export", "export_files", "series_of"]
 
 #: What can be asked for, in the order in which it is made.
 KINDS = ("seg", "sr", "rtstruct", "dicom-pdf", "secondary-capture", "key-images", "fhir")
+#: Kinds that name the patient where they are asked to; the headers of DICOM objects do always.
+_NAMING = {"fhir", "dicom-pdf", "secondary-capture"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,10 @@ class ExportOptions:
     made_by, by
         What made a mask that came from elsewhere, and how; an unknown origin is declared as such.
     identified
-        Whether FHIR names the patient, by name, id, birth date and sex as the source has them now. DICOM objects
-        always carry the patient of their source.
+        Whether FHIR and the pages of the report name the patient, by name, id, birth date and sex as the source has
+        them now. DICOM objects always carry the patient of their source in their headers.
+    windows
+        (channel, low, high): grey values of the pictures in PDF and captures, as a reader has set them.
     """
 
     kinds: tuple[str, ...]
@@ -70,6 +75,7 @@ class ExportOptions:
     made_by: str | None = None
     by: MakerKind | None = None
     identified: bool = False
+    windows: tuple[tuple[str, float, float], ...] = ()
 
     def __post_init__(self) -> None:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
@@ -77,8 +83,11 @@ class ExportOptions:
             raise InputError(
                 f"export one or more of {', '.join(KINDS)}; not {', '.join(unknown) or 'nothing'}"
             )
-        if self.identified and (self.deidentify is not None or "fhir" not in self.kinds):
-            raise InputError("--identified is for --fhir, and not together with --deidentify")
+        if self.identified and (self.deidentify is not None or not _NAMING & set(self.kinds)):
+            raise InputError(
+                "--identified is for --fhir, --dicom-pdf and --secondary-capture, and not together with --deidentify; "
+                "SEG, SR and RTSTRUCT carry the patient of their source anyway"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +99,12 @@ class Exported:
     findings: tuple[Finding, ...] = ()
 
 
-def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
+def export_files(
+    path: Path, out: Path, options: ExportOptions, *, among: Sequence[Path] = ()
+) -> dict[str, Exported]:
     """Make every object asked for, read each again and compare, then give all of them their names in `out`.
+
+    `among` are files that hold the inputs, where they are not where the Record says: see `find_inputs`.
 
     Returns
     -------
@@ -106,22 +119,78 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
         If the mask does not lie on the voxels of the source series.
     """
     with together(out):
-        return _exported(path, out, options)
+        record = find_inputs(read_record(path), path.parent, among)
+        return _exported(_Inputs(record, path.parent), out, options)
 
 
-def _exported(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
-    record = named = _declared(read_record(path), options)
-    material = _material(record, path.parent, options) if _needs_source(record, options) else None
+def export(
+    record: Record, segmentation: Segmentation, images: Mapping[str, Image], out: Path, options: ExportOptions
+) -> dict[str, Exported]:
+    """The same from values: a Record, its mask, and its images by channel, as `open_record` gives them.
+
+    Raises
+    ------
+    InputError, GridMismatchError
+        As `export_files`; also if mask or images are not those of the Record, by digest.
+    """
+    require_digest(record.mask, segmentation.digest)
+    for item in record.images:
+        require_digest(item, images[item.channel].digest)
+    with together(out):
+        return _exported(_Inputs(record, Path(), segmentation, images), out, options)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Inputs:
+    """A Record with its mask and images, or with the folder from which they are read again."""
+
+    record: Record
+    folder: Path
+    mask: Segmentation | None = None
+    images: Mapping[str, Image] | None = None
+
+    def segmentation(self, record: Record) -> Segmentation:
+        """The mask, with the names and the history that `record` gives it: what the user declared is in it."""
+        if self.mask is None:
+            return reopen_mask(record, self.folder / record.mask.path)
+        return replace(self.mask, table=record.table, made_by=record.made_by)
+
+    def sources(self, dicom: Path | None, faults: list[str]) -> Iterator[Source]:
+        """DICOM series that the mask may lie on: those in a folder that was given, else those of the images."""
+        if dicom is None and self.images is not None:
+            yield from (item for image in self.images.values() if (item := series_of(image)) is not None)
+        else:
+            yield from dicom_sources(self.record, self.folder, dicom, faults)
+
+    def patient(self, dicom: Path | None) -> PatientFacts:
+        """Whom the images show, by their source."""
+        if dicom is None and self.images is not None:
+            return patient_of_images(self.images)
+        return patient_of_record(self.record, self.folder, dicom)
+
+
+def series_of(image: Image) -> Source | None:
+    """The DICOM series that an image is of; None where it is of none."""
+    source = image.source
+    return source if source is not None and source.format == "dicom" and source.instances else None
+
+
+def _exported(inputs: _Inputs, out: Path, options: ExportOptions) -> dict[str, Exported]:
+    record = named = _declared(inputs.record, options)
+    material = _material(record, inputs, options) if _needs_source(record, options) else None
+    patient = inputs.patient(options.dicom) if options.identified else None
+    if material is not None:
+        material = replace(material, patient=patient)
     hidden = None
     if options.deidentify is not None:
-        others = _candidates(record, path.parent, None, [])
+        others = inputs.sources(None, [])
         hidden = hide(record, material, options.deidentify, out=out, others=others)
         record, material = hidden.record, hidden.material
     made = _made(material, options.kinds)
     if "fhir" in options.kinds:
         uids = _tracking_uids(named, material, options)
-        sources = FhirSources(_headers(named, path.parent, options.dicom), uids, material, hidden)
-        made.append(fhir_bundle(record, sources, identified=options.identified, everything=options.fhir_all))
+        sources = FhirSources(_headers(named, inputs, options.dicom), uids, material, hidden, patient)
+        made.append(fhir_bundle(record, sources, everything=options.fhir_all))
     if hidden is not None:
         return _write_hidden(made, hidden, out)
     with ExitStack() as stack:
@@ -156,12 +225,10 @@ def _made(material: Material | None, kinds: tuple[str, ...]) -> list[Made]:
     return [item for kind in KINDS if kind in kinds and kind in MAKERS for item in MAKERS[kind](material)]
 
 
-def _headers(record: Record, folder: Path, dicom: Path | None) -> list[Any]:
-    """Headers of the series that were measured, that of the mask first; of a folder given, of the mask's alone."""
-    sources = list(_candidates(record, folder, dicom, []))
-    of_mask = [item for item in sources if item.grid and lies_on_series(record.mask.grid, item.grid)]
-    others = [] if dicom is not None else [item for item in sources if item not in of_mask]
-    return [ds for source in (*of_mask, *others) for ds in read_headers(source).values()]
+def _headers(record: Record, inputs: _Inputs, dicom: Path | None) -> list[Any]:
+    """Headers of the series that were measured, that of the mask first."""
+    sources = mask_first(record, inputs.sources(dicom, []), alone=dicom is not None)
+    return [ds for source in sources for ds in read_headers(source).values()]
 
 
 def _tracking_uids(record: Record, material: Material | None, options: ExportOptions) -> Uids | None:
@@ -180,12 +247,12 @@ def _write_hidden(made: list[Made], hidden: Hidden, out: Path) -> dict[str, Expo
     }
 
 
-def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
-    segmentation = reopen_mask(record, folder / record.mask.path)
-    origin = read_origin(_source(record, folder, segmentation, options.dicom))
+def _material(record: Record, inputs: _Inputs, options: ExportOptions) -> Material:
+    segmentation = inputs.segmentation(record)
+    origin = read_origin(_source(inputs, segmentation, options.dicom))
     return Material(
         record,
-        folder,
+        inputs.folder,
         segmentation,
         origin,
         Uids(content_digest(record) if options.stable_uids else token_hex(16)),
@@ -193,13 +260,15 @@ def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
         options.packing,
         options.kinds,
         options.sr_all,
+        images=inputs.images,
+        windows=options.windows,
     )
 
 
-def _source(record: Record, folder: Path, segmentation: Segmentation, dicom: Path | None) -> Source:
+def _source(inputs: _Inputs, segmentation: Segmentation, dicom: Path | None) -> Source:
     """The DICOM series on whose voxels the mask lies: among the Record's images, else in the folder given."""
     faults: list[str] = []
-    found = list(_candidates(record, folder, dicom, faults))
+    found = list(inputs.sources(dicom, faults))
     for source in found:
         if source.grid is not None and lies_on_series(segmentation.grid, source.grid):
             return source
@@ -209,18 +278,3 @@ def _source(record: Record, folder: Path, segmentation: Segmentation, dicom: Pat
         )
     reason = f" ({faults[0]})" if faults else ""
     raise InputError(f"the record names no DICOM series{reason}; give the source with --dicom FOLDER")
-
-
-def _candidates(record: Record, folder: Path, dicom: Path | None, faults: list[str]) -> Iterator[Source]:
-    if dicom is not None:
-        yield from (source for source in io.inspect(dicom) if source.grid is not None and source.instances)
-        return
-    for item in record.images:
-        if item.series_uid is None:
-            continue
-        path = folder / item.path
-        try:
-            options = ReadOptions(series=item.series_uid, volume=item.volume)
-            yield choose(path, io.inspect(path), options)
-        except MedsegError as error:
-            faults.append(str(error))

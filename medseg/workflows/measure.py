@@ -170,6 +170,7 @@ def measured_record(
     measurements = _measurements(task, draft.plan, run, known or {})
     findings = [*draft.findings, *_other_images(task), *measuring.size_findings(measurements)]
     findings += _not_in_table(measurements, draft.plan)
+    findings += measuring.interval_findings(task.mask)
     if not task.mask.table.labels:
         text = (
             "The mask is empty and names no label, so nothing was looked for; name what was, with --labels."

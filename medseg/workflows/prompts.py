@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain import Grid, Prompts, Segmentation
 from medseg.domain.prompts import Stroke
+from medseg.domain.texts import plain_json
 from medseg.errors import InputError
 from medseg.io.atomic import write_bytes
 from medseg.io.plain import read_plain
@@ -32,9 +33,13 @@ def read_prompts(path: Path) -> Prompts:
         If it holds none.
     """
     try:
-        return TypeAdapter(Prompts).validate_json(read_plain(path))
+        return TypeAdapter(Prompts).validate_json(plain_json(read_plain(path)))
     except ValidationError as error:
         raise InputError(f"{path} holds no prompts: {error.errors()[0]['msg']}") from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} holds no prompts: {error}") from error
 
 
 def write_prompts(prompts: Prompts, path: Path, *, force: bool = False) -> None:

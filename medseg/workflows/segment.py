@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
-from medseg.geometry import AxisOrder, order_to, same_grid
+from medseg.geometry import AxisOrder, same_grid
+from medseg.inference.inner import order_for, reordered
 from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
 from medseg.io.atomic import require_absent
 from medseg.io.unfinished import together
@@ -175,9 +176,9 @@ class SegmentTask:
             )
         if spec.needs_prompts and (self.prompts is None or self.prompts.is_empty):
             raise InputError(f"{spec.name} needs seeds: give points, boxes or strokes with --prompts FILE")
-        orders = {name: order_to(image.grid) for name, image in images.items()}
+        orders = {name: order_for(engine, image) for name, image in images.items()}
         order = orders[self.reference]
-        given = {name: _reordered(image, orders[name]) for name, image in images.items()}
+        given = {name: reordered(image, orders[name]) for name, image in images.items()}
         within = None if self.within is None else order.apply(self.within)
         box = (
             part_near(spec, self.params, self.prompts, given[self.reference].grid)
@@ -319,11 +320,6 @@ def _objects_of(result: Segmentation, engine: Segmenter) -> Segmentation:
             "supervoxels, watershed and the model touching-objects do, and 'medseg edit MASK --op split' parts a mask"
         )
     return objects_as_labels(result)
-
-
-def _reordered(image: Image, order: AxisOrder) -> Image:
-    outside = None if image.outside is None else order.apply(image.outside)
-    return replace(image, array=order.apply(image.array), grid=order.grid(image.grid), outside=outside)
 
 
 def _restored(

@@ -74,7 +74,7 @@ def step_of_a_card(given: Segmentation, minimum: float) -> int:
 
 def objects_of_a_card(given: Segmentation, minimum: float) -> int:
     step = Instances(label=1, channel=2, scale_mm=8.0, depth_mm=1.0, minimum_mm3=minimum)
-    outputs = np.zeros((3, *given.grid.shape), np.float32)
+    outputs = {2: np.zeros(given.grid.shape, np.float32)}
     labels, ids = number_objects(given.labels, outputs, given.grid, given.grid, (step,))
     assert ids is not None
     assert np.array_equal(labels > 0, ids > 0)

@@ -1,5 +1,6 @@
 """Synthetic phantoms and predictors that stand in for networks."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,38 +8,41 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medseg.domain import ChannelSpec, Grid, Image, Label, LabelTable, ModelCard, NetworkSpec
+from medseg.domain import ChannelSpec, Grid, Image, Label, LabelTable, ModelCard, NetworkSpec, Run
 from medseg.inference import ModelSegmenter
 
 
+class StandIn:
+    """What a predictor has beside its answers; on the CPU."""
+
+    name = "stand-in"
+    device = "cpu"
+
+    def running(self, run: Run) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def to_cpu(self) -> None:
+        self.device = "cpu"
+
+
 @dataclass
-class OneHot:
+class OneHot(StandIn):
     """Probability 1 for the class that is the rounded value of channel 0."""
 
     classes: int
 
-    def __call__(self, windows: Any) -> Any:
-        import torch
-
-        values = windows[:, 0].round().long().clamp(0, self.classes - 1)
-        return torch.nn.functional.one_hot(values, self.classes).movedim(-1, 1).float()
-
-    def to(self, device: Any) -> "OneHot":
-        return self
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        values = np.rint(windows[:, 0]).clip(0, self.classes - 1)
+        return np.stack([values == number for number in range(self.classes)], axis=1).astype(np.float32)
 
 
 @dataclass
-class Share:
+class Share(StandIn):
     """Probability of the only label is the value of channel 0, from 0 to 1."""
 
-    def __call__(self, windows: Any) -> Any:
-        import torch
-
-        share = windows[:, :1].clamp(0, 1)
-        return torch.cat([1 - share, share], dim=1)
-
-    def to(self, device: Any) -> "Share":
-        return self
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        share = windows[:, :1].clip(0, 1)
+        return np.concatenate([1 - share, share], axis=1)
 
 
 def make_card(**changes: Any) -> ModelCard:

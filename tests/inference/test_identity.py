@@ -1,12 +1,16 @@
 """A network that answers with its input must give the input back, on the grid it came on."""
 
+from dataclasses import replace
 from itertools import permutations, product
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
-from medseg.domain import Image, Run
+from medseg.domain import Image, Run, Segmentation, SegmenterSpec
 from medseg.geometry import affine_orientation
+from medseg.inference import ModelSegmenter
 from medseg.workflows.segment import segment
 from tests.inference.conftest import OneHot, Share, make_card, make_image, segmenter
 
@@ -21,6 +25,25 @@ def test_labels_come_back_bit_for_bit_in_every_orientation(orientation: str, blo
     answer = segment(segmenter(make_card(labels=3), OneHot(4)), make_image(blob, affine))
     assert np.array_equal(answer.labels, blob)
     assert np.array_equal(answer.grid.affine, affine)
+
+
+@pytest.mark.parametrize(("axes", "seen"), [("canonical", (21, 18, 15)), ("stored", (15, 21, 18))])
+def test_a_segmenter_gets_the_axes_that_it_asks_for(
+    axes: Literal["canonical", "stored"], seen: tuple[int, int, int], blob: np.ndarray
+) -> None:
+    class Asks(ModelSegmenter):
+        @property
+        def spec(self) -> SegmenterSpec:
+            return replace(super().spec, axes=axes)
+
+        def segment(self, images: Any, params: Any, **more: Any) -> Segmentation:
+            assert images["image"].grid.shape == seen
+            return super().segment(images, params, **more)
+
+    stored = blob.transpose(2, 0, 1)[::-1]
+    affine = affine_orientation((0.7, 1.0, 2.5), "IRA")
+    answer = segment(Asks(make_card(labels=3), Path(), OneHot(4)), make_image(stored, affine))
+    assert np.array_equal(answer.labels, stored)
 
 
 def test_the_own_spacing_interpolates_nothing(blob: np.ndarray) -> None:

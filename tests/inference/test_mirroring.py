@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from medseg.domain import Run
 from medseg.inference import ModelSegmenter
-from medseg.inference.engine import NetworkPredictor
-from tests.inference.conftest import make_card
+from medseg.inference.ensemble import Ensemble
+from tests.inference.conftest import OneHot, StandIn, make_card, make_image
 
 #: Dimensions of a network, and axes that may be mirrored.
 ALLOWED = [
@@ -23,7 +22,7 @@ ALLOWED = [
 
 
 @dataclass
-class Shifted:
+class Shifted(StandIn):
     """Share of a voxel: the value of its neighbour towards the first voxel, along every axis, on a ring.
 
     A mirrored copy that is turned back has the neighbour on the other side.
@@ -33,16 +32,14 @@ class Shifted:
     distance: bool = False
     calls: int = 0
 
-    def __call__(self, windows: Any) -> Any:
-        import torch
-
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
         self.calls += 1
         axes = tuple(range(2, windows.ndim))
-        share = torch.roll(windows, (self.step,) * len(axes), axes)
-        outputs = [torch.log(1 - share), torch.log(share)]  # softmax gives the share back
+        share = np.roll(windows, (self.step,) * len(axes), axes)
+        outputs = [np.log(1 - share), np.log(share)]  # softmax gives the share back
         if self.distance:
-            outputs.append(torch.logit(share))  # and so does a sigmoid
-        return torch.cat(outputs, dim=1)
+            outputs.append(np.log(share / (1 - share)))  # and so does a sigmoid
+        return np.concatenate(outputs, axis=1)
 
 
 def windows_of(dimensions: int) -> np.ndarray:
@@ -60,10 +57,8 @@ def mean_of_sides(windows: np.ndarray, axes: tuple[int, ...], step: int = 1) -> 
 
 @pytest.mark.parametrize(("dimensions", "axes"), ALLOWED)
 def test_every_copy_is_turned_turned_back_and_counted_once(dimensions: int, axes: tuple[int, ...]) -> None:
-    import torch
-
     windows, network = windows_of(dimensions), Shifted()
-    shares = NetworkPredictor([network], mirror_axes=axes)(torch.from_numpy(windows)).numpy()  # type: ignore[list-item]
+    shares = Ensemble([network], mirror_axes=axes)(windows)
     assert network.calls == 2 ** len(axes)
     assert np.allclose(shares[:, 1:], mean_of_sides(windows, axes), atol=1e-6)
     assert np.allclose(shares.sum(axis=1), 1, atol=1e-6)
@@ -73,22 +68,18 @@ def test_every_copy_is_turned_turned_back_and_counted_once(dimensions: int, axes
 def test_a_network_that_sees_no_sides_answers_as_without_mirroring(
     dimensions: int, axes: tuple[int, ...]
 ) -> None:
-    import torch
-
-    windows = torch.from_numpy(windows_of(dimensions))
-    plain = NetworkPredictor([Shifted(step=0)])(windows)  # type: ignore[list-item]
-    mirrored = NetworkPredictor([Shifted(step=0)], mirror_axes=axes)(windows)  # type: ignore[list-item]
-    assert torch.allclose(plain, mirrored, atol=1e-6)
-    assert torch.allclose(plain[:, 1:], windows, atol=1e-6)
+    windows = windows_of(dimensions)
+    plain = Ensemble([Shifted(step=0)])(windows)
+    mirrored = Ensemble([Shifted(step=0)], mirror_axes=axes)(windows)
+    assert np.allclose(plain, mirrored, atol=1e-6)
+    assert np.allclose(plain[:, 1:], windows, atol=1e-6)
 
 
 @pytest.mark.parametrize("axes", [(), (1,), (0, 2), (0, 1, 2)])
 def test_distances_and_folds_are_mirrored_alike(axes: tuple[int, ...]) -> None:
-    import torch
-
     windows = windows_of(3)
-    networks: Any = [Shifted(1, distance=True), Shifted(2, distance=True)]
-    shares = NetworkPredictor(networks, axes, classes=2)(torch.from_numpy(windows)).numpy()
+    networks = [Shifted(1, distance=True), Shifted(2, distance=True)]
+    shares = Ensemble(networks, axes, classes=2)(windows)
     expected = (mean_of_sides(windows, axes, 1) + mean_of_sides(windows, axes, 2)) / 2
     assert np.allclose(shares[:, 1:2], expected, atol=1e-6)
     assert np.allclose(shares[:, 2:], expected, atol=1e-6)
@@ -99,10 +90,13 @@ def test_the_axes_are_the_cards_and_can_be_left_out(
     mirror: bool, expected: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[int, ...]] = []
-    monkeypatch.setattr(
-        "medseg.inference.segmenter.load_predictor", lambda card, folder, axes: asked.append(axes)
-    )
+
+    def load(card: object, folder: object, axes: tuple[int, ...], run: Run) -> OneHot:
+        asked.append(axes)
+        return OneHot(2)
+
+    monkeypatch.setattr("medseg.inference.segmenter.load_predictor", load)
     model = ModelSegmenter(make_card(mirror_axes=(0, 2)), Path())
     assert model.Params().mirror
-    model._engine(model.Params(mirror=mirror), Run(device="cpu"))
+    model.segment({"image": make_image(np.ones((8, 8, 8)))}, model.Params(mirror=mirror), run=Run())
     assert asked == [expected]

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from medseg.domain import Grid, Segmentation
 from medseg.inference import ModelSegmenter
-from medseg.inference.restore import labels_on_native, probabilities_on_native
+from medseg.inference.reducers import labels_on_native, probabilities_on_native
 from medseg.inference.segmenter import ModelParams
 from tests.inference.conftest import OneHot, make_card, make_image, segmenter
 

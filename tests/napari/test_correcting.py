@@ -207,7 +207,7 @@ def test_after_kill_9_of_a_window_the_next_one_offers_its_work(
     assert len(told) == 64
     data, meta, _ = image_layer(scan(), "scan")
     screen.viewer.add_image(data, **meta)
-    panel = panel_of(screen.viewer).tab("Correct")
+    panel: Any = panel_of(screen.viewer).tab("Correct")
     assert panel.left_over.isVisibleTo(panel)
     assert "7 changes" in panel.left_over.box.currentText()
     panel.left_over.open_button.click()

@@ -28,7 +28,7 @@ def tab(screen: Any, qtbot: Any) -> Callable[..., Any]:
         _, layer, mask = opened(screen.viewer, image or scan())
         layer.data[2:5, 3:7, 4:8], layer.data[6, 1:3, 1:3] = 1, 2
         mask.notice()
-        panel = panel_of(screen.viewer).tab("Measure")
+        panel: Any = panel_of(screen.viewer).tab("Measure")
 
         def quiet() -> None:
             qtbot.waitUntil(lambda: panel.measures is not None and panel.measures.is_fresh, timeout=60_000)

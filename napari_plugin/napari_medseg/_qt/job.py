@@ -1,20 +1,23 @@
 """Work beside the window by napari's own workers, which it knows of: it asks before it closes, and stops them."""
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary, WeakMethod
 
 from napari.qt.threading import create_worker
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from medseg.domain import Run
+from medseg.errors import Cancelled, MedsegError
 from napari_medseg.workspace.jobs import Jobs
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-__all__ = ["follow", "is_alive", "jobs_of"]
+__all__ = ["Job", "follow", "is_alive", "jobs_of"]
 
 _JOBS: "WeakKeyDictionary[Any, Jobs]" = WeakKeyDictionary()
 
@@ -81,3 +84,63 @@ class _Named:
         return self._name
 
     __repr__ = __str__
+
+
+class Job(QObject):
+    """Runs `work` in a thread and tells the window's thread how it goes.
+
+    It holds no widget, so that a window can be closed while it runs; after `cancel` no result is told any more.
+    """
+
+    progressed = Signal(int, int, str)
+    finished = Signal(object)
+    failed = Signal(str)
+    _ended = Signal(object, str)
+    #: Jobs at work: an object of the window must not be deleted in another thread.
+    _at_work: ClassVar[set["Job"]] = set()
+
+    def __init__(self, work: Callable[[Run], Any]) -> None:
+        super().__init__()
+        self._work = work
+        self._stop = threading.Event()
+        self._ended.connect(self._tell)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._at_work.add(self)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask the work to stop; it does so at its next check."""
+        self._stop.set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread is still at work."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        """In the working thread: no widget is touched here."""
+        run = Run(
+            progress=lambda done, total, what: self.progressed.emit(done, total or 0, what),
+            cancel=self._stop.is_set,
+        )
+        result, fault = None, ""
+        try:
+            result = self._work(run)
+        except (Cancelled, MedsegError) as error:
+            fault = str(error)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: else the window would wait for ever
+            fault = f"a fault in medseg: {type(error).__name__}: {error}"
+        self._ended.emit(result, fault)
+
+    def _tell(self, result: Any, fault: str) -> None:
+        self._at_work.discard(self)
+        del self._work  # with the images it holds
+        if self._stop.is_set():
+            self.failed.emit("Stopped. Nothing was changed.")
+        elif fault:
+            self.failed.emit(fault)
+        else:
+            self.finished.emit(result)

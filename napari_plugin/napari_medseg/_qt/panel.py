@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QWidget
 
+from napari_medseg._qt.compare import ComparePanel
 from napari_medseg._qt.correct import CorrectPanel
+from napari_medseg._qt.learn import LearnPanel
 from napari_medseg._qt.measure import MeasurePanel
 from napari_medseg._qt.open import OpenPanel
+from napari_medseg._qt.report import ReportPanel
 from napari_medseg._qt.room import Room
 from napari_medseg._qt.segment import SegmentPanel
 
@@ -37,6 +40,9 @@ TABS: tuple[Tab, ...] = (
     Tab("Segment", "Find structures by a model or a method", SegmentPanel),
     Tab("Correct", "Paint, operate, undo", CorrectPanel),
     Tab("Measure", "Numbers that follow the mask", MeasurePanel),
+    Tab("Compare", "Two masks, readers or time points side by side and in numbers", ComparePanel),
+    Tab("Report", "Write the report of a mask, and sign it", ReportPanel),
+    Tab("Learn", "Collect corrected masks as a training set", LearnPanel),
 )
 
 

@@ -15,6 +15,7 @@ from napari_medseg.bridge.events import LayerLink
 from napari_medseg.bridge.layers import dress, labels_layer, placement_of, segmentation_of
 from napari_medseg.bridge.placement import KEY, ORDER, Placement, kept_value, place_grid
 from napari_medseg.workspace import EditedMask, Session
+from napari_medseg.workspace.review import Review
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Layer
 
-__all__ = ["UID", "Window", "bare", "open_range", "window_of"]
+__all__ = ["UID", "Window", "bare", "open_range", "review_of", "window_of"]
 
 #: Name in a layer's metadata of the uid of what it shows.
 UID = "medseg uid"
@@ -39,6 +40,7 @@ class Window:
 
     def __init__(self, layers: "LayerList") -> None:
         self.session = Session(work_folder())
+        self.review = Review(self.session)
         self._layers = ref(layers)
         self._links: dict[str, LayerLink] = {}
         for layer in layers:
@@ -171,9 +173,15 @@ def open_range(layer: "Layer", image: Image) -> None:
 def window_of(viewer: "Viewer") -> Window:
     """The one Window of a viewer, made when it is first asked for.
 
-    napari hands plugins a proxy of the viewer; its layer list is the same object behind each.
+    napari hands plugins a proxy of the viewer, which gives a new proxy of the layer list each time; behind all of them
+    is the same list.
     """
     key = bare(viewer.layers)
     if key not in _WINDOWS:
         _WINDOWS[key] = Window(key)
     return _WINDOWS[key]
+
+
+def review_of(viewer: "Viewer") -> Review:
+    """The review of what a viewer shows."""
+    return window_of(viewer).review

@@ -22,6 +22,7 @@ class SessionEvents(SignalGroup):
     """What happened; each tells the uid it happened to. `mask_edited` tells the Change too."""
 
     image_added = Signal(str)
+    image_changed = Signal(str)
     image_removed = Signal(str)
     mask_added = Signal(str)
     mask_changed = Signal(str)

@@ -1,0 +1,5 @@
+"""What runs a network: NumPy at the border, one file per library."""
+
+from medseg.inference.backends.protocol import Backend, BackendMemoryError
+
+__all__ = ["Backend", "BackendMemoryError"]

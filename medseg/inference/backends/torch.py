@@ -1,0 +1,81 @@
+"""Networks run by torch, in fp32."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Run
+from medseg.inference.backends.protocol import BackendMemoryError
+from medseg.inference.device import is_out_of_memory
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+__all__ = ["TorchBackend"]
+
+
+@dataclass
+class TorchBackend:
+    """A network in evaluation mode, on one device."""
+
+    network: "nn.Module"
+    place: "torch.device"
+    name: str = "torch"
+
+    def __post_init__(self) -> None:
+        self.network.to(self.place)
+
+    @property
+    def device(self) -> str:
+        """Kind of device."""
+        return str(self.place.type)
+
+    def __call__(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Outputs, back in the computer's own memory."""
+        import torch
+
+        try:
+            with torch.inference_mode():
+                outputs = self.network(torch.from_numpy(np.ascontiguousarray(windows)).to(self.place))
+                found: NDArray[np.float32] = outputs.float().cpu().numpy()
+        except RuntimeError as error:
+            if self.device == "cpu" or not is_out_of_memory(error):
+                raise
+            message = str(error)
+        else:
+            return found
+        # Outside the handler, so that the failed attempt's tensors are free.
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+        raise BackendMemoryError(message)
+
+    def to_cpu(self) -> None:
+        """Move the network."""
+        import torch
+
+        self.place = torch.device("cpu")
+        self.network.to(self.place)
+
+    @contextmanager
+    def running(self, run: Run) -> Iterator[None]:
+        """Full fp32 (no TF32) and the caller's threads, put back afterwards."""
+        import torch
+
+        threads = torch.get_num_threads()
+        matmul = torch.backends.cuda.matmul.allow_tf32
+        try:
+            if run.threads:
+                torch.set_num_threads(run.threads)
+            torch.backends.cuda.matmul.allow_tf32 = False
+            with torch.backends.cudnn.flags(
+                enabled=True, benchmark=False, deterministic=run.deterministic, allow_tf32=False
+            ):
+                yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = matmul
+            torch.set_num_threads(threads)

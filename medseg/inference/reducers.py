@@ -1,0 +1,223 @@
+"""What becomes of slabs: labels on the native grid, and outputs that are kept on the model grid."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Grid
+from medseg.errors import ModelError
+from medseg.geometry.resample import resample
+from medseg.inference.stream import Slab
+
+__all__ = ["KeptOutputs", "LabelsOnNative", "Reducer", "labels_on_native", "probabilities_on_native"]
+
+#: Grids that lean against each other by more than this (voxels over the whole grid) are refused.
+LEANS = 1e-3
+#: Positions beyond the outer voxels' faces by less than this (voxels) are rounding.
+AT_FACE = 1e-6
+#: Bytes of one class on the native planes that are decided at once; more gain nothing.
+CHUNK_BYTES = 8 << 20
+
+
+class Reducer(Protocol):
+    """Eats slabs, from the first plane to the last."""
+
+    def eat(self, slab: Slab) -> None:
+        """Take what is needed of a slab, whose values are written over afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """Linear interpolation along one axis: of each target index the two source indices, and the second one's weight."""
+
+    lower: NDArray[np.intp]
+    upper: NDArray[np.intp]
+    weight: NDArray[np.float32]
+    inside: NDArray[np.bool_]
+
+    def is_identity(self, extent: int) -> bool:
+        """Whether it changes nothing of an axis of this extent, so that it can be left out."""
+        alike = len(self.lower) == extent and not self.weight.any()
+        return alike and bool((self.lower == np.arange(extent)).all())
+
+    def part(self, start: int, stop: int) -> "Line":
+        """Of some targets."""
+        return Line(
+            self.lower[start:stop], self.upper[start:stop], self.weight[start:stop], self.inside[start:stop]
+        )
+
+    def apply(self, values: NDArray[np.float32], axis: int, first: int = 0) -> NDArray[np.float32]:
+        """Values at the targets; `values` begin with source index `first`."""
+        shape = [1] * values.ndim
+        shape[axis] = -1
+        weight = self.weight.reshape(shape)
+        found = values.take(self.lower - first, axis=axis)
+        above = values.take(self.upper - first, axis=axis)
+        above -= found
+        above *= weight
+        found += above
+        return found
+
+
+def lines_between(source: Grid, native: Grid) -> tuple[Line, Line, Line]:
+    """Interpolation along each axis from `source` to `native`, whose axes are parallel.
+
+    Beyond the centres of the outer voxels values stay as they are there, up to these voxels' faces.
+
+    Raises
+    ------
+    ModelError
+        If axes are not parallel.
+    """
+    index_map = np.linalg.inv(source.affine) @ native.affine
+    scale = np.diag(np.diag(index_map[:3, :3]))
+    if (np.abs(index_map[:3, :3] - scale) @ np.array(native.shape)).max() > LEANS:
+        raise ModelError("the model's grid leans against the image's; its axes must be parallel to them")
+    first, second, third = (
+        _line(index_map[axis, axis], index_map[axis, 3], source.shape[axis], native.shape[axis])
+        for axis in range(3)
+    )
+    return first, second, third
+
+
+def _line(scale: float, offset: float, source: int, target: int) -> Line:
+    place = scale * np.arange(target) + offset
+    if source == target and np.allclose(place, np.arange(target), atol=1e-9):
+        place = np.arange(target, dtype=np.float64)
+    inside = (place >= -0.5 - AT_FACE) & (place <= source - 0.5 + AT_FACE)
+    place = np.clip(place, 0, source - 1)
+    lower = np.minimum(np.floor(place), max(source - 2, 0)).astype(np.intp)
+    return Line(lower, np.minimum(lower + 1, source - 1), (place - lower).astype(np.float32), inside)
+
+
+class LabelsOnNative:
+    """Labels on the native grid: each class is interpolated linearly, and the largest wins, the first of equals.
+
+    A native plane is decided once both model planes beside it are there; one class is held at a time. Beyond the model
+    grid there is background for certain.
+
+    Parameters
+    ----------
+    source, native
+        Grids with parallel axes.
+    axis
+        Along which slabs come.
+    values
+        Label of each class from the second on; the first is background.
+    """
+
+    def __init__(self, source: Grid, native: Grid, axis: int, values: tuple[int, ...]) -> None:
+        lines = lines_between(source, native)
+        self._along = lines[axis]
+        self._across = [line for other, line in enumerate(lines) if other != axis]
+        self._values = np.array((0, *values), np.uint16)
+        self._labels = np.zeros(native.shape, np.uint16)
+        self._view = np.moveaxis(self._labels, axis, 0)
+        if self._along.upper[-1] < self._along.upper[0]:
+            # Native planes are decided in the order of the slabs, whichever way they are stored.
+            self._view, self._along = self._view[::-1], _reversed(self._along)
+        self._done = 0
+        self._rest: NDArray[np.float32] | None = None
+        self._rest_start = 0
+
+    @property
+    def labels(self) -> NDArray[np.uint16]:
+        """(I, J, K) label values, once the last slab is eaten."""
+        return self._labels
+
+    def eat(self, slab: Slab) -> None:
+        """Decide all native planes that lie within what has come."""
+        values = slab.values[: len(self._values)]
+        first = slab.start
+        if self._rest is not None:
+            values = np.concatenate([self._rest, values], axis=1)
+            first = self._rest_start
+        ready = int(np.searchsorted(self._along.upper, slab.stop))
+        for start, stop in _chunks(self._done, ready, 4 * self._view[0].size):
+            self._decide(values, first, start, stop)
+        self._done = max(ready, self._done)
+        keep = min(int(self._along.lower[self._done]), slab.stop) if self._done < len(self._view) else None
+        self._rest = None if keep is None else values[:, keep - first :].copy()
+        self._rest_start = keep or 0
+
+    def _decide(self, values: NDArray[np.float32], first: int, start: int, stop: int) -> None:
+        line = self._along.part(start, stop)
+        low, high = int(line.lower[0]), int(line.upper[-1]) + 1
+        best: NDArray[np.float32] | None = None
+        winner = np.zeros((stop - start, *self._view.shape[1:]), np.uint16)
+        for number, one in enumerate(values):
+            share = self._on_native(one[low - first : high - first], line, low)
+            if best is None:
+                best = share
+                continue
+            better = share > best
+            winner[better] = self._values[number]
+            np.copyto(best, share, where=better)
+        inside = line.inside[:, None, None] & np.logical_and.outer(
+            self._across[0].inside, self._across[1].inside
+        )
+        winner[~inside] = 0
+        self._view[start:stop] = winner
+
+    def _on_native(self, planes: NDArray[np.float32], line: Line, first: int) -> NDArray[np.float32]:
+        for axis, across in enumerate(self._across, start=1):
+            if not across.is_identity(planes.shape[axis]):
+                planes = across.apply(planes, axis)
+        if not line.weight.any():
+            return planes[line.lower - first]
+        return line.apply(planes, 0, first)
+
+
+class KeptOutputs:
+    """Some outputs of the network on the model grid, float32.
+
+    Parameters
+    ----------
+    source
+        Model grid.
+    outputs
+        Which.
+    """
+
+    def __init__(self, source: Grid, outputs: Sequence[int]) -> None:
+        self.values = {output: np.empty(source.shape, np.float32) for output in outputs}
+
+    def eat(self, slab: Slab) -> None:
+        """Copy them."""
+        for output, array in self.values.items():
+            np.moveaxis(array, slab.axis, 0)[slab.start : slab.stop] = slab.values[output]
+
+
+def labels_on_native(
+    probabilities: NDArray[np.float32], source: Grid, native: Grid, values: tuple[int, ...]
+) -> NDArray[np.uint16]:
+    """(I, J, K) label values on `native` from (L, …) class probabilities on `source`; see `LabelsOnNative`."""
+    reducer = LabelsOnNative(source, native, 0, values)
+    reducer.eat(Slab(0, 0, probabilities))
+    return reducer.labels
+
+
+def probabilities_on_native(
+    probabilities: NDArray[np.float32], source: Grid, native: Grid
+) -> NDArray[np.float32]:
+    """(L, I, J, K) probabilities on `native`; memory: all classes at once."""
+    first, *others = probabilities
+    planes = [
+        resample(first, source, native, fill=1.0),
+        *(resample(plane, source, native) for plane in others),
+    ]
+    return np.stack(planes).astype(np.float32)
+
+
+def _reversed(line: Line) -> Line:
+    return Line(line.lower[::-1], line.upper[::-1], line.weight[::-1], line.inside[::-1])
+
+
+def _chunks(start: int, stop: int, plane_bytes: int) -> Iterator[tuple[int, int]]:
+    step = max(1, CHUNK_BYTES // plane_bytes)
+    for first in range(start, stop, step):
+        yield first, min(first + step, stop)

@@ -1,0 +1,231 @@
+"""The loop: windows of an array → slabs in which every window has had its say.
+
+Windows run row after row along one axis. Once a row is done, nothing will change the planes before the next row's
+first one: they are divided by the weights that they got, handed over, and forgotten. Only planes that later windows
+still reach are held, so memory does not grow with the length of a scan.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Finding, Run
+from medseg.domain.values import as_details
+from medseg.inference.backends import BackendMemoryError
+from medseg.inference.ensemble import Predictor
+from medseg.inference.windows import Tiling, stream_axis
+
+__all__ = ["Slab", "SlabStream"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slab:
+    """Finished planes of all outputs.
+
+    Parameters
+    ----------
+    axis
+        Of the array, along which slabs follow one another.
+    start
+        Index of the first plane.
+    values
+        (L, planes, …) float32: outputs, then `axis`, then the other axes in their order.
+    """
+
+    axis: int
+    start: int
+    values: NDArray[np.float32]
+
+    @property
+    def stop(self) -> int:
+        """Index after the last plane."""
+        return self.start + int(self.values.shape[1])
+
+
+@dataclass
+class SlabStream:
+    """Windows through a predictor, and slabs out of it.
+
+    Parameters
+    ----------
+    predictor
+        What is averaged over windows.
+    tiling
+        Windows along the three axes of an array.
+    flat
+        Axis along which a window is one voxel thick and a 2D network does not see it; None for a 3D network.
+    batch
+        Windows at once. Too little memory halves it, then the device is left for the CPU; each is a Finding.
+    sums
+        Type in which weighted outputs and weights are added up; each sum is rounded to it.
+    """
+
+    predictor: Predictor
+    tiling: Tiling
+    flat: int | None = None
+    batch: int = 1
+    sums: np.dtype[Any] = np.dtype(np.float32)  # noqa: RUF009 - it never changes
+    _findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What happened on the way."""
+        return tuple(dict.fromkeys(self._findings))
+
+    def axis(self, extents: Sequence[int]) -> int:
+        """Axis along which slabs come."""
+        return self.flat if self.flat is not None else stream_axis(extents, self.tiling.window)
+
+    def run(self, array: NDArray[np.float32], run: Run) -> Iterator[Slab]:
+        """Slabs of (C, I, J, K) float32, in order; values hold until the next; cancel is polled per batch."""
+        extents = array.shape[1:]
+        axis = self.axis(extents)
+        before, after = _margins(extents, self.tiling.window)
+        array = np.pad(array, ((0, 0), *zip(before, after, strict=True))) if any(after) else array
+        with self.predictor.running(run):
+            for start, values in self._rows(array, axis, run):
+                yield _cropped(Slab(axis, start, values), before, extents)
+
+    def _rows(
+        self, array: NDArray[np.float32], axis: int, run: Run
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """First plane and values of all rows, in order; values are written over when the next ones are asked for."""
+        starts = self.tiling.starts(array.shape[1:])
+        weights = np.moveaxis(self.tiling.weights(), axis, 0)
+        across = list(product(*(places for other, places in enumerate(starts) if other != axis)))
+        extents = [self.tiling.window[axis], *(n for other, n in enumerate(array.shape[1:]) if other != axis)]
+        told = _Told(run, len(starts[axis]) * len(across), self.batch)
+        sums: _Sums | None = None
+        for start, after in zip(starts[axis], [*starts[axis][1:], array.shape[axis + 1]], strict=True):
+            for place, share in self._row(array, axis, start, across, told):
+                sums = sums or _Sums.empty(len(share), extents, self.sums)
+                sums.add(share, weights, place)
+            assert sums is not None  # noqa: S101 - for the type checker: every row has windows
+            yield start, sums.finished(after - start)
+            sums.move_on(after - start)
+
+    def _row(
+        self, array: NDArray[np.float32], axis: int, start: int, across: list[tuple[int, ...]], told: "_Told"
+    ) -> Iterator[tuple[tuple[int, ...], NDArray[np.float32]]]:
+        """Place and answer of each window of a row, in order."""
+        done = 0
+        while done < len(across):
+            places = across[done : done + self.batch]
+            shares = self._predict(array, axis, start, places, told)
+            if shares is not None:
+                yield from zip(places, shares, strict=True)
+                done += len(places)
+
+    def _predict(
+        self, array: NDArray[np.float32], axis: int, start: int, places: list[tuple[int, ...]], told: "_Told"
+    ) -> NDArray[np.float32] | None:
+        """(N, L, window with `axis` first) of the windows at `places`; None if smaller batches must be tried."""
+        told.run.check()
+        moved = np.moveaxis(array, axis + 1, 1)
+        boxes = [self._box(axis, (start, *place)) for place in places]
+        windows = np.stack([moved[box] for box in boxes])
+        windows = windows[:, :, 0] if self.flat is not None else np.moveaxis(windows, 2, axis + 2)
+        try:
+            shares = self.predictor(np.ascontiguousarray(windows))
+        except BackendMemoryError:
+            self._step_down()
+            return None
+        told.more(len(places))
+        return shares[:, :, None] if self.flat is not None else np.moveaxis(shares, axis + 2, 2)
+
+    def _box(self, axis: int, place: tuple[int, ...]) -> tuple[slice, ...]:
+        sizes = [
+            self.tiling.window[axis],
+            *(size for other, size in enumerate(self.tiling.window) if other != axis),
+        ]
+        return (
+            slice(None),
+            *(slice(first, first + size) for first, size in zip(place, sizes, strict=True)),
+        )
+
+    def _step_down(self) -> None:
+        if self.batch > 1:
+            self.batch //= 2
+            what = f"windows were computed {self.batch} at a time"
+        elif self.predictor.device != "cpu":
+            self.predictor.to_cpu()
+            what = "the model ran on the CPU"
+        else:
+            raise MemoryError("there is no room for one window")
+        self._findings.append(
+            Finding(
+                "device.out_of_memory",
+                "info",
+                f"The accelerator's memory was not enough, so {what}; the result is the same within rounding.",
+                as_details(batch=self.batch, device=self.predictor.device),
+            )
+        )
+
+
+@dataclass
+class _Told:
+    """Progress, in batches of the size that the run started with."""
+
+    run: Run
+    windows: int
+    batch: int
+    done: int = 0
+
+    def more(self, windows: int) -> None:
+        self.done += windows
+        total = math.ceil(self.windows / self.batch)
+        self.run.progress(math.ceil(self.done / self.batch), total, "windows")
+
+
+@dataclass
+class _Sums:
+    """Weighted sums of what windows said, and sums of the weights, over the planes that a row of windows reaches."""
+
+    values: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def empty(cls, outputs: int, extents: Sequence[int], kind: np.dtype[Any]) -> "_Sums":
+        """Nothing said yet."""
+        return cls(np.zeros((outputs, *extents), kind), np.zeros(extents, kind))
+
+    def add(self, share: NDArray[np.float32], weights: NDArray[np.float32], place: tuple[int, ...]) -> None:
+        """What one window said: (L, *window), the axis of the slabs first; all of its planes are held."""
+        across = tuple(
+            slice(first, first + size) for first, size in zip(place, weights.shape[1:], strict=True)
+        )
+        for sums, values in zip(self.values, share, strict=True):
+            sums[:, *across] += values * weights
+        self.weights[:, *across] += weights
+
+    def finished(self, planes: int) -> NDArray[np.float32]:
+        """(L, planes, …) means of the first planes, in place."""
+        values = self.values[:, :planes]
+        np.divide(values, self.weights[:planes], out=values)
+        return values
+
+    def move_on(self, planes: int) -> None:
+        """Forget the first planes."""
+        for line in (*self.values, self.weights):
+            line[:-planes] = line[planes:] if 2 * planes >= len(line) else line[planes:].copy()
+            line[-planes:] = 0
+
+
+def _margins(extents: Sequence[int], window: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Voxels of nothing before and after, along each axis that is shorter than a window."""
+    lack = [max(0, size - extent) for extent, size in zip(extents, window, strict=True)]
+    return [one // 2 for one in lack], [one - one // 2 for one in lack]
+
+
+def _cropped(slab: Slab, before: Sequence[int], extents: Sequence[int]) -> Slab:
+    """Without what was put around the array; an axis that had something added has one row of windows."""
+    others = [other for other in range(len(extents)) if other != slab.axis]
+    skip = before[slab.axis]
+    planes = slice(skip, skip + extents[slab.axis]) if skip or extents[slab.axis] < slab.stop else slice(None)
+    box = (slice(None), planes, *(slice(before[one], before[one] + extents[one]) for one in others))
+    return Slab(slab.axis, slab.start, slab.values[box])
