@@ -8,17 +8,14 @@ from typing import Any, Literal
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
-from medseg.domain.texts import plain_json
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
 from medseg.geometry import AxisOrder, same_grid
 from medseg.inference.inner import order_for, reordered
 from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
 from medseg.io.atomic import require_absent
-from medseg.io.plain import read_plain
 from medseg.io.unfinished import together
 from medseg.masks.fractions import Box, part_of_grid
 from medseg.masks.onto import onto_grid
@@ -36,6 +33,7 @@ from medseg.workflows.channels import (
 )
 from medseg.workflows.declare import declare_values
 from medseg.workflows.near import cut_out, part_near
+from medseg.workflows.prompts import read_prompts
 from medseg.workflows.segmenters import find_segmenter, make_params
 
 __all__ = [
@@ -240,7 +238,7 @@ def read_task(
         if path is not None:
             require_no_input(path, inputs)
     matched = _read_matched(engine, inputs, options)
-    prompts = _read_prompts(options.prompts)
+    prompts = None if options.prompts is None else read_prompts(options.prompts)
     task = SegmentTask(engine, matched, params, None, prompts, options.same_space)
     grid = matched[task.reference].grid
     for path in (out, options.objects):
@@ -275,7 +273,8 @@ def require_options(engine: Segmenter, options: SegmentOptions) -> None:
         Naming it.
     """
     _params_of(engine, options)
-    _read_prompts(options.prompts)
+    if options.prompts is not None:
+        read_prompts(options.prompts)
     if options.within is not None:
         read_segmentation(options.within)
 
@@ -371,17 +370,3 @@ def _require_memory(engine: Segmenter, needed: int, run: Run) -> None:
             f"{engine.spec.name} would need about {needed / 2**30:.1f} GiB on this image and "
             f"{available / 2**30:.1f} GiB are free; crop the image or close other programs"
         )
-
-
-def _read_prompts(path: Path | None) -> Prompts | None:
-    if path is None:
-        return None
-
-    try:
-        return TypeAdapter(Prompts).validate_json(plain_json(read_plain(path)))
-    except ValidationError as error:
-        raise InputError(f"{path} holds no prompts: {error.errors()[0]['msg']}") from error
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} holds no prompts: {error}") from error

@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QGroupBox, QLabel,
 
 from medseg.errors import MedsegError
 from medseg.workflows.look import windows_of
+from napari_medseg._qt.parts import tipped
 from napari_medseg._qt.planes import PlanesDock
 from napari_medseg.bridge.layers import VOLUMES
 from napari_medseg.bridge.overlay import lay_over, take_volume
@@ -33,28 +34,28 @@ class LookBox(QGroupBox):
         self.signs = signs_of(viewer)
         self.planes: PlanesDock | None = None
         self.window_choice, self.over, self.message = QComboBox(), QComboBox(), QLabel(wordWrap=True)
-        self.three = _tipped(
+        self.three = tipped(
             QPushButton("Three planes"), "Coronal and sagittal beside the axial; a click moves all"
         )
         self.three.setCheckable(True)
-        self.volume = _tipped(QPushButton("3D"), "The volume in 3D; again for slices")
+        self.volume = tipped(QPushButton("3D"), "The volume in 3D; again for slices")
         self.volume.setCheckable(True)
-        self.squares = _tipped(QCheckBox("squares"), "A checkerboard of both, to see how they fit")
-        self.declared = _tipped(
+        self.squares = tipped(QCheckBox("squares"), "A checkerboard of both, to see how they fit")
+        self.declared = tipped(
             QCheckBox("they share one space"),
             "You know it where the files don't say it",
         )
-        self.lay = _tipped(
+        self.lay = tipped(
             QPushButton("Lay over"), "Show this series on the grid of the image on top; display only"
         )
-        self.take = _tipped(
+        self.take = tipped(
             QPushButton("Take this volume"), "The volume shown as an image of its own, to be measured"
         )
-        _tipped(
+        tipped(
             self.window_choice,
             "Window of the grey scale; the slider of the layer controls reaches all values",
         )
-        _tipped(self.over, "Another series, to be laid over the one on top")
+        tipped(self.over, "Another series, to be laid over the one on top")
         self._arrange()
         self.window_choice.activated.connect(self.set_window)
         self.three.toggled.connect(self.show_planes)
@@ -161,9 +162,3 @@ class LookBox(QGroupBox):
             act()
         except MedsegError as error:
             self.message.setText(str(error))
-
-
-def _tipped(widget: Any, tip: str) -> Any:
-    widget.setToolTip(tip)
-    widget.setAccessibleDescription(tip)
-    return widget

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from medseg.errors import MedsegError
+from napari_medseg.bridge.measuring import DRAWN
 from napari_medseg.bridge.window import bare, window_of
 from napari_medseg.workspace import EditedMask
 
@@ -82,7 +83,7 @@ class MaskChoice(QWidget):
     def _refresh(self, _event: Any = None) -> None:
         """Layers that there are now; what was chosen stays, else the one on top."""
         before, known = self.layer, self._layers
-        self._layers = [bare(layer) for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
+        self._layers = [bare(layer) for layer in reversed(self._viewer.layers) if _is_mask(layer)]
         for layer in self._layers:
             layer.events.name.connect(self._rename)
         self._silently(self.box, [layer.name for layer in self._layers])
@@ -141,3 +142,7 @@ class MaskChoice(QWidget):
         box.clear()
         box.addItems(names)
         box.blockSignals(False)  # noqa: FBT003
+
+
+def _is_mask(layer: Any) -> bool:
+    return isinstance(layer, Labels) and DRAWN not in layer.metadata

@@ -1,7 +1,6 @@
 """The panel of the numbers: those that stand first, all on demand; they follow the mask as it is worked on."""
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
@@ -9,7 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from medseg.domain import Measurement
 from medseg.workflows.digits import csv_of, first_numbers, shown_numbers
 from napari_medseg._qt.first import FirstNumbers
-from napari_medseg._qt.job import jobs_of
+from napari_medseg._qt.job import is_alive, jobs_of
 from napari_medseg._qt.lines import key_of
 from napari_medseg._qt.masks import MaskChoice
 from napari_medseg._qt.numbers import NumberTree
@@ -17,7 +16,6 @@ from napari_medseg._qt.parts import Folded, button, save_bytes
 from napari_medseg._qt.plan import PlanBox
 from napari_medseg._qt.shapes import ShowButtons
 from napari_medseg.bridge.measuring import channels_of, show_place
-from napari_medseg.workspace.jobs import Jobs
 from napari_medseg.workspace.measures import QUIET_S, Measured, Measures
 
 if TYPE_CHECKING:
@@ -47,8 +45,7 @@ class MeasurePanel(QWidget):
         self.redraw = QTimer(self, singleShot=True, interval=0)
         self.redraw.timeout.connect(self._show)
         self._build()
-        self.alive = [True]
-        self.destroyed.connect(partial(_leave, self.alive, self.jobs))
+        self.destroyed.connect(lambda *_, jobs=self.jobs: jobs.forget(_KIND))
         self.choice.chosen.connect(self._choose)
         self._choose()
 
@@ -122,11 +119,11 @@ class MeasurePanel(QWidget):
             self.timer.start()
 
     def _take(self, measured: Measured) -> None:
-        if self.alive and self.measures is not None:
+        if is_alive(self) and self.measures is not None:
             self.measures.take(measured)
 
     def _failed(self, message: str) -> None:
-        if not self.alive:
+        if not is_alive(self):
             return
         changed = self.measures is not None and "changed meanwhile" in message
         self.state.setText("" if changed else message)
@@ -148,9 +145,3 @@ class MeasurePanel(QWidget):
     def _lead(self, item: Measurement) -> None:
         if self.measures is not None:
             show_place(self.viewer, self.measures.mask, item, [row.item for row in self.measures.rows])
-
-
-def _leave(alive: list[bool], jobs: Jobs, _panel: Any = None) -> None:
-    """A panel that is gone measures no more, and is told nothing."""
-    alive.clear()
-    jobs.forget(_KIND)

@@ -1,28 +1,31 @@
 """Open: a folder or files → a chooser → layers, read beside the window."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QTreeWidget,
-    QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
+from medseg.domain import Run
 from medseg.workflows.study import find_offers
+from napari_medseg._qt.chooser import Chooser, is_one_thing
 from napari_medseg._qt.job import Job
 from napari_medseg._qt.look import LookBox
+from napari_medseg._qt.parts import tipped
 from napari_medseg.bridge.opened import show_opened
+from napari_medseg.bridge.readers import opens_scans, set_opens_scans
 from napari_medseg.bridge.window import window_of
-from napari_medseg.workspace.opening import COLUMNS, Opened, Row, load_rows, rows_of
+from napari_medseg.workspace.opening import Opened, Row, load_rows, rows_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -30,9 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["OpenPanel"]
 
 _HINT = "Drop a folder or files here."
-#: Widest description (pixels); the rest is in the tip.
-_DESCRIPTION = 170
-_ROW = Qt.ItemDataRole.UserRole
 
 
 class OpenPanel(QWidget):
@@ -47,54 +47,51 @@ class OpenPanel(QWidget):
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__()
         self.viewer = viewer
-        self.window_ = window_of(viewer)
         self.job: Job | None = None
         self.setAcceptDrops(True)
-        self._build()
-        self._arrange()
-        self._set_running(running=False)
-
-    def _build(self) -> None:
-        self.folder_button = _button(
-            "Open folder…", "Look through a folder: DICOM, NIfTI, a dataset, reports"
+        self.folder_button = tipped(
+            QPushButton("Open folder…"), "Look through a folder: scans, a dataset, reports"
         )
-        self.files_button = _button("Open files…", "Look through some files: images, masks, reports")
-        self.cancel_button = _button("Cancel", "Stop looking or reading; nothing is changed")
-        self.open_button = _button("Open", "Open the chosen rows; a double click opens one")
-        self.mask_button = _button("Open as mask", "Read the chosen files as masks: their values are labels")
-        self.folder_button.clicked.connect(self.ask_folder)
-        self.files_button.clicked.connect(self.ask_files)
-        self.cancel_button.clicked.connect(self.stop)
-        self.open_button.clicked.connect(lambda *_: self.open_rows())
-        self.mask_button.clicked.connect(lambda: self.open_rows(as_mask=True))
-        self.rows = QTreeWidget()
-        self.rows.setAccessibleName("What can be opened")
-        self.rows.setHeaderLabels(list(COLUMNS))
-        self.rows.setRootIsDecorated(False)
-        self.rows.setMinimumHeight(150)
-        self.rows.setSelectionMode(QTreeWidget.SelectionMode.ExtendedSelection)
-        self.rows.itemDoubleClicked.connect(lambda *_: self.open_rows())
-        self.progress = QProgressBar()
+        self.files_button = tipped(
+            QPushButton("Open files…"), "Look through some files: images, masks, reports"
+        )
+        self.open_button = tipped(QPushButton("Open"), "Open the chosen rows; a double click opens one")
+        self.mask_button = tipped(
+            QPushButton("Open as mask"), "Read the chosen files as masks: values are labels"
+        )
+        self.cancel_button = tipped(QPushButton("Cancel"), "Stop looking or reading; nothing is changed")
+        self.always = tipped(
+            QCheckBox("napari opens dropped scans with medseg"),
+            "Else napari asks which reader to take, each time",
+        )
+        self.always.setChecked(opens_scans())
+        self.rows, self.progress = Chooser(), QProgressBar()
         self.progress.setAccessibleName("How far it is")
         self.message = QLabel(_HINT, wordWrap=True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._arrange()
+        self._connect()
+        self._set_running(running=False)
 
     def _arrange(self) -> None:
         layout = QVBoxLayout(self)
         layout.addWidget(QLabel("For research use; not a medical device.", wordWrap=True))
-        for buttons in ((self.folder_button, self.files_button), (self.open_button, self.mask_button)):
-            line = QHBoxLayout()
-            for button in buttons:
-                line.addWidget(button)
-            layout.addLayout(line)
-            if self.folder_button in buttons:
-                layout.addWidget(self.rows, stretch=1)
-        line = QHBoxLayout()
-        line.addWidget(self.progress)
-        line.addWidget(self.cancel_button)
-        layout.addLayout(line)
+        layout.addLayout(_line(self.folder_button, self.files_button))
+        layout.addWidget(self.rows, stretch=1)
+        layout.addLayout(_line(self.open_button, self.mask_button))
+        layout.addLayout(_line(self.progress, self.cancel_button))
         layout.addWidget(self.message)
         layout.addWidget(LookBox(self.viewer))
+        layout.addWidget(self.always)
+
+    def _connect(self) -> None:
+        self.folder_button.clicked.connect(self.ask_folder)
+        self.files_button.clicked.connect(self.ask_files)
+        self.cancel_button.clicked.connect(self.stop)
+        self.open_button.clicked.connect(lambda *_: self.open_rows())
+        self.mask_button.clicked.connect(lambda *_: self.open_rows(as_mask=True))
+        self.rows.itemDoubleClicked.connect(lambda *_: self.open_rows())
+        self.always.toggled.connect(lambda on: set_opens_scans(on=on))
 
     def ask_folder(self) -> None:
         """Ask for a folder, and look through it."""
@@ -113,11 +110,11 @@ class OpenPanel(QWidget):
 
     def open_rows(self, *, as_mask: bool = False) -> None:
         """Read the chosen rows beside the window, and show them."""
-        chosen = [item.data(0, _ROW) for item in self.rows.selectedItems()]
+        chosen = self.rows.chosen()
         if not chosen:
             self.message.setText("Choose rows of the list first.")
             return
-        known = tuple(self.window_.session.images.values())
+        known = tuple(window_of(self.viewer).session.images.values())
         self._start(lambda run: load_rows(chosen, known, as_mask=as_mask, run=run), self._show_opened)
 
     def stop(self) -> None:
@@ -135,15 +132,15 @@ class OpenPanel(QWidget):
         event.acceptProposedAction()
         self.look_through([url.toLocalFile() for url in event.mimeData().urls()])
 
-    def _start(self, work: Any, done: Any) -> None:
+    def _start(self, work: Callable[[Run], Any], done: Callable[[Any], None]) -> None:
         self.stop()
         self._set_running(running=True)
-        self.job = Job(work)
-        self.job.progressed.connect(self._show_progress)
-        self.job.finished.connect(done)
-        self.job.failed.connect(self._show_message)
-        self.destroyed.connect(self.job.cancel)
-        self.job.start()
+        job = self.job = Job(work)
+        job.progressed.connect(lambda *told: self._show_progress(*told) if job is self.job else None)
+        job.finished.connect(lambda found: done(found) if job is self.job else None)
+        job.failed.connect(lambda text: self._show_message(text) if job is self.job else None)
+        self.destroyed.connect(job.cancel)
+        job.start()
 
     def _show_progress(self, done: int, total: int, what: str) -> None:
         self.progress.setRange(0, total)
@@ -151,20 +148,10 @@ class OpenPanel(QWidget):
         self.progress.setFormat(what)
 
     def _show_rows(self, rows: Sequence[Row]) -> None:
-        for row in rows:
-            item = QTreeWidgetItem(list(row.cells))
-            item.setData(0, _ROW, row)
-            item.setDisabled(not row.is_open_able)
-            for column in range(len(row.cells)):
-                item.setToolTip(column, row.notes or row.cells[column])
-            self.rows.addTopLevelItem(item)
-        for column in range(len(COLUMNS)):
-            self.rows.resizeColumnToContents(column)
-        self.rows.setColumnWidth(1, min(_DESCRIPTION, self.rows.columnWidth(1)))
-        whole = [at for at, row in enumerate(rows) if row.is_open_able]
-        self._show_message("Choose what to open." if whole else "\n".join(row.notes for row in rows) or _HINT)
-        if whole and (len(rows) == 1 or len(rows[0].offers) == len(rows) - 1 > 0):
-            self.rows.topLevelItem(whole[0]).setSelected(True)  # type: ignore[union-attr]
+        self.rows.fill(rows)
+        can = any(row.is_open_able for row in rows)
+        self._show_message("Choose what to open." if can else "\n".join(row.notes for row in rows) or _HINT)
+        if can and is_one_thing(rows):
             self.open_rows()
 
     def _show_opened(self, opened: Opened) -> None:
@@ -187,8 +174,8 @@ class OpenPanel(QWidget):
         self.progress.setFormat("")
 
 
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAccessibleDescription(tip)
-    return button
+def _line(*widgets: QWidget) -> QHBoxLayout:
+    line = QHBoxLayout()
+    for widget in widgets:
+        line.addWidget(widget)
+    return line

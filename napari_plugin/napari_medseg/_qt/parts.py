@@ -1,20 +1,27 @@
-"""Small parts of panels: a button with its tip, widgets in a row."""
+"""Small parts of panels: each says what it does, to eyes, pointers and screen readers."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-__all__ = ["Folded", "button", "save_bytes", "side_by_side"]
+__all__ = ["Folded", "button", "save_bytes", "side_by_side", "tipped"]
+
+_W = TypeVar("_W", bound=QWidget)
+
+
+def tipped(widget: _W, tip: str) -> _W:
+    """The widget with a tip, which a screen reader tells too."""
+    widget.setToolTip(tip)
+    widget.setAccessibleDescription(tip)
+    return widget
 
 
 def button(text: str, tip: str, act: Callable[[], Any] | None = None) -> QPushButton:
     """A button that says what it does; `act` is called without Qt's argument."""
-    made = QPushButton(text)
-    made.setToolTip(tip)
-    made.setAccessibleDescription(tip)
+    made = tipped(QPushButton(text), tip)
     if act is not None:
         made.clicked.connect(lambda *_: act())
     return made

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 __all__ = [
+    "DRAWN",
     "channels_of",
     "draw_axes",
     "draw_lesions",
@@ -30,6 +31,8 @@ __all__ = [
     "show_place",
 ]
 
+#: Name in the metadata of a layer that only shows what was measured, and is no mask to work on.
+DRAWN = "medseg drawn"
 _AXES = (Quantity.LONGEST_DIAMETER, Quantity.SHORT_DIAMETER)
 
 
@@ -81,7 +84,8 @@ def draw_axes(viewer: "Viewer", mask: EditedMask, items: "Sequence[Measurement]"
 def draw_lesions(viewer: "Viewer", mask: EditedMask, plan: LesionPlan) -> bool:
     """Numbered lesions as labels of their own."""
     found = lesion_mask(mask.now(), plan)
-    return _put(viewer, labels_layer(found, "", mask_place(viewer, mask)), f"{_name(viewer, mask)}: lesions")
+    data, meta, kind = labels_layer(found, "", mask_place(viewer, mask))
+    return _put(viewer, (data, {**meta, "metadata": {}}, kind), f"{_name(viewer, mask)}: lesions")
 
 
 def draw_outlines(viewer: "Viewer", mask: EditedMask) -> bool:
@@ -132,7 +136,7 @@ def _put(viewer: "Viewer", found: tuple[Any, dict[str, Any], str] | None, name: 
     if name in viewer.layers:
         viewer.layers.remove(name)
     active = viewer.layers.selection.active
-    getattr(viewer, f"add_{kind}")(data, **{**meta, "name": name})
+    getattr(viewer, f"add_{kind}")(data, **{**meta, "name": name, "metadata": {DRAWN: True}})
     viewer.layers.selection.active = active
     return True
 
