@@ -154,6 +154,7 @@ def test_the_reader_answers_for_scans_and_leaves_other_files_alone(name: str, is
 
 @pytest.mark.gui
 def test_a_dropped_scan_opens_without_a_question_once_the_user_said_so(screen: Any, tmp_path: Path) -> None:
+    from napari.errors import MultipleReaderError
     from napari.settings import get_settings
 
     add_scan(screen.viewer)
@@ -164,10 +165,12 @@ def test_a_dropped_scan_opens_without_a_question_once_the_user_said_so(screen: A
     box = panel.tab("Open").always
     try:
         box.setChecked(True)
-        (layer,) = screen.viewer.open(path)
+        (layer,) = screen.viewer.open(path, plugin=None)
         assert isinstance(image_of(*layer.as_layer_data_tuple()[:2]), Image)
         box.setChecked(False)
         assert dict(get_settings().plugins.extension2reader) == before
+        with pytest.raises(MultipleReaderError):
+            screen.viewer.open(path, plugin=None)
     finally:
         get_settings().plugins.extension2reader = before
 

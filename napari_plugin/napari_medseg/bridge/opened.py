@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari import current_viewer
 
 from medseg.geometry import same_grid
 from napari_medseg.bridge.layers import image_layer, labels_layer, series_layer
@@ -13,10 +14,18 @@ from napari_medseg.workspace.opening import Opened
 if TYPE_CHECKING:
     from napari import Viewer
 
-__all__ = ["RECORD", "show_opened"]
+__all__ = ["RECORD", "show_opened", "watch_window"]
 
 #: Name in a mask's metadata of the Record that it was opened with.
 RECORD = "medseg record"
+
+
+def watch_window() -> None:
+    """Let the window in front know layers of medseg: what napari itself opens gets its texts and its session too."""
+    viewer = current_viewer()
+    if viewer is not None:
+        window_of(viewer)
+        signs_of(viewer)
 
 
 def show_opened(viewer: "Viewer", opened: Opened) -> tuple[str, ...]:

@@ -28,4 +28,5 @@ def set_opens_scans(*, on: bool) -> None:
         for pattern, reader in plugins.extension2reader.items()
         if not (pattern in patterns and reader == _PLUGIN)
     }
-    plugins.extension2reader = {**kept, **(dict.fromkeys(sorted(patterns), _PLUGIN) if on else {})}
+    # The first that fits is taken, and napari begins with a line for everything.
+    plugins.extension2reader = {**(dict.fromkeys(sorted(patterns), _PLUGIN) if on else {}), **kept}

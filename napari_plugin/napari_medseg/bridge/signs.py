@@ -101,7 +101,9 @@ class Signs:
             return ""
         lines = [] if self._brief else [_short(layer.name), window_text(image, *layer.contrast_limits)]
         if self.viewer.dims.ndisplay == 2:
-            lines[:0] = _place_text(self.viewer, layer, image)
+            where, *number = _place_text(self.viewer, layer, image) or [""]
+            # A small canvas has its plane in its letters.
+            lines[:0] = [where.partition(" ")[2] if self._brief and number else where, *number]
         if degrees := obliqueness(image.grid):
             lines.append(f"turned {degrees:.1f}° off the body")
         if any(item.code == DISPLAY_ONLY for item in image.findings):
