@@ -28,17 +28,17 @@ from medseg.domain.intervals import VolumeCalibration
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import Details, as_details
-from medseg.inference.apart import MemberLabels, apart, has_members, intervals_of
+from medseg.inference.apart import MemberLabels, has_members, intervals_of, told_apart
 from medseg.inference.domain import domain_finding
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
-from medseg.inference.judge import judge_scan
 from medseg.inference.load import load_predictor
 from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.reducers import KeptOutputs, LabelsOnNative, Reducer, probabilities_on_native
 from medseg.inference.slices import network_slice_axis
 from medseg.inference.steps import postprocess
 from medseg.inference.stream import SlabStream
+from medseg.inference.verdict import domain_verdict
 from medseg.inference.windows import Tiling
 from medseg.models import card_digest, load_calibration, model_facts, weights_digest
 
@@ -135,10 +135,10 @@ class ModelSegmenter:
         reference = images[self.card.reference]
         stream = self.stream(params, run, _flat_axis(self.card, reference))
         calibration = self._calibration(stream, params, reference.grid, limited=within is not None)
-        verdict = judge_scan(prepared, reference.grid, self.card, self.folder)
+        verdict = domain_verdict(prepared, reference.grid, self.card, self.folder)
         members = None
         if calibration is not None and (verdict is None or verdict.level == "in range"):
-            stream, members = apart(stream, self.card, prepared.grid, reference.grid)
+            stream, members = told_apart(stream, self.card, prepared.grid, reference.grid)
         found, kept = self._reduced(stream, prepared, reference.grid, params, run=run, members=members)
         labels = found.labels
         if within is not None:
