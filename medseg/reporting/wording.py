@@ -20,6 +20,7 @@ __all__ = [
     "quantity_text",
     "reason_text",
     "review_text",
+    "short_status",
     "status_view",
 ]
 
@@ -35,6 +36,16 @@ def status_view(status: Status) -> tuple[str, str, str]:
         Status.TRUNCATED_LOWER_BOUND: ("≥", "cut by the border: lower bound", "cut"),
         Status.TRUNCATED_UNRELIABLE: ("⚠\ufe0e", "cut by the border: unreliable", "cut"),
         Status.NOT_COMPUTED: ("∅", "not computed", "none"),
+    }[status]
+
+
+def short_status(status: Status) -> str:
+    """A status in a word, to stand beside a number."""
+    return {
+        Status.OK: "ok",
+        Status.TRUNCATED_LOWER_BOUND: "at least",
+        Status.TRUNCATED_UNRELIABLE: "cut",
+        Status.NOT_COMPUTED: "none",
     }[status]
 
 

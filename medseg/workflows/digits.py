@@ -8,7 +8,7 @@ from medseg.reporting import to_csv
 from medseg.reporting.index import index_of
 from medseg.reporting.numbers import interval_text, unit_text, value_text
 from medseg.reporting.page.headline import KEY_ROWS, key_rows
-from medseg.reporting.wording import quantity_text, status_view
+from medseg.reporting.wording import quantity_text, short_status, status_view
 
 __all__ = ["ShownNumber", "csv_of", "first_numbers", "shown_numbers"]
 
@@ -30,8 +30,8 @@ class ShownNumber:
         Every digit, as JSON has it; empty where there is no value.
     unit
         As on the page.
-    icon, status
-        Of its status.
+    icon, short, status
+        Of its status, in a word and in words.
     interval
         Or that uncertainty was not estimated.
     why
@@ -45,6 +45,7 @@ class ShownNumber:
     exact: str
     unit: str
     icon: str
+    short: str
     status: str
     interval: str
     why: str
@@ -82,6 +83,7 @@ def _shown(record: Record, item: Measurement) -> ShownNumber:
         "" if item.value is None else repr(item.value),
         unit_text(item.unit),
         icon,
+        short_status(item.status),
         words,
         interval_text(item, grid),
         item.reason or item.method,

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from medseg.workflows.edit import OPERATIONS, Request
 from napari_medseg._qt.panel import panel_of
 from napari_medseg.bridge.layers import image_layer
 from napari_medseg.bridge.window import window_of
+from napari_medseg.workspace import EditedMask
+from napari_medseg.workspace.autosave import SUFFIX
 from napari_medseg.writer import write_labels
 from tests.napari.test_events import drag, opened, scan
+from tests.workspace.test_journal import paint, segmentation
 
 pytestmark = pytest.mark.gui
 
@@ -191,6 +195,25 @@ print(digest(mask.labels), flush=True)
 while True:
     QApplication.processEvents(); time.sleep(0.01)
 """
+
+
+def test_two_works_of_one_name_are_told_apart_by_their_times(
+    screen: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("MEDSEG_WORK_DIR", str(tmp_path))
+    for at, changes in enumerate((1, 2)):
+        mask = EditedMask(str(at), segmentation(), keep_at=tmp_path / f"{at}{SUFFIX}")
+        for k in range(changes):
+            paint(mask, (0, 0, k), (1, 1, 1), 1)
+        mask.settle()
+        mask._autosave.close()
+        os.utime(mask.keep_at, (1_700_000_000 + at, 1_700_000_000 + at))
+    panel: Any = panel_of(screen.viewer).tab("Correct")
+    box = panel.left_over.box
+    texts = [box.itemText(at) for at in range(box.count())]
+    assert [text.rsplit(", ", 1)[0] for text in texts] == ["otsu mask, 2 changes", "otsu mask, 1 change"]
+    first, second = (datetime.fromisoformat(text.rsplit(", ", 1)[1]) for text in texts)
+    assert (first - second).total_seconds() == 1
 
 
 def test_after_kill_9_of_a_window_the_next_one_offers_its_work(

@@ -141,7 +141,7 @@ def test_three_planes_show_one_place_and_follow_each_other(screen: Any, look: An
         viewer.dims.point = dot(meta)
         for other in (*models.values(), screen.viewer):
             assert other.dims.point == pytest.approx(dot(meta))
-            cross = other.layers[CROSSHAIR].data
+            cross = other.layers[CROSSHAIR].data * other.layers[CROSSHAIR].scale
             assert np.allclose(
                 cross[:, 0][~np.eye(3, dtype=bool)], np.tile(dot(meta), (3, 1))[~np.eye(3, dtype=bool)]
             )
@@ -149,6 +149,25 @@ def test_three_planes_show_one_place_and_follow_each_other(screen: Any, look: An
     for name, model in models.items():
         assert letters(model) == LETTERS[name]
         assert np.shares_memory(model.layers["scan"].data, screen.viewer.layers["scan"].data)
+
+
+@pytest.mark.parametrize("spacing", [(0.5, 0.5, 3.0), (2.0, 1.0, 0.4)])
+def test_the_slider_stays_where_it_is_as_planes_open_and_close(
+    screen: Any, look: Any, spacing: tuple[float, ...]
+) -> None:
+    """Its steps are the slices of the image, with the crosshair too."""
+    grid = Grid((20, 18, 16), np.diag([*spacing, 1.0]))
+    show(screen, Image(np.arange(20 * 18 * 16, dtype=np.float32).reshape(grid.shape), grid))
+    dims = screen.viewer.dims
+    dims.set_current_step(0, 5)
+    for _ in range(2):
+        before = dims.point, dims.range
+        look.three.click()
+        assert (dims.point, dims.range) == before
+    look.three.click()
+    dims.set_current_step(0, 11)
+    look.three.click()
+    assert dims.current_step[0] == 11
 
 
 def test_one_click_moves_all_planes(screen: Any, look: Any) -> None:

@@ -1,6 +1,7 @@
 """The Measure tab in a real window: digits of the command line, never wrong while the mask is worked on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtGui import QGuiApplication
 
-from medseg.domain import Grid, Image, Quantity, Segmentation
+from medseg.domain import Grid, Image, Interval, Quantity, Segmentation
 from medseg.domain.plan import LesionPlan, MeasurePlan
 from medseg.workflows import measure
 from medseg.workflows.digits import first_numbers
@@ -101,6 +102,34 @@ def test_at_most_eight_stand_first_rounded_as_on_the_page(tab: Any) -> None:
     assert texts == [row.value for row in first_numbers(record)]
     assert any(text.endswith(" ml") for text in texts)
     assert all(panel.first.item(row, 2).text().strip() for row in range(panel.first.rowCount()))
+
+
+def test_every_main_number_is_read_in_full_in_a_small_window(tab: Any, screen: Any, qtbot: Any) -> None:
+    """Quantity, value and interval in as many lines as they need; and nothing folded takes room."""
+    _, _, panel, _ = tab()
+    screen.viewer.window.resize(1280, 800)
+    row = first_numbers(panel.measures.record)[0]
+    estimated = replace(
+        row,
+        item=replace(row.item, interval=Interval(195.6, 232.7, 0.9, "calibrated")),
+        interval="90 % interval 196–233",
+    )
+    long = replace(row, quantity="Longest diameter in plane (T1 after contrast)")
+    panel.first.show_numbers([estimated, long], {})
+    qtbot.wait(200)
+    table = panel.first
+    assert all(table.sizeHintForRow(at) <= table.rowHeight(at) for at in (0, 1))
+    assert all(table.sizeHintForColumn(column) <= table.columnWidth(column) for column in (1, 2))
+    words = long.quantity.split()
+    assert max(table.fontMetrics().horizontalAdvance(word) for word in words) < table.columnWidth(0)
+    assert table.rowHeight(1) > 1.5 * table.fontMetrics().height(), "a long name is broken, not cut"
+    assert "90 % interval 196–233" in table.item(0, 1).text()
+    assert "90 % interval 196–233" in table.item(0, 1).toolTip()
+    assert table.columnWidth(2) < min(table.columnWidth(0), table.columnWidth(1))
+    assert panel.all.y() - panel.more.y() < 2 * panel.more.head.height()
+    panel.all.unfold(True)
+    qtbot.wait(100)
+    assert panel.tree.height() > 100
 
 
 def test_the_tree_filters_sorts_copies_and_exports(tab: Any, tmp_path: Path, monkeypatch: Any) -> None:

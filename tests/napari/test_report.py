@@ -65,6 +65,12 @@ def add_image(viewer: Any, image: Image, name: str) -> Any:
     return viewer.add_image(data, **meta)
 
 
+def pick(box: Any, text: str) -> None:
+    """As a user does."""
+    box.setCurrentText(text)
+    box.activated.emit(box.currentIndex())
+
+
 def command(*words: object) -> None:
     seen = CliRunner().invoke(app, [str(word) for word in words])
     assert seen.exit_code == 0, seen.output
@@ -174,12 +180,44 @@ def two_readers(viewer: Any) -> tuple[Segmentation, Segmentation]:
     return found[0], found[1]
 
 
+def test_every_tab_offers_the_mask_in_hand_and_keeps_what_was_picked(panel: Panel) -> None:
+    mask, _ = two_readers(panel.viewer)
+    layers = panel.viewer.layers
+    boxes = {
+        "Correct": lambda: panel.tab("Correct").choice.box,
+        "Measure": lambda: panel.tab("Measure").choice.box,
+        "Compare": lambda: panel.tab("Compare").first,
+        "Report": lambda: panel.tab("Report").form.mask_choice,
+        "Learn": lambda: panel.tab("Learn").mask_choice,
+    }
+
+    def offered() -> dict[str, str]:
+        return {title: box().currentText() for title, box in boxes.items()}
+
+    assert offered() == dict.fromkeys(boxes, "reader 6"), "the newest, which came last"
+    layers.selection.active = layers["reader 4"]
+    assert offered() == dict.fromkeys(boxes, "reader 4"), "the one that is selected"
+    assert panel.tab("Compare").second.currentText() == "reader 6"
+    layers.selection.active = layers["mr"]
+    for box in boxes.values():
+        pick(box(), "reader 6")
+    layers["reader 6"].name = "mine"
+    assert offered() == dict.fromkeys(boxes, "mine")
+    data, meta, _ = labels_layer(mask, "third")
+    panel.viewer.add_labels(data, **meta)
+    # What is painted and measured goes with the list of layers; what is written and compared is as it was picked.
+    assert list(offered().values()) == ["third", "third", "mine", "mine", "mine"]
+    layers.remove("mine")
+    assert offered() == dict.fromkeys(boxes, "third")
+
+
 def test_two_readers_are_compared_in_numbers_in_a_layer_and_side_by_side(panel: Panel) -> None:
     import medseg
 
     first, second = two_readers(panel.viewer)
     tab = panel.tab("Compare")
-    assert (tab.first.currentText(), tab.second.currentText()) == ("reader 4", "reader 6")
+    pick(tab.first, "reader 4")
+    pick(tab.second, "reader 6")
     tab.compare_button.click()
     assert not panel.wait(tab)
     assert tab.comparison.measurements == medseg.evaluate(first, second)

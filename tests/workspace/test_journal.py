@@ -286,6 +286,35 @@ time.sleep(60)
         assert unfinished(work) == ()
         assert not list(tmp_path.glob(f"*{SUFFIX}"))
 
+    @pytest.mark.parametrize("in_a_file", [False, True])
+    def test_work_without_a_change_is_not_offered_and_its_file_is_swept(
+        self, tmp_path: Path, *, in_a_file: bool
+    ) -> None:
+        """As a window leaves it that was killed before anything was painted, or after all was saved."""
+        work = tmp_path / "work"
+        mask = EditedMask("uid", segmentation(), file=str(tmp_path / "mask.nii.gz") if in_a_file else "")
+        mask.keep_at = work / f"uid{SUFFIX}"
+        if in_a_file:
+            mask.keep_at, mask.link = tmp_path / f"mask{SUFFIX}", work / f"uid{SUFFIX}"
+            paint(mask, (0, 0, 0), (1, 1, 1), 1)
+            mask.saved()
+        mask.keep()
+        mask._autosave.close()
+        assert unfinished(work)
+        assert Session(work).left_over() == {}
+        assert not [path for path in tmp_path.rglob("*") if path.name.endswith(SUFFIX)]
+
+    def test_two_windows_do_not_go_on_with_one_work(self, tmp_path: Path) -> None:
+        mask = EditedMask("uid", segmentation(), keep_at=tmp_path / f"uid{SUFFIX}")
+        paint(mask, (0, 0, 0), (1, 1, 1), 1)
+        mask._autosave.close()
+        first, second = Session(tmp_path), Session(tmp_path)
+        (path,) = second.left_over()
+        first.reopen(path)
+        with pytest.raises(InputError, match="another window works on it"):
+            second.reopen(path)
+        assert second.masks == {}
+
     def test_a_cut_file_gives_the_work_up_to_its_last_whole_entry(self, tmp_path: Path) -> None:
         """At whatever byte it was cut, what is read is the mask after some number of strokes."""
         path = tmp_path / f"m{SUFFIX}"

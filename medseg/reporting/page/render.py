@@ -50,6 +50,7 @@ from medseg.reporting.wording import (
     quantity_text,
     reason_text,
     review_text,
+    short_status,
     status_view,
 )
 
@@ -58,13 +59,7 @@ __all__ = ["to_html", "to_pdf"]
 _COMPARED = shown_in_order(lambda row: row.headline, "comparison")
 _RANK = {"error": 0, "warning": 1, "info": 2}
 _SEVERITY = {"error": "Error:", "warning": "Warning:", "info": "Note:"}
-#: Words beside a number on page one, by status; what is said of them once, below.
-_SHORT = {
-    Status.OK: "ok",
-    Status.TRUNCATED_LOWER_BOUND: "at least",
-    Status.TRUNCATED_UNRELIABLE: "cut",
-    Status.NOT_COMPUTED: "none",
-}
+#: What is said of the words beside numbers once, below.
 _SAID = {
     Status.TRUNCATED_LOWER_BOUND: "≥ at least: cut by the border of the scan, the true value can only be larger.",
     Status.TRUNCATED_UNRELIABLE: "⚠\ufe0e cut: of the part in view alone, the true value may be smaller or larger.",
@@ -242,7 +237,7 @@ def _words(record: Record) -> dict[str, Any]:
     """Functions of the template: values of a Record as people read them."""
     return {
         "view": status_view,
-        "short": _SHORT,
+        "short": {status: short_status(status) for status in Status},
         "unit": unit_text,
         "name": lambda item: _row_name(item, record.mask.grid),
         "plane": lambda text: plane_text(text, record.mask.grid),

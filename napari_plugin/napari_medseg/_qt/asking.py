@@ -16,26 +16,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medseg._qt.offered import OfferBox
 from napari_medseg._qt.views import ViewBoxes
-from napari_medseg.bridge.now import mask_names
+from napari_medseg.bridge.now import mask_in_hand, mask_names
 from napari_medseg.bridge.reporting import ask_report, obstacles_now
 from napari_medseg.workspace.review import RULES, Asked
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-__all__ = ["FolderLine", "ReportForm", "offer"]
-
-
-def offer(box: QComboBox, names: dict[str, str]) -> None:
-    """Fill a choice with name by uid; what was chosen stays chosen, also under a new name."""
-    chosen = box.currentData()
-    box.blockSignals(True)  # noqa: FBT003 - Qt's signature
-    box.clear()
-    for uid, name in names.items():
-        box.addItem(name, uid)
-    box.setCurrentIndex(max(box.findData(chosen), 0) if names else -1)
-    box.blockSignals(False)  # noqa: FBT003
+__all__ = ["FolderLine", "ReportForm"]
 
 
 class FolderLine(QWidget):
@@ -72,7 +62,7 @@ class ReportForm(QWidget):
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__()
         self._viewer = viewer
-        self.mask_choice, self.rule, self.subject = QComboBox(), QComboBox(), QLineEdit()
+        self.mask_choice, self.rule, self.subject = OfferBox(), QComboBox(), QLineEdit()
         for words, plan in RULES.items():
             self.rule.addItem(words, plan)
         self.rule.setToolTip(
@@ -102,8 +92,8 @@ class ReportForm(QWidget):
         return bool(self.mask_choice.count())
 
     def refresh(self) -> None:
-        """Offer the masks that there are now."""
-        offer(self.mask_choice, mask_names(self._viewer))
+        """Offer the masks that there are now, the one in hand first."""
+        self.mask_choice.offer(mask_names(self._viewer), mask_in_hand(self._viewer))
         self._show_obstacles()
 
     def ask(self) -> Asked:

@@ -1,12 +1,13 @@
 """The numbers that stand first, at most eight, as the page rounds them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from medseg.workflows.digits import ShownNumber
-from napari_medseg._qt.lines import STALE, key_of
+from napari_medseg._qt.lines import STALE_SHORT, key_of
 
 __all__ = ["FirstNumbers"]
 
@@ -31,7 +32,8 @@ class FirstNumbers(QTableWidget):
         if (rows := self.verticalHeader()) is not None:
             rows.hide()
         if (heads := self.horizontalHeader()) is not None:
-            heads.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+            heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.cellClicked.connect(lambda row, _column: self.chosen.emit(self._rows[row].item))
 
     def show_numbers(self, rows: Sequence[ShownNumber], stale: Mapping[object, bool]) -> None:
@@ -44,17 +46,26 @@ class FirstNumbers(QTableWidget):
             texts = (
                 f"{row.structure}: {row.quantity}",
                 row.value + (f"\n{row.interval}" if estimated else ""),
-                STALE if is_stale else f"{row.icon} {row.status}",
+                STALE_SHORT if is_stale else f"{row.icon} {row.short}",
             )
             for column, text in enumerate(texts):
                 cell = QTableWidgetItem(text)
-                cell.setToolTip(f"{row.exact} {row.unit}\n{row.interval}\n{row.why}".strip())
+                cell.setToolTip(f"{row.exact} {row.unit}\n{row.interval}\n{row.status}\n{row.why}".strip())
                 font = cell.font()
                 font.setItalic(is_stale)
                 cell.setFont(font)
                 self.setItem(at, column, cell)
+        self.setVisible(bool(rows))
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Another width breaks the lines elsewhere."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the rows are, each as high as its lines."""
         self.resizeRowsToContents()
         heads = self.horizontalHeader()
-        height = (0 if heads is None else heads.height()) + sum(self.rowHeight(at) for at in range(len(rows)))
-        self.setFixedHeight(height + 4)
-        self.setVisible(bool(rows))
+        rows = sum(self.rowHeight(at) for at in range(self.rowCount()))
+        self.setFixedHeight((0 if heads is None else heads.height()) + rows + 4)

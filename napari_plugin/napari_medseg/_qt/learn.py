@@ -2,15 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from medseg.errors import MedsegError
-from napari_medseg._qt.asking import FolderLine, offer
+from napari_medseg._qt.asking import FolderLine
+from napari_medseg._qt.offered import Holdings, OfferBox
 from napari_medseg._qt.task import TaskRow
-from napari_medseg.bridge.now import mask_names
+from napari_medseg.bridge.now import mask_in_hand, mask_names
 from napari_medseg.bridge.reporting import lesson_of
-from napari_medseg.bridge.window import window_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -30,7 +29,7 @@ class LearnPanel(QWidget):
     def __init__(self, napari_viewer: "Viewer") -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.mask_choice, self.case, self.subject = QComboBox(), QLineEdit(), QLineEdit()
+        self.mask_choice, self.case, self.subject = OfferBox(), QLineEdit(), QLineEdit()
         self.case.setPlaceholderText("a name that no other case has")
         self.subject.setPlaceholderText("whom it shows (a pseudonym)")
         self.subject.setToolTip(
@@ -55,14 +54,13 @@ class LearnPanel(QWidget):
         layout.addStretch()
         self.button.clicked.connect(self.add)
         self.task.running.connect(self.button.setDisabled)
-        events = window_of(napari_viewer).session.events
-        events.mask_added.connect(self._refresh_soon)
-        events.mask_removed.connect(self._refresh_now)
+        self.holdings = Holdings(napari_viewer, self)
+        self.holdings.changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         """Offer the masks that there are now."""
-        offer(self.mask_choice, mask_names(self.viewer))
+        self.mask_choice.offer(mask_names(self.viewer), mask_in_hand(self.viewer))
 
     def add(self) -> None:
         """Write the case beside the window."""
@@ -82,10 +80,3 @@ class LearnPanel(QWidget):
     def _added(self, listed: Any) -> None:
         self.task.say(f"Case {self.case.text().strip()} is in {listed}.")
         self.case.clear()
-
-    def _refresh_now(self, _uid: str) -> None:
-        self.refresh()
-
-    def _refresh_soon(self, _uid: str) -> None:
-        # Its layer is told who it is only after the session has it.
-        QTimer.singleShot(0, self, self.refresh)

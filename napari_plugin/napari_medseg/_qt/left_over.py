@@ -1,5 +1,6 @@
 """Work of windows that are gone: opened again, or thrown away."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ class LeftOver(QFrame):
         self.box.clear()
         for path, kept in self._window.session.left_over().items():
             name = Path(kept.mask).name or kept.name
-            self.box.addItem(f"{name}, {len(kept.events)} changes", str(path))
+            self.box.addItem(f"{name}, {_counted(kept.changes)}, {_when(path)}", str(path))
         self.setVisible(self.box.count() > 0)
 
     def _open(self) -> None:
@@ -61,3 +62,12 @@ class LeftOver(QFrame):
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         self.refresh()
+
+
+def _counted(changes: int) -> str:
+    return "1 change" if changes == 1 else f"{changes} changes"
+
+
+def _when(path: Path) -> str:
+    """When something was done there last, to the second: two masks may have one name."""
+    return datetime.fromtimestamp(path.stat().st_mtime).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -6,12 +6,13 @@ from qtpy.QtWidgets import QTreeWidgetItem
 from medseg.domain import Measurement
 from medseg.workflows.digits import ShownNumber
 
-__all__ = ["ITEM", "STALE", "NumberLine", "children", "fill", "hide_empty", "key_of", "remove"]
+__all__ = ["ITEM", "STALE", "STALE_SHORT", "NumberLine", "children", "fill", "hide_empty", "key_of", "remove"]
 
 #: Where a line keeps its Measurement, and in its second column the number to sort by.
 ITEM = Qt.ItemDataRole.UserRole
 #: Said of what the mask has changed since.
 STALE = "being measured"
+STALE_SHORT = "… stale"
 
 
 class NumberLine(QTreeWidgetItem):

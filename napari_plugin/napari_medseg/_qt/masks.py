@@ -8,7 +8,9 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from medseg.errors import MedsegError
+from napari_medseg._qt.parts import refill
 from napari_medseg.bridge.measuring import DRAWN
+from napari_medseg.bridge.now import mask_in_hand
 from napari_medseg.bridge.window import bare, window_of
 from napari_medseg.workspace import EditedMask
 
@@ -81,15 +83,17 @@ class MaskChoice(QWidget):
             box.setMinimumContentsLength(12)
 
     def _refresh(self, _event: Any = None) -> None:
-        """Layers that there are now; what was chosen stays, else the one on top."""
+        """Layers that there are now; what was chosen stays, else the one in hand."""
         before, known = self.layer, self._layers
         self._layers = [bare(layer) for layer in reversed(self._viewer.layers) if _is_mask(layer)]
         for layer in self._layers:
             layer.events.name.connect(self._rename)
-        self._silently(self.box, [layer.name for layer in self._layers])
+        refill(self.box, [layer.name for layer in self._layers])
         active = bare(self._viewer.layers.selection.active)
         if active not in known and active in self._layers:
             before = active  # a layer that has just come
+        if before is None:
+            before = bare(self._window.layer(mask_in_hand(self._viewer) or ""))
         kept = next((at for at, layer in enumerate(self._layers) if layer is before), 0)
         self.box.setCurrentIndex(kept if self._layers else -1)
         self._picked()
@@ -117,7 +121,7 @@ class MaskChoice(QWidget):
 
     def _offer_images(self) -> None:
         uids = [uid for uid in self._window.session.images if self._window.layer(uid) is not None]
-        self._silently(self.image_box, [self._window.layer(uid).name for uid in uids])  # type: ignore[union-attr]
+        refill(self.image_box, [self._window.layer(uid).name for uid in uids])  # type: ignore[union-attr]
         for at, uid in enumerate(uids):
             self.image_box.setItemData(at, uid)
         self.adopt_button.setEnabled(bool(uids))
@@ -135,13 +139,6 @@ class MaskChoice(QWidget):
             self.say(str(error))
             return
         self._picked()
-
-    @staticmethod
-    def _silently(box: QComboBox, names: list[str]) -> None:
-        box.blockSignals(True)  # noqa: FBT003 - Qt's signature
-        box.clear()
-        box.addItems(names)
-        box.blockSignals(False)  # noqa: FBT003
 
 
 def _is_mask(layer: Any) -> bool:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["MeasurePanel"]
 
 _KIND = "measure"
+#: Share of the height that is left which the unfolded tree takes.
+_ALL = 100
 
 
 class MeasurePanel(QWidget):
@@ -87,8 +89,8 @@ class MeasurePanel(QWidget):
         self.more, self.all = Folded("Measure also", self.plan), Folded("All numbers", every)
         layout = QVBoxLayout(self)
         for widget in (self.choice, self.first, self.state, self.shapes, self.more, self.all):
-            layout.addWidget(widget, stretch=int(widget is self.all))
-        layout.addStretch(0)
+            layout.addWidget(widget, stretch=_ALL if widget is self.all else 0)
+        layout.addStretch(1)
 
     def _choose(self) -> None:
         """Another mask."""

@@ -1,13 +1,22 @@
 """Small parts of panels: each says what it does, to eyes, pointers and screen readers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-__all__ = ["Folded", "button", "save_bytes", "side_by_side", "tipped"]
+__all__ = ["Folded", "button", "refill", "save_bytes", "side_by_side", "tipped"]
 
 _W = TypeVar("_W", bound=QWidget)
 
@@ -38,6 +47,14 @@ def side_by_side(*widgets: QWidget) -> QWidget:
     return holder
 
 
+def refill(box: QComboBox, names: Sequence[str]) -> None:
+    """Offer other names, without telling that another one is chosen."""
+    box.blockSignals(True)  # noqa: FBT003 - Qt's signature
+    box.clear()
+    box.addItems(list(names))
+    box.blockSignals(False)  # noqa: FBT003
+
+
 class Folded(QWidget):
     """A widget under a title that unfolds it."""
 
@@ -62,6 +79,9 @@ class Folded(QWidget):
         self.head.setChecked(is_open)
         self.head.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self._inner.setVisible(is_open)
+        # What is folded takes the height of its title, whatever room there is.
+        high = QSizePolicy.Policy.Preferred if is_open else QSizePolicy.Policy.Maximum
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, high)
 
 
 def save_bytes(parent: QWidget, data: bytes, name: str) -> None:

@@ -2,16 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer, QUrl
+from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from medseg.errors import MedsegError
 from napari_medseg._qt.asking import ReportForm
+from napari_medseg._qt.offered import Holdings
 from napari_medseg._qt.sign import SignBox
 from napari_medseg._qt.task import TaskRow
 from napari_medseg.bridge.now import tell_changes
-from napari_medseg.bridge.window import review_of, window_of
+from napari_medseg.bridge.window import review_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -70,19 +71,9 @@ class ReportPanel(QWidget):
         self.open_button.clicked.connect(self.open_page)
         self.form.chosen.connect(self._enable)
         self.task.running.connect(self._enable)
-        events = window_of(self.viewer).session.events
-        for event in (events.mask_added, events.image_added):
-            event.connect(self._refresh_soon)
-        for event in (events.mask_removed, events.image_removed):
-            event.connect(self._refresh_now)
+        self.holdings = Holdings(self.viewer, self)
+        self.holdings.changed.connect(self.refresh)
         self.review.events.changed.connect(self.show_state)
-
-    def _refresh_now(self, _uid: str) -> None:
-        self.refresh()
-
-    def _refresh_soon(self, _uid: str) -> None:
-        # Its layer is told who it is only after the session has it.
-        QTimer.singleShot(0, self, self.refresh)
 
     def refresh(self) -> None:
         """Offer the masks that there are now, and show the state."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-__all__ = ["grey_windows", "images_now", "mask_names", "mask_now", "tell_changes"]
+__all__ = ["grey_windows", "images_now", "mask_in_hand", "mask_names", "mask_now", "tell_changes"]
 
 #: Name in a layer's metadata that says that its changes are told already.
 _TOLD = "medseg told"
@@ -24,6 +24,14 @@ def mask_names(viewer: "Viewer") -> dict[str, str]:
     session = window_of(viewer).session
     names = {layer.metadata.get(UID): layer.name for layer in reversed(viewer.layers)}
     return {uid: names[uid] for uid in session.masks if uid in names}
+
+
+def mask_in_hand(viewer: "Viewer") -> str | None:
+    """Uid of the mask that is worked on: that of the layer selected in the list, else the one that came last."""
+    names = mask_names(viewer)
+    active = viewer.layers.selection.active
+    selected = None if active is None else active.metadata.get(UID)
+    return selected if selected in names else next(reversed(names), None)
 
 
 def mask_now(viewer: "Viewer", uid: str) -> Segmentation:

@@ -91,9 +91,11 @@ class Planes:
         self._links.clear()
         self.main.mouse_drag_callbacks.remove(self._clicked)
         self._moving = True
+        place = self.main.dims.point
         for viewer in (self.main, *self.models.values()):
             if CROSSHAIR in viewer.layers:
                 viewer.layers.remove(CROSSHAIR)
+        self.main.dims.point = place
         self._copies.clear()
 
     def _link(self, event: Any, callback: Callable[..., Any]) -> None:
@@ -184,18 +186,26 @@ class Planes:
         lines[range(3), 1, range(3)] = high - low
         for viewer in (self.main, *self.models.values()):
             if CROSSHAIR in viewer.layers:
-                viewer.layers[CROSSHAIR].data = lines
+                cross = viewer.layers[CROSSHAIR]
+                cross.data = lines / cross.scale
             else:
                 _add_cross(viewer, lines, float((high - low).max()) * _THIN)
 
 
 def _add_cross(viewer: Any, lines: NDArray[np.float64], width: float) -> None:
+    """Lines in mm.
+
+    The smallest step of all layers is that of napari's sliders, and a slider that gets another step keeps the number of
+    its step, not its place. So the crosshair has a step of its own that is the smallest along no axis.
+    """
     selected = viewer.layers.selection.active
+    step = max(float(axis.step) for axis in viewer.dims.range[-3:])
     viewer.add_vectors(
-        lines,
+        lines / step,
+        scale=(step,) * 3,
         name=CROSSHAIR,
         edge_color="#3fd0c9",
-        edge_width=width,
+        edge_width=width / step,
         vector_style="line",
         opacity=0.7,
         units=viewer.layers[0].units[-3:],

@@ -64,12 +64,15 @@ class Kept:
     is_cut: bool
 
     @property
-    def unsaved(self) -> int:
-        """Changes, undos and redos since the mask was last saved; one more where it never was in a file."""
+    def changes(self) -> int:
+        """Changes, undos and redos since the mask was last saved."""
         marks = [number for number, item in enumerate(self.events) if item == "saved"]
-        if marks:
-            return len(self.events) - marks[-1] - 1
-        return len(self.events) + (not self.mask)
+        return len(self.events) - (marks[-1] + 1 if marks else 0)
+
+    @property
+    def unsaved(self) -> int:
+        """`changes`; one more where the mask never was in a file."""
+        return self.changes + (not self.mask and "saved" not in self.events)
 
 
 class Autosave:

@@ -82,23 +82,36 @@ class Session:
         return mask
 
     def left_over(self) -> dict[Path, Kept]:
-        """Work of windows that are gone: what was not saved, by the file that holds it; the newest first."""
+        """Work of windows that are gone: changes not saved, by the file that holds them; the newest first.
+
+        A file without any is removed: what a segmenter made can be made again.
+        """
         found: dict[Path, Kept] = {}
         for path in unfinished(self.keep_in) if self.keep_in is not None else ():
             with suppress(InputError):
                 kept = read_kept(path)
-                if kept.unsaved:
+                if kept.changes:
                     found[path] = kept
                 else:
-                    path.resolve().unlink()
+                    path.resolve().unlink(missing_ok=True)
+                    path.unlink(missing_ok=True)
         return found
 
     def reopen(self, path: Path) -> EditedMask:
-        """Take in a mask with the work that a journal's file holds, and go on with it."""
+        """Take in a mask with the work that a journal's file holds, and go on with it.
+
+        Raises
+        ------
+        InputError
+            If the file can't be read, or another window works on it.
+        """
         kept = read_kept(path)
         uid = uuid4().hex
         mask = EditedMask(uid, kept.before, next(self._on_grid_of(kept.before), None), file=kept.mask)
         mask.continue_from(path, kept)
+        mask.settle()  # from here on it is locked, and offered to nobody
+        if mask.fault:
+            raise InputError(mask.fault)
         self._put(mask)
         return mask
 
