@@ -3,9 +3,11 @@
 Run: xvfb-run -a -s "-screen 0 1600x1200x24" python docs/images/window.py
 """
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
@@ -77,17 +79,33 @@ def correct(viewer: Any, panel: Any) -> None:
     viewer.layers.selection.active = layer
     layer.mode, layer.selected_label, layer.brush_size = "paint", 1, 12
     at = [int(step) for step in viewer.dims.current_step]
-    layer.paint((at[0], at[1], at[2] + 30), 1)
+    layer.paint((at[0], at[1], at[2] + 4), 1)
     wait(tab.undo_button.isEnabled, 10)
     shoot(viewer, "window-correct")
 
 
 def report(viewer: Any, panel: Any) -> None:
-    """What is written, where, and who signs."""
+    """A written report, its findings confirmed, signed."""
+    from qtpy.QtCore import Qt
+
     tab = panel.tab("Report")
-    tab.form.folder.line.setText("report")
-    shoot(viewer, "window-report")
+    with TemporaryDirectory() as folder:
+        tab.form.folder.line.setText(str(Path(folder) / "report"))
+        tab.write_button.click()
+        wait(lambda: tab.review.page is not None, 300)
+        tab.signing.reader.setText("A. Reader")
+        tab.signing.organization.setText("Study centre")
+        for at in range(tab.signing.findings.count()):
+            tab.signing.findings.item(at).setCheckState(Qt.CheckState.Checked)
+        tab.signing.button.click()
+        wait(lambda: tab.review.is_reviewed, 300)
+        # What stands in the field is not needed any more; the picture shows no path of this machine.
+        tab.form.folder.line.setText("report")
+        tab.task.say("")
+        shoot(viewer, "window-report")
 
 
 if __name__ == "__main__":
-    main()
+    with TemporaryDirectory() as work:  # no work of other windows is offered in the pictures
+        os.environ["MEDSEG_WORK_DIR"] = work
+        main()

@@ -1,6 +1,7 @@
 """A run in a real window: stopped in every phase within a second, by its button, its dock or the window."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ pytest.importorskip("napari")
 from medseg.domain import Grid, Image
 from medseg.workflows.apart import Asked
 from napari_medseg._qt.job import is_alive
+from napari_medseg._qt.panel import panel_of
 from napari_medseg.bridge.layers import image_layer
+from tests.napari.conftest import Widget
 
 pytestmark = pytest.mark.gui
 
@@ -116,6 +119,40 @@ def test_closing_the_dock_or_the_window_ends_the_process(
     assert time.monotonic() - since < 1
     panel, widget.panel = widget.panel, None
     widget.wait(lambda: not is_alive(panel))
+
+
+@pytest.fixture
+def tabs(screen: Any, qtbot: Any) -> Iterator[Widget]:
+    """The same panel as a tab of the one dock."""
+    screen.viewer.window.resize(1300, 700)
+    _, docked = screen.viewer.window.add_plugin_dock_widget("medseg", "medseg")
+    found = Widget(screen, docked.tab("Segment"), lambda done: qtbot.waitUntil(done, timeout=60_000))
+    yield found
+    vars(found).clear()
+
+
+@pytest.mark.parametrize("way", ["dock", "window"])
+def test_closing_the_dock_of_tabs_or_its_window_ends_the_process(
+    tabs: Widget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    begin(tabs, stubborn("windows", tmp_path, monkeypatch), "windows")
+    started = processes()
+    assert started
+    viewer, jobs = tabs.screen.viewer, tabs.panel.runs.jobs
+    if way == "dock":
+        viewer.window.remove_dock_widget(panel_of(viewer))
+    else:
+        viewer.close()
+    since = time.monotonic()
+    tabs.wait(lambda: not any(one.is_running() for one in started) and jobs.is_idle)
+    assert time.monotonic() - since < 1
+    tabs.wait(lambda: not is_alive(tabs.panel))
+    if way == "dock":
+        viewer.layers["mr"].name = "another"
+        viewer.add_labels(np.zeros((6, 10, 12), np.uint8))
+        assert "another" in viewer.layers, "the window lives on"
+        again: Any = panel_of(viewer).tab("Segment")
+        assert again.run_button.isEnabled()
 
 
 def test_napari_knows_of_the_run_and_asks_before_it_closes(

@@ -86,13 +86,13 @@ def test_the_menus_lead_to_the_tabs(screen: Any, monkeypatch: Any) -> None:
         (window.file_menu, "Open study…", "Open"),
         (window.file_menu, "Open scans, masks, reports…", "Open"),
         (window.layers_menu, "Segment with medseg", "Segment"),
-        (window.layers_menu, "Measure with medseg", None),
+        (window.layers_menu, "Measure with medseg", "Measure"),
     ]:
         (action,) = [item for item in entries(menu) if item.text() == f"{text} (medseg)"]
         action.trigger()
         (panel,) = window.dock_widgets.values()
         assert panel.isVisible()
-        assert tab in (None, panel.tabText(panel.currentIndex()))
+        assert panel.tabText(panel.currentIndex()) == tab
     assert asked == ["ask_folder", "ask_files"]
 
 
@@ -114,7 +114,9 @@ def test_the_palette_runs_every_command_that_asks_for_no_file(
         return
     assert "medseg" in palette[command]
     get_app_model().commands.execute_command(command).result()
-    assert screen.viewer.window.dock_widgets
+    (panel,) = screen.viewer.window.dock_widgets.values()
+    tab = {"medseg.segment_images": "Segment", "medseg.measure_masks": "Measure"}.get(command)
+    assert tab is None or panel.tabText(panel.currentIndex()) == tab
 
 
 @pytest.mark.gui

@@ -18,6 +18,7 @@ from medseg.geometry import affine_orientation
 from medseg.workflows import open_dataset, read_record
 from medseg.workflows.verify import verify_files
 from napari_medseg.bridge.layers import image_layer, labels_layer
+from napari_medseg.bridge.window import window_of
 
 pytestmark = pytest.mark.gui
 
@@ -118,6 +119,27 @@ def test_the_page_is_that_of_the_command_line_with_the_window_of_the_layer(
     command("report", record, *views, other / "measurements.xlsx", "--window", f"{scan.channel}=200:900")
     for file in other.iterdir():
         assert file.read_bytes() == (tmp_path / "out" / file.name).read_bytes(), file.name
+
+
+@pytest.fixture
+def preferred() -> Iterator[None]:
+    """Reader, organisation and device, as a user sets them in napari's preferences."""
+    from napari.settings import get_plugin_settings
+
+    found = get_plugin_settings("medseg")
+    found.report.reader, found.report.organisation, found.run.device = "B. Reader", "Ward 6", "cpu"
+    yield
+    found.report.reader, found.report.organisation, found.run.device = "", "", "auto"
+
+
+def test_napari_s_preferences_name_the_signer_and_the_device(preferred: None, panel: Panel) -> None:
+    panel.viewer.open_sample("medseg", "hippocampus")
+    panel.segment()
+    mask = window_of(panel.viewer).mask_of(panel.viewer.layers["otsu mask"])
+    assert mask is not None
+    assert "cpu" in dict(mask.now().made_by.run).values()
+    signing = panel.tab("Report").signing
+    assert (signing.reader.text(), signing.organization.text()) == ("B. Reader", "Ward 6")
 
 
 def test_what_cannot_be_written_says_why_beside_its_box(

@@ -1,5 +1,7 @@
 """The widget in a real window, opened through napari's own door and used by its buttons."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,11 @@ pytest.importorskip("napari")
 import medseg
 from medseg.domain import Grid, Image
 from medseg.geometry import affine_orientation
+from medseg.workflows import read_record, read_segmentation
+from medseg.workflows.demo import sample_folder
+from napari_medseg._qt.panel import panel_of
 from napari_medseg.bridge.layers import image_layer
+from napari_medseg.bridge.window import window_of
 
 pytestmark = pytest.mark.gui
 
@@ -161,3 +167,58 @@ def test_a_painted_correction_is_told_in_the_mask_and_in_the_record(widget: Any,
     assert edit.changes[0].net_ml == pytest.approx(3 * image.grid.voxel_volume / 1000)
     assert edit.changed_at is not None
     assert "mask.changed_by_hand" in {finding.code for finding in record.findings}
+
+
+@pytest.mark.parametrize("way", ["replace", "keep", "compare"])
+def test_a_second_answer_replaces_the_first_stands_beside_it_or_is_compared(widget: Any, way: str) -> None:
+    add(widget, scan())
+    widget.run("threshold", low=100)
+    first, layer = widget.mask("threshold mask"), widget.layer("threshold mask")
+    widget.run("threshold", low=5)
+    second = medseg.segment("threshold", scan(), params={"low": 5})
+    layers = widget.screen.viewer.layers
+    again = widget.panel.again
+    assert "There is a mask “threshold mask” already." in again.text.text()
+    assert [item.name for item in layers] == ["mr", "threshold mask"], "nothing comes before it is chosen"
+    assert widget.mask("threshold mask").digest == first.digest
+    again.buttons[way].click()
+    assert not again.isVisible()
+    if way == "replace":
+        assert [item.name for item in layers] == ["mr", "threshold mask"]
+        assert widget.mask("threshold mask").digest == second.digest
+        window_of(widget.screen.viewer).mask_of(layer).undo()
+        assert widget.mask("threshold mask").digest == first.digest
+        return
+    assert widget.mask("threshold mask").digest == first.digest
+    assert widget.mask("threshold mask [1]").digest == second.digest
+    if way == "compare":
+        (difference,) = [item for item in layers if item.name.startswith("difference: ")]
+        differing = 12 * 10 * 6 - 5 * 4 * 3
+        assert int((difference.data == 2).sum()) == int((difference.data > 0).sum()) == differing
+        assert f"{differing} voxels differ." in widget.panel.message.text()
+    else:
+        assert len(layers) == 3
+
+
+def test_a_model_in_the_window_gives_the_digits_of_the_command_line(
+    widget: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    """Mask voxel for voxel, and every number with its interval, as `segment` and `measure` write them in a shell."""
+    pytest.importorskip("monai")
+    scan_file = sample_folder("hippocampus") / "mr.nii.gz"
+    mask_file, record_file = tmp_path / "mask.nii.gz", tmp_path / "record.json"
+    shell = [sys.executable, "-m", "medseg"]
+    subprocess.run([*shell, "segment", "hippocampus", scan_file, "--out", mask_file], check=True)
+    subprocess.run(
+        [*shell, "measure", mask_file, "--channel", f"mr={scan_file}", "--out", record_file], check=True
+    )
+    viewer = widget.screen.viewer
+    viewer.open_sample("medseg", "hippocampus")
+    widget.run("hippocampus")
+    assert widget.mask("hippocampus mask").digest == read_segmentation(mask_file).digest
+    panel: Any = panel_of(viewer).tab("Measure")
+    assert panel.choice.layer is widget.layer("hippocampus mask")
+    qtbot.waitUntil(lambda: panel.measures is not None and panel.measures.is_fresh, timeout=120_000)
+    expected = read_record(record_file).measurements
+    assert panel.measures.record.measurements == expected
+    assert any(item.interval is not None for item in expected)

@@ -1,8 +1,17 @@
 """What to do with a second answer of the same segmenter: replace the first, keep both, or compare them."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from medseg.domain import Segmentation
+from napari_medseg.bridge.placement import Placement
+from napari_medseg.bridge.results import earlier_mask, place_result, show_mask
+
+if TYPE_CHECKING:
+    from napari import Viewer
 
 __all__ = ["AgainChoice"]
 
@@ -14,10 +23,20 @@ _WAYS = {
 
 
 class AgainChoice(QWidget):
-    """Three buttons, hidden until there is something to choose."""
+    """Three buttons, hidden until there is something to choose.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    viewer
+        That gets the layers.
+    """
+
+    #: What is to be said of the way that was chosen.
+    said = Signal(str)
+
+    def __init__(self, viewer: "Viewer") -> None:
         super().__init__()
+        self._viewer = viewer
         self.text = QLabel(wordWrap=True)
         self.buttons: dict[str, QPushButton] = {}
         row = QHBoxLayout()
@@ -31,13 +50,18 @@ class AgainChoice(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.text)
         layout.addLayout(row)
-        self._then: Callable[[str], None] | None = None
+        self._then: Callable[[str], str] | None = None
         self.hide()
 
-    def ask(self, name: str, then: Callable[[str], None]) -> None:
-        """Offer the three ways; `then` is called with the one chosen."""
-        self._then = then
-        self.text.setText(f"There is a mask “{name}” already.")
+    def show_or_ask(self, found: Segmentation, places: tuple[Placement, ...]) -> None:
+        """Show an answer as a layer; of one that there is already, offer the three ways."""
+        self.drop()
+        before = earlier_mask(self._viewer, found)
+        if before is None:
+            show_mask(self._viewer, found, places)
+            return
+        self._then = lambda way: place_result(self._viewer, before, found, places, way)
+        self.text.setText(f"There is a mask “{before.name}” already.")
         self.show()
 
     def drop(self) -> None:
@@ -49,4 +73,4 @@ class AgainChoice(QWidget):
         then = self._then
         self.drop()
         if then is not None:
-            then(way)
+            self.said.emit(then(way))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from napari import current_viewer
 
 from napari_medseg._qt.open import OpenPanel
-from napari_medseg._qt.panel import TABS, MedsegPanel, panel_of
+from napari_medseg._qt.panel import MedsegPanel, panel_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -30,8 +30,7 @@ def segment_images() -> None:
 
 def measure_masks() -> None:
     """Show the tab of measurements."""
-    titles = [tab.title for tab in TABS]
-    _panel().tab("Measure" if "Measure" in titles else "Segment")
+    _panel().tab("Measure")
 
 
 def _open_panel() -> OpenPanel:

@@ -72,6 +72,10 @@ class ComparePanel(QWidget):
         layout.addWidget(self.stale)
         layout.addWidget(self.table, stretch=1)
 
+    def shut(self) -> None:
+        """Stop what is running, if anything is."""
+        self.task.stop()
+
     def refresh(self) -> None:
         """Offer the masks and images that there are now: first the mask in hand, second another one."""
         names, in_hand = comparable(self.viewer), mask_in_hand(self.viewer)

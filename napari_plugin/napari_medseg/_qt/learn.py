@@ -58,6 +58,10 @@ class LearnPanel(QWidget):
         self.holdings.changed.connect(self.refresh)
         self.refresh()
 
+    def shut(self) -> None:
+        """Stop what is running, if anything is."""
+        self.task.stop()
+
     def refresh(self) -> None:
         """Offer the masks that there are now."""
         self.mask_choice.offer(mask_names(self.viewer), mask_in_hand(self.viewer))

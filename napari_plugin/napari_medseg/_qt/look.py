@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QGroupBox, QLabel, QPushButton
+from qtpy.QtWidgets import QComboBox, QGridLayout, QGroupBox, QLabel, QPushButton
 
 from medseg.errors import MedsegError
 from medseg.workflows.look import windows_of
-from napari_medseg._qt.parts import tipped
+from napari_medseg._qt.overlay import Overlay
+from napari_medseg._qt.parts import narrow, tipped
 from napari_medseg._qt.planes import PlanesDock
 from napari_medseg.bridge.layers import VOLUMES
-from napari_medseg.bridge.overlay import lay_over, take_volume
+from napari_medseg.bridge.overlay import take_volume
 from napari_medseg.bridge.signs import image_behind, signs_of
 
 if TYPE_CHECKING:
@@ -33,21 +34,14 @@ class LookBox(QGroupBox):
         self.viewer = viewer
         self.signs = signs_of(viewer)
         self.planes: PlanesDock | None = None
-        self.window_choice, self.over, self.message = QComboBox(), QComboBox(), QLabel(wordWrap=True)
+        self.window_choice, self.message = QComboBox(), QLabel(wordWrap=True)
+        self.overlay = Overlay(viewer, self.layer)
         self.three = tipped(
             QPushButton("Three planes"), "Coronal and sagittal beside the axial; a click moves all"
         )
         self.three.setCheckable(True)
         self.volume = tipped(QPushButton("3D"), "The volume in 3D; again for slices")
         self.volume.setCheckable(True)
-        self.squares = tipped(QCheckBox("squares"), "A checkerboard of both, to see how they fit")
-        self.declared = tipped(
-            QCheckBox("they share one space"),
-            "You know it where the files don't say it",
-        )
-        self.lay = tipped(
-            QPushButton("Lay over"), "Show this series on the grid of the image on top; display only"
-        )
         self.take = tipped(
             QPushButton("Take this volume"), "The volume shown as an image of its own, to be measured"
         )
@@ -55,12 +49,11 @@ class LookBox(QGroupBox):
             self.window_choice,
             "Window of the grey scale; the slider of the layer controls reaches all values",
         )
-        tipped(self.over, "Another series, to be laid over the one on top")
         self._arrange()
         self.window_choice.activated.connect(self.set_window)
         self.three.toggled.connect(self.show_planes)
         self.volume.toggled.connect(self.show_volume)
-        self.lay.clicked.connect(self.lay_over)
+        self.overlay.said.connect(self.message.setText)
         self.take.clicked.connect(self.take_volume)
         layers = viewer.layers.events
         for event in (
@@ -78,18 +71,14 @@ class LookBox(QGroupBox):
             (QLabel("window"), self.window_choice),
             (self.three, self.volume),
             (self.take,),
-            (QLabel("over it"), self.over),
-            (self.squares, self.lay),
-            (self.declared,),
+            (self.overlay,),
             (self.message,),
         ]
         for row, widgets in enumerate(rows):
             for column, widget in enumerate(widgets):
                 grid.addWidget(widget, row, column, 1, 3 - len(widgets))
         grid.setColumnStretch(1, 1)
-        for choice in (self.window_choice, self.over):
-            choice.setMinimumContentsLength(8)
-            choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        narrow(self.window_choice)
 
     def layer(self) -> "Layer | None":
         """The image that is looked at: the one selected, else the one on top."""
@@ -105,15 +94,7 @@ class LookBox(QGroupBox):
         self.window_choice.clear()
         for item in () if image is None else windows_of(image):
             self.window_choice.addItem(item.name, (item.low, item.high))
-        others = [
-            item
-            for item in self.viewer.layers
-            if image_behind(item, self.viewer) is not None and item != layer
-        ]
-        self.over.clear()
-        self.over.addItems([item.name for item in others])
-        for widget in (self.over, self.squares, self.declared, self.lay):
-            widget.setEnabled(bool(others))
+        self.overlay.refresh()
         self.take.setVisible(layer is not None and VOLUMES in layer.metadata)
 
     def set_window(self, at: int) -> None:
@@ -135,30 +116,12 @@ class LookBox(QGroupBox):
         """Between slices and the volume."""
         self.viewer.dims.ndisplay = 3 if on else 2
 
-    def lay_over(self) -> None:
-        """Lay the chosen series over the image that is looked at."""
-        base = self.layer()
-        if base is not None and self.over.currentText():
-            moving = self.viewer.layers[self.over.currentText()]
-            self._do(
-                lambda: lay_over(
-                    self.viewer,
-                    moving,
-                    base,
-                    squares=self.squares.isChecked(),
-                    same_space=self.declared.isChecked(),
-                )
-            )
-
     def take_volume(self) -> None:
         """Make the volume that is shown an image of its own."""
         layer = self.layer()
         if layer is not None:
-            self._do(lambda: take_volume(self.viewer, layer))
-
-    def _do(self, act: Any) -> None:
-        self.message.setText("")
-        try:
-            act()
-        except MedsegError as error:
-            self.message.setText(str(error))
+            self.message.setText("")
+            try:
+                take_volume(self.viewer, layer)
+            except MedsegError as error:
+                self.message.setText(str(error))

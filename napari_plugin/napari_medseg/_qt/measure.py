@@ -3,16 +3,16 @@
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from medseg.domain import Measurement
 from medseg.workflows.digits import csv_of, first_numbers, shown_numbers
+from napari_medseg._qt.all_numbers import AllNumbers
 from napari_medseg._qt.first import FirstNumbers
 from napari_medseg._qt.job import is_alive, jobs_of
 from napari_medseg._qt.lines import key_of
 from napari_medseg._qt.masks import MaskChoice
-from napari_medseg._qt.numbers import NumberTree
-from napari_medseg._qt.parts import Folded, button, save_bytes
+from napari_medseg._qt.parts import Folded, save_bytes
 from napari_medseg._qt.plan import PlanBox
 from napari_medseg._qt.shapes import ShowButtons
 from napari_medseg.bridge.measuring import channels_of, show_place
@@ -66,26 +66,21 @@ class MeasurePanel(QWidget):
         if record is not None:
             save_bytes(self, csv_of(record, self.tree.chosen()), "numbers.csv")
 
+    def shut(self) -> None:
+        """Measure no more."""
+        self.timer.stop()
+        self.jobs.forget(_KIND)
+
     def _build(self) -> None:
         self.choice, self.first = MaskChoice(self.viewer), FirstNumbers()
-        self.tree, self.plan = NumberTree(), PlanBox()
+        every, self.plan = AllNumbers(self.export), PlanBox()
+        self.tree = every.tree
         self.state = QLabel(wordWrap=True)
         self.state.setAccessibleName("State of the numbers")
         self.shapes = ShowButtons(self.viewer, self)
         self.plan.changed.connect(self._ask)
         self.first.chosen.connect(self._lead)
         self.tree.clicked.connect(self._lead)
-        buttons = QHBoxLayout()
-        for name, tip, act in (
-            ("Copy", "Copy the chosen numbers, or all shown, with every digit", self.tree.copy),
-            ("Export …", "Write the chosen numbers, or all shown, as CSV", self.export),
-        ):
-            buttons.addWidget(button(name, tip, act))
-        every = QWidget()
-        inner = QVBoxLayout(every)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.addWidget(self.tree, stretch=1)
-        inner.addLayout(buttons)
         self.more, self.all = Folded("Measure also", self.plan), Folded("All numbers", every)
         layout = QVBoxLayout(self)
         for widget in (self.choice, self.first, self.state, self.shapes, self.more, self.all):

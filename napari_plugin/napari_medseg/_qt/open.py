@@ -5,23 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from medseg.domain import Run
 from medseg.workflows.study import find_offers
 from napari_medseg._qt.chooser import Chooser, is_one_thing
-from napari_medseg._qt.job import Job
 from napari_medseg._qt.look import LookBox
-from napari_medseg._qt.parts import tipped
+from napari_medseg._qt.parts import side_by_side, tipped
+from napari_medseg._qt.reading import Reading
 from napari_medseg.bridge.opened import show_opened
 from napari_medseg.bridge.readers import opens_scans, set_opens_scans
 from napari_medseg.bridge.window import window_of
@@ -47,7 +38,6 @@ class OpenPanel(QWidget):
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__()
         self.viewer = viewer
-        self.job: Job | None = None
         self.setAcceptDrops(True)
         self.folder_button = tipped(
             QPushButton("Open folder…"), "Look through a folder: scans, a dataset, reports"
@@ -59,35 +49,32 @@ class OpenPanel(QWidget):
         self.mask_button = tipped(
             QPushButton("Open as mask"), "Read the chosen files as masks: values are labels"
         )
-        self.cancel_button = tipped(QPushButton("Cancel"), "Stop looking or reading; nothing is changed")
         self.always = tipped(
             QCheckBox("napari opens dropped scans with medseg"),
             "Else napari asks which reader to take, each time",
         )
         self.always.setChecked(opens_scans())
-        self.rows, self.progress = Chooser(), QProgressBar()
-        self.progress.setAccessibleName("How far it is")
+        self.rows, self.work, self.look = Chooser(), Reading(), LookBox(viewer)
+        self.cancel_button = self.work.cancel_button
         self.message = QLabel(_HINT, wordWrap=True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._arrange()
         self._connect()
-        self._set_running(running=False)
 
     def _arrange(self) -> None:
         layout = QVBoxLayout(self)
         layout.addWidget(QLabel("For research use; not a medical device.", wordWrap=True))
-        layout.addLayout(_line(self.folder_button, self.files_button))
+        layout.addWidget(side_by_side(self.folder_button, self.files_button))
         layout.addWidget(self.rows, stretch=1)
-        layout.addLayout(_line(self.open_button, self.mask_button))
-        layout.addLayout(_line(self.progress, self.cancel_button))
+        layout.addWidget(side_by_side(self.open_button, self.mask_button))
+        layout.addWidget(self.work)
         layout.addWidget(self.message)
-        layout.addWidget(LookBox(self.viewer))
+        layout.addWidget(self.look)
         layout.addWidget(self.always)
 
     def _connect(self) -> None:
         self.folder_button.clicked.connect(self.ask_folder)
         self.files_button.clicked.connect(self.ask_files)
-        self.cancel_button.clicked.connect(self.stop)
         self.open_button.clicked.connect(lambda *_: self.open_rows())
         self.mask_button.clicked.connect(lambda *_: self.open_rows(as_mask=True))
         self.rows.itemDoubleClicked.connect(lambda *_: self.open_rows())
@@ -119,8 +106,12 @@ class OpenPanel(QWidget):
 
     def stop(self) -> None:
         """Stop what is running, if anything is."""
-        if self.job is not None:
-            self.job.cancel()
+        self.work.stop()
+
+    def shut(self) -> None:
+        """Stop, and close the planes that stand beside the canvas."""
+        self.stop()
+        self.look.three.setChecked(False)
 
     def dragEnterEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Files and folders may be dropped."""
@@ -133,24 +124,12 @@ class OpenPanel(QWidget):
         self.look_through([url.toLocalFile() for url in event.mimeData().urls()])
 
     def _start(self, work: Callable[[Run], Any], done: Callable[[Any], None]) -> None:
-        self.stop()
-        self._set_running(running=True)
-        job = self.job = Job(work)
-        job.progressed.connect(lambda *told: self._show_progress(*told) if job is self.job else None)
-        job.finished.connect(lambda found: done(found) if job is self.job else None)
-        job.failed.connect(lambda text: self._show_message(text) if job is self.job else None)
-        self.destroyed.connect(job.cancel)
-        job.start()
-
-    def _show_progress(self, done: int, total: int, what: str) -> None:
-        self.progress.setRange(0, total)
-        self.progress.setValue(done)
-        self.progress.setFormat(what)
+        self.work.start(work, done, self.message.setText)
 
     def _show_rows(self, rows: Sequence[Row]) -> None:
         self.rows.fill(rows)
         can = any(row.is_open_able for row in rows)
-        self._show_message("Choose what to open." if can else "\n".join(row.notes for row in rows) or _HINT)
+        self.message.setText("Choose what to open." if can else "\n".join(row.notes for row in rows) or _HINT)
         if can and is_one_thing(rows):
             self.open_rows()
 
@@ -160,22 +139,4 @@ class OpenPanel(QWidget):
             *opened.notes,
             *([f"Opened, and hidden in the list of layers: {', '.join(hidden)}"] if hidden else []),
         ]
-        self._show_message("\n".join(notes) or "Opened.")
-
-    def _show_message(self, text: str) -> None:
-        self._set_running(running=False)
-        self.message.setText(text)
-
-    def _set_running(self, *, running: bool) -> None:
-        self.cancel_button.setEnabled(running)
-        self.progress.setVisible(running)
-        self.cancel_button.setVisible(running)
-        self.progress.setRange(0, 0 if running else 1)
-        self.progress.setFormat("")
-
-
-def _line(*widgets: QWidget) -> QHBoxLayout:
-    line = QHBoxLayout()
-    for widget in widgets:
-        line.addWidget(widget)
-    return line
+        self.message.setText("\n".join(notes) or "Opened.")

@@ -13,7 +13,7 @@ from napari_medseg._qt.learn import LearnPanel
 from napari_medseg._qt.measure import MeasurePanel
 from napari_medseg._qt.open import OpenPanel
 from napari_medseg._qt.report import ReportPanel
-from napari_medseg._qt.room import Room
+from napari_medseg._qt.room import Room, is_taken_out
 from napari_medseg._qt.segment import SegmentPanel
 
 if TYPE_CHECKING:
@@ -78,6 +78,20 @@ class MedsegPanel(QTabWidget):
         panel = area.widget()
         assert panel is not None  # noqa: S101
         return panel
+
+    def shut(self) -> None:
+        """Tell every tab that the panel is closed: what one of them runs ends."""
+        for at in range(self.count()):
+            area = self.widget(at)
+            panel = area.widget() if isinstance(area, QScrollArea) else None
+            if (shut := getattr(panel, "shut", None)) is not None:
+                shut()
+
+    def changeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """A panel taken out of its dock is shut."""
+        if is_taken_out(self, event):
+            self.shut()
+        super().changeEvent(event)
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Now it has a window, and the canvas beside it a width."""

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-__all__ = ["Folded", "button", "refill", "save_bytes", "side_by_side", "tipped"]
+__all__ = ["Folded", "button", "narrow", "refill", "save_bytes", "side_by_side", "tipped"]
 
 _W = TypeVar("_W", bound=QWidget)
 
@@ -45,6 +45,13 @@ def side_by_side(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget)
     return holder
+
+
+def narrow(box: QComboBox, letters: int = 8) -> QComboBox:
+    """The choice, which does not ask for the room of its longest entry."""
+    box.setMinimumContentsLength(letters)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box
 
 
 def refill(box: QComboBox, names: Sequence[str]) -> None:

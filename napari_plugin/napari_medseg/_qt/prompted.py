@@ -5,14 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels
-
 from medseg.domain import Prompts, Segmentation
-from medseg.errors import InputError, MedsegError
+from medseg.errors import MedsegError
 from napari_medseg._qt.prompt_files import load_prompts, save_prompts
 from napari_medseg._qt.prompts import PromptTools
 from napari_medseg.bridge.keys import bind_keys, free_keys
-from napari_medseg.bridge.layers import segmentation_of
+from napari_medseg.bridge.now import selected_mask
 from napari_medseg.bridge.placement import Placement
 from napari_medseg.bridge.results import Answer
 from napari_medseg.workspace.prompting import Tool, labels_of
@@ -85,7 +83,6 @@ class Prompted:
 
     def start_from_mask(self) -> None:
         """Turn the selected mask into prompts, and let the segmenter find its boundary anew."""
-        layer = self.panel.viewer.layers.selection.active
 
         def done(prompts: Prompts) -> None:
             self.answer.layer = None  # the answer is another mask: the one it came from stays
@@ -93,11 +90,7 @@ class Prompted:
             self.start()
 
         with self._told():
-            if not isinstance(layer, Labels):
-                raise InputError("select the layer of a mask in the list of layers first")
-            window = [item.as_layer_data_tuple() for item in self.panel.viewer.layers]
-            data, meta, _ = layer.as_layer_data_tuple()
-            self.panel.runs.prompts_of(segmentation_of(data, meta, window), done, self.panel.say)
+            self.panel.runs.prompts_of(selected_mask(self.panel.viewer), done, self.panel.say)
 
     def save(self, path: Path | None = None) -> None:
         """Write what was given, as the command line reads it."""

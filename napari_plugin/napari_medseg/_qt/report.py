@@ -75,6 +75,10 @@ class ReportPanel(QWidget):
         self.holdings.changed.connect(self.refresh)
         self.review.events.changed.connect(self.show_state)
 
+    def shut(self) -> None:
+        """Stop what is running, if anything is."""
+        self.task.stop()
+
     def refresh(self) -> None:
         """Offer the masks that there are now, and show the state."""
         self.form.refresh()

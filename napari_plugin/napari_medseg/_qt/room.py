@@ -5,7 +5,7 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-__all__ = ["CANVAS_WIDTH", "Room", "dock_of"]
+__all__ = ["CANVAS_WIDTH", "Room", "dock_of", "is_taken_out"]
 
 #: Pixels of the canvas below which the panel makes room.
 CANVAS_WIDTH = 700
@@ -87,3 +87,8 @@ def dock_of(panel: QWidget) -> QDockWidget | None:
     while found is not None and not isinstance(found, QDockWidget):
         found = found.parent()
     return found
+
+
+def is_taken_out(panel: QWidget, event: Any) -> bool:
+    """Whether an event says that a panel was taken out of its dock: napari's way to close one."""
+    return bool(event.type() == QEvent.Type.ParentChange and panel.parent() is None)

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from medseg.domain import Prompts, Segmentation
@@ -16,8 +16,9 @@ from napari_medseg._qt.form import ParameterForm
 from napari_medseg._qt.job import follow, is_alive, jobs_of
 from napari_medseg._qt.progress import JobBar
 from napari_medseg._qt.prompted import Prompted
+from napari_medseg._qt.room import is_taken_out
 from napari_medseg.bridge.placement import Placement
-from napari_medseg.bridge.results import earlier_mask, place_result, show_mask
+from napari_medseg.bridge.preferences import preferences
 from napari_medseg.workspace.runs import Runs
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ class SegmentPanel(QWidget):
     def __init__(self, napari_viewer: "Viewer") -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.runs = Runs(jobs_of(napari_viewer))
+        self.runs = Runs(jobs_of(napari_viewer), lambda: preferences().device)
         self.segmenters = SegmenterChoice()
         self.choice = self.segmenters.choice
         self.prompts = Prompted(self)
-        self.again = AgainChoice()
+        self.again = AgainChoice(napari_viewer)
+        self.again.said.connect(self.say)
         self.job_bar = JobBar(self.runs.jobs)
         self.run_button = QPushButton("Segment")
         self.run_button.setToolTip("Find the structure; the window stays alive meanwhile")
@@ -126,27 +128,21 @@ class SegmentPanel(QWidget):
             self.message.setText(text)
 
     def shut(self) -> None:
-        """Stop, let go of keys and of what was lent, and of itself: nothing of it stays in the window."""
+        """Stop, let go of keys, of what was lent, and of itself; again is harmless."""
         self.stop()
         self.runs.close()
         self.prompts.close()
         self.deleteLater()
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """A panel taken out of its dock is shut: napari's way to close one."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+        """A panel taken out of its dock is shut."""
+        if is_taken_out(self, event):
             self.shut()
         super().changeEvent(event)
 
     def _came(self, places: tuple[Placement, ...], mask: Segmentation) -> None:
         self.say("\n".join(finding.message for finding in mask.findings))
-        before = earlier_mask(self.viewer, mask)
-        if before is None:
-            show_mask(self.viewer, mask, places)
-        else:
-            self.again.ask(
-                before.name, lambda way: self.say(place_result(self.viewer, before, mask, places, way))
-            )
+        self.again.show_or_ask(mask, places)
 
     def _show_running(self) -> None:
         self.run_button.setEnabled(self.runs.jobs.working is None)

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medseg._qt.task import TaskRow
-from napari_medseg.bridge.who import preference
+from napari_medseg.bridge.preferences import preferences
 from napari_medseg.workspace.review import Review
 
 __all__ = ["SignBox"]
@@ -47,10 +47,10 @@ class SignBox(QWidget):
         self.findings.setMaximumHeight(_HEIGHT)
         self.findings.itemChanged.connect(self._ticked)
         self.reader, self.organization = QLineEdit(), QLineEdit()
-        self.reader.setText(preference("reader"))
-        self.organization.setText(preference("organization"))
+        known = preferences()
+        self.reader.setText(known.reader)
+        self.organization.setText(known.organisation)
         self.key = QLineEdit()
-        self.key.setText(preference("key"))
         self.key.setPlaceholderText("none: a digest, which proves nothing about who signed")
         self.key.setToolTip("File of a private Ed25519 key (PEM); made if it is not there")
         self.button = QPushButton("Sign")

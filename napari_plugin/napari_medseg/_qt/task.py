@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from medseg.domain import Run
 from napari_medseg._qt.job import Job
+from napari_medseg._qt.room import is_taken_out
 
 __all__ = ["TaskRow"]
 
@@ -66,8 +67,8 @@ class TaskRow(QWidget):
             self.job.cancel()
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """A row taken out of its window stops its work: napari's way to close a dock."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+        """A row taken out of its window stops its work."""
+        if is_taken_out(self, event):
             self.stop()
         super().changeEvent(event)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Labels
 
 from medseg.domain import Image, Segmentation
 from medseg.errors import InputError
@@ -13,7 +14,15 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-__all__ = ["grey_windows", "images_now", "mask_in_hand", "mask_names", "mask_now", "tell_changes"]
+__all__ = [
+    "grey_windows",
+    "images_now",
+    "mask_in_hand",
+    "mask_names",
+    "mask_now",
+    "selected_mask",
+    "tell_changes",
+]
 
 #: Name in a layer's metadata that says that its changes are told already.
 _TOLD = "medseg told"
@@ -48,6 +57,21 @@ def mask_now(viewer: "Viewer", uid: str) -> Segmentation:
         raise InputError("this mask is not open any more; open or make it again")
     if np.shares_memory(edited.labels, layer.data):
         return edited.now()
+    data, meta, _ = layer.as_layer_data_tuple()
+    return segmentation_of(data, meta, [item.as_layer_data_tuple() for item in viewer.layers])
+
+
+def selected_mask(viewer: "Viewer") -> Segmentation:
+    """The mask of the layer that is selected in the list, whatever made it.
+
+    Raises
+    ------
+    InputError
+        If no labels layer is selected, or what it holds are no labels.
+    """
+    layer = viewer.layers.selection.active
+    if not isinstance(layer, Labels):
+        raise InputError("select the layer of a mask in the list of layers first")
     data, meta, _ = layer.as_layer_data_tuple()
     return segmentation_of(data, meta, [item.as_layer_data_tuple() for item in viewer.layers])
 

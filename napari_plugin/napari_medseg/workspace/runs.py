@@ -1,9 +1,11 @@
 """Segmenting and what belongs to it, as jobs: images are lent to the process that works, and taken back."""
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any
 
 from medseg.domain import Prompts, Run, Segmentation
+from medseg.domain.run import Device
 from medseg.workflows.apart import Asked, segment_apart, warm_up
 from medseg.workflows.lent import Shelf
 from medseg.workflows.prompts import prompts_of_mask
@@ -19,10 +21,13 @@ class Runs:
     ----------
     jobs
         Of the window.
+    device
+        Tells where models run, as it is set when a run begins.
     """
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, device: Callable[[], Device] = lambda: "auto") -> None:
         self.jobs = jobs
+        self._device = device
         self.shelf = Shelf()
 
     def segment(
@@ -36,7 +41,12 @@ class Runs:
     ) -> None:
         """Segment in a process of its own; `done` or `failed` is called in the window's thread."""
         self._keep_only(asked)
-        self.jobs.submit(kind, key, lambda run: segment_apart(asked, self.shelf, run), done, failed)
+        device = self._device()
+
+        def work(run: Run) -> Segmentation:
+            return segment_apart(asked, self.shelf, replace(run, device=device))
+
+        self.jobs.submit(kind, key, work, done, failed)
 
     def warm_up(self, asked: Asked, failed: Callable[[str], None]) -> None:
         """Have a process ready for the first prompt."""
