@@ -77,7 +77,7 @@ def correct(viewer: Any, panel: Any) -> None:
     tab = panel.tab("Correct")
     layer = viewer.layers["sarcoma mask"]
     viewer.layers.selection.active = layer
-    layer.mode, layer.selected_label, layer.brush_size = "paint", 1, 12
+    layer.mode, layer.selected_label, layer.brush_size = "paint", 1, 10
     at = [int(step) for step in viewer.dims.current_step]
     layer.paint((at[0], at[1], at[2] + 4), 1)
     wait(tab.undo_button.isEnabled, 10)

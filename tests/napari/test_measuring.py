@@ -11,6 +11,7 @@ from qtpy.QtGui import QGuiApplication
 
 from medseg.domain import Grid, Image, Interval, Quantity, Segmentation
 from medseg.domain.plan import LesionPlan, MeasurePlan
+from medseg.domain.provenance import ImageDigest, Provenance
 from medseg.workflows import measure
 from medseg.workflows.digits import first_numbers
 from napari_medseg._qt.lines import STALE, children
@@ -210,6 +211,21 @@ def test_uptake_and_tissue_are_asked_for_in_the_window(tab: Any, screen: Any) ->
     assert {Quantity.SUV_MAX, Quantity.MTV, Quantity.TLG} <= quantities
     panel.plan.tissue.setCurrentText("tumour")
     quiet()
+
+
+def test_channels_have_the_names_of_the_segmenter_as_in_the_report(tab: Any, screen: Any) -> None:
+    """A mask made from an image as `t1` has numbers of `t1`, whatever the image is called by itself."""
+    _, _, panel, quiet = tab()
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[1:4, 1:4, 1:4] = 1
+    maker = Provenance("model", images=(ImageDigest("t1", scan().digest),))
+    found = Segmentation(labels, scan().grid, TABLE, maker)
+    data, meta, _ = labels_layer(found, "made")
+    screen.viewer.add_labels(data, **meta)
+    quiet()
+    expected_rows = measure(found, {"t1": scan()}).measurements
+    assert panel.measures.record.measurements == expected_rows
+    assert {item.channel for item in expected_rows} == {None, "t1"}
 
 
 def test_a_mask_is_measured_without_segmenting_and_another_one_when_it_is_chosen(

@@ -15,7 +15,7 @@ from napari_medseg._qt.masks import MaskChoice
 from napari_medseg._qt.parts import Folded, save_bytes
 from napari_medseg._qt.plan import PlanBox
 from napari_medseg._qt.shapes import ShowButtons
-from napari_medseg.bridge.measuring import channels_of, show_place
+from napari_medseg.bridge.measuring import measured_images, show_place
 from napari_medseg.workspace.measures import QUIET_S, Measured, Measures
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class MeasurePanel(QWidget):
         self.measures = None
         if mask is not None:
             self.plan.offer(mask.table)
-            images, declared = channels_of(self.viewer, mask)
+            images, declared = measured_images(self.viewer, mask)
             self.measures = Measures(mask, images, plan=self.plan.plan(), same_space=declared)
             self.measures.changed.connect(self._told)
             self.timer.start()

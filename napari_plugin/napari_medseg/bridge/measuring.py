@@ -9,11 +9,13 @@ from medseg.domain.plan import LesionPlan
 from medseg.geometry import same_grid
 from medseg.workflows.drawn import outline_positions, surface_positions
 from medseg.workflows.measure import lesion_mask
-from napari_medseg.bridge.layers import image_of, labels_layer
+from napari_medseg.bridge.layers import labels_layer
+from napari_medseg.bridge.now import images_now
 from napari_medseg.bridge.placement import Placement, placement_like
 from napari_medseg.bridge.places import axes_layer, layer_index, place_of
-from napari_medseg.bridge.window import window_of
+from napari_medseg.bridge.window import Window, window_of
 from napari_medseg.workspace import EditedMask
+from napari_medseg.workspace.review import channels_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DRAWN",
-    "channels_of",
     "draw_axes",
     "draw_lesions",
     "draw_outlines",
     "draw_surface",
     "mask_place",
+    "measured_images",
     "show_place",
 ]
 
@@ -36,22 +38,21 @@ DRAWN = "medseg drawn"
 _AXES = (Quantity.LONGEST_DIAMETER, Quantity.SHORT_DIAMETER)
 
 
-def channels_of(viewer: "Viewer", mask: EditedMask) -> tuple[dict[str, Image], bool]:
+def measured_images(viewer: "Viewer", mask: EditedMask) -> tuple[dict[str, Image], bool]:
     """Images that a mask is measured on, by channel, as they are shown now; and whether their space is declared one.
 
-    Its own image and every other one in the same frame of reference, or on the same grid.
+    Those that a report of it has, under the same names, and every other one in the same frame of reference, or on the
+    same grid. Several that a mask was made from were taken for images of one space then.
     """
     window = window_of(viewer)
-    own = window.session.images.get(mask.image or "")
-    found: dict[str, Image] = {}
-    for uid, image in window.session.images.items():
-        layer = window.layer(uid)
-        if layer is None or not (uid == mask.image or _shares_space(image, mask.before, own)):
-            continue
-        now = image_of(*layer.as_layer_data_tuple()[:2])
-        name = now.channel or "image"
-        found[name if name not in found else f"{name} {layer.name}"] = now
-    return found, False
+    images = {uid: image for uid, image in images_now(viewer).items() if window.layer(uid) is not None}
+    found = channels_of(mask, images, mask.image)
+    several, own = len(found) > 1, images.get(mask.image or "")
+    for uid, image in images.items():
+        if all(image is not other for other in found.values()) and _shares_space(image, mask.before, own):
+            name = image.channel or "image"
+            found[name if name not in found else f"{name} {_name_of(window, uid)}"] = image
+    return found, several
 
 
 def mask_place(viewer: "Viewer", mask: EditedMask) -> Placement | None:
@@ -121,6 +122,11 @@ def draw_surface(viewer: "Viewer", mask: EditedMask, label: str) -> bool:
         ((layer_index(place, points), faces), place.arguments(), "surface"),
         f"{_name(viewer, mask)}: {label}",
     )
+
+
+def _name_of(window: Window, uid: str) -> str:
+    layer = window.layer(uid)
+    return "" if layer is None else str(layer.name)
 
 
 def _name(viewer: "Viewer", mask: EditedMask) -> str:

@@ -117,7 +117,12 @@ class EditedMask:
     @property
     def name(self) -> str:
         """What made it."""
-        return f"{(self._maker or self.before.made_by).segmenter} mask"
+        return f"{self.made_by.segmenter} mask"
+
+    @property
+    def made_by(self) -> Provenance:
+        """What made it: the last run, or what made the mask as it came; without what was changed since."""
+        return self._maker or self.before.made_by
 
     @property
     def table_names(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from medseg.workflows.publish import (
     sign_published,
 )
 from medseg.workflows.verify import signature_words
+from napari_medseg.workspace.mask import EditedMask
 from napari_medseg.workspace.session import Session
 
 __all__ = ["RULES", "Asked", "Review", "ReviewEvents", "channels_of"]
@@ -229,7 +230,11 @@ class Review:
 
 
 def channels_of(
-    mask: Segmentation, images: Mapping[str, Image], on: str | None, *, beside: tuple[str, ...] = ()
+    mask: Segmentation | EditedMask,
+    images: Mapping[str, Image],
+    on: str | None,
+    *,
+    beside: tuple[str, ...] = (),
 ) -> dict[str, Image]:
     """Images of the session by uid → those a mask is measured on, by channel.
 
