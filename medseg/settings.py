@@ -1,7 +1,8 @@
 """The only place that reads the environment.
 
 ========================  =====================================================================
-``MEDSEG_MODELS``         folders with model bundles, separated as in PATH, searched after the shipped ones
+``MEDSEG_MODELS``         folders with model bundles, separated as in PATH, searched after the shipped ones and the
+                          user's own (``models`` in the user's data folder of the system)
 ``MEDSEG_LOG_DIR``        where the log of an unexpected error goes (default: the temporary folder)
 ``MEDSEG_CACHE_DIR``      compiled networks and caches of libraries (default: ``medseg`` in the user's cache folder)
 ``MEDSEG_TEST_DATA``      where the tests look for scans (default: ``../shared/data``)
@@ -15,6 +16,8 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 __all__ = [
     "cache_folder",
     "config_folder",
@@ -22,6 +25,7 @@ __all__ = [
     "local_now",
     "log_folder",
     "model_folders",
+    "own_models_folder",
     "shipped_folder",
     "temporary_folder",
 ]
@@ -40,11 +44,17 @@ def config_folder() -> Path:
     return packed if packed.is_dir() else _PACKAGE.parent / "configs"
 
 
+def own_models_folder() -> Path:
+    """Where a user's own models lie, and `medseg models add` puts them."""
+    return Path(user_data_path("medseg", appauthor=False)) / "models"
+
+
 def model_folders() -> tuple[Path, ...]:
-    """Folders that hold model bundles by name: the shipped ones first, then those of MEDSEG_MODELS."""
+    """Folders that hold model bundles by name: the shipped ones first, the user's own, then those of MEDSEG_MODELS."""
     extra = os.environ.get("MEDSEG_MODELS", "")
     return (
         shipped_folder() / "models",
+        own_models_folder(),
         *(Path(part).expanduser() for part in extra.split(os.pathsep) if part),
     )
 

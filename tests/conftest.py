@@ -14,6 +14,8 @@ _DATA = Path(os.environ.get("MEDSEG_TEST_DATA") or ROOT.parent / "shared" / "dat
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     monkeypatch.delenv("MEDSEG_MODELS", raising=False)
     monkeypatch.setenv("MEDSEG_LOG_DIR", str(tmp_path_factory.getbasetemp()))
+    # The user's own models lie in the data folder of the system, which platformdirs finds by this.
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "no-data"))
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,9 @@ COMMANDS = {
     "convert": "Convert an image or a mask on the same grid.",
 }
 
+#: Commands of several words: their file has an `app` with a command for each.
+WITH_VERBS = {"models"}
+
 #: Base of what the parser complains about; typer has it from click, or from a copy of its own.
 _USAGE: type[Exception] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
@@ -58,7 +61,11 @@ def app_of(*loaded: str) -> typer.Typer:
     app.callback()(_options)
     for name, line in COMMANDS.items():
         if name in loaded:
-            app.command(name=name)(import_module(f"medseg.cli.{name}").command)
+            module = import_module(f"medseg.cli.{name}")
+            if name in WITH_VERBS:
+                app.add_typer(module.app, name=name)
+            else:
+                app.command(name=name)(module.command)
         else:
             app.command(name=name, help=line)(_not_loaded)
     return app

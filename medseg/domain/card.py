@@ -8,6 +8,7 @@ from pydantic import ConfigDict
 
 from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
+from medseg.domain.recipe import Before, Decision, StoredGrid, WindowRule
 from medseg.domain.values import STRICT, Details
 from medseg.errors import ConfigError
 
@@ -22,9 +23,12 @@ __all__ = [
     "PreStep",
     "Quality",
     "RemoveSmall",
+    "RequireRange",
     "Scale",
+    "ToUnit",
     "WeightsFile",
     "ZScore",
+    "ZScoreInside",
 ]
 
 CARD_SCHEMA = "medseg.card/1.0"
@@ -150,7 +154,44 @@ class Instances:
             )
 
 
-PreStep: TypeAlias = Clip | Scale | ZScore
+@dataclass(frozen=True, slots=True)
+class ZScoreInside:
+    """(value − mean) / SD over the crop, or over the voxels that are no border of zeros; those then stay as they are.
+
+    In float32, as nnU-Net's ZScoreNormalization; the border is what is 0 in all channels and open to the outside.
+    """
+
+    channel: str
+    only_inside: bool = False
+    step: Literal["zscore_inside"] = "zscore_inside"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class ToUnit:
+    """(value − minimum) / range over the crop, as nnU-Net's RescaleTo01Normalization."""
+
+    channel: str
+    step: Literal["to_unit"] = "to_unit"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class RequireRange:
+    """Refuse an image with values outside of [low, high]: it is none of the kind that the model knows."""
+
+    channel: str
+    low: float
+    high: float
+    step: Literal["require_range"] = "require_range"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ConfigError(f"step require_range: [{self.low}, {self.high}] leaves no values")
+
+
+PreStep: TypeAlias = Clip | Scale | ZScore | ZScoreInside | ToUnit | RequireRange
 PostStep: TypeAlias = KeepLargest | RemoveSmall | Instances
 
 
@@ -197,7 +238,8 @@ class ModelCard:
     network, preprocessing, postprocessing
         What is built and done.
     mirror_axes
-        Canonical axes along which windows are mirrored and averaged at inference; empty for none.
+        Axes of the network (canonical ones unless `grid` says otherwise) along which windows are mirrored and averaged
+        at inference; empty for none.
     table
         Output 1… in order of the table's labels.
     weights
@@ -208,6 +250,14 @@ class ModelCard:
         Measured by cross-validation.
     licence, attribution, intended_use, limits
         What may be done with it, whose data it is, what it is for and where it fails.
+    grid
+        Another rule for the model grid than `spacing`, which is then None.
+    windows, decision
+        How windows are laid and summed, and how outputs become labels.
+    before
+        A model that runs first, and what this one takes of it.
+    origin
+        Where a model of another program comes from: kind, name and digest of what was read, as pairs.
     """
 
     name: str
@@ -231,6 +281,11 @@ class ModelCard:
     attribution: str = ""
     intended_use: str = "Research only; not a medical device."
     limits: tuple[str, ...] = ()
+    grid: StoredGrid | None = None
+    windows: WindowRule = WindowRule()
+    decision: Decision = Decision()
+    before: Before | None = None
+    origin: Details = ()
     schema: str = CARD_SCHEMA
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -240,12 +295,16 @@ class ModelCard:
             raise ConfigError(
                 f"card {self.name!r}: reference channel {self.reference!r} is not among {names}"
             )
-        outputs = self.classes + len(self.distance_channels)
-        if len(names) != self.network.in_channels or outputs != self.network.out_channels:
+        self._require_decision()
+        outputs = self.outputs + len(self.distance_channels)
+        if (
+            len(names) + self.given_channels != self.network.in_channels
+            or outputs != self.network.out_channels
+        ):
             raise ConfigError(f"card {self.name!r}: channels or labels do not fit the network")
-        if self.distance_channels != tuple(range(self.classes, outputs)):
+        if self.distance_channels != tuple(range(self.outputs, outputs)):
             raise ConfigError(
-                f"card {self.name!r}: distances are the outputs after the {self.classes} classes, "
+                f"card {self.name!r}: distances are the outputs after the {self.outputs} classes, "
                 f"not {self.distance_channels}"
             )
         self._require_grid()
@@ -259,11 +318,19 @@ class ModelCard:
             )
         if unknown := {step.channel for step in self.preprocessing} - set(names):
             raise ConfigError(f"card {self.name!r}: preprocessing names channels {sorted(unknown)}")
-        if 0 in self.mirror_axes and self.table.is_lateralised:
+        # In a file's own order no axis is known to run right–left; who trained the model chose what it mirrors.
+        if self.grid is None and 0 in self.mirror_axes and self.table.is_lateralised:
             raise ConfigError(f"card {self.name!r}: a table with sides forbids mirroring axis 0")
+
+    def _require_decision(self) -> None:
+        """Labels that outputs write are labels of the table."""
+        if unknown := set(self.decision.order) - set(self.table.values):
+            raise ConfigError(f"card {self.name!r}: outputs write labels {sorted(unknown)} that no table has")
 
     def _require_grid(self) -> None:
         """Spacing, windows, overlap and mirrored axes that a grid can have."""
+        if self.grid is not None and self.spacing is not None:
+            raise ConfigError(f"card {self.name!r}: spacing and grid are two rules for one grid")
         low, high = _SPACINGS_MM
         if self.spacing is not None and not all(low <= step <= high for step in self.spacing):
             raise ConfigError(
@@ -278,15 +345,28 @@ class ModelCard:
             raise ConfigError(
                 f"card {self.name!r}: a window of {self.window} voxels is larger than any scan (up to {MOST_VOXELS})"
             )
-        if set(self.mirror_axes) - {0, 1, 2} or len(set(self.mirror_axes)) < len(self.mirror_axes):
+        dimensions = 3 if self.grid is None else len(self.window)
+        if set(self.mirror_axes) - set(range(dimensions)) or len(set(self.mirror_axes)) < len(
+            self.mirror_axes
+        ):
             raise ConfigError(
-                f"card {self.name!r}: axes to mirror are some of 0, 1, 2, not {self.mirror_axes}"
+                f"card {self.name!r}: axes to mirror are some of 0 to {dimensions - 1}, not {self.mirror_axes}"
             )
 
     @property
     def classes(self) -> int:
         """Labels and background: the outputs that are probabilities."""
         return len(self.table.labels) + 1
+
+    @property
+    def given_channels(self) -> int:
+        """Channels that are labels of the model that ran first."""
+        return len(self.before.labels) if self.before is not None and self.before.gives == "labels" else 0
+
+    @property
+    def outputs(self) -> int:
+        """Outputs that become labels: classes with background, or regions."""
+        return len(self.decision.order) or self.classes
 
     @property
     def distance_channels(self) -> tuple[int, ...]:

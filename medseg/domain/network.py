@@ -10,6 +10,10 @@ from medseg.errors import ConfigError
 
 __all__ = ["NetworkSpec"]
 
+#: More levels halve the largest image to less than a voxel; more blocks no one has trained.
+MOST_LEVELS = 16
+MOST_BLOCKS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
@@ -18,11 +22,12 @@ class NetworkSpec:
     Parameters
     ----------
     architecture
-        `unet` (MONAI UNet with residual units) or `dynunet` (MONAI DynUNet, nnU-Net's plain form).
+        `unet` (MONAI UNet with residual units), `dynunet` (MONAI DynUNet, nnU-Net's plain form), `plain_conv_unet`
+        or `residual_encoder_unet` (both as nnU-Net v2 builds them, under its names of weights).
     dimensions
         2 or 3.
     in_channels, out_channels
-        Image channels, and labels with background.
+        Image channels, and labels with background (or regions, each an output of its own).
     filters
         Features per level, top first; one level more than there are downsamplings.
     strides
@@ -33,9 +38,15 @@ class NetworkSpec:
         Residual blocks; number of lower levels with a loss of their own.
     dropout
         Share of features dropped in training.
+    encoder_blocks, decoder_blocks
+        Of nnU-Net's networks: convolutions or residual blocks per level, top first; convolutions per step up, coarsest
+        first.
+    bias, norm, norm_eps, negative_slope
+        Of nnU-Net's networks: whether convolutions have a bias; norm and what it adds to the variance; slope of the
+        leaky ReLU below zero.
     """
 
-    architecture: Literal["unet", "dynunet"]
+    architecture: Literal["unet", "dynunet", "plain_conv_unet", "residual_encoder_unet"]
     dimensions: Literal[2, 3]
     in_channels: int
     out_channels: int
@@ -45,6 +56,12 @@ class NetworkSpec:
     residual: bool = False
     deep_supervision: int = 0
     dropout: float = 0.0
+    encoder_blocks: tuple[int, ...] = ()
+    decoder_blocks: tuple[int, ...] = ()
+    bias: bool = True
+    norm: Literal["instance", "batch"] = "instance"
+    norm_eps: float = 1e-5
+    negative_slope: float = 0.01
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:
@@ -59,8 +76,31 @@ class NetworkSpec:
             )
         if min(size for item in (*self.strides, *self.kernels) for size in item) < 1:
             raise ConfigError("strides and kernels of a network start at 1")
-        if min(self.in_channels, self.out_channels - 1, *self.filters) < 1:
-            raise ConfigError("a network needs channels, at least two outputs, and filters")
+        if min(self.in_channels, self.out_channels, *self.filters) < 1:
+            raise ConfigError("a network needs channels, outputs, and filters")
+        if self.of_nnunet:
+            self._require_blocks()
+
+    @property
+    def of_nnunet(self) -> bool:
+        """Whether it is one of nnU-Net's networks, which say how many blocks each level has."""
+        return self.architecture in ("plain_conv_unet", "residual_encoder_unet")
+
+    def _require_blocks(self) -> None:
+        levels = len(self.filters)
+        if levels < 2 or (len(self.encoder_blocks), len(self.decoder_blocks)) != (levels, levels - 1):
+            raise ConfigError(
+                f"a {self.architecture} of {levels} levels needs {levels} encoder_blocks and {levels - 1} "
+                f"decoder_blocks, not {len(self.encoder_blocks)} and {len(self.decoder_blocks)}"
+            )
+        if min(*self.encoder_blocks, *self.decoder_blocks) < 1 or levels > MOST_LEVELS:
+            raise ConfigError(
+                f"a {self.architecture} has up to {MOST_LEVELS} levels, each of at least one block"
+            )
+        if max(*self.encoder_blocks, *self.decoder_blocks) > MOST_BLOCKS:
+            raise ConfigError(f"a level of a {self.architecture} has up to {MOST_BLOCKS} blocks")
+        if any(size % 2 == 0 for kernel in self.kernels for size in kernel):
+            raise ConfigError(f"kernels of a {self.architecture} are odd, not {self.kernels}")
 
     @property
     def divisor(self) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Running networks: channels → model grid → windows → native grid, with the card's steps around it."""
 
+from medseg.inference.bundled import segmenter_of
 from medseg.inference.ensemble import Predictor
 from medseg.inference.prepare import Prepared, canonical, labels_on_grid, model_grid, prepare
 from medseg.inference.segmenter import ModelParams, ModelSegmenter
@@ -15,4 +16,5 @@ __all__ = [
     "model_grid",
     "network_slice_axis",
     "prepare",
+    "segmenter_of",
 ]

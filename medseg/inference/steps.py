@@ -7,7 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid
-from medseg.domain.card import Clip, Instances, KeepLargest, PostStep, PreStep, RemoveSmall, Scale, ZScore
+from medseg.domain.card import (
+    Clip,
+    Instances,
+    KeepLargest,
+    PostStep,
+    PreStep,
+    RemoveSmall,
+    RequireRange,
+    Scale,
+    ToUnit,
+    ZScore,
+    ZScoreInside,
+)
+from medseg.errors import InputError
 from medseg.masks.components import label_parts
 from medseg.masks.sizes import SAME_VOLUME
 
@@ -55,6 +68,35 @@ def _zscore(step: ZScore, values: NDArray[np.float32], inside: NDArray[np.bool_]
     return ((values - mean) / divisor).astype(np.float32)
 
 
+def _zscore_inside(
+    step: ZScoreInside, values: NDArray[np.float32], inside: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    sample = values[inside] if step.only_inside else values
+    if sample.size == 0:
+        return values
+    scaled = (values - sample.mean()) / max(sample.std(), np.float32(CONSTANT))
+    found: NDArray[np.float32] = np.where(inside, scaled, values) if step.only_inside else scaled
+    return found
+
+
+def _to_unit(_: ToUnit, values: NDArray[np.float32], _inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    values = values - values.min()
+    found: NDArray[np.float32] = values / max(values.max(), np.float32(CONSTANT))
+    return found
+
+
+def _require_range(
+    step: RequireRange, values: NDArray[np.float32], _: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    low, high = float(values.min()), float(values.max())
+    if low < step.low or high > step.high:
+        raise InputError(
+            f"channel {step.channel!r} has values from {low:g} to {high:g}, and this model takes {step.low:g} to "
+            f"{step.high:g}; give the kind of image that it was trained on"
+        )
+    return values
+
+
 def _components(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     components, count = label_parts(np.asarray(mask))
     return components, np.bincount(components.ravel(order="K"), minlength=count + 1)
@@ -84,6 +126,9 @@ BEFORE: dict[type, Callable[[Any, NDArray[np.float32], NDArray[np.bool_]], NDArr
     Clip: _clip,
     Scale: _scale,
     ZScore: _zscore,
+    ZScoreInside: _zscore_inside,
+    ToUnit: _to_unit,
+    RequireRange: _require_range,
 }
 AFTER: dict[type, Callable[[Any, NDArray[Any], Grid], NDArray[Any]]] = {
     KeepLargest: _keep_largest,

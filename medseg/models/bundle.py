@@ -3,23 +3,36 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain.card import ModelCard, WeightsFile
+from medseg.domain.network import NetworkSpec
 from medseg.errors import ConfigError, ModelError
 from medseg.io.atomic import staged_folder
-from medseg.models.card import CARD_FILE, dump_card
+from medseg.models.card import CARD_FILE, card_digest, dump_card
 from medseg.networks import build, tensors_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["as_arrays", "load_weights", "read_weights", "weights_digest", "write_bundle"]
+__all__ = [
+    "Contents",
+    "as_arrays",
+    "load_weights",
+    "read_weights",
+    "shapes_of",
+    "weights_digest",
+    "write_bundle",
+    "write_contents",
+]
+
+#: How weights are kept: our own in half the room, those of others as they came, so that labels are the same.
+Precision: TypeAlias = Literal["float16", "float32"]
 
 #: The only names a card may give its weights: no path can leave the bundle.
 _WEIGHTS_NAME = re.compile(r"weights/\d{1,3}\.safetensors")
@@ -42,8 +55,28 @@ def load_weights(card: ModelCard, folder: str | Path) -> "list[dict[str, Tensor]
     """
     if not card.weights:
         raise ModelError(f"model {card.name!r} lists no weights")
-    shapes = _shapes(card)
+    shapes = shapes_of(card.network, f"model {card.name!r}")
     return [_load(Path(folder), item, shapes) for item in card.weights]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contents:
+    """What a bundle is written from.
+
+    Parameters
+    ----------
+    card, states
+        What to run, and the weights of each fold.
+    extras
+        Other files by name, such as `LICENSE`.
+    parts
+        Bundles inside the bundle, by their folder: the models that the card names.
+    """
+
+    card: ModelCard
+    states: "Sequence[Mapping[str, Tensor]]"
+    extras: Mapping[str, bytes] = field(default_factory=dict)
+    parts: "Mapping[str, Contents]" = field(default_factory=dict)
 
 
 def write_bundle(
@@ -65,22 +98,51 @@ def write_bundle(
     ModelError
         If weights are no numbers, or larger than float16 holds.
     """
-    files = {f"weights/{number}.safetensors": _pack(state) for number, state in enumerate(states)}
-    weights = tuple(WeightsFile(name, hashlib.sha256(data).hexdigest()) for name, data in files.items())
-    written = replace(card, weights=weights)
+    return write_contents(folder, Contents(card, states, extras or {}), precision="float16", force=force)
+
+
+def write_contents(
+    folder: str | Path, contents: Contents, *, precision: Precision, force: bool = False
+) -> ModelCard:
+    """Write a bundle, its parts inside it, as one folder that is whole or absent; returns the card as written.
+
+    Raises as `write_bundle`.
+    """
+    written, files = _packed(contents, precision)
     with staged_folder(Path(folder), force=force) as staged:
-        for name, data in {CARD_FILE: dump_card(written), **files, **(extras or {})}.items():
+        for name, data in files.items():
             path = staged / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     return written
 
 
-def _pack(state: "Mapping[str, Tensor]") -> bytes:
+def _packed(contents: Contents, precision: Precision) -> tuple[ModelCard, dict[str, bytes]]:
+    """The card with all digests in it, and every file of the bundle by its name."""
+    inner: dict[str, bytes] = {}
+    digests = {}
+    for place, part in contents.parts.items():
+        card, files = _packed(part, precision)
+        digests[place] = card_digest(card)
+        inner |= {f"{place}/{name}": data for name, data in files.items()}
+    weights = {
+        f"weights/{number}.safetensors": _pack(state, precision)
+        for number, state in enumerate(contents.states)
+    }
+    listed = tuple(WeightsFile(name, hashlib.sha256(data).hexdigest()) for name, data in weights.items())
+    before = contents.card.before
+    if before is not None:
+        before = replace(before, digest=digests[before.folder])
+    written = replace(contents.card, weights=listed, before=before)
+    return written, {CARD_FILE: dump_card(written), **weights, **contents.extras, **inner}
+
+
+def _pack(state: "Mapping[str, Tensor]", precision: Precision) -> bytes:
     import torch
     from safetensors.torch import save
 
-    packed = {name: value.to("cpu", torch.float16).contiguous() for name, value in state.items()}
+    kept = torch.float16 if precision == "float16" else torch.float32
+    packed = {name: value.to("cpu", kept).contiguous() for name, value in state.items()}
     if any(not bool(torch.isfinite(value).all()) for value in packed.values()):
         raise ModelError(
             "the weights hold values that are no numbers or beyond 65504; such a model finds nothing"
@@ -161,17 +223,22 @@ def _load(folder: Path, item: WeightsFile, shapes: dict[str, tuple[int, ...]]) -
     return {name: value.float() for name, value in state.items()}
 
 
-def _shapes(card: ModelCard) -> dict[str, tuple[int, ...]]:
+def shapes_of(spec: NetworkSpec, whose: str) -> dict[str, tuple[int, ...]]:
+    """Name and shape of each tensor of a network, without room for a single value.
+
+    Raises
+    ------
+    ModelError
+        If there is no such network, or it has more values than a card may ask for.
+    """
     import torch
 
     try:
         # The meta device has shapes and no memory: a hostile card can't ask for more than it brings.
         with torch.device("meta"):
-            state = tensors_of(build(card.network, drawn=False))
+            state = tensors_of(build(spec, drawn=False))
     except (ConfigError, RuntimeError) as error:
-        raise ModelError(
-            f"the network of model {card.name!r} is none: {str(error).splitlines()[0]}"
-        ) from error
-    if sum(value.numel() for value in state.values()) > MAX_VALUES:
-        raise ModelError(f"the network of model {card.name!r} has more than {MAX_VALUES} values")
+        raise ModelError(f"the network of {whose} is none: {str(error).splitlines()[0]}") from error
+    if (count := sum(value.numel() for value in state.values())) > MAX_VALUES:
+        raise ModelError(f"the network of {whose} has {count} values, more than {MAX_VALUES}")
     return {name: tuple(value.shape) for name, value in state.items()}

@@ -2,11 +2,13 @@
 
 import hashlib
 import stat
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from medseg.domain.card import CARD_SCHEMA, ModelCard
 from medseg.domain.provenance import ModelFacts
@@ -21,6 +23,11 @@ CARD_FILE = "card.yaml"
 MAX_CARD_BYTES = 1 << 20
 
 _ADAPTER: TypeAdapter[ModelCard] = TypeAdapter(ModelCard)
+#: Fields that cards of before them lack, by where they stand: left out at their defaults, so that digests stay.
+_LATER = {
+    "": ("grid", "windows", "decision", "before", "origin"),
+    "network": ("encoder_blocks", "decoder_blocks", "bias", "norm", "norm_eps", "negative_slope"),
+}
 
 
 def read_card(folder: str | Path) -> ModelCard:
@@ -49,14 +56,27 @@ def read_card(folder: str | Path) -> ModelCard:
 
 def dump_card(card: ModelCard) -> bytes:
     """The card as YAML, UTF-8, keys in the order of the type; `read_card` gives an equal card back."""
-    plain = _ADAPTER.dump_python(card, mode="json", exclude_defaults=False)
+    plain = _terse(_ADAPTER.dump_python(card, mode="json"), card)
     text: str = yaml.dump(plain, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
     return text.encode()
 
 
 def card_digest(card: ModelCard) -> str:
     """SHA-256 of all that the card says, the digests of its weights among it."""
-    return hashlib.sha256(_ADAPTER.dump_json(card, context=AS_PAIRS)).hexdigest()
+    plain = _terse(_ADAPTER.dump_python(card, mode="json", context=AS_PAIRS), card)
+    return hashlib.sha256(to_json(plain)).hexdigest()
+
+
+def _terse(plain: dict[str, Any], card: ModelCard) -> dict[str, Any]:
+    """The card without later fields that hold their defaults."""
+    for where, names in _LATER.items():
+        value = getattr(card, where) if where else card
+        inner = plain[where] if where else plain
+        defaults = {item.name: item.default for item in fields(value)}
+        for name in names:
+            if getattr(value, name) == defaults[name]:
+                del inner[name]
+    return plain
 
 
 def model_facts(card: ModelCard) -> ModelFacts:

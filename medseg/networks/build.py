@@ -100,5 +100,22 @@ def _dynunet(spec: NetworkSpec) -> "nn.Module":
     return DynUNet(spec)
 
 
+def _plain_conv_unet(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.encoders import PlainConvUNet
+
+    return PlainConvUNet(spec)
+
+
+def _residual_encoder_unet(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.encoders import ResidualEncoderUNet
+
+    return ResidualEncoderUNet(spec)
+
+
 #: Architecture → what builds it; a test holds the keys to those of a NetworkSpec.
-BUILDERS: dict[str, Callable[[NetworkSpec], "nn.Module"]] = {"unet": _unet, "dynunet": _dynunet}
+BUILDERS: dict[str, Callable[[NetworkSpec], "nn.Module"]] = {
+    "unet": _unet,
+    "dynunet": _dynunet,
+    "plain_conv_unet": _plain_conv_unet,
+    "residual_encoder_unet": _residual_encoder_unet,
+}

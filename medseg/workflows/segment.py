@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
+from medseg.domain.run import noted
 from medseg.domain.texts import plain_json
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
-from medseg.geometry import AxisOrder, order_to, same_grid
+from medseg.geometry import AxisOrder, same_grid
+from medseg.inference.inner import order_for, reordered
 from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
 from medseg.io.atomic import require_absent
 from medseg.io.plain import read_plain
@@ -177,10 +179,10 @@ class SegmentTask:
             raise InputError(f"{spec.name} needs seeds: give points, boxes or strokes with --prompts FILE")
         grids = {name: image.grid for name, image in images.items()}
         _require_memory(engine, engine.memory_bytes(grids, self.params), run)
-        orders = {name: _order(engine, image) for name, image in images.items()}
+        orders = {name: order_for(engine, image) for name, image in images.items()}
         order = orders[self.reference]
         answer = engine.segment(
-            {name: _reordered(image, orders[name]) for name, image in images.items()},
+            {name: reordered(image, orders[name]) for name, image in images.items()},
             self.params,
             within=None if self.within is None else order.apply(self.within),
             prompts=self.prompts,
@@ -211,9 +213,12 @@ def segment_files(
         for path in (out, options.objects):
             if path is not None:
                 require_absent(path, force=options.force)
-        task = read_task(find_segmenter(name), inputs, out, options)
-        result = task.run(run or Run())
-        write_result(result, task.engine, out, options)
+        run = run or Run()
+        with noted(run, "seconds.read"):
+            task = read_task(find_segmenter(name), inputs, out, options)
+        result = task.run(run)
+        with noted(run, "seconds.write"):
+            write_result(result, task.engine, out, options)
         return result
 
 
@@ -313,16 +318,6 @@ def _objects_of(result: Segmentation, engine: Segmenter) -> Segmentation:
             "supervoxels, watershed and the model touching-objects do, and 'medseg edit MASK --op split' parts a mask"
         )
     return objects_as_labels(result)
-
-
-def _order(engine: Segmenter, image: Image) -> AxisOrder:
-    """Flips and permutation to the axes that a segmenter works in."""
-    return order_to(image.grid, image.grid.orientation if engine.spec.axes == "stored" else "RAS")
-
-
-def _reordered(image: Image, order: AxisOrder) -> Image:
-    outside = None if image.outside is None else order.apply(image.outside)
-    return replace(image, array=order.apply(image.array), grid=order.grid(image.grid), outside=outside)
 
 
 def _restored(answer: Segmentation, task: SegmentTask, order: AxisOrder, run: Run) -> Segmentation:

@@ -11,8 +11,7 @@ from medseg import plugins, settings
 from medseg.domain import Params, Segmenter, SegmenterSpec
 from medseg.domain.params import params_from
 from medseg.errors import InputError, MedsegError
-from medseg.inference import ModelSegmenter
-from medseg.models import read_card
+from medseg.inference import segmenter_of
 
 __all__ = ["ListedSegmenter", "find_segmenter", "list_segmenters", "make_params", "model_folder"]
 
@@ -101,8 +100,7 @@ def _models_named(name: str) -> list[Path]:
 
 def _model(folder: Path) -> Segmenter:
     # Reading a card loads no torch; running the segmenter does.
-
-    return ModelSegmenter(read_card(folder), folder)
+    return segmenter_of(folder)
 
 
 def _unknown(name: str) -> str:

@@ -1,0 +1,180 @@
+"""From images as a file stores them to a network's array, and from its outputs to labels: see `StoredGrid`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.domain import Finding, Grid, Image, ModelCard
+from medseg.domain.recipe import Decision, StoredGrid
+from medseg.domain.values import as_details
+from medseg.errors import InputError
+from medseg.geometry import same_grid
+from medseg.inference.steps import preprocess
+from medseg.inference.stored_grid import (
+    crop_box,
+    nonzero_inside,
+    resize_labels,
+    resize_values,
+    resized_shape,
+)
+
+__all__ = ["StoredArray", "decided", "outputs_to_native", "prepare_stored", "with_labels_before"]
+
+#: Between the slices of a picture there is no distance; nnU-Net takes this many times its pixels.
+NO_DISTANCE = 999.0
+#: Label of an earlier stage in the border of zeros, while it is interpolated.
+BORDER = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredArray:
+    """What a network sees, and the way back.
+
+    Parameters
+    ----------
+    array
+        (C, *extents) float32 in the order of the network's axes.
+    rule, spacing, wanted
+        Of the grid; spacing of the native voxels and of the network's, along its axes.
+    extents, box, inside
+        Native extents along the network's axes, the crop within them, and what is no border of zeros in the crop.
+    findings
+        What was done to the values.
+    """
+
+    array: NDArray[np.float32]
+    rule: StoredGrid
+    spacing: tuple[float, ...]
+    wanted: tuple[float, ...]
+    extents: tuple[int, ...]
+    box: tuple[slice, ...]
+    inside: NDArray[np.bool_]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def cropped(self) -> tuple[int, ...]:
+        """Extents of the crop, in native voxels."""
+        return tuple(side.stop - side.start for side in self.box)
+
+    def to_network(self, array: NDArray[Any]) -> NDArray[Any]:
+        """(I, J, K) in the order of the network's axes, cropped: a view."""
+        return array.transpose(self.rule.axes)[self.box]
+
+    def to_native(self, array: NDArray[Any], outside: float = 0) -> NDArray[Any]:
+        """(I, J, K) of a crop in the order of the network's axes; `outside` around it."""
+        whole = np.full(self.extents, outside, array.dtype)
+        whole[self.box] = array
+        return whole.transpose(np.argsort(self.rule.axes))
+
+
+def prepare_stored(images: Mapping[str, Image], card: ModelCard) -> StoredArray:
+    """Crop, scale, then resize all channels; they lie on one grid.
+
+    Voxels without a number become 0, with a Finding. Memory: the channels twice, in float32.
+
+    Raises
+    ------
+    InputError
+        If channels lie on different grids, or values are none that the model takes.
+    """
+    rule = card.grid
+    assert rule is not None  # noqa: S101 - for the type checker: only cards with such a grid come here
+    reference = images[card.reference]
+    for channel in card.channels:
+        if not same_grid(images[channel.name].grid, reference.grid):
+            raise InputError(
+                f"{card.name} takes channels of one grid, and {channel.name!r} has another one than "
+                f"{card.reference!r}; bring it there with 'medseg convert --like'"
+            )
+    spacing = tuple(_spacing(reference)[axis] for axis in rule.axes)
+    wanted = (*spacing[: 3 - len(rule.spacing)], *rule.spacing)
+    arrays, findings = _values(images, card)
+    stacked = np.stack([array.transpose(rule.axes) for array in arrays])
+    inside = nonzero_inside(stacked) if rule.crop else np.ones(stacked.shape[1:], np.bool_)
+    box = crop_box(inside)
+    cropped = np.array(stacked[(slice(None), *box)], order="C")
+    for number, channel in enumerate(card.channels):
+        cropped[number] = preprocess(cropped[number], inside[box], channel.name, card.preprocessing)
+    shape = resized_shape(cropped.shape[1:], spacing, wanted)
+    if min(shape) < 1:
+        raise InputError(f"{card.name}: an image of {cropped.shape[1:]} voxels vanishes at its {wanted} mm")
+    array = resize_values(cropped, shape, spacing, wanted, rule.image).astype(np.float32, copy=False)
+    return StoredArray(array, rule, spacing, wanted, stacked.shape[1:], box, inside[box], findings)
+
+
+def with_labels_before(
+    stored: StoredArray, labels: NDArray[Any], values: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """(C + labels, *extents): channels, then a channel of ones for each label of an earlier stage, given natively."""
+    given = stored.to_network(labels).astype(np.int32)
+    given[(given == 0) & ~stored.inside] = BORDER
+    shape = stored.array.shape[1:]
+    resized = resize_labels(given, shape, stored.spacing, stored.wanted, stored.rule.labels)
+    ones = [(resized == value).astype(np.float32) for value in values]
+    return np.concatenate([stored.array, np.stack(ones)])
+
+
+def outputs_to_native(outputs: NDArray[np.floating[Any]], stored: StoredArray) -> NDArray[np.floating[Any]]:
+    """(L, *crop) outputs on the native voxels of the crop. Memory: all outputs there at once."""
+    return resize_values(outputs, stored.cropped, stored.wanted, stored.spacing, stored.rule.outputs)
+
+
+def decided(
+    outputs: NDArray[np.floating[Any]], decision: Decision, values: tuple[int, ...]
+) -> NDArray[np.uint16]:
+    """Labels of (L, …) outputs: the largest wins, the first of equals; or each above one half, later ones on top.
+
+    >>> decided(np.array([[0.2], [0.2]]), Decision(), (7,)).tolist()
+    [0]
+    >>> decided(np.array([[3.0], [1.0]]), Decision("sigmoid", "logits", (1, 2)), (1, 2)).tolist()
+    [2]
+    """
+    if decision.activation == "softmax":
+        winner = np.zeros(outputs.shape[1:], np.uint16)
+        best = outputs[0].copy()
+        for number, value in enumerate(values, start=1):
+            better = outputs[number] > best
+            winner[better] = value
+            np.copyto(best, outputs[number], where=better)
+        return winner
+    # In float32, one half is what a sigmoid gives up to here.
+    half = np.float32(1e-7) if decision.average == "logits" else np.float32(0.5)
+    labels = np.zeros(outputs.shape[1:], np.uint16)
+    for output, value in zip(outputs, decision.order, strict=True):
+        labels[output > half] = value
+    return labels
+
+
+def _values(
+    images: Mapping[str, Image], card: ModelCard
+) -> tuple[list[NDArray[np.float32]], tuple[Finding, ...]]:
+    arrays, findings = [], []
+    for channel in card.channels:
+        array = images[channel.name].array.astype(np.float32)
+        missing = ~np.isfinite(array)
+        if missing.any():
+            array[missing] = 0
+            share = float(missing.mean())
+            text = (
+                f"Channel {channel.name} has no numbers in {share:.1%} of its voxels; there the model saw 0."
+            )
+            details = as_details(channel=channel.name, share=share)
+            findings.append(Finding("channel.not_numbers", "warning", text, details))
+        arrays.append(array)
+    return arrays, tuple(findings)
+
+
+def _spacing(image: Image) -> tuple[float, float, float]:
+    """Steps along array axes (mm), as the program that trained the model reads it from a file."""
+    grid: Grid = image.grid
+    steps = grid.spacing
+    if grid.unit == "px":
+        return (steps[0], steps[1], NO_DISTANCE * max(steps[:2]))
+    if image.source is not None and image.source.format == "nifti":
+        # NIfTI holds spacings in float32; from the columns of an oblique affine they come back with rounding.
+        first, second, third = (float(np.float32(step)) for step in steps)
+        return (first, second, third)
+    return steps
