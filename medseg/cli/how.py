@@ -9,7 +9,7 @@ import typer
 
 from medseg.cli.output import say
 from medseg.errors import ConfigError
-from medseg.inference.memory import peak_bytes
+from medseg.inference.memory import held_bytes
 
 __all__ = ["Backend", "Deterministic", "Figures", "Memory", "Profile", "Threads", "how_to_run"]
 
@@ -47,7 +47,7 @@ class Figures:
 
     def tell(self, *, profile: bool) -> None:
         """Memory predicted and measured; with `profile`, seconds by part."""
-        predicted, peak = self.values.get("bytes.predicted"), peak_bytes()
+        predicted, peak = self.values.get("bytes.predicted"), held_bytes()
         if predicted is not None and peak is not None:
             say(f"memory: {predicted / 1e9:.2f} GB predicted, at most {peak / 1e9:.2f} GB held")
         if profile:

@@ -26,7 +26,7 @@ from medseg.inference.ensemble import Ensemble, Predictor
 from medseg.models import card_digest, load_weights, read_weights
 from medseg.networks import build, load_state
 
-__all__ = ["Choice", "choose_backend", "load_predictor", "measure_backends"]
+__all__ = ["BackendChoice", "choose_backend", "load_predictor", "measure_backends"]
 
 #: Windows that are timed, after one that is not.
 TIMED = 2
@@ -35,7 +35,7 @@ DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "C:/Windows/System32/nvcuda
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class BackendChoice:
     """Which backend runs a model, with the reason in words, and seconds per window where they were measured."""
 
     backend: str
@@ -43,7 +43,7 @@ class Choice:
     seconds: tuple[tuple[str, float], ...] = ()
 
 
-def choose_backend(card: ModelCard, run: Run) -> Choice:
+def choose_backend(card: ModelCard, run: Run) -> BackendChoice:
     """OpenVINO on a CPU, where it is installed and needs no torch to compile the network; torch else.
 
     On a CPU it is faster, starts without loading torch, and gives the same labels but for ties (a test holds that);
@@ -60,25 +60,27 @@ def choose_backend(card: ModelCard, run: Run) -> Choice:
         require_extra("openvino", f"the backend openvino for {card.name}")
         if run.device not in ("auto", "cpu"):
             raise InputError(f"openvino runs on the CPU here, not on {run.device}; use --backend torch")
-        return Choice("openvino", "asked for")
+        return BackendChoice("openvino", "asked for")
     if run.backend == "torch":
-        return Choice("torch", "asked for")
+        return BackendChoice("torch", "asked for")
     if missing_modules("openvino"):
-        return Choice("torch", "OpenVINO is not installed")
+        return BackendChoice("torch", "OpenVINO is not installed")
     if run.device not in ("auto", "cpu"):
-        return Choice("torch", f"{run.device} was asked for")
+        return BackendChoice("torch", f"{run.device} was asked for")
     if run.device == "cpu" or not has_accelerator():
         measured = _measured(card, run)
         if measured is not None:
             return measured
     if run.device == "auto" and has_accelerator():
-        return Choice("torch", "there is an accelerator")
+        return BackendChoice("torch", "there is an accelerator")
     if card.network.architecture not in GRAPHS:
-        return Choice("torch", f"a {card.network.architecture} is compiled by way of torch, which takes long")
-    return Choice("openvino", "on a CPU it is the faster one, and loads no torch")
+        return BackendChoice(
+            "torch", f"a {card.network.architecture} is compiled by way of torch, which takes long"
+        )
+    return BackendChoice("openvino", "on a CPU it is the faster one, and loads no torch")
 
 
-def measure_backends(card: ModelCard, folder: Path, run: Run) -> Choice:
+def measure_backends(card: ModelCard, folder: Path, run: Run) -> BackendChoice:
     """Time one window on each backend that is installed, and keep the answer for this machine and model."""
     windows = np.zeros((1, card.network.in_channels, *card.window), np.float32)
     seconds: dict[str, float] = {}
@@ -100,14 +102,14 @@ def measure_backends(card: ModelCard, folder: Path, run: Run) -> Choice:
     return _fastest(seconds)
 
 
-def _measured(card: ModelCard, run: Run) -> Choice | None:
+def _measured(card: ModelCard, run: Run) -> BackendChoice | None:
     content = kept(_key(card, run))
     return None if content is None else _fastest(json.loads(content))
 
 
-def _fastest(seconds: Mapping[str, float]) -> Choice:
+def _fastest(seconds: Mapping[str, float]) -> BackendChoice:
     best = min(seconds, key=lambda name: seconds[name])
-    return Choice(best, "measured as the fastest here, on one window", tuple(seconds.items()))
+    return BackendChoice(best, "measured as the fastest here, on one window", tuple(seconds.items()))
 
 
 def _key(card: ModelCard, run: Run) -> str:

@@ -18,7 +18,7 @@ import psutil
 from medseg.domain import Grid, ModelCard
 from medseg.inference.windows import stream_axis
 
-__all__ = ["MOST_CHUNK_BYTES", "Needs", "Plan", "available_bytes", "needs", "peak_bytes", "plan"]
+__all__ = ["MOST_CHUNK_BYTES", "Needs", "Plan", "available_bytes", "held_bytes", "needs", "plan"]
 
 #: Feature maps of the finest level that a backend holds at once, in multiples of the network's first filters.
 LIVE_FEATURES = 5
@@ -140,7 +140,7 @@ def available_bytes() -> int:
     return int(FREE_SHARE * min([free, *_group_leaves()]))
 
 
-def peak_bytes() -> int | None:
+def held_bytes() -> int | None:
     """Most memory that this process has held so far, by the operating system's account; None where it has none."""
     if find_spec("resource") is None:
         return None

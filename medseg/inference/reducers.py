@@ -31,7 +31,7 @@ class Reducer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Line:
+class AxisWeights:
     """Linear interpolation along one axis: of each target index the two source indices, and the second one's weight."""
 
     lower: NDArray[np.intp]
@@ -44,9 +44,9 @@ class Line:
         alike = len(self.lower) == extent and not self.weight.any()
         return alike and bool((self.lower == np.arange(extent)).all())
 
-    def part(self, start: int, stop: int) -> "Line":
+    def part(self, start: int, stop: int) -> "AxisWeights":
         """Of some targets."""
-        return Line(
+        return AxisWeights(
             self.lower[start:stop], self.upper[start:stop], self.weight[start:stop], self.inside[start:stop]
         )
 
@@ -63,7 +63,7 @@ class Line:
         return found
 
 
-def lines_between(source: Grid, native: Grid) -> tuple[Line, Line, Line]:
+def lines_between(source: Grid, native: Grid) -> tuple[AxisWeights, AxisWeights, AxisWeights]:
     """Interpolation along each axis from `source` to `native`, whose axes are parallel.
 
     Beyond the centres of the outer voxels values stay as they are there, up to these voxels' faces.
@@ -84,14 +84,14 @@ def lines_between(source: Grid, native: Grid) -> tuple[Line, Line, Line]:
     return first, second, third
 
 
-def _line(scale: float, offset: float, source: int, target: int) -> Line:
+def _line(scale: float, offset: float, source: int, target: int) -> AxisWeights:
     place = scale * np.arange(target) + offset
     if source == target and np.allclose(place, np.arange(target), atol=1e-9):
         place = np.arange(target, dtype=np.float64)
     inside = (place >= -0.5 - AT_FACE) & (place <= source - 0.5 + AT_FACE)
     place = np.clip(place, 0, source - 1)
     lower = np.minimum(np.floor(place), max(source - 2, 0)).astype(np.intp)
-    return Line(lower, np.minimum(lower + 1, source - 1), (place - lower).astype(np.float32), inside)
+    return AxisWeights(lower, np.minimum(lower + 1, source - 1), (place - lower).astype(np.float32), inside)
 
 
 class LabelsOnNative:
@@ -185,7 +185,7 @@ class LabelsOnNative:
         winner[~inside] = 0
         self._view[start:stop] = winner
 
-    def _on_native(self, planes: NDArray[np.float32], line: Line, first: int) -> NDArray[np.float32]:
+    def _on_native(self, planes: NDArray[np.float32], line: AxisWeights, first: int) -> NDArray[np.float32]:
         for axis, across in enumerate(self._across, start=1):
             if not across.is_identity(planes.shape[axis]):
                 planes = across.apply(planes, axis)
@@ -235,8 +235,8 @@ def probabilities_on_native(
     return np.stack(planes).astype(np.float32)
 
 
-def _reversed(line: Line) -> Line:
-    return Line(line.lower[::-1], line.upper[::-1], line.weight[::-1], line.inside[::-1])
+def _reversed(line: AxisWeights) -> AxisWeights:
+    return AxisWeights(line.lower[::-1], line.upper[::-1], line.weight[::-1], line.inside[::-1])
 
 
 def _chunks(start: int, stop: int, plane_bytes: int, chunk_bytes: int) -> Iterator[tuple[int, int]]:

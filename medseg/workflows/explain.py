@@ -2,14 +2,14 @@
 
 from medseg.domain import Run
 from medseg.errors import InputError
-from medseg.inference.load import Choice, measure_backends
+from medseg.inference.load import BackendChoice, measure_backends
 from medseg.models import read_card
 from medseg.workflows.segmenters import model_folder
 
 __all__ = ["explain_backend"]
 
 
-def explain_backend(name: str, run: Run) -> Choice:
+def explain_backend(name: str, run: Run) -> BackendChoice:
     """Time one window on each backend that is installed; the faster one is kept for later runs on this machine.
 
     Raises

@@ -115,7 +115,7 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from medseg.domain import Grid, Image, Run
-from medseg.inference.memory import peak_bytes
+from medseg.inference.memory import held_bytes
 from medseg.workflows.segment import segment
 folder, shape, memory = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
 array = np.random.default_rng(0).integers(-1000, 1000, shape, dtype=np.int16)
@@ -123,7 +123,7 @@ array.setflags(write=False)
 notes = {}
 run = Run(device="cpu", memory_bytes=memory, note=notes.__setitem__)
 mask = segment(str(folder), Image(array, Grid(tuple(shape), np.diag([0.8, 0.8, 0.8, 1.0]))), run=run)
-print(json.dumps({"predicted": notes["bytes.predicted"], "peak": peak_bytes(), "digest": mask.digest}))
+print(json.dumps({"predicted": notes["bytes.predicted"], "peak": held_bytes(), "digest": mask.digest}))
 """
 
 

@@ -67,11 +67,12 @@ class TorchBackend:
 
     @contextmanager
     def running(self, run: Run) -> Iterator[None]:
-        """Full fp32 (no TF32) and the caller's threads, put back afterwards."""
+        """Full fp32 (no TF32), the caller's threads, a look at cancel before each layer; put back afterwards."""
         import torch
 
         threads = torch.get_num_threads()
         matmul = torch.backends.cuda.matmul.allow_tf32
+        looks = [one.register_forward_pre_hook(lambda *_: run.check()) for one in self.network.modules()]
         try:
             if run.threads:
                 torch.set_num_threads(run.threads)
@@ -81,5 +82,7 @@ class TorchBackend:
             ):
                 yield
         finally:
+            for look in looks:
+                look.remove()
             torch.backends.cuda.matmul.allow_tf32 = matmul
             torch.set_num_threads(threads)
