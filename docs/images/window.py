@@ -78,7 +78,7 @@ def correct(viewer: Any, panel: Any) -> None:
     layer.mode, layer.selected_label, layer.brush_size = "paint", 1, 12
     at = [int(step) for step in viewer.dims.current_step]
     layer.paint((at[0], at[1], at[2] + 30), 1)
-    wait(lambda: tab.undo_button.isEnabled(), 10)
+    wait(tab.undo_button.isEnabled, 10)
     shoot(viewer, "window-correct")
 
 
