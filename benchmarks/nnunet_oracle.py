@@ -45,7 +45,7 @@ from PIL import Image  # noqa: E402
 
 SEED = 7
 CASES, HELD_OUT = 8, 3
-STEPS = 60
+STEPS = 40
 
 
 def phantom(rng, shape, channels):
@@ -378,7 +378,7 @@ def rgb():
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     wanted = sys.argv[2:] or ["911", "912", "913", "914"]
     for number, make in {"911": thick_slices, "912": cascade, "913": regions, "914": rgb}.items():
         if number in wanted:
