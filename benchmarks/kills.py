@@ -195,6 +195,10 @@ class Bench:
 
     def _judged(self, case: Case, way: Way) -> tuple[dict[str, bool], list[str]]:
         found = self._files(case)
+        if not case.batch and _is_mixed(way, found):
+            # Whoever reads one of them gives the rest their names.
+            run_command(["info", next(iter(way.before))], self.place)
+            found = self._files(case)
         seen = self._look(case, found)
         strange = _neither(way, found)
         if not case.batch:
@@ -452,9 +456,9 @@ After each kill, columns say how often
 - **whole**: every file under a final name is read without complaint by its own reader, signatures and digests of weights hold;
 - **agreed**: a mask has its own sidecar (or one that says itself that it is that of a mask still to come), and whatever was
   there before is the old or the new one;
-- **old and new beside one another**: of several files that a command replaces by `--force`, each is whole, and some were the
-  old ones: they get their names one right after the other when all are complete, and a kill between two names is seen; only a
-  mask with its sidecar, or a folder, is one thing;
+- **old and new beside one another**: of several files that a command replaces by `--force`, some were the old ones when one of
+  them was read (`medseg info`): they get their names one right after the other when all are complete and a note says so in one
+  line, and whoever of medseg reads or writes there after a kill between two names gives the rest theirs first;
 - **reran**: the same command, without `--force` where it had none, ends with 0 and gives what a run that nobody disturbed gives,
   to the byte where the format holds no time;
 - **swept**: nothing half-written is left then, beside the outputs or in the temporary folder.
@@ -462,7 +466,8 @@ After each kill, columns say how often
 {said}
 
 Two kills that leave the same files with the same bytes count as two, and the command is run again after the first. Files lie in
-memory (`/dev/shm`) where there is such. Old and new beside one another is told, and is no fault in these counts.
+memory (`/dev/shm`) where there is such. A program that is not medseg's and reads between the kill and the next look of medseg
+sees what is on disk.
 
 What these tries found when they were first made, and what was mended (`--instants 5`):
 
@@ -475,6 +480,7 @@ What these tries found when they were first made, and what was mended (`--instan
 | a batch; a person put a file under the name of the case that it had begun | replaced by the next run | refused |
 | `train`, after a checkpoint | went on with later patches than a run that nobody stops | the same weights, to the byte |
 | `train`, before its plan stood | refused, since the folder held its own split | begins again |
+| any command over older outputs, `--force`, between two names | old and new ones beside one another until it ran again: 2 in `segment, objects` and `segment, model and probabilities`, 3 in `measure`, `report` and `export`, 1 in `evaluate` and `convert, surfaces` | none for who reads by medseg |
 | any command, early | a file of `tempfile` or of a library stayed in the temporary folder | swept by the next run |
 """
 

@@ -10,7 +10,8 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from operator import attrgetter
 from typing import Any
 
@@ -143,4 +144,10 @@ def _is_ours(point: EntryPoint) -> bool:
 
 
 def _owner(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "an unknown package"
+    return _name_of(point.dist) if point.dist is not None else "an unknown package"
+
+
+@lru_cache(maxsize=64)
+def _name_of(package: Distribution) -> str:
+    """Read from its metadata, which takes a while; many points are of one package."""
+    return package.name

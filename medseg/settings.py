@@ -4,7 +4,7 @@
 ``MEDSEG_MODELS``         folders with model bundles, separated as in PATH, searched after the shipped ones and the
                           user's own (``models`` in the user's data folder of the system)
 ``MEDSEG_LOG_DIR``        where the log of an unexpected error goes (default: the temporary folder)
-``MEDSEG_CACHE_DIR``      where libraries keep their caches (default: ``medseg`` in the user's cache folder)
+``MEDSEG_CACHE_DIR``      compiled networks and caches of libraries (default: ``medseg`` in the user's cache folder)
 ``MEDSEG_TEST_DATA``      where the tests look for scans (default: ``../shared/data``)
 ``TMPDIR``                where temporary files go, as everywhere
 ``TZ``                    the local time, as everywhere
@@ -19,6 +19,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 __all__ = [
+    "cache_folder",
     "config_folder",
     "keep_caches",
     "local_now",
@@ -58,10 +59,15 @@ def model_folders() -> tuple[Path, ...]:
     )
 
 
+def cache_folder() -> Path:
+    """Folder for what can be made again: MEDSEG_CACHE_DIR, else `medseg` in the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(os.environ.get("MEDSEG_CACHE_DIR") or Path(home) / "medseg")
+
+
 def keep_caches() -> None:
     """Let libraries keep their caches in our folder, not all over home and temporary folder; what is set stays."""
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    folder = Path(os.environ.get("MEDSEG_CACHE_DIR") or Path(home) / "medseg")
+    folder = cache_folder()
     for name, part in (
         ("MPLCONFIGDIR", "matplotlib"),
         ("TORCH_HOME", "torch"),

@@ -16,6 +16,7 @@ from medseg import settings
 from medseg._version import __version__
 from medseg.cli.output import log_bug, prepare_streams, print_error
 from medseg.errors import Cancelled, ConfigError, MedsegError, OutputError, ResourceError
+from medseg.extras import load_without
 
 __all__ = ["COMMANDS", "app_of", "main"]
 
@@ -147,6 +148,8 @@ def _own_temporary_files(command: str) -> Iterator[None]:
         return
     from medseg.io.leftovers import scratch_folder  # noqa: PLC0415 - not for --help and --version
 
+    # nibabel would import pydicom for an extension of headers that nothing here reads.
+    load_without("nibabel", "pydicom")
     before = tempfile.tempdir
     with scratch_folder() as folder:
         tempfile.tempdir = str(folder)

@@ -10,9 +10,10 @@ from medseg.cli.output import emit, print_findings, print_table, say
 from medseg.cli.progress import running
 from medseg.domain import Finding, ReadOptions
 from medseg.errors import ConfigError, PartialFailure
+from medseg.io import is_dataset, open_dataset
 from medseg.io.unfinished import together
 from medseg.metrics import LesionRule
-from medseg.workflows.aside import left_aside
+from medseg.workflows.aside import left_aside, without_reference
 from medseg.workflows.evaluate import (
     Evaluation,
     evaluate_files,
@@ -133,7 +134,8 @@ def command(
 
 def _aside(folder: Path) -> tuple[Finding, ...]:
     """What a folder holds beside its masks, and in a dataset beside its cases."""
-    return left_aside(folder, files_in(folder))
+    cases = open_dataset(folder).cases if is_dataset(folder) else ()
+    return (*without_reference(cases), *left_aside(folder, files_in(folder)))
 
 
 def _rule(lesions: bool, connectivity: int, minimum_mm3: float, iou: float) -> LesionRule | None:

@@ -16,6 +16,7 @@ from medseg.workflows.export import KINDS, Exported, ExportOptions, export_files
 
 def command(
     record: Annotated[Path, typer.Argument(help="The JSON that 'medseg measure' wrote.")],
+    files: opt.Inputs = None,
     out: Annotated[Path, typer.Option(help="Folder for the objects.")] = ...,  # type: ignore[assignment]
     seg: Annotated[bool, typer.Option("--seg", help="The mask as DICOM SEG.")] = False,
     sr: Annotated[
@@ -41,7 +42,10 @@ def command(
     ] = False,
     identified: Annotated[
         bool,
-        typer.Option("--identified", help="FHIR names the patient, and says when, as the source does."),
+        typer.Option(
+            "--identified",
+            help="FHIR and the report's pages name the patient, and say when, as the source does.",
+        ),
     ] = False,
     seg_type: Annotated[
         str,
@@ -120,7 +124,7 @@ def command(
         by=_maker_kind(made_by, by),
         identified=identified,
     )
-    written = export_files(record, out, options)
+    written = export_files(record, out, options, among=files or ())
     told = tuple(finding for item in written.values() for finding in item.findings)
     findings = (*told, *(findings_in(out) if deidentify else ()))
     if json:

@@ -18,7 +18,7 @@ from medseg.domain.plan import MeasurePlan
 from medseg.errors import InputError
 from medseg.io import is_dataset
 from medseg.reporting import record_to_json
-from medseg.workflows.aside import files_of_cases, left_aside
+from medseg.workflows.aside import files_of_cases, left_aside, without_reference
 from medseg.workflows.cases import (
     by_id,
     find_cases,
@@ -173,7 +173,9 @@ def _aside(
     cases = [case for name, found in (images or {}).items() if name in masks for case in found]
     used = [*chain.from_iterable(masks.values()), *files_of_cases(cases)]
     folders = dict.fromkeys(path for path in (mask, image) if path is not None)
-    return tuple(finding for folder in folders for finding in left_aside(folder, used))
+    lacking = [case for found in (images or {}).values() for case in found] if is_dataset(mask) else []
+    aside = (finding for folder in folders for finding in left_aside(folder, used))
+    return (*without_reference(lacking), *aside)
 
 
 def _name(item: Measurement) -> str:

@@ -13,7 +13,7 @@ from medseg.cli.methods import print_segmenters
 from medseg.cli.output import emit, print_table, show
 from medseg.cli.progress import running
 from medseg.errors import InputError
-from medseg.models.foreign import Choice
+from medseg.models.foreign import Wanted
 from medseg.workflows.info import model_info
 from medseg.workflows.models import VERBS, add_model, check_model, remove_model
 from medseg.workflows.segment import SegmentOptions
@@ -73,7 +73,7 @@ def _add(
     Example: medseg models add nnUNet_results/Dataset501_Liver/nnUNetTrainer__nnUNetPlans__3d_fullres --name liver
     """
     wanted = None if folds is None else tuple(part.strip() for part in folds.split(","))
-    added = add_model(source, Choice(name, wanted, checkpoint, sums, card), force=force)
+    added = add_model(source, Wanted(name, wanted, checkpoint, sums, card), force=force)
     if json:
         emit(
             "models add",

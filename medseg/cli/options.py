@@ -19,6 +19,7 @@ __all__ = [
     "ChannelsBy",
     "Device",
     "Force",
+    "Inputs",
     "Json",
     "Label",
     "Labels",
@@ -46,6 +47,14 @@ Labels = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
+Inputs = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[FILE]...",
+        help="Files or folders among which mask and images are found by their digests, if they are no longer where "
+        "the record says.",
+    ),
+]
 Series = Annotated[
     str | None, typer.Option(help="Which series of a DICOM folder: its UID, or the end of it.")
 ]

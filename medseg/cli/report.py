@@ -11,9 +11,9 @@ from medseg.cli.output import emit, say
 from medseg.cli.progress import running
 from medseg.cli.segment import print_results
 from medseg.errors import ConfigError, InputError
-from medseg.reporting.purpose import PAPERS, PURPOSES, PageLook
+from medseg.reporting.purpose import ASKABLE, PAPERS, PageLook
 from medseg.workflows.aside import left_aside
-from medseg.workflows.report import ReportFiles, report_files
+from medseg.workflows.report import BesideRecord, ReportFiles, report_files
 from medseg.workflows.report_many import records_by_stem, report_cases
 
 
@@ -21,6 +21,7 @@ def command(
     record: Annotated[
         Path, typer.Argument(help="The JSON that 'medseg measure' wrote; or a folder of them.")
     ],
+    files: opt.Inputs = None,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -56,9 +57,21 @@ def command(
             help="What the page answers: structure, lesions, organs or tissue; default: what was measured."
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="A reference mask: the page answers how far the record's mask agrees with it."),
+    ] = None,
     paper: Annotated[str, typer.Option(help="What the page is printed on: A4 or Letter.")] = "A4",
     full: Annotated[
         bool, typer.Option("--full", help="With the appendix: every measurement, its method, all pictures.")
+    ] = False,
+    identified: Annotated[
+        bool,
+        typer.Option(
+            "--identified",
+            help="Every view names the patient and the days of acquisition, read again from the DICOM series; each "
+            "page is marked. The record stays without identity.",
+        ),
     ] = False,
     force: opt.Force = False,
     json: opt.Json = False,
@@ -71,16 +84,20 @@ def command(
 
     Many records: medseg report records/ --html pages/ --csv cases.csv --xlsx cases.xlsx
     """
-    if purpose is not None and purpose not in PURPOSES:
-        raise ConfigError(f"--purpose is one of {', '.join(PURPOSES)}, not {purpose!r}")
+    if purpose is not None and purpose not in ASKABLE:
+        raise ConfigError(f"--purpose is one of {', '.join(ASKABLE)}, not {purpose!r}")
     if paper not in PAPERS:
         raise ConfigError(f"--paper is one of {', '.join(PAPERS)}, not {paper!r}")
     look = PageLook(purpose, full, paper)
     if record.is_dir():
-        if image or channel or mask:
+        if image or channel or mask or files:
             raise InputError(
-                "many records find their inputs by the paths in them; leave out --image and --mask"
+                "many records find their inputs by the paths in them; leave out --image, --mask and further files"
             )
+        if reference is not None:
+            raise InputError("--reference is of one record; 'medseg evaluate' compares folders")
+        if identified:
+            raise InputError("--identified names one patient: give one record, not a folder")
         records = records_by_stem(record)
         with running("cpu", quiet=json) as run:
             results = report_cases(
@@ -91,7 +108,14 @@ def command(
         return
     images = opt.channel_paths(channel) or ({"image": image} if image else {})
     written = report_files(
-        record, ReportFiles(html, pdf, csv, xlsx, csv_long), images=images, mask=mask, look=look, force=force
+        record,
+        ReportFiles(html, pdf, csv, xlsx, csv_long),
+        images=images,
+        mask=mask,
+        among=files or (),
+        beside=BesideRecord(identified, reference),
+        look=look,
+        force=force,
     )
     if json:
         emit("report", {view: str(path) for view, path in written.items()})

@@ -12,6 +12,7 @@ from medseg.workflows.verify import sign_files, signature_words
 
 def command(
     record: Annotated[Path, typer.Argument(help="The JSON that 'medseg measure' wrote.")],
+    files: opt.Inputs = None,
     name: Annotated[str, typer.Option(help="Who reviewed it.")] = ...,  # type: ignore[assignment]
     organization: Annotated[str, typer.Option(help="For which organization.")] = ...,  # type: ignore[assignment]
     out: Annotated[
@@ -35,7 +36,9 @@ def command(
 
     Example: medseg sign record.json --name "A. Reader" --organization "Study centre"
     """
-    found = sign_files(record, name=name, organization=organization, out=out, key=key, force=force)
+    found = sign_files(
+        record, name=name, organization=organization, out=out, key=key, among=files or (), force=force
+    )
     review = found.review
     if json:
         said = {"digest": review.digest, "signed_at": review.signed_at, "key": review.key}

@@ -13,6 +13,7 @@ from medseg.workflows.verify import verify_files
 
 def command(
     record: Annotated[Path, typer.Argument(help="The JSON that 'medseg measure' wrote.")],
+    files: opt.Inputs = None,
     key: Annotated[
         Path | None, typer.Option(help="It must be signed with this Ed25519 key (PEM, such as FILE.pub).")
     ] = None,
@@ -27,7 +28,7 @@ def command(
 
     Example: medseg verify record.json
     """
-    checks = verify_files(record, key=key)
+    checks = verify_files(record, key=key, among=files or ())
     first = next((check for check in checks if not check.holds), None)
     if json:
         items = [{"what": item.what, "holds": item.holds, "difference": item.difference} for item in checks]

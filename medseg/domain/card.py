@@ -1,7 +1,7 @@
 """The model card: all that is needed to run a bundle and to judge whether to believe it."""
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict
@@ -34,6 +34,8 @@ __all__ = [
 CARD_SCHEMA = "medseg.card/1.0"
 #: Windows that overlap by more take a step of a voxel or none.
 MOST_OVERLAP = 0.95
+#: Of a window: 1024 × 1024 × 1024.
+MOST_VOXELS = 1 << 30
 #: mm: no scanner and no model works on finer or coarser voxels.
 _SPACINGS_MM = (0.001, 100.0)
 #: A smaller divisor makes values that no network has seen, or none at all.
@@ -338,6 +340,10 @@ class ModelCard:
             raise ConfigError(
                 f"card {self.name!r}: a window has at least one voxel along each axis and overlaps by 0 to "
                 f"{MOST_OVERLAP}, not {self.window} by {self.overlap}"
+            )
+        if prod(self.window) > MOST_VOXELS:
+            raise ConfigError(
+                f"card {self.name!r}: a window of {self.window} voxels is larger than any scan (up to {MOST_VOXELS})"
             )
         dimensions = 3 if self.grid is None else len(self.window)
         if set(self.mirror_axes) - set(range(dimensions)) or len(set(self.mirror_axes)) < len(

@@ -11,7 +11,7 @@ from medseg.domain.quantity import Quantity
 from medseg.domain.values import STRICT
 from medseg.errors import InputError
 
-__all__ = ["Interval", "Measurement", "Placement", "Status", "Target", "TargetKind"]
+__all__ = ["Earlier", "Interval", "Measurement", "Placement", "Status", "Target", "TargetKind"]
 
 TargetKind: TypeAlias = Literal["label", "region", "lesion", "tissue", "pair"]
 
@@ -100,6 +100,37 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """The same quantity of the same structure on an earlier scan of the same patient.
+
+    Parameters
+    ----------
+    value, status
+        As they were measured then, in the Measurement's unit.
+    days
+        From that scan to this one.
+    error
+        Interval of the change with its level and how it was had; None where the error is unknown, so that nothing is
+        called growth or shrinkage. An interval of one of the two values is none of their difference.
+    fault
+        Why the two can't be compared; then both stand, and no change is stated.
+    """
+
+    value: int | float
+    days: int
+    status: Status = Status.OK
+    error: Interval | None = None
+    fault: str = ""
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise InputError(f"an earlier value of {self.value} is not a number to report")
+        if self.days <= 0:
+            raise InputError(f"an earlier scan lies before this one, not {self.days} days")
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """One number, or null with a reason.
 
@@ -125,6 +156,8 @@ class Measurement:
         World positions that show the number (end points of a diameter); pixels on `px` grids.
     placement
         None where no reference values were given for it.
+    earlier
+        The value of an earlier scan; None where none was compared with.
     """
 
     target: Target
@@ -139,6 +172,7 @@ class Measurement:
     plane: str | None = None
     points_mm: tuple[tuple[float, float, float], ...] = ()
     placement: Placement | None = None
+    earlier: Earlier | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:
@@ -150,3 +184,16 @@ class Measurement:
             raise InputError(f"{self.quantity.value}: {self.value} is not a number to report")
         if self.status is not Status.OK and not self.reason:
             raise InputError(f"{self.quantity.value}: status {self.status.value} needs a reason")
+
+    @property
+    def change(self) -> float | None:
+        """The value minus the earlier one; None without one, where a value is cut, or where they can't be compared.
+
+        >>> liver = Target("label", "liver", (1,))
+        >>> Measurement(liver, Quantity.VOLUME, 3.5, "ml", earlier=Earlier(3.0, 90)).change
+        0.5
+        """
+        then = self.earlier
+        if then is None or self.value is None or then.fault:
+            return None
+        return self.value - then.value if self.status is then.status is Status.OK else None

@@ -17,7 +17,7 @@ from medseg.domain.values import STRICT, Details
 __all__ = ["RECORD_SCHEMA", "InputRef", "Panel", "Record", "Review"]
 
 #: Name and version of the JSON; readers accept every version with the same major number.
-RECORD_SCHEMA = "medseg.record/1.4"
+RECORD_SCHEMA = "medseg.record/1.5"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

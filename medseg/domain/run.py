@@ -6,9 +6,11 @@ from typing import Literal, TypeAlias
 
 from medseg.errors import Cancelled
 
-__all__ = ["Device", "Progress", "Run"]
+__all__ = ["BackendName", "Device", "Progress", "Run"]
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
+#: What runs a network; `auto` is chosen by device and by what is installed.
+BackendName: TypeAlias = Literal["auto", "torch", "openvino"]
 #: Called with (done, total, what); total is None while unknown.
 Progress: TypeAlias = Callable[[int, int | None, str], None]
 
@@ -23,7 +25,7 @@ def _never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Device, threads, seed, and the two lines to the caller: progress and cancel.
+    """Device, backend, threads, seed, and the two lines to the caller: progress and cancel.
 
     None of these may change an answer beyond rounding; parameters do that and are recorded as such.
     """
@@ -33,6 +35,7 @@ class Run:
     threads: int | None = None
     seed: int = 0
     deterministic: bool = False
+    backend: BackendName = "auto"
     progress: Progress = field(default=_silent, compare=False)
     cancel: Callable[[], bool] = field(default=_never, compare=False)
 

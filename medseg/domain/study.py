@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Identity", "SeriesFacts", "StudyFacts"]
+__all__ = ["Identity", "PatientFacts", "SeriesFacts", "StudyFacts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +48,14 @@ class StudyFacts:
     uid: str
     series: tuple[SeriesFacts, ...]
     started: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """Whose images a Record was measured on, and when each was acquired: what an identified view says beside it.
+
+    `acquired` is (channel, `started` as of a series) for the images that say it.
+    """
+
+    identity: Identity
+    acquired: tuple[tuple[str, str], ...] = ()

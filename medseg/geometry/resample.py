@@ -37,8 +37,6 @@ def resample(
     GridMismatchError
         If one grid is in `px` and the other in `mm`.
     """
-    import SimpleITK as sitk
-
     if source.unit != target.unit:
         raise GridMismatchError(
             f"can't resample between {source.unit} and {target.unit}: give a spacing first"
@@ -46,6 +44,9 @@ def resample(
     index_map = np.linalg.inv(source.affine) @ target.affine
     if source.shape == target.shape and np.allclose(index_map, np.eye(4), atol=1e-9):
         return array
+
+    import SimpleITK as sitk  # not for the own grid
+
     values = array if interpolation == "nearest" else array.astype(np.float32)
     transform = sitk.AffineTransform(index_map[:3, :3].ravel().tolist(), index_map[:3, 3].tolist())
     resampler = sitk.ResampleImageFilter()

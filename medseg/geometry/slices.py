@@ -83,7 +83,8 @@ def judge_slices(
     StackVerdict
         `mixed` when orientations or shapes differ; else, by the steps along the normal: `duplicates`,
         `uniform`, `sheared` (even, but not along the normal), `gap` (whole multiples of the smallest
-        step) or `variable spacing` (also when slices are shifted sideways). Without slices: `not a volume`.
+        step, which is a twentieth of the median one at least) or `variable spacing` (also when slices are shifted
+        sideways). Without slices: `not a volume`.
 
     Examples
     --------
@@ -155,6 +156,8 @@ def _uneven(
     unit = float(offsets[-1] / multiples.sum())
     ranks = np.concatenate([[0.0], np.cumsum(multiples)])
     missing = int(multiples.sum()) - len(steps)
-    if missing == 0 or np.abs(offsets - ranks * unit).max() > STEP_TOLERANCE * unit:
+    # A lattice as fine as the tolerance of the other steps fits anything: two slices lie nearly at one place.
+    fine = smallest < STEP_TOLERANCE * float(np.median(steps))
+    if fine or missing == 0 or np.abs(offsets - ranks * unit).max() > STEP_TOLERANCE * unit:
         return StackVerdict(Verdict.VARIABLE, order, line * smallest, offsets, tilt_degrees=tilt)
     return StackVerdict(Verdict.GAP, order, line * unit, offsets, missing, tilt)

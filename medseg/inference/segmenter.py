@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,22 +25,18 @@ from medseg.domain import (
 )
 from medseg.domain.card import ChannelSpec
 from medseg.domain.provenance import ImageDigest
-from medseg.domain.run import Device
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import Details, as_details
-from medseg.extras import require_extra
-from medseg.inference.backends.torch import TorchBackend
-from medseg.inference.device import choose_device
-from medseg.inference.ensemble import Ensemble, Predictor
+from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
+from medseg.inference.load import load_predictor
 from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.reducers import KeptOutputs, LabelsOnNative, Reducer, probabilities_on_native
 from medseg.inference.slices import network_slice_axis
 from medseg.inference.steps import postprocess
 from medseg.inference.stream import SlabStream
 from medseg.inference.windows import Tiling
-from medseg.models import card_digest, load_weights, model_facts, weights_digest
-from medseg.networks import build, load_state
+from medseg.models import card_digest, model_facts, weights_digest
 
 __all__ = ["ModelParams", "ModelSegmenter", "emptiness"]
 
@@ -131,7 +126,6 @@ class ModelSegmenter:
         ModelError
             If the weights are damaged.
         """
-        require_extra("models", f"the model {self.card.name}")
         run.check()
         prepared = prepare(images, self.card)
         reference = images[self.card.reference]
@@ -171,7 +165,7 @@ class ModelSegmenter:
     def stream(self, params: ModelParams, run: Run, flat: int | None) -> SlabStream:
         """Windows of this model, by the card's rule; `flat` is the axis that a network of slices steps along."""
         mirror = self.card.mirror_axes if params.mirror else ()
-        predictor = self.predictor or load_predictor(self.card, self.folder, mirror, run.device)
+        predictor = self.predictor or load_predictor(self.card, self.folder, mirror, run)
         window = self.card.window
         if flat is not None:
             window = (*window[:flat], 1, *window[flat:])
@@ -213,27 +207,6 @@ class ModelSegmenter:
             ),
             model=model_facts(self.card),
         )
-
-
-@lru_cache(maxsize=2)
-def load_predictor(card: ModelCard, folder: Path, mirror_axes: tuple[int, ...], device: Device) -> Predictor:
-    """The bundle's networks with their weights, ready to predict; the last two are kept for the next case.
-
-    Raises
-    ------
-    InputError
-        If the device is not there.
-    ModelError
-        If the bundle is damaged.
-    """
-    place = choose_device(device)
-    members = []
-    for state in load_weights(card, folder):
-        network = build(card.network, drawn=False)
-        load_state(network, state)
-        members.append(TorchBackend(network.eval(), place))
-    activation = "none" if card.decision.average == "logits" else card.decision.activation
-    return Ensemble(members, mirror_axes, card.outputs, activation)
 
 
 def _origin(card: ModelCard) -> Details:

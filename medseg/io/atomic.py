@@ -10,10 +10,10 @@ from pathlib import Path
 
 from medseg.errors import OutputError
 from medseg.io.exchange import exchange
-from medseg.io.leftovers import aside_name, staged_name, sweep
+from medseg.io.leftovers import aside_name, staged_name
 from medseg.io.names import suffix_of
 from medseg.io.outlets import descriptor_of, is_device, poured
-from medseg.io.unfinished import announce, apart, may_replace, name_in_turn
+from medseg.io.unfinished import announce, apart, may_replace, name_in_turn, settle
 
 __all__ = ["require_absent", "staged_file", "staged_folder", "write_bytes"]
 
@@ -75,7 +75,7 @@ def staged_file(path: str | Path, *, force: bool = False) -> Iterator[Path]:
                 yield staged
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent)
+        settle(path.parent)
         yield staged
         _flush(staged)
         require_absent(path, force=force)
@@ -109,7 +109,7 @@ def staged_folder(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     staged = staged_name(path)
     try:
         staged.mkdir(parents=True)
-        sweep(path.parent)
+        settle(path.parent)
         with apart():
             yield staged
         _require_free_folder(path, force=force)

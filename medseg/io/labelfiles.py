@@ -6,16 +6,14 @@ YAML and JSON of pairs; ITK-SNAP's label descriptions; colour tables of 3D Slice
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from medseg.domain.labels import Color
+from medseg.domain.texts import parse_json, parse_yaml
 
 __all__ = ["NamedLabel", "named_labels", "unions_of"]
 
@@ -49,12 +47,12 @@ def named_labels(path: Path, text: str) -> tuple[Any, list[NamedLabel]]:
     if suffix in (".tsv", ".csv"):
         found = _distinct(_rows(text, "\t" if suffix == ".tsv" else ","))
     elif suffix in (".json", ".yaml", ".yml"):
-        content = json.loads(text) if suffix == ".json" else yaml.safe_load(text)
+        content = parse_json(text) if suffix == ".json" else parse_yaml(text)
         found = _pairs(content)
     else:
         found = _distinct(_lines(text))
         if not found:
-            content = yaml.safe_load(text)
+            content = parse_yaml(text)
             found = _pairs(content)
     if not found and not (isinstance(content, dict) and isinstance(content.get("labels"), list)):
         raise ValueError("it holds no pairs")
@@ -89,6 +87,8 @@ def _pairs(content: Any) -> list[NamedLabel]:
     single = {key: value for key, value in content.items() if not isinstance(value, list)}
     swapped = all(isinstance(value, int) for value in single.values())
     pairs = [(value, key) if swapped else (key, value) for key, value in single.items()]
+    if odd := [value for value, _ in pairs if isinstance(value, bool)]:
+        raise ValueError(f"{str(odd[0]).lower()} is no value of a mask")
     return [NamedLabel(int(value), str(name)) for value, name in pairs]
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
@@ -159,7 +158,7 @@ def read_table(path: Path, numbers: Mapping[int, int] | None = None) -> LabelTab
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"labels file {path}: {where}: {first['msg']}") from error
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"labels file {path} is no table (`1: liver`, one per line): {reason}") from error
 

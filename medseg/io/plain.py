@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 from medseg.errors import InputError
+from medseg.io.unfinished import complete_beside
 
 __all__ = ["read_plain", "require_regular"]
 
@@ -14,11 +15,14 @@ MOST_BYTES = 1 << 28
 def require_regular(path: Path) -> None:
     """Refuse devices and pipes, from which no end may come; what does not exist, and folders, pass.
 
+    A killed run that stopped between the names of its outputs, this file among them, is completed first.
+
     Raises
     ------
     InputError
         In one line; also if a folder on the way may not be searched, or the path can be none.
     """
+    _complete(path)
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -47,6 +51,18 @@ def read_plain(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
     if len(data) > most:
         raise InputError(f"{path} can't be read: it is larger than {most >> 20} MiB")
     return data
+
+
+def _complete(path: Path) -> None:
+    try:
+        complete_beside(path)
+    except ValueError:
+        return  # the path can be none, which is said where it is opened
+    except OSError as error:
+        raise InputError(
+            f"{path} is one of several outputs of a run that was killed, and the others can't get their names "
+            f"({_reason(error)}); run it again where it may write"
+        ) from error
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,5 @@
 """Probabilities kept beside a mask, read back where they belong to it."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -8,7 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from medseg.domain import Finding, Segmentation, digest_of
+from medseg.domain.texts import parse_json
 from medseg.io.names import stem_of
+from medseg.io.plain import read_plain
 
 __all__ = [
     "PROBABILITIES_SCHEMA",
@@ -74,8 +75,8 @@ def _own_values(segmentation: Segmentation, names: Path, file: Path) -> Values |
 
 def _content(names: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(names.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = parse_json(read_plain(names))
+    except (OSError, ValueError):
         return None
     ours = isinstance(found, dict) and found.get("schema") == PROBABILITIES_SCHEMA
     return found if ours else None

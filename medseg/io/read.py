@@ -1,5 +1,6 @@
 """The reading pipeline, the same for every format: bytes → Source → verdict → Image."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -19,6 +20,7 @@ from medseg.io.names import split_part, suffix_of
 from medseg.io.plain import require_regular
 from medseg.io.plausible import plausible_image, plausible_source
 from medseg.io.protocols import HEAD_BYTES, INDEX_VOLUME, Reader, SegmentationReader, unreadable
+from medseg.io.suffixes import image_suffixes
 
 __all__ = ["find_reader", "inspect", "read", "read_files", "read_segmentation"]
 
@@ -41,11 +43,21 @@ def find_reader(path: str | Path) -> Reader:
         if _claims(reader, path, head):
             return reader
     if path.is_dir():
-        raise UnsupportedFormatError(f"folder {path} holds no DICOM files; give an image file")
+        raise UnsupportedFormatError(f"folder {path} holds no DICOM files{_other_files(path)}")
     raise UnsupportedFormatError(
         f"{path} is in no known format ({suffix_of(path) or 'no suffix'}); known: NIfTI, NRRD, MHA, DICOM, "
         "FreeSurfer, PNG, TIFF, JPEG"
     )
+
+
+def _other_files(folder: Path) -> str:
+    """What a folder that is no series holds instead, and what to give."""
+    names = sorted(item.name for item in folder.iterdir() if item.name.lower().endswith(image_suffixes()))
+    if not names:
+        return " and no images"
+    kinds = Counter(suffix_of(name) for name in names)
+    what = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return f", but {what}: give one of them ({names[0]}); segment, measure and evaluate take all"
 
 
 def inspect(path: str | Path) -> tuple[Source, ...]:

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from medseg.domain import Quantity
 from medseg.domain.reference import RANGES, Limits, ReferenceRow, ReferenceTable
+from medseg.domain.texts import parse_yaml
 from medseg.errors import ConfigError, InputError
 from medseg.io.plain import read_plain
 
@@ -83,13 +82,9 @@ def _one(path: Path, name: str, values: list[str]) -> str:
 def _yaml_rows(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     text = _text(path)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise InputError(f"{path}: a table of reference values has no aliases")
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
+        content = parse_yaml(text)
+    except ValueError as error:
+        raise InputError(f"{path} is no YAML of reference values: {error}") from error
     rows = content.get("rows") if isinstance(content, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path} is no table of reference values: it has no list of 'rows'")

@@ -1,17 +1,20 @@
 """The sidecar of a mask: names, grid and history in `<stem>.seg.json`, bound to the mask by digest."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from numpy.typing import NDArray
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 
 from medseg.domain import Finding, Grid, LabelTable, Provenance, Segmentation, digest_of
 from medseg.domain.segmentation import smallest_unsigned
+from medseg.domain.texts import plain_json
 from medseg.domain.values import STRICT, as_details
 from medseg.geometry.place import place_on
 from medseg.io.names import stem_of
+from medseg.io.plain import read_plain
 from medseg.masks.changes import Footprint, footprint_of
 
 __all__ = [
@@ -149,11 +152,11 @@ def recall(mask: Path, values: NDArray[Any], grid: Grid) -> Recalled:
 
 
 def _read(path: Path) -> tuple[Sidecar | None, tuple[Finding, ...]]:
-    try:
-        return _ADAPTER.validate_json(path.read_bytes()), ()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return None, ()
-    except (OSError, ValidationError, ValueError):
+    try:
+        return _ADAPTER.validate_json(plain_json(read_plain(path))), ()
+    except ValueError:  # ours and pydantic's are such
         return None, (_ignored(path, "can't be read as one"),)
 
 

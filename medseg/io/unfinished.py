@@ -3,12 +3,17 @@
 Before the first output gets its name, a note beside it says what all of them are; it goes when all of them stand. A
 note whose process is gone is that of a killed run, and a file that is still as the note says is its work: one that
 somebody changed or put there since is not.
+
+Of several files none gets its name before all are complete and the note says so in one line, what stood under each
+name included. Whoever of us looks there after a kill, to read or to write, gives the rest their names first, as a
+database replays its journal: so no old one is read beside a new one.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,10 +23,22 @@ from typing import TypeAlias
 from medseg.io.leftovers import NOTE, is_left, remove, staged_name, sweep
 from medseg.io.outlets import descriptor_of
 
-__all__ = ["announce", "apart", "may_replace", "name_in_turn", "put_all", "together"]
+__all__ = [
+    "announce",
+    "apart",
+    "complete_beside",
+    "may_replace",
+    "name_in_turn",
+    "put_all",
+    "settle",
+    "together",
+]
 
 
 Namer: TypeAlias = Callable[[Path, Path], None]
+
+#: Folders without notes, and when they had last changed: not every file that is read asks for a list of its folder.
+_WITHOUT_NOTES: dict[Path, int] = {}
 
 
 @dataclass(slots=True)
@@ -32,13 +49,13 @@ class _Run:
     left: dict[Path, str] = field(default_factory=dict)
     old: list[Path] = field(default_factory=list)
     new: dict[Path, str] = field(default_factory=dict)
-    note: Path | None = None
+    notes: dict[Path, Path] = field(default_factory=dict)
     waiting: list[tuple[Path, Path, Namer]] = field(default_factory=list)
 
     def learn(self, folder: Path) -> None:
         """Read what killed runs noted in a folder; a note that nothing is left of goes."""
         for note in _notes_in(folder):
-            outputs, put = _read(note)
+            outputs, put, _ = _read(note)
             standing = {path: state for path, state in put.items() if state == _state_of(path)}
             self.left |= standing
             if outputs <= self.outputs:
@@ -54,29 +71,32 @@ class _Run:
         """Give all that waits its name."""
         waiting, self.waiting = self.waiting, []
         try:
-            self.write_down([(staged, path) for staged, path, _ in waiting])
-            for staged, path, name in waiting:
-                name(staged, path)
+            self.write_down([(staged, path) for staged, path, _ in waiting], as_one=True)
+            with _uninterrupted():
+                for staged, path, name in waiting:
+                    name(staged, path)
         finally:
             for staged, _, _ in waiting:
                 with suppress(OSError):
                     staged.unlink(missing_ok=True)
 
-    def write_down(self, pairs: list[tuple[Path, Path]]) -> None:
-        """Note what is about to get a name: (complete, name)."""
-        lines: list[object] = []
+    def write_down(self, pairs: list[tuple[Path, Path]], *, as_one: bool = False) -> None:
+        """Note what is about to get a name: (complete, name); `as_one`: if one gets it, all do, whoever gives it."""
+        lines: list[list[str]] = []
         for staged, path in pairs:
-            state = _state_of(staged)
-            lines.append([str(path), state])
+            state, before = _state_of(staged), _state_of(path)
+            lines.append([str(path), state, str(staged.absolute()), before] if as_one else [str(path), state])
             if not os.path.lexists(path) or self.may_replace(path):
                 self.new[path] = state
-        if not lines:
-            return
-        if self.note is None:
-            self.note = staged_name(pairs[0][1], NOTE)
-            lines.insert(0, sorted(map(str, self.outputs)))
-        with self.note.open("a", encoding="utf-8") as file:
-            file.write("".join(f"{json.dumps(line)}\n" for line in lines))
+        for folder in dict.fromkeys(path.parent for _, path in pairs):
+            self._append(folder, [lines] if as_one else lines)
+
+    def _append(self, folder: Path, lines: Sequence[object]) -> None:
+        begins = folder not in self.notes
+        note = self.notes.setdefault(folder, staged_name(folder / "outputs", NOTE))
+        head = [sorted(map(str, self.outputs))] if begins else []
+        with note.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{json.dumps(line)}\n" for line in (*head, *lines)))
             file.flush()
             os.fsync(file.fileno())
 
@@ -117,7 +137,7 @@ def together(*outputs: Path | None) -> Iterator[None]:
         return
     run = _Run(paths)
     for folder in {*(path.parent for path in paths), *(path for path in paths if path.is_dir())}:
-        sweep(folder)
+        settle(folder)
         run.learn(folder)
     token = _RUN.set(run)
     try:
@@ -131,8 +151,8 @@ def together(*outputs: Path | None) -> Iterator[None]:
         raise
     finally:
         _RUN.reset(token)
-        if run.note is not None:
-            run.note.unlink(missing_ok=True)
+        for note in run.notes.values():
+            note.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -143,6 +163,40 @@ def apart() -> Iterator[None]:
         yield
     finally:
         _RUN.reset(token)
+
+
+def settle(folder: Path) -> None:
+    """Bring a folder in order after killed runs: what they had decided is done, what they had begun is removed."""
+    with suppress(OSError):
+        for note in _notes_in(folder.absolute()):
+            _complete(note)
+    sweep(folder)
+
+
+def complete_beside(path: Path) -> None:
+    """Before a file is read: where a killed run stopped between the names of its outputs, they get the rest.
+
+    Raises
+    ------
+    OSError
+        If the file is one of them and the others can't get their names.
+    """
+    path = path.absolute()
+    try:
+        changed = path.parent.stat().st_mtime_ns
+    except OSError:
+        return
+    if _WITHOUT_NOTES.get(path.parent) == changed:
+        return
+    notes = [note for note in _noted(path.parent) if is_left(note)]
+    for note in notes:
+        try:
+            _complete(note)
+        except OSError:
+            if any(str(path) == name for name, *_ in _read(note)[2]):
+                raise
+    if not _noted(path.parent):
+        _WITHOUT_NOTES[path.parent] = changed
 
 
 def put_all() -> None:
@@ -197,22 +251,59 @@ def _own_state(item: Path) -> str:
     return "" if item.is_dir() else f"{found.st_size} {found.st_mtime_ns}"
 
 
-def _notes_in(folder: Path) -> list[Path]:
+def _complete(note: Path) -> None:
+    """Give what a killed run had decided on its names, if all of it is still as it left it: none or all."""
+    pending: list[tuple[Path, Path]] = []
+    for name, state, complete, before in _read(note)[2]:
+        path, staged = Path(name), Path(complete)
+        if _state_of(path) == state:
+            continue  # it has its name
+        if _state_of(path) != before or _state_of(staged) != state:
+            return  # a person has put another one there since, or the complete one is gone
+        pending.append((staged, path))
+    for staged, path in pending:
+        with suppress(FileNotFoundError):  # another process does the same
+            staged.replace(path)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until the block is done."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return [note for note in folder.glob(f".medseg-*{NOTE}") if is_left(note)]
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _noted(folder: Path) -> list[Path]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - many entries, few of them ours
     except OSError:
         return []
+    return [folder / name for name in names if name.startswith(".medseg-") and name.endswith(NOTE)]
 
 
-def _read(note: Path) -> tuple[frozenset[Path], dict[Path, str]]:
-    """Outputs of a run, and states of what it put there; a line that was cut is none."""
+def _notes_in(folder: Path) -> list[Path]:
+    return [note for note in _noted(folder) if is_left(note)]
+
+
+def _read(note: Path) -> tuple[frozenset[Path], dict[Path, str], list[list[str]]]:
+    """Outputs of a run, states of what it put there, and what it had decided on last; a line that was cut is none."""
     outputs: frozenset[Path] = frozenset()
     put: dict[Path, str] = {}
+    decided: list[list[str]] = []
     with suppress(OSError, ValueError):
         for number, line in enumerate(note.read_text("utf-8").splitlines()):
             found = json.loads(line)
             if number == 0:
                 outputs = frozenset(map(Path, found))
-            else:
+            elif isinstance(found[0], str):
                 put[Path(found[0])] = found[1]
-    return outputs, put
+            else:
+                decided = found
+                put |= {Path(line[0]): line[1] for line in found}
+    return outputs, put, decided

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from medseg.domain.card import ModelCard, WeightsFile
 from medseg.domain.network import NetworkSpec
 from medseg.errors import ConfigError, ModelError
@@ -17,7 +20,16 @@ from medseg.networks import build, tensors_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Contents", "load_weights", "shapes_of", "weights_digest", "write_bundle", "write_contents"]
+__all__ = [
+    "Contents",
+    "as_arrays",
+    "load_weights",
+    "read_weights",
+    "shapes_of",
+    "weights_digest",
+    "write_bundle",
+    "write_contents",
+]
 
 #: How weights are kept: our own in half the room, those of others as they came, so that labels are the same.
 Precision: TypeAlias = Literal["float16", "float32"]
@@ -139,10 +151,41 @@ def _pack(state: "Mapping[str, Tensor]", precision: Precision) -> bytes:
     return data
 
 
-def _load(folder: Path, item: WeightsFile, shapes: dict[str, tuple[int, ...]]) -> "dict[str, Tensor]":
-    from safetensors import SafetensorError
-    from safetensors.torch import load
+def read_weights(card: ModelCard, folder: str | Path) -> list[bytes]:
+    """The weights files of a bundle as they are, digests checked.
 
+    Raises
+    ------
+    ModelError
+        If a file is missing, leaves the bundle, or has another digest.
+    """
+    if not card.weights:
+        raise ModelError(f"model {card.name!r} lists no weights")
+    return [_read(Path(folder), item) for item in card.weights]
+
+
+def as_arrays(data: bytes, what: str) -> dict[str, NDArray[np.float32]]:
+    """Weights by name, float32, of a safetensors file; loads no torch.
+
+    Raises
+    ------
+    ModelError
+        If it is none, or holds values that are no numbers.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        state = load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(f"{what} is no safetensors file: {error}") from error
+    found = {name: value.astype(np.float32) for name, value in state.items()}
+    if any(not np.isfinite(value).all() for value in found.values()):
+        raise ModelError(f"{what} holds values that are no numbers; such a model finds nothing")
+    return found
+
+
+def _read(folder: Path, item: WeightsFile) -> bytes:
     path = folder / item.file
     if not _WEIGHTS_NAME.fullmatch(item.file) or not path.resolve().is_relative_to(folder.resolve()):
         raise ModelError(
@@ -156,6 +199,15 @@ def _load(folder: Path, item: WeightsFile, shapes: dict[str, tuple[int, ...]]) -
         ) from error
     if hashlib.sha256(data).hexdigest() != item.digest:
         raise ModelError(f"{path} is not the file its card names (other digest); copy the bundle again")
+    return data
+
+
+def _load(folder: Path, item: WeightsFile, shapes: dict[str, tuple[int, ...]]) -> "dict[str, Tensor]":
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = folder / item.file
+    data = _read(folder, item)
     try:
         state: dict[str, Any] = load(data)
     except (SafetensorError, ValueError, KeyError) as error:

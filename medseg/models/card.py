@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from medseg.domain.card import CARD_SCHEMA, ModelCard
 from medseg.domain.provenance import ModelFacts
+from medseg.domain.texts import parse_yaml
 from medseg.domain.values import AS_PAIRS
 from medseg.errors import ModelError
 
@@ -118,12 +119,6 @@ def _read_yaml(path: Path) -> Any:
     if data is None:
         raise ModelError(f"{path} is no file, or larger than a card may be ({MAX_CARD_BYTES} bytes)")
     try:
-        text = data.decode()
-        # Anchors let a small file stand for a huge value; a card needs none.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise ModelError(f"{path} uses YAML aliases, which a card may not")
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
+        return parse_yaml(data.decode())
+    except ValueError as error:
+        raise ModelError(f"{path} is no YAML of a card: {error}") from error

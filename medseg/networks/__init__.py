@@ -1,4 +1,4 @@
-"""Networks from a frozen NetworkSpec: a closed list of architectures, built by MONAI when asked for."""
+"""Networks from a frozen NetworkSpec: a closed list of architectures, of plain torch modules."""
 
 from medseg.networks.build import build, load_state, state_for, tensors_of
 

@@ -36,10 +36,7 @@ def build(spec: NetworkSpec, *, drawn: bool = True) -> "nn.Module":
 
 
 def state_for(spec: NetworkSpec, network: "nn.Module") -> "dict[str, Tensor]":
-    """Weights that `spec` needs, by name, taken from a network that may have more (heads of deep supervision).
-
-    MONAI's DynUNet registers its blocks twice; each weight is listed once.
-    """
+    """Weights that `spec` needs, by name, taken from a network that may have more (heads of deep supervision)."""
     have = network.state_dict()
     return {name: have[name].detach() for name in tensors_of(build(spec, drawn=False))}
 
@@ -89,58 +86,34 @@ def _undrawn() -> AbstractContextManager[object]:
     return Undrawn()
 
 
-def _unet(spec: NetworkSpec) -> Any:
-    from monai.networks.nets.unet import UNet
+def _unet(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.unet import unet  # noqa: PLC0415 - loads torch
 
     if spec.deep_supervision:
         raise ConfigError("architecture unet has no deep supervision; take dynunet or deep_supervision: 0")
-    # MONAI's UNet takes one kernel for all levels, and strides between levels (per axis too).
-    return UNet(
-        spatial_dims=spec.dimensions,
-        in_channels=spec.in_channels,
-        out_channels=spec.out_channels,
-        channels=spec.filters,
-        strides=spec.strides[1:],  # type: ignore[arg-type]
-        kernel_size=spec.kernels[0],
-        up_kernel_size=spec.kernels[0],
-        num_res_units=2 if spec.residual else 0,
-        norm=("INSTANCE", {"affine": True}),
-        dropout=spec.dropout,
-    )
+    return unet(spec)
 
 
-def _dynunet(spec: NetworkSpec) -> Any:
-    from monai.networks.nets.dynunet import DynUNet
+def _dynunet(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.dynunet import DynUNet  # noqa: PLC0415 - loads torch
 
-    return DynUNet(
-        spatial_dims=spec.dimensions,
-        in_channels=spec.in_channels,
-        out_channels=spec.out_channels,
-        kernel_size=spec.kernels,
-        strides=spec.strides,
-        upsample_kernel_size=spec.strides[1:],
-        filters=spec.filters,
-        dropout=spec.dropout or None,
-        deep_supervision=spec.deep_supervision > 0,
-        deep_supr_num=max(1, spec.deep_supervision),
-        res_block=spec.residual,
-    )
+    return DynUNet(spec)
 
 
-def _plain_conv_unet(spec: NetworkSpec) -> Any:
-    from medseg.networks.encoders import PlainConvUNet
+def _plain_conv_unet(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.encoders import PlainConvUNet  # noqa: PLC0415 - loads torch
 
     return PlainConvUNet(spec)
 
 
-def _residual_encoder_unet(spec: NetworkSpec) -> Any:
-    from medseg.networks.encoders import ResidualEncoderUNet
+def _residual_encoder_unet(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.encoders import ResidualEncoderUNet  # noqa: PLC0415 - loads torch
 
     return ResidualEncoderUNet(spec)
 
 
 #: Architecture → what builds it; a test holds the keys to those of a NetworkSpec.
-BUILDERS: dict[str, Callable[[NetworkSpec], Any]] = {
+BUILDERS: dict[str, Callable[[NetworkSpec], "nn.Module"]] = {
     "unet": _unet,
     "dynunet": _dynunet,
     "plain_conv_unet": _plain_conv_unet,

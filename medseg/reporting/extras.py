@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from medseg.domain import Measurement
+from medseg.domain.study import PatientFacts
 from medseg.reporting.purpose import USUAL, PageLook
 
 __all__ = ["PageExtras", "Picture"]
@@ -30,16 +31,28 @@ class PageExtras:
     Parameters
     ----------
     comparison
-        Measurements against a reference, for samples that have one; boxed as "sample only".
+        Measurements against a reference: of a sample that has one boxed as "sample only", or what the page is for.
+    answer
+        Sentences that head a page for comparison.
+    reference
+        Digest of the mask that such a page compares with.
+    pictures
+        Of what the Record does not name, beside those of its own inputs.
     missing
         Why there are no pictures: one sentence.
     viewer
         A 3D view as HTML that is safe to insert as it stands; HTML pages alone have room for it.
     look
         Purpose and length.
+    patient
+        Whom the page names; None names nobody. No Record holds it.
     """
 
     comparison: tuple[Measurement, ...] = ()
     missing: str | None = None
     viewer: str = ""
     look: PageLook = USUAL
+    patient: PatientFacts | None = None
+    answer: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    reference: str = ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from medseg.domain import Measurement, Quantity, Record, Target
 
-__all__ = ["Index", "Lesion", "index_of", "lesions_of"]
+__all__ = ["Index", "Lesion", "index_of", "is_absent", "lesions_of"]
 
 #: What a structure is called in a table: its kind and name; the lesion and the detail come beside it.
 _STRUCTURES = ("label", "region")
@@ -99,3 +99,9 @@ def lesions_of(record: Record) -> tuple[Lesion, ...]:
     return tuple(
         Lesion(name, number, items[0].target.labels, tuple(items)) for (name, number), items in ordered
     )
+
+
+def is_absent(index: Index, target: Target) -> bool:
+    """Whether a structure was looked for and not found."""
+    size = index.size(target)
+    return size is not None and size.value == 0

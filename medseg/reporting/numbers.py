@@ -1,11 +1,23 @@
 """How numbers read on a page: rounded to what a voxel can tell, with units as people write them."""
 
 import math
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from medseg.domain import Grid, Measurement, Quantity, Status
+from medseg.domain import Grid, Interval, Measurement, Quantity, Status
+from medseg.domain.measurement import Earlier
 
-__all__ = ["bare_text", "interval_text", "number_text", "rounding_note", "spoken", "unit_text", "value_text"]
+__all__ = [
+    "bare_text",
+    "change_text",
+    "ends_text",
+    "interval_text",
+    "number_text",
+    "rounding_note",
+    "spoken",
+    "unit_text",
+    "value_text",
+]
 
 _UNITS = {
     "1": "",
@@ -120,9 +132,34 @@ def interval_text(item: Measurement, grid: Grid) -> str:
     """`90 % interval 196–233`, rounded as the value is; "uncertainty not estimated" without one."""
     if item.interval is None:
         return "uncertainty not estimated"
-    place = _place(item.value or item.interval.high, _step(item, grid))
-    low, high = (_at_place(end, place) for end in (item.interval.low, item.interval.high))
-    return f"{item.interval.level * 100:.3g} % interval {low}–{high}"
+    return f"{_level(item.interval)} interval {_ends(item, item.interval, grid)}"
+
+
+def ends_text(item: Measurement, grid: Grid) -> str:
+    """`90 %: 196–233` of a value with an interval, for a cell; "" without one."""
+    return "" if item.interval is None else f"{_level(item.interval)}: {_ends(item, item.interval, grid)}"
+
+
+def change_text(item: Measurement, grid: Grid) -> str:
+    """`earlier 2.90 ml, 91 days before; change +0.43 ml, error unknown`; "" where no earlier value is known.
+
+    Why there is no change stands in its place. Nothing is called growth: that takes an error of the change.
+    """
+    then, change = item.earlier, item.change
+    if then is None:
+        return ""
+    past = replace(
+        item, value=then.value, status=then.status, reason=item.reason or "cut then", interval=None
+    )
+    told = f"earlier {value_text(past, grid)}, {then.days} day{'s' * (then.days != 1)} before"
+    if change is None:
+        return f"{told}; {_no_change(item, then)}"
+    unit = unit_text(item.unit)
+    place = _place(item.value or then.value, _step(item, grid))
+    if then.error is None:
+        return f"{told}; change {_plus(change, place)} {unit}, error unknown"
+    low, high = (_plus(end, place) for end in (then.error.low, then.error.high))
+    return f"{told}; change {_plus(change, place)} {unit} ({_level(then.error)} interval {low} to {high})"
 
 
 def rounding_note(grid: Grid) -> str:
@@ -134,6 +171,27 @@ def rounding_note(grid: Grid) -> str:
         "Rounded for reading: volumes to three digits (two below 1 ml) and never finer than one voxel "
         f"({_signed(f'{grid.voxel_volume / 1000:.2g}')} ml), lengths to {_length_step(grid):g} mm. {exact}"
     )
+
+
+def _no_change(item: Measurement, then: Earlier) -> str:
+    if then.fault:
+        return f"not comparable: {then.fault}"
+    return "no change stated: " + ("not computed now" if item.value is None else "one of them is cut")
+
+
+def _level(interval: Interval) -> str:
+    return f"{interval.level * 100:.3g} %"
+
+
+def _ends(item: Measurement, interval: Interval, grid: Grid) -> str:
+    place = _place(item.value or interval.high, _step(item, grid))
+    low, high = (_at_place(end, place) for end in (interval.low, interval.high))
+    return f"{low}–{high}"
+
+
+def _plus(value: float, place: int) -> str:
+    text = _at_place(value, place)
+    return f"+{text}" if value > 0 and not text.startswith("under") else text
 
 
 def _passes_zero(item: Measurement) -> bool:

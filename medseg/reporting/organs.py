@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from medseg.domain import LabelTable, Measurement, Record, Status, Target
-from medseg.reporting.index import Index, index_of
+from medseg.reporting.index import Index, index_of, is_absent
 from medseg.reporting.numbers import unit_text
 from medseg.reporting.pictures.palette import swatch
 from medseg.reporting.places import cut_words
@@ -77,7 +77,9 @@ def named_list(names: Sequence[str]) -> str:
 def organ_sheet(record: Record) -> Sheet:
     """A line per structure with its size; left and right of one organ share a line."""
     index, notes = index_of(record.measurements), Notes()
-    lines = list(_lines(record.table, [target for target in index.structures if not _absent(index, target)]))
+    lines = list(
+        _lines(record.table, [target for target in index.structures if not is_absent(index, target)])
+    )
     paired = any(line.paired for line in lines)
     unit = next((unit_text(size.unit) for target in index.structures if (size := index.size(target))), "")
     heads = [
@@ -116,13 +118,19 @@ def _row(record: Record, index: Index, line: _Line, notes: Notes, *, paired: boo
         found = asymmetry(left, right) if left is not None and right is not None else None
         middle = [
             *cells,
-            Cell("–" if found is None else f"{found:+.1f}".replace("-", "−"), number=True),
+            Cell("–" if found is None else _signed(found), number=True),
             Cell("", number=True),
         ]
     else:
         middle = [*([Cell("", number=True)] * 3 if paired else []), *cells]
     name = Cell(line.name, swatch=swatch(record.table, line.targets[0].labels[0]) if _is_label(line) else "")
     return Row((name, *middle, _state(record, index, line)))
+
+
+def _signed(value: float) -> str:
+    """With its sign, but for what rounds to nothing."""
+    text = f"{value:+.1f}".replace("-", "−")
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def _state(record: Record, index: Index, line: _Line) -> Cell:
@@ -168,8 +176,3 @@ def _without_side(name: str) -> str:
 
 def _is_label(line: _Line) -> bool:
     return line.targets[0].kind == "label"
-
-
-def _absent(index: Index, target: Target) -> bool:
-    size = index.size(target)
-    return size is not None and size.value == 0

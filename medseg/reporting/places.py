@@ -44,6 +44,9 @@ def plane_text(plane: str, grid: Grid) -> str:
         return plane
     axis = "ijk".index(found["axis"])
     name = found["name"].strip()
+    if name in ("", "slice") and grid.shape[axis] == 1:
+        return "single slice"
+    name = "" if name == "slice" else name
     return f"{name} {slice_text(int(found['number']), grid.shape[axis])}".strip()
 
 

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from medseg.domain import Quantity, Record
-from medseg.reporting.index import index_of
+from medseg.reporting.index import index_of, is_absent
 
-__all__ = ["PAPERS", "PURPOSES", "USUAL", "PageLook", "Paper", "Purpose", "purpose_of"]
+__all__ = ["ASKABLE", "PAPERS", "USUAL", "PageLook", "Paper", "Purpose", "purpose_of"]
 
-#: A structure or a few; lesions; a list of organs; tissue at a level.
-Purpose: TypeAlias = Literal["structure", "lesions", "organs", "tissue"]
-PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+#: A structure or a few; lesions; a list of organs; tissue at a level; nothing of what was looked for; the mask
+#: against a reference.
+Purpose: TypeAlias = Literal["structure", "lesions", "organs", "tissue", "absent", "comparison"]
+#: Those that a reader may name; the others follow from what was found, or from a reference that is given.
+ASKABLE: tuple[Purpose, ...] = ("structure", "lesions", "organs", "tissue")
 #: Sizes of paper.
 Paper: TypeAlias = Literal["A4", "Letter"]
 PAPERS: tuple[Paper, ...] = get_args(Paper)
@@ -45,9 +47,12 @@ def purpose_of(record: Record, asked: Purpose | None = None) -> Purpose:
     """The purpose asked for, else that of the plan by which the Record was measured."""
     if asked is not None:
         return asked
+    index = index_of(record.measurements)
+    if index.structures and all(is_absent(index, target) for target in index.structures):
+        return "absent"
     kinds = {item.target.kind for item in record.measurements}
     if "lesion" in kinds or any(item.quantity is Quantity.LESION_COUNT for item in record.measurements):
         return "lesions"
     if "tissue" in kinds:
         return "tissue"
-    return "organs" if len(index_of(record.measurements).structures) > FEW else "structure"
+    return "organs" if len(index.structures) > FEW else "structure"

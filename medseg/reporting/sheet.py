@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from medseg.domain import Grid, Measurement, Status
-from medseg.reporting.numbers import bare_text, value_text
+from medseg.reporting.numbers import bare_text, ends_text, value_text
 from medseg.reporting.wording import reason_text, status_view
 
 __all__ = ["Cell", "Notes", "Row", "Sheet", "legend", "measured", "method_lines", "status_cell", "text_cell"]
@@ -86,7 +86,8 @@ def text_cell(words: str, *, number: bool = False) -> Cell:
 def measured(item: Measurement | None, grid: Grid, notes: Notes | None = None, *, unit: bool = False) -> Cell:
     """A Measurement as a cell: what is cut carries its mark, what was refused its sign and the letter of its reason.
 
-    Without a Measurement nothing was looked at: a dash. `unit` writes the unit beside the number.
+    Without a Measurement nothing was looked at: a dash. `unit` writes the unit beside the number. An interval stands
+    in brackets with its level.
     """
     if item is None:
         return Cell(_NONE, number=True)
@@ -95,6 +96,8 @@ def measured(item: Measurement | None, grid: Grid, notes: Notes | None = None, *
     if item.value is None:
         return Cell("", number=True, kind=kind, mark=icon, note=note)
     shown = value_text(item, grid).removeprefix("≥ ") if unit else bare_text(item, grid)
+    ends = ends_text(item, grid)
+    shown = f"{shown} ({ends})" if ends else shown
     if item.status is Status.OK:
         return Cell(shown, number=True)
     return Cell(shown, number=True, kind=kind, mark="" if shown.startswith(">") else icon)

@@ -45,6 +45,8 @@ def quantity_text(item: Measurement) -> str:
     """
     info = item.quantity.info
     detail = item.target.detail
+    if item.target.kind == "pair":
+        return f"{info.title}{f' ({detail})' if detail else ''}"
     if info.kind == "pet":
         if detail == "given" and item.quantity in _GIVEN:
             return _GIVEN[item.quantity]

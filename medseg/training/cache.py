@@ -18,18 +18,20 @@ from medseg.geometry.resample import resample
 from medseg.inference import labels_on_grid, network_slice_axis, prepare
 from medseg.io.atomic import staged_file, write_bytes
 from medseg.masks.components import components
-from medseg.training.cases import load_case
+from medseg.training.cases import LoadedCase, ignored_value, load_case
 from medseg.training.run_folder import RunFolder
 
-__all__ = ["CachedCase", "build_cache", "cache_folder"]
+__all__ = ["UNJUDGED", "CachedCase", "build_cache", "cache_folder"]
 
 #: Labelled voxels remembered per class, enough to draw patches from.
 POSITIONS = 4096
+#: In place of a class: nobody judged the voxel.
+UNJUDGED = 255
 
 
 @dataclass(frozen=True, slots=True)
 class CachedCase:
-    """Where a prepared case lies: (C, I, J, K) image, (I, J, K) uint8 classes, (n, 4) class and index.
+    """Where a prepared case lies: (C, I, J, K) image, (I, J, K) uint8 classes or UNJUDGED, (n, 4) class and index.
 
     The image is float16 where that keeps its values, else float32. For a 2D network the axis that it steps along has
     been moved to the front of the three.
@@ -40,6 +42,8 @@ class CachedCase:
         SHA-256 of the image's values, by which equal ones are known; empty where it is flat.
     objects
         By label value: separate objects in the mask as it is, and how many of them are left on the model's grid.
+    ignored, voxels
+        Voxels of the mask as it is that nobody judged, and all of them.
     """
 
     id: str
@@ -48,6 +52,8 @@ class CachedCase:
     digests: dict[str, str]
     image: str
     objects: dict[str, tuple[int, int]]
+    ignored: int = 0
+    voxels: int = 0
 
     def load(self, part: str) -> NDArray[Any]:
         """`image`, `labels` or `positions`, memory-mapped read-only."""
@@ -58,16 +64,17 @@ class CachedCase:
 _ADAPTER: TypeAdapter[CachedCase] = TypeAdapter(CachedCase)
 
 
-def cache_folder(run: Path, card: ModelCard) -> Path:
-    """Folder for one way of preparing: channels, grid and preprocessing name it."""
+def cache_folder(run: Path, card: ModelCard, *ignore: int) -> Path:
+    """Folder for one way of preparing: channels, grid, preprocessing and the values that are ignored name it."""
     grid = (card.reference, card.spacing, card.network.dimensions)
-    parts = (card.channels, card.preprocessing, card.table.values, grid)
+    parts = (card.channels, card.preprocessing, card.table.values, grid, *ignore)
     return run / "cache" / hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 def build_cache(plan: RunFolder, card: ModelCard, run: Run) -> dict[str, CachedCase]:
     """Prepared cases by id; what is there and intact is used, the rest is made."""
-    folder = cache_folder(plan.folder, card)
+    found = {ignored_value(case, plan.config) for case in plan.cases} - {None}
+    folder = cache_folder(plan.folder, card, *sorted(value for value in found if value is not None))
     folder.mkdir(parents=True, exist_ok=True)
     ready: dict[str, CachedCase] = {}
     for number, case in enumerate(plan.cases):
@@ -81,7 +88,7 @@ def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedC
     loaded = load_case(case, plan.config, plan.names)
     prepared = prepare(loaded.images, card)
     reference = loaded.images[card.reference]
-    labels = labels_on_grid(loaded.labels, reference.grid, prepared.grid, card.table.values)
+    labels = _classes(loaded, reference.grid, prepared.grid, card.table.values)
     objects = count_kept_objects(loaded.labels, reference.grid, labels, prepared.grid, card.table.values)
     image = prepared.array
     if not np.isfinite(image).all():
@@ -96,9 +103,22 @@ def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedC
     }
     digests = {part: _save(_file(folder, case.id, part), array) for part, array in arrays.items()}
     known = digest_of(image) if float(np.ptp(image)) > 0 else ""
-    made = CachedCase(case.id, case.subject, str(folder), digests, known, objects)
+    ignored = 0 if loaded.ignored is None else int(loaded.ignored.sum())
+    size = loaded.labels.size
+    made = CachedCase(case.id, case.subject, str(folder), digests, known, objects, ignored, size)
     write_bytes(folder / f"{case.id}.json", json.dumps(asdict(made)).encode(), force=True)
     return made
+
+
+def _classes(loaded: LoadedCase, source: Grid, target: Grid, values: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Classes on the model's grid; what nobody judged is one more label on the way there, as nnU-Net has it."""
+    if loaded.ignored is None:
+        return labels_on_grid(loaded.labels, source, target, values)
+    extra = max(values) + 1
+    marked = np.where(loaded.ignored, extra, loaded.labels.astype(np.int32))
+    classes = labels_on_grid(marked, source, target, (*values, extra))
+    classes[classes == len(values) + 1] = UNJUDGED
+    return classes
 
 
 def _narrowed(image: NDArray[np.float32]) -> NDArray[Any]:
@@ -135,10 +155,13 @@ def _intact(folder: Path, case: str) -> CachedCase | None:
 
 
 def _positions(labels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Class and index of voxels to centre patches on; class 0 stands for any judged voxel, where not all are."""
     rng = np.random.default_rng(0)
     rows = []
-    for value in np.unique(labels[labels > 0]):
-        index = np.argwhere(labels == value)
+    judged = labels != UNJUDGED
+    classes = np.unique(labels[(labels > 0) & judged])
+    for value in classes if judged.all() else (*classes, 0):
+        index = np.argwhere(labels == value if value else judged)
         if len(index) > POSITIONS:
             index = index[rng.choice(len(index), POSITIONS, replace=False)]
         rows.append(np.column_stack([np.full(len(index), value), index]))

@@ -13,10 +13,10 @@ from medseg.inference import canonical
 from medseg.io import read_segmentation
 from medseg.io.datasets import read_channel
 from medseg.io.datasets.nnunet import ignored_label
-from medseg.masks.ignored import IGNORED, without_ignored
+from medseg.masks.ignored import without_ignored
 from medseg.training.config import TrainConfig
 
-__all__ = ["LoadedCase", "load_case", "match_names"]
+__all__ = ["LoadedCase", "ignored_value", "load_case", "match_names"]
 
 #: The label of a black-and-white picture.
 _WHITE = 255
@@ -26,10 +26,14 @@ _NAMED = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedCase:
-    """Images by the configuration's channel names, and label values on the reference channel's grid."""
+    """Images by the configuration's channel names, and label values on the reference channel's grid.
+
+    `ignored` marks the voxels that nobody judged, where `labels` is 0; None where there are none.
+    """
 
     images: dict[str, Image]
     labels: NDArray[np.uint16]
+    ignored: NDArray[np.bool_] | None = None
 
 
 def match_names(dataset: Dataset, config: TrainConfig) -> dict[str, str]:
@@ -60,7 +64,7 @@ def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedC
     Raises
     ------
     InputError
-        If a channel or the reference mask is missing or does not fit; the case is named.
+        If a channel or the reference mask is missing or does not fit, or nobody judged any voxel; the case is named.
     """
     files = {file.channel: file for file in case.images}
     images: dict[str, Image] = {}
@@ -71,19 +75,32 @@ def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedC
     if case.reference is None:
         raise ConfigError(f"case {case.id} has no reference mask to train on")
     reference = images[config.reference]
-    segmentation = without_ignored(
-        read_segmentation(case.reference, on=reference), ignored_label(case.reference)
-    )
-    if count := sum(
-        int(item.detail("voxels") or 0) for item in segmentation.findings if item.code == IGNORED
-    ):
+    given = read_segmentation(case.reference, on=reference)
+    require_same_grid(reference.grid, given.grid, f"reference mask of case {case.id}")
+    ignore = ignored_value(case, config)
+    order = order_to(reference.grid)
+    labels = order.apply(_values(without_ignored(given, ignore), config, case.id))
+    ignored = None if ignore is None or ignore not in given.present else order.apply(given.labels == ignore)
+    if ignored is not None and ignored.all():
         raise ConfigError(
-            f"case {case.id}: {count} voxels of its mask are marked 'ignore' in dataset.json, and this training can't "
-            "leave voxels out of its loss; label them, or leave the case out"
+            f"case {case.id}: all voxels of its mask are marked 'ignore' (label {ignore}), so there is nothing to "
+            "learn from it; leave it out"
         )
-    require_same_grid(reference.grid, segmentation.grid, f"reference mask of case {case.id}")
-    labels = order_to(reference.grid).apply(_values(segmentation, config, case.id))
-    return LoadedCase({name: canonical(image) for name, image in images.items()}, labels)
+    return LoadedCase({name: canonical(image) for name, image in images.items()}, labels, ignored)
+
+
+def ignored_value(case: Case, config: TrainConfig) -> int | None:
+    """What `data.ignore` or nnU-Net's `dataset.json` says; answers that differ are refused."""
+    ours = config.data.ignore
+    theirs = None if case.reference is None else ignored_label(case.reference)
+    if theirs is not None and ours is not None and ours != theirs:
+        raise ConfigError(f"data.ignore is {ours}, and dataset.json of case {case.id} says {theirs}")
+    value = theirs if ours is None else ours
+    if value in config.labels.values:
+        raise ConfigError(
+            f"label {value} is 'ignore' in dataset.json of case {case.id}, and a structure in the configuration"
+        )
+    return value
 
 
 def _values(segmentation: Segmentation, config: TrainConfig, case: str) -> NDArray[np.uint16]:

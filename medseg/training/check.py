@@ -32,7 +32,13 @@ def check_cases(plan: RunFolder, cache: Mapping[str, CachedCase]) -> tuple[Findi
     cases = [cache[case.id] for case in plan.cases]
     _refuse_empty(cases)
     _refuse_twins(plan, cases)
-    return (*check_names(plan), *_vanishing(plan, cases), *_absent(plan, cases), *_alone(plan))
+    return (
+        *check_names(plan),
+        *_vanishing(plan, cases),
+        *_absent(plan, cases),
+        *_ignored(cases),
+        *_alone(plan),
+    )
 
 
 def check_names(plan: RunFolder) -> tuple[Finding, ...]:
@@ -117,6 +123,18 @@ def _absent(plan: RunFolder, cases: Sequence[CachedCase]) -> list[Finding]:
             text = f"None of the {len(cases)} masks holds label {label.name}, so it can't be learned."
             found.append(Finding("train.label_absent", "warning", text, as_details(label=label.name)))
     return found
+
+
+def _ignored(cases: Sequence[CachedCase]) -> list[Finding]:
+    partly = [case for case in cases if case.ignored]
+    if not partly:
+        return []
+    count, size = sum(case.ignored for case in partly), sum(case.voxels for case in partly)
+    text = (
+        f"{count} voxels ({100 * count / size:.3g} %) of {len(partly)} of the {len(cases)} masks are marked 'ignore': "
+        "nobody judged them, and neither loss nor Dice counts them."
+    )
+    return [Finding("train.ignored", "warning", text, as_details(voxels=count, cases=len(partly)))]
 
 
 def _alone(plan: RunFolder) -> list[Finding]:

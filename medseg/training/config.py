@@ -15,8 +15,9 @@ from medseg import settings
 from medseg.domain.card import ChannelSpec, Instances, PostStep, PreStep
 from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
+from medseg.domain.texts import parse_yaml
 from medseg.domain.values import STRICT
-from medseg.errors import ConfigError
+from medseg.errors import ConfigError, InputError
 from medseg.io.plain import read_plain
 from medseg.training.phantoms import InstanceTraining
 
@@ -36,6 +37,8 @@ __all__ = [
 
 #: A configuration is text for people; anything larger is something else.
 _MOST_BYTES = 1 << 20
+#: So much of a value stands in a message.
+_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,9 @@ class DataConfig:
         Of the division.
     channels_by
         `name` (and modality), or `position` where the order of the dataset's channels is that of the configuration.
+    ignore
+        Value of the voxels that nobody judged: no loss, no Dice and no patch is drawn from them. nnU-Net's `ignore` in
+        dataset.json needs no word here.
     """
 
     root: str | None = None
@@ -82,6 +88,7 @@ class DataConfig:
     folds: int = 5
     seed: int = 0
     channels_by: Literal["name", "position"] = "name"
+    ignore: int | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -215,6 +222,10 @@ class TrainConfig:
                 "postprocessing: a network with distances is trained on phantoms; "
                 "see the configuration touching_objects"
             )
+        if self.data.ignore is not None and (self.data.ignore < 1 or self.data.ignore in self.labels.values):
+            raise ConfigError(
+                f"data.ignore is a value of the masks that is no label and not 0, not {self.data.ignore}"
+            )
         if len(self.patch) != self.network.dimensions:
             raise ConfigError(
                 f"loop.patch {self.patch} has not the {self.network.dimensions} extents of the network"
@@ -241,6 +252,8 @@ class TrainConfig:
         del plain["model"]
         if self.data.channels_by == "name":
             del plain["data"]["channels_by"]  # as it was before there was a choice
+        if self.data.ignore is None:
+            del plain["data"]["ignore"]  # the same
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
@@ -285,7 +298,7 @@ def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfi
         where = ".".join(str(part) for part in first["loc"])
         # Our own constructors say all; pydantic's words need the value beside them.
         own = first.get("ctx", {}).get("error")
-        what = str(own) if own else f"{where}: {first['msg']}, not {first['input']!r}"
+        what = str(own) if own else f"{where}: {first['msg']}, not {repr(first['input'])[:_SHOWN]}"
         raise ConfigError(f"{path.name}: {what}") from error
 
 
@@ -313,9 +326,11 @@ def _find(config: str | Path) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(read_plain(path, most=_MOST_BYTES).decode("utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"can't read configuration {path}: {str(error).splitlines()[0]}") from error
+        values = parse_yaml(read_plain(path, most=_MOST_BYTES).decode("utf-8"))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise ConfigError(f"can't read configuration {path}: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is no configuration: it holds no mapping")
     return values
@@ -341,9 +356,9 @@ def _set(values: dict[str, Any], override: str) -> None:
             raise ConfigError(f"override {key}: {parent} is no group of keys")
         values = inner
     try:
-        values[last] = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"override {key}: {text!r} is no YAML value") from error
+        values[last] = parse_yaml(text)
+    except ValueError as error:
+        raise ConfigError(f"override {key}: {text[:_SHOWN]!r} is no YAML value: {error}") from error
 
 
 def _refuse_unknown(values: dict[str, Any], kind: type[Any], prefix: str) -> None:

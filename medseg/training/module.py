@@ -13,6 +13,7 @@ from medseg.domain import NetworkSpec
 from medseg.errors import ModelError
 from medseg.networks import build, state_for
 from medseg.training.config import TrainConfig
+from medseg.training.judged import JudgedLoss
 from medseg.training.phantoms import InstanceTraining
 
 __all__ = ["InstanceModule", "SegmentationModule"]
@@ -25,22 +26,13 @@ class SegmentationModule(pl.LightningModule):
     """What Lightning trains; `weights()` gives the tensors that a bundle needs."""
 
     def __init__(self, config: TrainConfig) -> None:
-        from monai.losses.dice import DiceCELoss
-
         super().__init__()
         self.config = config
         self.network = build(config.network)
         self.average: nn.Module | None = None
         if config.loop.average:
             self.average = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
-        self.loss = DiceCELoss(
-            include_background=config.loss.include_background,
-            to_onehot_y=True,
-            softmax=True,
-            batch=config.loss.batch_dice,
-            lambda_dice=config.loss.dice,
-            lambda_ce=config.loss.cross_entropy,
-        )
+        self.loss = JudgedLoss(config.loss)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _number: int) -> Tensor:
         """Loss of one batch, logged as `train_loss`.

@@ -17,10 +17,11 @@ __all__ = ["EpochSampler", "Patches", "cut"]
 
 
 class Patches:
-    """Map from a patch's number to (image (C, *patch) float32, labels (1, *patch) int64).
+    """Map from a patch's number to (image (C, *patch) float32, classes (1, *patch) int64, UNJUDGED among them).
 
     Each case comes once in every round, in a shuffled order; a share of the patches is centred on a
-    labelled voxel, each label as often as the others.
+    labelled voxel, each label as often as the others. Where some voxels are not judged, the others are centred on a
+    judged one.
     """
 
     def __init__(self, cases: Sequence[CachedCase], config: TrainConfig, seed: int, *, augment: bool) -> None:
@@ -51,14 +52,19 @@ class Patches:
             values, classes = self.augment(values, classes, rng)
         return values, classes.long()
 
+    def _centre(self, case: CachedCase, rng: np.random.Generator) -> NDArray[Any] | None:
+        """A labelled voxel, each label as often as the others; else any judged one where not all are, or None."""
+        among: NDArray[Any] | None = None
+        positions = case.load("positions")
+        labelled = positions[positions[:, 0] > 0]
+        if rng.random() < self.foreground and len(labelled):
+            among = labelled[labelled[:, 0] == rng.choice(np.unique(labelled[:, 0]))]
+        elif len(labelled) < len(positions):
+            among = positions[positions[:, 0] == 0]
+        return None if among is None else among[int(rng.integers(len(among))), 1:]
+
     def _start(self, case: CachedCase, extents: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
-        centre: NDArray[Any] | None = None
-        if rng.random() < self.foreground:
-            positions = case.load("positions")
-            if len(positions):
-                value = rng.choice(np.unique(positions[:, 0]))
-                among = positions[positions[:, 0] == value]
-                centre = among[int(rng.integers(len(among))), 1:]
+        centre = self._centre(case, rng)
         starts = []
         for axis, (extent, size) in enumerate(zip(extents, self.patch, strict=True)):
             last = extent - size

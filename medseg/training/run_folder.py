@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from medseg.domain import Case, Dataset, ModelCard, Split
+from medseg.domain.texts import parse_yaml
 from medseg.domain.values import as_details
 from medseg.errors import ConfigError
 from medseg.io.atomic import write_bytes
@@ -161,8 +162,8 @@ def _require_no_other(folder: Path) -> None:
 
 def _require_same(folder: Path, digest: str) -> None:
     try:
-        found = yaml.safe_load((folder / _PLAN).read_text(encoding="utf-8"))["plan_digest"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        found = parse_yaml((folder / _PLAN).read_text(encoding="utf-8"))["plan_digest"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{folder / _PLAN} is damaged; use --restart to begin again") from error
     if found != digest:
         raise ConfigError(

@@ -23,7 +23,8 @@ __all__ = ["SubjectDice", "pooled_dice", "validate_bundle"]
 class SubjectDice:
     """Dice of one label or region over all cases of one subject; None where both masks are empty.
 
-    Voxels of a subject's cases are pooled first: 2·|A∩B| / (|A|+|B|) over all its slices or scans.
+    Voxels of a subject's cases are pooled first: 2·|A∩B| / (|A|+|B|) over all its slices or scans. Those that nobody
+    judged count in neither mask.
     """
 
     fold: int
@@ -54,8 +55,9 @@ def validate_bundle(
     for number, case in enumerate(cases):
         loaded = load_case(case, config, names)
         found = segmenter.segment(loaded.images, segmenter.Params(), run=plain).labels
+        judged = True if loaded.ignored is None else ~loaded.ignored
         for name, values in targets.items():
-            one, two = np.isin(found, values), np.isin(loaded.labels, values)
+            one, two = np.isin(found, values) & judged, np.isin(loaded.labels, values)
             row = np.array([(one & two).sum(), one.sum(), two.sum(), 1])
             key = (case.subject, name)
             counts[key] = counts.get(key, np.zeros(4, np.int64)) + row

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from medseg.domain import Case, Finding
 from medseg.domain.values import as_details
+from medseg.io.datasets.patients import several_masks
 from medseg.io.names import split_part, stem_of
 from medseg.io.probabilities import are_probabilities
 from medseg.io.suffixes import image_suffixes
 
-__all__ = ["files_of_cases", "left_aside"]
+__all__ = ["files_of_cases", "left_aside", "without_reference"]
 
 #: Text about images, tables of results and ledgers: nobody takes them for images.
 _TEXT = (".json", ".jsonl", ".csv", ".tsv", ".txt", ".md", ".rst", ".yaml", ".yml", ".log", ".bval", ".bvec")
@@ -42,6 +43,23 @@ def files_of_cases(cases: Iterable[Case]) -> Iterator[Path]:
         yield from (split_part(file.path)[0] for file in case.images)
         if case.reference is not None:
             yield split_part(case.reference)[0]
+
+
+def without_reference(cases: Iterable[Case]) -> tuple[Finding, ...]:
+    """One Finding that names the cases of a dataset that have no reference mask, and why where there are several."""
+    names = [f"{case.id}{_why(several_masks(case))}" for case in cases if case.reference is None]
+    if not names:
+        return ()
+    shown = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
+    what = "1 case has" if len(names) == 1 else f"{len(names)} cases have"
+    text = f"{what} no reference mask and stand in no result: {shown}."
+    text = text.replace("and stand in", "and stands in") if len(names) == 1 else text
+    return (Finding("dataset.no_reference", "warning", text, as_details(cases=len(names))),)
+
+
+def _why(masks: tuple[Path, ...]) -> str:
+    names = ", ".join(path.name for path in masks)
+    return f" ({len(masks)} may be it: {names}; keep one)" if masks else ""
 
 
 def _beside(folder: Path, read: set[Path], above: set[Path]) -> Iterator[Path]:

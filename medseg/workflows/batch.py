@@ -15,9 +15,9 @@ from medseg.domain.provenance import GIVEN
 from medseg.errors import InputError, MedsegError, OutputError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io import read_segmentation
-from medseg.io.leftovers import sweep
 from medseg.io.names import stem_of
 from medseg.io.sidecar import OTHER_PLACE, UNFINISHED
+from medseg.io.unfinished import settle
 from medseg.masks.changes import edit_text
 from medseg.workflows.record import read_record, result_digest
 
@@ -220,6 +220,6 @@ def make_folder(path: Path) -> None:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        sweep(path)
+        settle(path)
     except OSError as error:
         raise OutputError(f"can't make folder {path}: {error.strerror or error}") from error

@@ -9,6 +9,7 @@ from typing import Any
 
 import medseg.reporting as room
 from medseg.domain import Finding, InputRef, Quantity, Record, Source
+from medseg.domain.plan import PetPlan
 from medseg.domain.record import Review
 from medseg.errors import InputError, OutputError
 from medseg.io.atomic import staged_folder
@@ -43,6 +44,8 @@ _OF_THE_BODY = (
     Quantity.TISSUE_HEIGHT_INDEX,
     Quantity.TISSUE_SURFACE_INDEX,
 )
+#: The delineation that takes sex, height and weight.
+_PERCIST = "percist"
 #: Pages inside a FHIR bundle.
 _ATTACHMENT = re.compile(r'"data":"[A-Za-z0-9+/=]*"')
 #: Folder of the sources inside the export; name of the Record without identity.
@@ -252,19 +255,30 @@ def _without_characteristics(record: Record) -> Record:
     plan = record.plan
     tissue = None if plan.tissue is None else replace(plan.tissue, height_m=None, weight_kg=None)
     normal = None if plan.normal is None else replace(plan.normal, height_m=None, weight_kg=None)
+    pet, by_body = _pet_without_size(plan.pet)
     kept = tuple(
-        replace(item, placement=None) for item in record.measurements if item.quantity not in _OF_THE_BODY
+        replace(item, placement=None)
+        for item in record.measurements
+        if item.quantity not in _OF_THE_BODY and not (by_body and item.target.detail == _PERCIST)
     )
-    bare = replace(plan, tissue=tissue, normal=normal, reference=None)
+    bare = replace(plan, tissue=tissue, pet=pet, normal=normal, reference=None)
     if bare == plan and kept == record.measurements:
         return record
     text = (
-        "Age, sex and size of the patient were removed, and with them sizes divided by those of the body and places "
-        "among reference values; keep them with --keep-patient-characteristics."
+        "Age, sex and size of the patient were removed, and with them sizes divided by those of the body, numbers by "
+        "PERCIST and places among reference values; keep them with --keep-patient-characteristics."
     )
     findings = (*record.findings, Finding("deid.characteristics", "info", text))
     told = replace(record, plan=bare, measurements=kept, findings=findings)
     return replace(told, result_digest=result_digest(told))
+
+
+def _pet_without_size(plan: PetPlan | None) -> tuple[PetPlan | None, bool]:
+    """How the PET was measured without the patient's size, and whether PERCIST rested on it: it says so in words."""
+    if plan is None or (plan.sex, plan.height_m, plan.weight_kg) == (None, None, None):
+        return plan, False
+    others = tuple(name for name in plan.delineations if name != _PERCIST)
+    return replace(plan, delineations=others, sex=None, height_m=None, weight_kg=None), True
 
 
 def _pseudonymous(record: Record, traces: Traces, cleaning: Cleaning, series: tuple[Origin, ...]) -> Record:

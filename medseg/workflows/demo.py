@@ -17,6 +17,7 @@ from medseg.io import read, read_segmentation, write_image, write_segmentation
 from medseg.io.atomic import staged_folder, write_bytes
 from medseg.io.unfinished import together
 from medseg.measuring import contours
+from medseg.reporting import PageExtras
 from medseg.workflows.evaluate import evaluate
 from medseg.workflows.measure import LesionPlan, MeasurePlan, PetPlan, measure
 from medseg.workflows.record import write_record
@@ -125,7 +126,7 @@ def _finish(
     compared = evaluate(mask, reference) if reference is not None else ()
     html = folder / "report.html"
     files = ReportFiles(html=html, pdf=folder / "report.pdf", csv=folder / "measurements.csv")
-    write_views(record, files, mask=mask, images=images, comparison=compared)
+    write_views(record, files, mask=mask, images=images, extras=PageExtras(compared))
     return DemoResult(name, _rows(name, record, compared), html)
 
 

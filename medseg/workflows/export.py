@@ -1,18 +1,16 @@
 """Export: a Record and what it names as objects that hospital systems read."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from medseg import io
-from medseg.domain import Finding, ReadOptions, Record, Segmentation, Source
+from medseg.domain import Finding, Record, Segmentation, Source
 from medseg.domain.provenance import GIVEN
-from medseg.errors import GridMismatchError, InputError, MedsegError
+from medseg.errors import GridMismatchError, InputError
 from medseg.io.atomic import staged_file
-from medseg.io.choose import choose
 from medseg.io.dicom.derived.attributes import Uids
 from medseg.io.dicom.derived.maker import MakerKind, declared_maker
 from medseg.io.dicom.derived.origin import lies_on_series, read_headers, read_origin
@@ -21,6 +19,8 @@ from medseg.io.unfinished import together
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
 from medseg.workflows.fhir import FhirSources, fhir_bundle
+from medseg.workflows.identified import dicom_sources, patient_of_record, sources_of_mask
+from medseg.workflows.lookup import find_inputs
 from medseg.workflows.objects import MAKERS, Made, Material
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import reopen_mask
@@ -29,6 +29,8 @@ __all__ = ["KINDS", "ExportOptions", "Exported", "export_files"]
 
 #: What can be asked for, in the order in which it is made.
 KINDS = ("seg", "sr", "rtstruct", "dicom-pdf", "secondary-capture", "key-images", "fhir")
+#: Kinds that name the patient where they are asked to; the headers of DICOM objects do always.
+_NAMING = {"fhir", "dicom-pdf", "secondary-capture"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class ExportOptions:
     made_by, by
         What made a mask that came from elsewhere, and how; an unknown origin is declared as such.
     identified
-        Whether FHIR names the patient, by name, id, birth date and sex as the source has them now. DICOM objects
-        always carry the patient of their source.
+        Whether FHIR and the pages of the report name the patient, by name, id, birth date and sex as the source has
+        them now. DICOM objects always carry the patient of their source in their headers.
     """
 
     kinds: tuple[str, ...]
@@ -77,8 +79,11 @@ class ExportOptions:
             raise InputError(
                 f"export one or more of {', '.join(KINDS)}; not {', '.join(unknown) or 'nothing'}"
             )
-        if self.identified and (self.deidentify is not None or "fhir" not in self.kinds):
-            raise InputError("--identified is for --fhir, and not together with --deidentify")
+        if self.identified and (self.deidentify is not None or not _NAMING & set(self.kinds)):
+            raise InputError(
+                "--identified is for --fhir, --dicom-pdf and --secondary-capture, and not together with --deidentify; "
+                "SEG, SR and RTSTRUCT carry the patient of their source anyway"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,12 @@ class Exported:
     findings: tuple[Finding, ...] = ()
 
 
-def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
+def export_files(
+    path: Path, out: Path, options: ExportOptions, *, among: Sequence[Path] = ()
+) -> dict[str, Exported]:
     """Make every object asked for, read each again and compare, then give all of them their names in `out`.
+
+    `among` are files that hold the inputs, where they are not where the Record says: see `find_inputs`.
 
     Returns
     -------
@@ -106,22 +115,26 @@ def export_files(path: Path, out: Path, options: ExportOptions) -> dict[str, Exp
         If the mask does not lie on the voxels of the source series.
     """
     with together(out):
-        return _exported(path, out, options)
+        record = find_inputs(read_record(path), path.parent, among)
+        return _exported(record, path.parent, out, options)
 
 
-def _exported(path: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
-    record = named = _declared(read_record(path), options)
-    material = _material(record, path.parent, options) if _needs_source(record, options) else None
+def _exported(record: Record, folder: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
+    record = named = _declared(record, options)
+    material = _material(record, folder, options) if _needs_source(record, options) else None
+    patient = patient_of_record(record, folder, options.dicom) if options.identified else None
+    if material is not None:
+        material = replace(material, patient=patient)
     hidden = None
     if options.deidentify is not None:
-        others = _candidates(record, path.parent, None, [])
+        others = dicom_sources(record, folder, None, [])
         hidden = hide(record, material, options.deidentify, out=out, others=others)
         record, material = hidden.record, hidden.material
     made = _made(material, options.kinds)
     if "fhir" in options.kinds:
         uids = _tracking_uids(named, material, options)
-        sources = FhirSources(_headers(named, path.parent, options.dicom), uids, material, hidden)
-        made.append(fhir_bundle(record, sources, identified=options.identified, everything=options.fhir_all))
+        sources = FhirSources(_headers(named, folder, options.dicom), uids, material, hidden, patient)
+        made.append(fhir_bundle(record, sources, everything=options.fhir_all))
     if hidden is not None:
         return _write_hidden(made, hidden, out)
     with ExitStack() as stack:
@@ -157,11 +170,8 @@ def _made(material: Material | None, kinds: tuple[str, ...]) -> list[Made]:
 
 
 def _headers(record: Record, folder: Path, dicom: Path | None) -> list[Any]:
-    """Headers of the series that were measured, that of the mask first; of a folder given, of the mask's alone."""
-    sources = list(_candidates(record, folder, dicom, []))
-    of_mask = [item for item in sources if item.grid and lies_on_series(record.mask.grid, item.grid)]
-    others = [] if dicom is not None else [item for item in sources if item not in of_mask]
-    return [ds for source in (*of_mask, *others) for ds in read_headers(source).values()]
+    """Headers of the series that were measured, that of the mask first."""
+    return [ds for source in sources_of_mask(record, folder, dicom) for ds in read_headers(source).values()]
 
 
 def _tracking_uids(record: Record, material: Material | None, options: ExportOptions) -> Uids | None:
@@ -199,7 +209,7 @@ def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
 def _source(record: Record, folder: Path, segmentation: Segmentation, dicom: Path | None) -> Source:
     """The DICOM series on whose voxels the mask lies: among the Record's images, else in the folder given."""
     faults: list[str] = []
-    found = list(_candidates(record, folder, dicom, faults))
+    found = list(dicom_sources(record, folder, dicom, faults))
     for source in found:
         if source.grid is not None and lies_on_series(segmentation.grid, source.grid):
             return source
@@ -209,18 +219,3 @@ def _source(record: Record, folder: Path, segmentation: Segmentation, dicom: Pat
         )
     reason = f" ({faults[0]})" if faults else ""
     raise InputError(f"the record names no DICOM series{reason}; give the source with --dicom FOLDER")
-
-
-def _candidates(record: Record, folder: Path, dicom: Path | None, faults: list[str]) -> Iterator[Source]:
-    if dicom is not None:
-        yield from (source for source in io.inspect(dicom) if source.grid is not None and source.instances)
-        return
-    for item in record.images:
-        if item.series_uid is None:
-            continue
-        path = folder / item.path
-        try:
-            options = ReadOptions(series=item.series_uid, volume=item.volume)
-            yield choose(path, io.inspect(path), options)
-        except MedsegError as error:
-            faults.append(str(error))

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from medseg.domain import Record
-from medseg.domain.study import Identity, StudyFacts
-from medseg.errors import InputError
-from medseg.io.dicom.deid.key import identity_of
+from medseg.domain.study import PatientFacts, StudyFacts
 from medseg.io.dicom.derived.attributes import Uids
 from medseg.io.dicom.derived.maker import maker_of
-from medseg.io.dicom.derived.study import identity_in, moved_studies, studies_of
+from medseg.io.dicom.derived.study import moved_studies, studies_of
 from medseg.reporting.fhir.bundle import to_fhir
 from medseg.reporting.fhir.context import FhirContext, Privacy
 from medseg.workflows.deidentify import Hidden
@@ -33,27 +31,24 @@ class FhirSources:
         Makes the tracking UIDs of the export; None where no other object has them.
     material, hidden
         What the DICOM objects of the same export were made from, and how it is de-identified.
+    patient
+        Whom to name; None names nobody.
     """
 
     headers: Sequence[Any]
     uids: Uids | None = None
     material: Material | None = None
     hidden: Hidden | None = None
+    patient: PatientFacts | None = None
 
 
-def fhir_bundle(record: Record, sources: FhirSources, *, identified: bool, everything: bool) -> Made:
-    """The bundle of a Record, which is the one without identity where the export has none.
-
-    Raises
-    ------
-    InputError
-        If the patient is to be named and no series says who it is, or several say different ones.
-    """
+def fhir_bundle(record: Record, sources: FhirSources, *, everything: bool) -> Made:
+    """The bundle of a Record, which is the one without identity where the export has none."""
     pdf = None if sources.material is None else sources.material.objects.get("pdf")
     maker = maker_of(record.made_by)
     context = FhirContext(
-        _privacy(sources, identified=identified),
-        _identity(sources.headers) if identified else None,
+        _privacy(sources),
+        None if sources.patient is None else sources.patient.identity,
         _studies(sources),
         _tracking(record, sources),
         (maker.name, maker.version),
@@ -63,20 +58,10 @@ def fhir_bundle(record: Record, sources: FhirSources, *, identified: bool, every
     return Made(_NAME, to_fhir(record, context))
 
 
-def _privacy(sources: FhirSources, *, identified: bool) -> Privacy:
-    if identified:
+def _privacy(sources: FhirSources) -> Privacy:
+    if sources.patient is not None:
         return "identified"
     return "pseudonym" if sources.hidden is None else "deidentified"
-
-
-def _identity(headers: Sequence[Any]) -> Identity:
-    if not headers:
-        raise InputError(
-            "no DICOM series says who the patient is; give the source with --dicom FOLDER, or leave out --identified"
-        )
-    if len({identity_of(ds) for ds in headers}) > 1:
-        raise InputError("the record's series are of different patients, so nobody can be named")
-    return identity_in(headers[0])
 
 
 def _studies(sources: FhirSources) -> tuple[StudyFacts, ...]:

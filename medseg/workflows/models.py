@@ -18,7 +18,7 @@ from medseg.io.leftovers import aside_name
 from medseg.masks.onto import onto_grid
 from medseg.models import read_card
 from medseg.models.bundle import Contents, write_contents
-from medseg.models.foreign import Choice, Understood, understood
+from medseg.models.foreign import Understood, Wanted, understood
 from medseg.workflows.channels import ChannelPath
 from medseg.workflows.segment import SegmentOptions, read_task
 from medseg.workflows.segmenters import find_segmenter, list_segmenters, model_folder
@@ -65,7 +65,7 @@ class LabelAgreement:
     dice: float | None
 
 
-def add_model(source: Path, choice: Choice, *, force: bool = False) -> AddedModel:
+def add_model(source: Path, choice: Wanted, *, force: bool = False) -> AddedModel:
     """Turn a foreign model into a bundle of the user's own, whole or not at all.
 
     Raises

@@ -8,6 +8,7 @@ from typing import Any
 import medseg.reporting as room
 from medseg.domain import Finding, Label, LabelTable, Quantity, Record, Region, Segmentation, Target
 from medseg.domain.plan import LesionPlan
+from medseg.domain.study import PatientFacts
 from medseg.errors import InputError
 from medseg.io.dicom.checked import (
     checked_capture,
@@ -54,7 +55,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """What objects are made from, and those that others refer to."""
+    """What objects are made from, and those that others refer to; `patient` is whom the pages name."""
 
     record: Record
     folder: Path
@@ -65,6 +66,7 @@ class Material:
     packing: Packing = "AUTO"
     kinds: tuple[str, ...] = ()
     sr_all: bool = False
+    patient: PatientFacts | None = None
     objects: dict[str, Any] = field(default_factory=dict)
 
 
@@ -191,7 +193,7 @@ def _key_images(material: Material) -> Iterator[Made]:
 
 def _page_options(material: Material) -> PageOptions:
     record = material.record
-    identified = shows_identity(record.subject, material.origin)
+    identified = material.patient is not None or shows_identity(record.subject, material.origin)
     return PageOptions(record.review, material.uids, identified=identified)
 
 
@@ -204,7 +206,8 @@ def _pages(material: Material) -> bytes:
             for item in record.images
         }
         pictures = room.draw(record, material.segmentation, images)
-        material.objects["pdf"] = room.to_pdf(record, pictures)
+        extras = room.PageExtras(patient=material.patient)
+        material.objects["pdf"] = room.to_pdf(record, pictures, extras)
     pdf: bytes = material.objects["pdf"]
     return pdf
 

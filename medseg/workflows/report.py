@@ -1,13 +1,14 @@
 """Report: a Record as page, PDF and tables; on values, and on files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import medseg.reporting as room
 from medseg import measuring
-from medseg.domain import Image, Measurement, Record, Segmentation
+from medseg.domain import Image, Record, Segmentation
+from medseg.domain.study import PatientFacts
 from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
 from medseg.io.atomic import require_absent, write_bytes
@@ -17,7 +18,10 @@ from medseg.reporting import PageExtras, Picture, draw_tissue, to_rows
 from medseg.reporting.purpose import USUAL, PageLook
 from medseg.reporting.record.older import plan_of
 from medseg.reporting.record.signature import unsigned
+from medseg.workflows.against import against
 from medseg.workflows.channels import Images, as_mapping
+from medseg.workflows.identified import patient_of_images
+from medseg.workflows.lookup import find_inputs
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import ChangedInput, as_recorded, reopen_image, reopen_mask, require_digest
 
@@ -25,7 +29,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-__all__ = ["Opened", "ReportFiles", "open_record", "report", "report_files", "to_dataframe", "write_views"]
+__all__ = [
+    "BesideRecord",
+    "Opened",
+    "ReportFiles",
+    "open_record",
+    "report",
+    "report_files",
+    "to_dataframe",
+    "write_views",
+]
 
 
 #: Why a Record whose input is another one now is not reviewed.
@@ -50,6 +63,23 @@ class ReportFiles:
         """View → path, for the views asked for."""
         paths = {"html": self.html, "pdf": self.pdf, "csv": self.csv, "xlsx": self.xlsx, "long": self.long}
         return {view: Path(path) for view, path in paths.items() if path is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class BesideRecord:
+    """What views say beside their Record; none of it enters the Record.
+
+    Parameters
+    ----------
+    identified
+        Every view names the patient, as the source that was measured does now.
+    reference
+        A mask: the page answers how far the Record's agrees with it. Tables stay without, as it says nothing of the
+        patient.
+    """
+
+    identified: bool = False
+    reference: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +138,7 @@ def report(  # noqa: PLR0913 - views and inputs by name
     for item in record.images:
         if item.channel in channels:
             require_digest(item, channels[item.channel].digest)
-    return write_views(record, files, mask=mask, images=channels, look=look, force=force)
+    return write_views(record, files, mask=mask, images=channels, extras=PageExtras(look=look), force=force)
 
 
 def report_files(
@@ -117,35 +147,57 @@ def report_files(
     *,
     images: Mapping[str, Path] | None = None,
     mask: Path | None = None,
+    among: Sequence[Path] = (),
+    beside: BesideRecord | None = None,
     look: PageLook = USUAL,
     force: bool = False,
 ) -> dict[str, Path]:
-    """Render a Record's JSON; inputs are found by the paths in it, or as given, and checked by digest.
+    """Render a Record's JSON; inputs are found by the paths in it, as given, or `among` files, by digest.
 
     An input that is missing or has changed leaves the page without pictures, and the page says so.
+
+    Raises
+    ------
+    InputError
+        If the patient is to be named, and the source is not there, is another one, or names nobody; if there is
+        nothing to compare with a reference.
     """
-    found = open_record(record_path, images=images, mask=mask)
+    found = open_record(record_path, images=images, mask=mask, among=among)
+    extras = PageExtras(missing=found.missing, look=look, patient=_patient(found, beside))
+    if beside is not None and beside.reference is not None:
+        extras = against(found.record, found.mask, found.images, beside.reference, extras)
     return write_views(
         found.record,
         files,
         mask=found.mask,
         images=found.images,
-        missing=found.missing,
-        look=look,
+        extras=extras,
         force=force,
     )
 
 
+def _patient(found: Opened, beside: BesideRecord | None) -> PatientFacts | None:
+    if beside is None or not beside.identified:
+        return None
+    if found.missing is not None:
+        raise InputError(f"nobody can be named without the source that was measured: {found.missing}")
+    return patient_of_images(found.images)
+
+
 def open_record(
-    record_path: Path, *, images: Mapping[str, Path] | None = None, mask: Path | None = None
+    record_path: Path,
+    *,
+    images: Mapping[str, Path] | None = None,
+    mask: Path | None = None,
+    among: Sequence[Path] = (),
 ) -> Opened:
     """A Record and its inputs, read again and checked by digest.
 
     Without inputs that can be read, and that were not given, it stands alone; one whose input was changed is
-    not reviewed.
+    not reviewed. `among` are files that hold what is no longer where the Record says: see `find_inputs`.
     """
-    record = read_record(record_path)
     folder = record_path.parent
+    record = find_inputs(read_record(record_path), folder, among)
     try:
         segmentation = reopen_mask(record, mask or folder / record.mask.path)
         given = dict(images or {})
@@ -187,9 +239,7 @@ def write_views(
     *,
     mask: Segmentation | None = None,
     images: Mapping[str, Image] | None = None,
-    missing: str | None = None,
-    comparison: tuple[Measurement, ...] = (),
-    look: PageLook = USUAL,
+    extras: PageExtras | None = None,
     force: bool = False,
 ) -> dict[str, Path]:
     """Draw what can be drawn, render each view, write it whole."""
@@ -199,8 +249,7 @@ def write_views(
     with together(*wanted.values()):
         for path in wanted.values():
             require_absent(path, force=force)
-        extras = room.PageExtras(comparison, missing, look=look)
-        rendered = _rendered(record, wanted, mask, images, extras)
+        rendered = _rendered(record, wanted, mask, images, extras or PageExtras())
         return {view: write_bytes(path, rendered[view], force=force) for view, path in wanted.items()}
 
 
@@ -213,9 +262,10 @@ def _rendered(
 ) -> dict[str, bytes]:
     """Each view as bytes; all of them before the first is written."""
     shown = as_shown(record, images or {})
-    pictures: tuple[Picture, ...] = ()
+    pictures = extras.pictures
     if mask is not None and {"html", "pdf"} & set(wanted):
         pictures = (
+            *extras.pictures,
             *room.draw(record, mask, shown, full=extras.look.full),
             *_tissue_pictures(record, mask, shown),
         )
@@ -224,9 +274,9 @@ def _rendered(
     views: dict[str, Any] = {
         "html": lambda: room.to_html(record, pictures, page),
         "pdf": lambda: room.to_pdf(record, pictures, page),
-        "csv": lambda: room.to_csv([record]),
-        "xlsx": lambda: room.to_xlsx([record]),
-        "long": lambda: room.to_csv([record]),
+        "csv": lambda: room.to_csv([record], extras.patient),
+        "xlsx": lambda: room.to_xlsx([record], extras.patient),
+        "long": lambda: room.to_csv([record], extras.patient),
     }
     return {view: views[view]() for view in wanted}
 

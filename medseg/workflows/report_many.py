@@ -142,8 +142,7 @@ def _write_page(path: Path, files: ReportFiles, *, look: PageLook, force: bool) 
         files,
         mask=found.mask,
         images=found.images,
-        missing=found.missing,
-        look=look,
+        extras=room.PageExtras(missing=found.missing, look=look),
         force=force,
     )
     if files.html is None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
+from medseg.domain.texts import plain_json
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
 from medseg.geometry import AxisOrder, same_grid
@@ -360,6 +361,10 @@ def _read_prompts(path: Path | None) -> Prompts | None:
         return None
 
     try:
-        return TypeAdapter(Prompts).validate_json(read_plain(path))
+        return TypeAdapter(Prompts).validate_json(plain_json(read_plain(path)))
     except ValidationError as error:
         raise InputError(f"{path} holds no prompts: {error.errors()[0]['msg']}") from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} holds no prompts: {error}") from error

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from medseg.reporting.record.json import content_digest
 from medseg.reporting.record.keys import fingerprint, is_signed_by, new_key, public_of, public_pem
 from medseg.reporting.record.signature import OUTDATED, sealed_bytes, signed
 from medseg.settings import local_now
+from medseg.workflows.lookup import find_inputs
 from medseg.workflows.recompute import first_difference
 from medseg.workflows.record import add_file_names, read_record
 from medseg.workflows.reopen import ChangedInput, reopen_image, reopen_mask
@@ -41,7 +42,7 @@ class Check:
         return not self.difference
 
 
-def verify_files(path: Path, *, key: Path | None = None) -> tuple[Check, ...]:
+def verify_files(path: Path, *, key: Path | None = None, among: Sequence[Path] = ()) -> tuple[Check, ...]:
     """Recompute all that a Record says: its signed content, the digests of mask, images, pictures, its numbers.
 
     An input that is no longer where the Record says counts as missing, which is a difference too; the numbers are
@@ -53,6 +54,8 @@ def verify_files(path: Path, *, key: Path | None = None) -> tuple[Check, ...]:
         The Record's JSON.
     key
         A public (or private) Ed25519 key as PEM: the Record must be signed with it.
+    among
+        Files that hold the inputs, where they are not where the Record says: see `find_inputs`.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def verify_files(path: Path, *, key: Path | None = None) -> tuple[Check, ...]:
     MissingExtra
         If it is signed with a key, and the library that checks keys is not installed.
     """
-    record = read_record(path)
+    record = find_inputs(read_record(path), path.parent, among)
     return tuple(_checks(record, path.parent, None if key is None else _read_key(key)))
 
 
@@ -72,6 +75,7 @@ def sign_files(
     organization: str,
     out: Path | None = None,
     key: Path | None = None,
+    among: Sequence[Path] = (),
     force: bool = False,
 ) -> Record:
     """Sign a Record after checking all that it names and computing its numbers again; writes it back, or to `out`.
@@ -83,6 +87,8 @@ def sign_files(
     key
         File of a private Ed25519 key (PEM): the signature is made with it. Where there is no such file, a key is
         made, readable by its owner only, and beside it `<file>.pub` for those who verify. None: a digest alone.
+    among
+        Files that hold the inputs, where they are not where the Record says; what it says stays as it is.
     force
         Whether `out` may be replaced.
 
@@ -96,7 +102,7 @@ def sign_files(
     with together(*(() if out is None else (out, *_pair(key)))):
         if out is not None:
             require_absent(out, force=force)
-        record = _signed(path, name=name, organization=organization, key=key)
+        record = _signed(path, name=name, organization=organization, key=key, among=among)
         if out is not None:
             anchored = tuple(
                 replace(item, path=str(path.parent / item.path) if item.path else "")
@@ -107,11 +113,12 @@ def sign_files(
         return record
 
 
-def _signed(path: Path, *, name: str, organization: str, key: Path | None) -> Record:
+def _signed(path: Path, *, name: str, organization: str, key: Path | None, among: Sequence[Path]) -> Record:
     """The Record of a file under a signature, once all that it names was checked."""
     record = read_record(path)
     record = replace(record, findings=tuple(item for item in record.findings if item.code != OUTDATED))
-    broken = next((check for check in _checks(record, path.parent, None) if not check.holds), None)
+    found = find_inputs(record, path.parent, among)
+    broken = next((check for check in _checks(found, path.parent, None) if not check.holds), None)
     if broken is not None:
         raise InputError(f"not signed: {broken.what}: {broken.difference}")
     moment = local_now().isoformat(timespec="seconds")

@@ -8,8 +8,8 @@ from napari.utils.notifications import show_info
 from medseg.domain import Image
 from medseg.errors import InputError
 from medseg.workflows import info, is_mask, read, read_segmentation
-from napari_medseg.layers import LayerData, image_layer, labels_layer, oblique_note
-from napari_medseg.placement import kept_value
+from napari_medseg.bridge.layers import LayerData, image_layer, labels_layer, oblique_note
+from napari_medseg.bridge.placement import kept_value
 
 __all__ = ["get_reader"]
 

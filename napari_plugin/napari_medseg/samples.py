@@ -2,7 +2,7 @@
 
 from medseg.workflows import read
 from medseg.workflows.demo import sample_folder
-from napari_medseg.layers import LayerData, image_layer
+from napari_medseg.bridge.layers import LayerData, image_layer
 
 __all__ = ["hippocampus", "sarcoma"]
 

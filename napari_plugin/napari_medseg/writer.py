@@ -7,7 +7,7 @@ from napari import current_viewer
 from medseg.domain import Grid
 from medseg.errors import InputError
 from medseg.workflows import write
-from napari_medseg.layers import LayerData, image_of, segmentation_of
+from napari_medseg.bridge.layers import LayerData, image_of, segmentation_of
 
 __all__ = ["write_image", "write_labels"]
 

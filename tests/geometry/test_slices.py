@@ -38,6 +38,14 @@ CASES = [
     ("more than a twentieth of a small step", stack(0, 0.528, 1), "variable spacing", 0),
     ("nearly at one place", stack(0, 5, 5.045, 10.045), "duplicates", 0),
     ("two slices close together", stack(0, 5, 5.06, 10.03), "variable spacing", 0),
+    (
+        "two slices nearly at one place, on a lattice of 0.055 mm",
+        stack(0, 5, 5.055, 10.055),
+        "variable spacing",
+        0,
+    ),
+    ("on one of 0.2 mm", stack(0, 5, 5.2, 10.2), "variable spacing", 0),
+    ("on one of a twentieth", stack(0, 5, 5.25, 10.25), "gap", 38),
     ("a gap that rounding explains", stack(0, 5, 15.22), "gap", 1),
     ("a gap that it does not", stack(0, 5, 10, 17.5), "variable spacing", 0),
     (

@@ -112,7 +112,8 @@ def test_cached_labels_are_those_by_share(tmp_path: Any, monkeypatch: pytest.Mon
     image = make_image(np.broadcast_to(np.arange(8.0)[:, None, None], labels.shape))
     case = Case("c", "s", ())
     monkeypatch.setattr(cache, "load_case", lambda *_: LoadedCase({"image": image}, labels))
-    plan: Any = SimpleNamespace(folder=tmp_path, cases=[case], config=None, names={})
+    config = SimpleNamespace(data=SimpleNamespace(ignore=None), labels=SimpleNamespace(values=(1,)))
+    plan: Any = SimpleNamespace(folder=tmp_path, cases=[case], config=config, names={})
     (made,) = cache.build_cache(plan, make_card(spacing=(1.9375, 1.0, 1.0)), Run()).values()
     # Centres at −0.375, 1.5625, 3.5, 5.4375 and 7.375: 0.5625 of the second is the label's, 0.4375 of the fourth.
     assert made.load("labels")[:, 0, 0].tolist() == [0, 1, 1, 0, 1]

@@ -122,7 +122,7 @@ def test_what_is_not_understood_is_named(text: str, words: str, tmp_path: Path) 
         ("rows: 3\n", "no list of 'rows'"),
         ("- 1\n", "no list of 'rows'"),
         ("rows: [", "is no YAML"),
-        ("rows: &a [1]\nother: *a\n", "has no aliases"),
+        ("rows: &a [1]\nother: *a\n", "aliases are not taken"),
         (
             "rows:\n  - {structure: a, quantity: volume, unit: ml, source: b, low: true}\n",
             "low is no number: 'True'",

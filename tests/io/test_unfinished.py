@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from medseg.errors import OutputError
+from medseg.errors import InputError, OutputError
 from medseg.io.atomic import require_absent, staged_folder, write_bytes
+from medseg.io.plain import read_plain
 from medseg.io.unfinished import together
 
 KILLED = """
@@ -166,9 +167,99 @@ def test_where_the_second_name_is_taken_the_first_is_taken_back(tmp_path: Path) 
     assert names(tmp_path) == ["b.txt"]
 
 
-def test_a_note_that_was_cut_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_of_a_note_that_was_cut_nothing_is_believed(tmp_path: Path) -> None:
     killed(tmp_path, f"{FIRST}; write_bytes(Path('b.txt'), b'second')")
     (note,) = tmp_path.glob(".medseg-*.note")
     note.write_bytes(note.read_bytes()[:-5])
-    with pytest.raises(OutputError, match=r"b\.txt"):
+    with pytest.raises(OutputError, match=r"a\.txt"):  # no name is given before the line is whole
         both(tmp_path)
+
+
+BETWEEN = """
+import os, signal
+from pathlib import Path
+from medseg.io.atomic import write_bytes
+from medseg.io.unfinished import together
+names = {names!r}
+left, real = [{after}], Path.replace
+def replace(self, target):
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left[0] -= 1
+    return real(self, target)
+Path.replace = replace
+with together(*map(Path, names)):
+    for name in names:
+        write_bytes(Path(name), b"new", force=True)
+"""
+THREE = ("a.txt", "b.txt", "sub/c.txt")
+
+
+def killed_between(folder: Path, after: int) -> None:
+    """Three outputs in two folders are replaced; the run is killed before name number `after`."""
+    (folder / "sub").mkdir(exist_ok=True)
+    for name in THREE:
+        (folder / name).write_bytes(b"old")
+    code = BETWEEN.format(names=THREE, after=after)
+    assert subprocess.run([sys.executable, "-c", code], cwd=folder, check=False).returncode == -9
+    assert [content(folder, name) for name in THREE].count(b"new") == after
+
+
+def content(folder: Path, name: str) -> bytes:
+    return (folder / name).read_bytes()
+
+
+def read_one(folder: Path, name: str) -> None:
+    read_plain(folder / name)
+
+
+def write_beside(folder: Path, name: str) -> None:
+    write_bytes((folder / name).with_name("another.txt"), b"")
+
+
+@pytest.mark.parametrize("look", [read_one, write_beside])
+@pytest.mark.parametrize("first", THREE)
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_whoever_looks_next_finds_one_runs_outputs(tmp_path: Path, after: int, first: str, look) -> None:
+    killed_between(tmp_path, after)
+    look(tmp_path, first)
+    assert {content(tmp_path, name) for name in THREE} == {b"new"}
+    with together(*(tmp_path / name for name in THREE)):
+        for name in THREE:
+            write_bytes(tmp_path / name, b"newer")  # without force: they are a killed run's
+    assert {content(tmp_path, name) for name in THREE} == {b"newer"}
+    assert not list(tmp_path.rglob(".medseg-*"))
+
+
+def test_what_a_person_put_there_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    killed_between(tmp_path, 1)
+    (tmp_path / "b.txt").write_bytes(b"mine")
+    read_plain(tmp_path / "a.txt")
+    assert [content(tmp_path, name) for name in THREE] == [b"new", b"mine", b"old"]
+
+
+def test_where_the_rest_can_not_be_named_nothing_of_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_between(tmp_path, 1)
+    (tmp_path / "other.txt").write_bytes(b"other")
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", refused)
+    for name in THREE:
+        with pytest.raises(
+            InputError, match=r"one of several outputs of a run that was killed.*Permission denied"
+        ):
+            read_plain(tmp_path / name)
+    assert read_plain(tmp_path / "other.txt") == b"other"
+
+
+def test_what_a_running_process_writes_is_left_to_it(tmp_path: Path) -> None:
+    killed_between(tmp_path, 1)
+    for note in tmp_path.rglob("*.note"):
+        machine = note.name.split("-")[1]
+        note.rename(note.with_name(f".medseg-{machine}-{os.getppid()}-00000000.note"))
+    read_plain(tmp_path / "a.txt")
+    assert [content(tmp_path, name) for name in THREE] == [b"new", b"old", b"old"]

@@ -453,6 +453,35 @@ def run(*command: object) -> str:
     return (seen.stdout + seen.stderr).decode("utf-8", "replace")
 
 
+def test_percist_does_not_tell_sex_and_size_unless_they_are_kept(
+    medseg: Medseg, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "pet"
+    folder.mkdir()
+    for path in sorted(data("dicom/ibsi_sts002/PET/image").glob("*.dcm"))[:16]:
+        shutil.copy(path, folder)
+    mask, path = tmp_path / "mask.nii.gz", tmp_path / "r.json"
+    medseg("segment", "threshold", folder, "--out", mask, "-p", "low=0.2")
+    body = ("--sex", "female", "--height-m", "1.6171", "--weight-kg", "71.713")
+    pet = ("--pet", "percist", "--pet", "41%", "--liver", "foreground")
+    assert medseg("measure", mask, "--image", folder, "--out", path, *pet, *body).code == 0
+    given = json.loads(path.read_text("utf-8"))
+    by_percist = [row for row in given["measurements"] if row["target"].get("detail") == "percist"]
+    assert any("from female, 1.6171 m given, 71.713 kg given" in row["method"] for row in by_percist)
+    for more, kept in (((), False), (("--keep-patient-characteristics",), True)):
+        out = tmp_path / f"out-{kept}"
+        seen = medseg("export", path, "--seg", "--sr-all", "--deidentify", *more, "--out", out)
+        assert seen.code == 0, seen.err
+        record = json.loads((out / "record.json").read_text("utf-8"))
+        assert record["plan"]["pet"].get("sex") == ("female" if kept else None)
+        details = {row["target"].get("detail") for row in record["measurements"]}
+        assert ("percist" in details, "41%" in details) == (kept, True)
+        text = (out / "record.json").read_text("utf-8")
+        assert [word in text for word in ("female", "1.6171", "71.713")] == [kept] * 3
+        sr = (out / "measurements.dcm").read_bytes()
+        assert (b"from female" in sr) == kept
+
+
 def test_pet_loses_its_suv_inputs_unless_they_are_kept(
     medseg: Medseg, data: Callable[[str], Path], tmp_path: Path
 ) -> None:

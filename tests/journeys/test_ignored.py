@@ -87,10 +87,43 @@ def test_a_data_set_names_no_such_structure(root: Path, medseg: Medseg) -> None:
         open_dataset(root / "set")
 
 
+ONE = "labels={labels: [{value: 1, name: liver}], regions: []}"
+
+
 def test_never_trained_as_background(root: Path) -> None:
-    config = load_config(
-        "hippocampus_3d", [f"data.root={root / 'set'}", "data.split=null", "data.held_out=[]"]
-    )
+    config = load_config("hippocampus_3d", [f"data.root={root / 'set'}", ONE])
     (case,) = open_dataset(root / "set").cases
-    with pytest.raises(ConfigError, match="case a: 48 voxels of its mask are marked 'ignore'"):
+    loaded = load_case(case, config, {config.reference: "CT"})
+    assert loaded.ignored is not None
+    assert int(loaded.ignored.sum()) == 48
+    assert int((loaded.labels == 1).sum()) == 96
+    assert not (loaded.labels[loaded.ignored] > 0).any()
+
+
+#: What the configuration says, and what stands in the way.
+CLASHES = [
+    ([], "label 2 is 'ignore' in dataset.json of case a, and a structure in the configuration"),
+    ([ONE, "data.ignore=5"], "data.ignore is 5, and dataset.json of case a says 2"),
+    ([ONE, "data.ignore=1"], "data.ignore is a value of the masks that is no label and not 0, not 1"),
+    ([ONE, "data.ignore=0"], "data.ignore is a value of the masks that is no label and not 0, not 0"),
+]
+
+
+@pytest.mark.parametrize(("said", "refused"), CLASHES)
+def test_what_is_ignored_is_no_structure_and_one_value(said: list[str], refused: str, root: Path) -> None:
+    (case,) = open_dataset(root / "set").cases
+
+    def load() -> None:
+        config = load_config("hippocampus_3d", [f"data.root={root / 'set'}", *said])
+        load_case(case, config, {config.reference: "CT"})
+
+    with pytest.raises(ConfigError, match=refused):
+        load()
+
+
+def test_a_mask_that_nobody_judged_teaches_nothing(root: Path) -> None:
+    save(root / "set/labelsTr/a.nii.gz", np.full((12, 10, 8), 2))
+    config = load_config("hippocampus_3d", [f"data.root={root / 'set'}", ONE])
+    (case,) = open_dataset(root / "set").cases
+    with pytest.raises(ConfigError, match="case a: all voxels of its mask are marked 'ignore'"):
         load_case(case, config, {config.reference: "CT"})

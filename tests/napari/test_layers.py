@@ -11,7 +11,7 @@ pytest.importorskip("napari")
 from medseg.domain import Grid, Image, Label, LabelTable, Provenance, Segmentation
 from medseg.errors import InputError
 from medseg.geometry import affine_orientation, same_grid
-from napari_medseg.layers import (
+from napari_medseg.bridge.layers import (
     LayerData,
     image_layer,
     image_of,

@@ -11,7 +11,7 @@ pytest.importorskip("napari")
 from medseg.domain import Grid
 from medseg.errors import InputError
 from medseg.geometry import affine_orientation
-from napari_medseg.placement import affine_of, mm_per_unit, obliqueness, place_grid, place_layer
+from napari_medseg.bridge.placement import affine_of, mm_per_unit, obliqueness, place_grid, place_layer
 
 ORIENTATIONS = ["".join(letters) for axes in permutations(("RL", "AP", "SI")) for letters in product(*axes)]
 CORNER, FAR = np.array([0, 0, 0]), np.array([5, 9, 11])

@@ -13,7 +13,7 @@ from medseg.domain import Grid, Image
 from medseg.errors import InputError
 from medseg.geometry import affine_orientation, same_grid
 from medseg.workflows import read, read_segmentation
-from napari_medseg.layers import image_layer, image_of
+from napari_medseg.bridge.layers import image_layer, image_of
 from napari_medseg.reader import get_reader
 from napari_medseg.writer import write_image, write_labels
 
@@ -35,6 +35,14 @@ def add_scan(viewer: Any, orientation: str = "PSR") -> Image:
     return image
 
 
+def entries(menu: Any) -> list[Any]:
+    """Entries of a menu and of those in it, by what is clicked."""
+    found = []
+    for action in menu.actions():
+        found += [action] if action.menu() is None else entries(action.menu())
+    return found
+
+
 def test_the_manifest_is_valid_and_named_as_the_distribution() -> None:
     found = manifest()
     assert found.name == "medseg"
@@ -52,7 +60,7 @@ def test_every_command_is_reached_by_a_door_that_is_tested_here() -> None:
 @pytest.mark.gui
 def test_the_widget_opens_from_the_menu_and_a_second_click_hides_it(screen: Any, qtbot: Any) -> None:
     window = screen.viewer.window
-    (action,) = [item for item in window.plugins_menu.actions() if "Segment and measure" in item.text()]
+    (action,) = [item for item in entries(window.plugins_menu) if "Segment and measure" in item.text()]
     action.trigger()
     (panel,) = window.dock_widgets.values()
     qtbot.waitUntil(panel.isVisible)

@@ -13,8 +13,8 @@ pytest.importorskip("napari")
 
 from medseg.domain import Grid, Image, Label, LabelTable, Segmentation
 from medseg.geometry import order_to
-from napari_medseg.layers import image_layer, labels_layer, placement_of
-from napari_medseg.seeds import prompts_of
+from napari_medseg.bridge.layers import image_layer, labels_layer, placement_of
+from napari_medseg.bridge.seeds import prompts_of
 
 pytestmark = pytest.mark.gui
 

@@ -8,8 +8,8 @@ pytest.importorskip("napari")
 from medseg.domain import Grid
 from medseg.errors import InputError
 from medseg.geometry import affine_orientation
-from napari_medseg.placement import Placement, place_grid, place_layer
-from napari_medseg.seeds import is_negative, prompts_of
+from napari_medseg.bridge.placement import Placement, place_grid, place_layer
+from napari_medseg.bridge.seeds import is_negative, prompts_of
 
 #: 40 × 40 × 40 voxels of 1 mm, seen at (z, y, x) = (index) in the window.
 CUBE = place_grid(Grid((40, 40, 40), np.diag([-1.0, -1.0, -1.0, 1.0])))

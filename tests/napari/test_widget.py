@@ -12,7 +12,7 @@ pytest.importorskip("napari")
 
 from medseg.domain import Grid, Image
 from medseg.geometry import affine_orientation
-from napari_medseg.layers import image_layer
+from napari_medseg.bridge.layers import image_layer
 
 pytestmark = pytest.mark.gui
 

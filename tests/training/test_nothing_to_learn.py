@@ -182,9 +182,12 @@ def test_the_cache_keeps_the_range(scale: float, dtype: type, root: Path, tmp_pa
     assert float(image.std(dtype=np.float64)) > 0
 
 
-@pytest.mark.parametrize("override", ["grid.spacing=[1,1,-1]", "grid.spacing=[1e9,1,1]", "grid.overlap=1"])
+@pytest.mark.parametrize(
+    "override",
+    ["grid.spacing=[1,1,-1]", "grid.spacing=[1e9,1,1]", "grid.overlap=1", "grid.window=[65536,65536,65536]"],
+)
 def test_a_grid_that_no_image_has_is_refused(override: str, root: Path) -> None:
-    with pytest.raises(ConfigError, match=r"spacing|overlap"):
+    with pytest.raises(ConfigError, match=r"spacing|overlap|larger than any scan"):
         card_from(tiny(root, override))
 
 

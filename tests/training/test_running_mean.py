@@ -26,7 +26,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
 
     monkeypatch.setattr(module, "build", build)
     monkeypatch.setattr(module, "state_for", lambda spec, network: dict(network.named_parameters()))
-    loss = SimpleNamespace(DiceCELoss=lambda **_: None)
+    loss = SimpleNamespace(DiceCELoss=lambda **_: None, DiceLoss=lambda **_: None)
     monkeypatch.setitem(sys.modules, "monai.losses.dice", loss)  # the real one takes seconds to load
 
     def made(average: float) -> Any:

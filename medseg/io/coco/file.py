@@ -1,13 +1,14 @@
 """The JSON of COCO, checked once: pictures, categories, and outlines by picture."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from medseg.domain import Finding, Label, LabelTable
 from medseg.domain.labels import Color
+from medseg.domain.texts import parse_json
 from medseg.errors import InputError
+from medseg.io.plain import read_plain
 from medseg.io.raster.pages import MAX_PIXELS
 
 __all__ = ["Annotation", "CocoFile", "CocoPicture", "parse_coco"]
@@ -88,14 +89,11 @@ def parse_coco(path: Path) -> CocoFile:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InputError(f"{path} is larger than {_MOST_BYTES >> 30} GiB; split it")
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except InputError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:160]
-        raise InputError(f"{path} can't be read as JSON: {reason}") from error
+        content = parse_json(read_plain(path, most=_MOST_BYTES).decode("utf-8-sig"))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} can't be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} is no COCO file: it holds a {type(content).__name__}, not an object")
     return content

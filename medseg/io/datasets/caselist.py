@@ -14,6 +14,8 @@ _IDS = ("id", "case")
 _FIXED = (*_IDS, "subject", "reference", "same_space")
 _YES = {"yes", "true", "1", "y"}
 _NO = {"no", "false", "0", "n", ""}
+#: More than any scan has, the directions of diffusion included.
+_MOST_CHANNELS = 1024
 _REST = "more cells than the head"
 
 
@@ -49,6 +51,8 @@ def open_caselist(path: Path, root: Path | None = None) -> Dataset:
     channels = tuple(name for name in dict.fromkeys(key for row in rows for key in row) if name not in _FIXED)
     if not channels:
         raise InputError(f"{path} has no channel columns beside {', '.join(_FIXED)}")
+    if len(channels) > _MOST_CHANNELS:
+        raise InputError(f"{path} has {len(channels)} channel columns, and up to {_MOST_CHANNELS} are read")
     cases = [_case(path, root, row, channels) for row in rows]
     names = tuple(_channel(name) for name in channels)
     return Dataset(path.stem, "caselist", tuple(sorted(cases, key=lambda case: case.id)), names)

@@ -8,6 +8,7 @@ from medseg.errors import MedsegError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io.datasets.load import read_channel
 from medseg.io.datasets.nnunet import ignored_label
+from medseg.io.datasets.patients import several_masks
 from medseg.io.read import read_segmentation
 from medseg.masks.ignored import without_ignored
 
@@ -54,7 +55,7 @@ def _examine(
         found += _image_findings(image)
     found += _space_findings(images, declared=case.same_space)
     if case.reference is None:
-        found.append(_finding("case.no_reference", "info", "It has no reference mask."))
+        found.append(_no_reference(case))
     else:
         found += _reference_findings(case.reference, images, table)
     return found, {image.channel: image.digest for image in images if not _is_constant(image)}
@@ -120,6 +121,16 @@ def _space_findings(images: list[Image], *, declared: bool) -> list[Finding]:
         text = f"Channel {image.channel} is on another grid than {images[0].channel}, and nothing declares one space."
         found.append(_finding("case.space_unknown", "warning", text))
     return found
+
+
+def _no_reference(case: Case) -> Finding:
+    """None is there, or several are, so that nobody knows which is meant."""
+    masks = several_masks(case)
+    if not masks:
+        return _finding("case.no_reference", "info", "It has no reference mask.")
+    names = ", ".join(path.name for path in masks)
+    text = f"It has no reference mask: its folder holds {len(masks)} that may be it ({names}); keep one."
+    return _finding("case.no_reference", "warning", text)
 
 
 def _reference_findings(path: str, images: list[Image], table: LabelTable | None) -> list[Finding]:

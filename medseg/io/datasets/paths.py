@@ -1,9 +1,9 @@
 """Paths and JSON inside a dataset: nothing leaves its folder, nothing broken gets further than one line."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from medseg.domain.texts import parse_json
 from medseg.errors import InputError
 from medseg.io.plain import read_plain
 from medseg.io.suffixes import image_suffixes
@@ -56,8 +56,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     data = read_plain(path)
     try:
-        content = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        content = parse_json(data.decode("utf-8-sig"))
+    except ValueError as error:
         raise InputError(f"{path} can't be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}, not an object")

@@ -13,7 +13,7 @@ from medseg.io.dicom.mask.source import series_of_mask
 from medseg.io.dicom.opened import is_dicom
 from medseg.io.names import stem_of
 
-__all__ = ["is_patients", "open_patients"]
+__all__ = ["dicom_masks", "is_patients", "open_patients", "several_masks"]
 
 #: How masks are called, alone or behind the name of their image.
 _MASKS = ("mask", "seg", "segmentation", "label", "labels", "reference", "gt")
@@ -45,6 +45,19 @@ def open_patients(root: Path) -> Dataset:
     return Dataset(root.name, "patients", tuple(cases), tuple(counted))
 
 
+def dicom_masks(folder: Path) -> dict[Path, frozenset[str]]:
+    """SEG and RTSTRUCT of a folder → the series that each was made from."""
+    return {file: named for file in dicom_files(folder) if (named := series_of_mask(file)) is not None}
+
+
+def several_masks(case: Case) -> tuple[Path, ...]:
+    """SEG and RTSTRUCT in the folder of a case that has no reference, because there are several; else none."""
+    if case.reference is not None or not Path(case.images[0].path).is_dir():
+        return ()
+    found = tuple(dicom_masks(Path(case.images[0].path)))
+    return found if len(found) > 1 else ()
+
+
 def _folders(root: Path) -> list[Path]:
     return sorted(item for item in root.iterdir() if item.is_dir() and not item.name.startswith("."))
 
@@ -70,7 +83,7 @@ def _case(folder: Path) -> Case | None:
 
 def _of_dicom(folder: Path) -> Case:
     """A series with the one SEG or RTSTRUCT that was made from it; several leave open which is the reference."""
-    masks = {file: named for file in dicom_files(folder) if (named := series_of_mask(file)) is not None}
+    masks = dicom_masks(folder)
     mask, series = next(iter(masks.items())) if len(masks) == 1 else (None, frozenset())
     image = ChannelFile("image", str(folder), series=next(iter(series)) if len(series) == 1 else None)
     return Case(folder.name, folder.name, (image,), None if mask is None else str(mask))

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain import Dataset, Split
+from medseg.domain.texts import plain_json
 from medseg.errors import InputError
 from medseg.io.atomic import write_bytes
 from medseg.io.plain import read_plain
@@ -48,9 +49,13 @@ def read_split(path: str | Path, dataset: Dataset | None = None) -> Split:
         If the file is no split, or belongs to another dataset.
     """
     try:
-        split = _ADAPTER.validate_json(read_plain(path))
+        split = _ADAPTER.validate_json(plain_json(read_plain(path)))
     except ValidationError as error:
         raise InputError(f"{path} is no split: {error.errors()[0]['msg']}") from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is no split: {error}") from error
     if dataset is not None and split.dataset_digest != dataset.digest:
         raise InputError(f"{path} was made for other cases than those of {dataset.name}")
     return split

@@ -18,7 +18,10 @@ _ZIP = b"PK\x03\x04"
 #: A zip that promises more than these is refused before anything is unpacked.
 MOST_FILES = 100_000
 MOST_BYTES = 32 << 30
-MOST_RATIO = 1100
+#: Zipped studies are a half to a tenth of their size, masks a hundredth; deflate itself ends at a thousandth.
+MOST_RATIO = 200
+#: Up to so many bytes any ratio will do.
+FEW_BYTES = 1 << 28
 _HEAD_BYTES = 132
 
 
@@ -128,8 +131,11 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 def _require_sane(path: Path, members: list[zipfile.ZipInfo]) -> None:
     size = sum(member.file_size for member in members)
     packed = max(1, sum(member.compress_size for member in members))
-    if len(members) > MOST_FILES or size > MOST_BYTES or size > packed * MOST_RATIO:
-        raise InputError(f"{path} promises {len(members)} files of {size} bytes in all; unpack it yourself")
+    swells = size > FEW_BYTES and size > packed * MOST_RATIO
+    if len(members) > MOST_FILES or size > MOST_BYTES or swells:
+        raise InputError(
+            f"{path} promises {len(members)} files of {size} bytes in all, from {packed}; unpack it yourself"
+        )
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:

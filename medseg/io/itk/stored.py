@@ -23,6 +23,10 @@ ORIENTATION_UNKNOWN = Finding(
 )
 
 
+#: Characters of a voxel as text, blanks included: what is behind so many for each is not read.
+_LONGEST_WORD = 64
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
     """Placement, and where the voxels are.
@@ -71,7 +75,8 @@ def read_stored(stored: Stored, volume: int) -> tuple[NDArray[Any], tuple[Findin
     """
     with unpacked(stored.file, stored.packing, stored.start) as file:
         if stored.text:
-            return _read_text(stored, file.read(), volume)
+            most = stored.volumes * stored.volume_bytes // stored.dtype.itemsize * _LONGEST_WORD
+            return _read_text(stored, file.read(most), volume)
         _skip(file, volume * stored.volume_bytes)
         values = fill(stored.file, file, stored.volume_bytes)
         whole = ends_after(file, (stored.volumes - 1 - volume) * stored.volume_bytes)
@@ -107,6 +112,8 @@ def data_file(path: Path, name: str) -> Path:
         raise InputError(f"{path} names voxels outside its folder ({name}); put both files into one folder")
     if not target.is_file():
         raise InputError(f"{path} needs the file {name} beside it, which is not there")
+    if target.samefile(path):
+        raise InputError(f"{path} names itself as the file of its voxels, and holds a header of text")
     return target
 
 

@@ -14,17 +14,16 @@
     background: [0, [0, 0, 0]]    # what else belongs to no class; 0 and black always do
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from medseg.domain.labels import Color
+from medseg.domain.texts import parse_json, parse_yaml
 from medseg.errors import InputError
 from medseg.io.names import stem_of
+from medseg.io.plain import read_plain
 
 __all__ = ["LABELSET_SCHEMA", "ClassRule", "LabelSet", "is_labelset", "parse_labelset"]
 
@@ -94,15 +93,12 @@ def parse_labelset(path: Path) -> LabelSet:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InputError(f"{path} is no mapping: it is larger than {_MOST_BYTES >> 20} MiB")
-        text = path.read_text(encoding="utf-8-sig")
-        content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
-    except InputError:
-        raise
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        reason = (str(error).splitlines() or ["it is nested too deeply"])[0][:160]
-        raise InputError(f"{path} can't be read: {reason}") from error
+        text = read_plain(path, most=_MOST_BYTES).decode("utf-8-sig")
+        content = parse_json(text) if path.suffix.lower() == ".json" else parse_yaml(text)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} can't be read: {error}") from error
     if not isinstance(content, dict) or content.get("schema") != LABELSET_SCHEMA:
         raise InputError(f"{path} is no mapping of masks: its schema is not {LABELSET_SCHEMA}")
     if odd := sorted(str(key)[:40] for key in set(content) - _KEYS):

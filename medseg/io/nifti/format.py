@@ -214,6 +214,10 @@ def _stored_type(path: Path, header: Any) -> np.dtype[Any]:
         raise InputError(f"{path}: the header is damaged (data type {code})") from error
     if dtype.kind not in "iuf":
         raise InputError(f"{path}: values of type {dtype} are no intensities")
+    if (bits := int(header["bitpix"])) not in (0, 8 * dtype.itemsize):
+        raise InputError(
+            f"{path}: the header is damaged (voxels of {bits} bits, which values of type {dtype} do not have)"
+        )
     return dtype
 
 

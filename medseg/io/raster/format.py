@@ -12,7 +12,7 @@ from medseg.domain import Finding, Grid, Image, ReadOptions, Source
 from medseg.errors import InputError
 from medseg.io.names import suffix_of
 from medseg.io.protocols import INDEX_VOLUME
-from medseg.io.raster.pages import Page, page_count, read_page
+from medseg.io.raster.pages import Page, each_page, read_page
 from medseg.io.values import drop_nonfinite, freeze
 
 __all__ = ["PX_AFFINE", "READER", "WRITER", "RasterReader", "RasterWriter"]
@@ -54,10 +54,8 @@ class RasterReader:
     def inspect(self, path: Path) -> tuple[Source, ...]:
         """One Source per plane. Colour pictures are read for it: only pixels tell whether planes are equal."""
         sources: list[Source] = []
-        pages = page_count(path)
-        for number in range(pages):
-            page = read_page(path, number)
-            for plane in _planes(page, str(number) if pages > 1 else ""):
+        for number, page in each_page(path):
+            for plane in _planes(page, number):
                 make = partial(Source, str(path), self.name, _grid(plane.values), findings=_findings(page))
                 sources.append(make(value_unit="[arb'U]", volume=plane.volume, description=plane.description))
         return tuple(sources)

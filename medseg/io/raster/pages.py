@@ -1,7 +1,11 @@
 """Pages of PNG, TIFF and JPEG files as arrays of stored values."""
 
+import logging
+import lzma
+import math
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +17,17 @@ from numpy.typing import NDArray
 
 from medseg.errors import InputError
 
-__all__ = ["MAX_PIXELS", "Page", "page_count", "read_page"]
+__all__ = ["MAX_PIXELS", "Page", "each_page", "read_page"]
 
 #: More pixels than this on a page are refused before they are unpacked.
 MAX_PIXELS = 1 << 28
+#: Values of a page, all its colours counted; and of all pages of a file, of which there are no more than so many.
+_MOST_VALUES, _MOST_IN_ALL, _MOST_PAGES = 4 * MAX_PIXELS, 1 << 30, 10_000
+#: What these compressions (deflate, its old number, LZMA) can make of a byte at most; below so many bytes nothing is
+#: looked at before it is unpacked.
+_BEST_RATIO, _FEW_BYTES = {8: 1040, 32946: 1040, 34925: 10_000}, 1 << 28
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_LZMA = 34925
 _GREY = {"1": np.uint8, "L": np.uint8, "I;16": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
 _EXIF_ORIENTATION = 274
 
@@ -32,23 +42,26 @@ class Page:
     is_turned: bool = False
 
 
-def page_count(path: Path) -> int:
-    """Number of pages; 1 except for TIFF.
+def each_page(path: Path) -> Iterator[tuple[str, Page]]:
+    """Every page of a file with its number, counted from 0; without a number where there is one page.
 
     Raises
     ------
     InputError
-        If the file is damaged or no picture.
+        If the file is damaged, no picture, or holds more than anybody looks at.
     """
     if not _is_tiff(path):
-        return 1
-    import tifffile
-
-    with _one_line(path), tifffile.TiffFile(path) as file:
-        count = len(file.pages)
-    if not count:
-        raise InputError(f"{path} holds no page")
-    return count
+        yield "", read_page(path, 0)
+        return
+    with _one_line(path), _opened(path) as file:
+        count, values = len(file.pages), 0
+        if not 1 <= count <= _MOST_PAGES:
+            raise InputError(f"{path} holds {count or 'no'} pages; up to {_MOST_PAGES} are read")
+        for number in range(count):
+            values += _values_of(path, file.pages[number])
+            if values > _MOST_IN_ALL:
+                raise InputError(f"{path}: its {count} pages are too large in all; take some out")
+            yield str(number) if count > 1 else "", _tiff_page(path, file, number)
 
 
 def read_page(path: Path, number: int) -> Page:
@@ -85,6 +98,8 @@ def _one_line(path: Path) -> Iterator[None]:
         KeyError,
         TypeError,
         struct.error,
+        lzma.LZMAError,
+        zlib.error,
     ) as error:
         # The image libraries raise all of these for damaged files.
         text = str(error).splitlines()
@@ -137,18 +152,52 @@ def _require_png_depth(path: Path) -> None:
 
 
 def _read_tiff(path: Path, number: int) -> Page:
+    with _opened(path) as file:
+        return _tiff_page(path, file, number)
+
+
+def _opened(path: Path) -> Any:
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
-        page: Any = file.pages[number]
-        _require_size(path, page.imagewidth, page.imagelength)
-        try:
-            values = page.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
-            return _tiff_by_pillow(path, number)
-        return _from_tiff(path, page, values)
+    # What it logs of damaged files would reach the terminal; what matters of it is raised.
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    return tifffile.TiffFile(path)
+
+
+def _tiff_page(path: Path, file: Any, number: int) -> Page:
+    page = file.pages[number]
+    _values_of(path, page)
+    _require_no_bomb(path, file, page)
+    try:
+        values = page.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        return _tiff_by_pillow(path, number)
+    return _from_tiff(path, page, values)
+
+
+def _values_of(path: Path, page: Any) -> int:
+    """How many a page has, its colours and planes counted; refused where they are too many."""
+    _require_size(path, page.imagewidth, page.imagelength)
+    if page.size > _MOST_VALUES:
+        raise InputError(f"{path}: {page.size} values on a page are too many (up to {_MOST_VALUES})")
+    return int(page.size)
+
+
+def _require_no_bomb(path: Path, file: Any, page: Any) -> None:
+    """Refuse strips and tiles that unpack to more than their pixels; the library would unpack them to the end."""
+    ratio = _BEST_RATIO.get(int(page.compression), 0)
+    if page.dtype is None or sum(page.databytecounts) * ratio <= _FEW_BYTES:
+        return
+    most = math.prod(page.chunks) * page.dtype.itemsize
+    for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        file.filehandle.seek(start)
+        unpack: Any = lzma.LZMADecompressor() if page.compression == _LZMA else zlib.decompressobj()
+        if len(unpack.decompress(file.filehandle.read(count), most + 1)) > most:
+            raise InputError(
+                f"{path} is damaged: a part of it unpacks to more than its {most} bytes of pixels"
+            )
 
 
 def _from_tiff(path: Path, page: Any, values: NDArray[Any]) -> Page:

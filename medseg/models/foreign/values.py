@@ -10,14 +10,14 @@ from medseg.domain.card import ModelCard
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Choice", "ForeignKind", "Told", "Understood"]
+__all__ = ["ForeignKind", "Told", "Understood", "Wanted"]
 
 #: What was understood, field by field: (field, as it is taken), for people.
 Told: TypeAlias = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Wanted:
     """What a user may choose when a foreign model is added.
 
     Parameters
@@ -76,7 +76,7 @@ class ForeignKind(Protocol):
         """Whether a folder or file looks like one of its models; opens no more than names and a little text."""
         ...
 
-    def understand(self, source: Path, choice: Choice) -> Understood:
+    def understand(self, source: Path, choice: Wanted) -> Understood:
         """Read it whole.
 
         Raises

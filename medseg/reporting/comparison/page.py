@@ -17,7 +17,7 @@ from medseg.reporting.extras import Picture
 from medseg.reporting.groups import GROUPS
 from medseg.reporting.numbers import number_text, unit_text
 
-__all__ = ["Comparison", "comparison_to_html"]
+__all__ = ["Comparison", "comparison_sentences", "comparison_to_html"]
 
 #: Structures in the table of page one, the worst first, and rows of single cases in the appendix.
 MOST_STRUCTURES, MOST_ROWS = 24, 2000
@@ -62,6 +62,12 @@ def comparison_to_html(comparison: Comparison) -> bytes:
     return _template().render(_context(comparison)).encode()
 
 
+def comparison_sentences(cases: Sequence[ComparedCase], summary: Sequence[Summary]) -> tuple[str, ...]:
+    """What stands first on a page about a comparison, of one case or of many; each number is one of `summary`."""
+    table = _by_structure(summary)
+    return tuple(opening(_in_order(table), table, cases))
+
+
 @cache
 def _template() -> Template:
     environment = Environment(
@@ -75,9 +81,7 @@ def _template() -> Template:
 def _context(comparison: Comparison) -> dict[str, Any]:
     table = _by_structure(comparison.summary)
     done = [case for case in comparison.cases if case.measurements]
-    structures = sorted(
-        (name for name, detail in table if detail is None), key=lambda name: _rank(table[name, None])
-    )
+    structures = _in_order(table)
     worst = _worst_of(comparison.cases)
     single = len(done) == 1
     rows = [_structure_row(name, table[name, None], worst.get(name), single=single) for name in structures]
@@ -127,6 +131,11 @@ def _by_structure(summary: Sequence[Summary]) -> dict[tuple[str, str | None], Ro
     for row in summary:
         table.setdefault((row["name"], row["detail"]), {})[Quantity(row["quantity"])] = row
     return table
+
+
+def _in_order(table: Mapping[tuple[str, str | None], Rows]) -> list[str]:
+    names = (name for name, detail in table if detail is None)
+    return sorted(names, key=lambda name: _rank(table[name, None]))
 
 
 def _rank(rows: Rows) -> float:

@@ -16,7 +16,7 @@ __all__ = ["measured_targets", "observations", "panel_role", "panels", "status_c
 
 _ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
-_PANEL, _INTERVAL = "urn:medseg:panel", "urn:medseg:interval"
+_PANEL, _INTERVAL, _EARLIER = "urn:medseg:panel", "urn:medseg:interval", "urn:medseg:earlier"
 _IMAGING = [{"coding": [coding(_CATEGORY, "imaging", "Imaging")]}]
 _ABSENCES = {
     "not-applicable": "Not Applicable",
@@ -126,12 +126,12 @@ def _value(item: Measurement, sizes: Sequence[Measurement]) -> dict[str, Any]:
         return {"valueBoolean": bool(item.value)}
     # An integer has no comparator, so a count that can only be larger stays a quantity.
     whole = item.quantity.info.counts and item.status is not Status.TRUNCATED_LOWER_BOUND
+    ends = [*_uncertainty(item), *_earlier(item)]
     if whole and float(item.value).is_integer() and abs(item.value) <= _MOST:
-        return {"valueInteger": int(item.value)}
+        return {"valueInteger": int(item.value), "component": ends}
     found = _quantity(item.value, item.unit)
     if item.status is Status.TRUNCATED_LOWER_BOUND:
         found["comparator"] = ">="
-    ends = [] if item.interval is None else list(_ends(item.interval, item.unit))
     return {"valueQuantity": found, "component": ends}
 
 
@@ -145,12 +145,43 @@ def _usual(item: Measurement) -> list[dict[str, Any]]:
     return [{**bounds, "text": f"{place.words}; {place.group}; {place.source}; {place.method}"}]
 
 
-def _ends(interval: Interval, unit: str) -> Iterator[dict[str, Any]]:
+def _uncertainty(item: Measurement) -> Iterator[dict[str, Any]]:
     """An interval is what is not known of this value; a referenceRange would be what is usual in others."""
+    if item.interval is not None:
+        yield from _ends(item.interval, item.unit, _INTERVAL, "interval")
+
+
+def _earlier(item: Measurement) -> Iterator[dict[str, Any]]:
+    """The value of an earlier scan, how long ago it was, and the change with its error, as far as they are known."""
+    then, change = item.earlier, item.change
+    if then is None:
+        return
+    said = "" if then.status is Status.OK else f" ({then.status.value})"
+    yield _component("value", f"Value of the earlier scan{said}", _quantity(then.value, item.unit), _EARLIER)
+    yield _component("days", "Days from the earlier scan to this one", _quantity(then.days, "d"), _EARLIER)
+    if change is None:
+        return
+    error = ", error unknown" if then.error is None else ""
+    yield _component(
+        "change", f"Change since the earlier scan{error}", _quantity(change, item.unit), _EARLIER
+    )
+    if then.error is not None:
+        yield from _ends(then.error, item.unit, _EARLIER, "interval of the change")
+
+
+def _ends(interval: Interval, unit: str, system: str, what: str) -> Iterator[dict[str, Any]]:
     for code, name, value in (("low", "Lower", interval.low), ("high", "Upper", interval.high)):
-        text = f"{name} end of the {interval.level:.0%} interval ({interval.method})"
-        title = {"coding": [coding(_INTERVAL, code, f"{name} end of the interval")], "text": text}
-        yield {"code": title, "valueQuantity": _quantity(value, unit)}
+        text = f"{name} end of the {interval.level:.0%} {what} ({interval.method})"
+        yield _component(code, text, _quantity(value, unit), system, f"{name} end of the {what}")
+
+
+def _component(
+    code: str, text: str, value: dict[str, Any], system: str, title: str | None = None
+) -> dict[str, Any]:
+    return {
+        "code": {"coding": [coding(system, code, title or text)], "text": text},
+        "valueQuantity": value,
+    }
 
 
 def _quantity(value: float, unit: str) -> dict[str, Any]:
@@ -181,6 +212,8 @@ def _notes(make: Resources, item: Measurement) -> Iterator[str]:
         yield f"{item.status.value}: {item.reason}"
     if item.placement is not None and item.placement.outcome == "refused":
         yield f"not placed among reference values: {item.placement.words} ({item.placement.source})"
+    if item.earlier is not None and item.earlier.fault:
+        yield f"not comparable with the earlier scan: {item.earlier.fault}"
     if item.channel:
         yield f"channel {item.channel}"
     if item.plane:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from medseg.definitions.size import RULES
 from medseg.domain import Grid, Measurement, Quantity, Record, Status
 from medseg.reporting.index import Lesion, lesions_of
-from medseg.reporting.numbers import number_text, unit_text, value_text
+from medseg.reporting.numbers import ends_text, number_text, unit_text, value_text
 from medseg.reporting.places import plane_text
 from medseg.reporting.record.older import plan_of
 from medseg.reporting.wording import reason_text
 
 __all__ = [
     "LINES",
+    "NOT_JUDGED",
     "LesionLine",
     "counting_note",
     "criterion_word",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 _RULE = re.compile(r"RECIST 1\.1(?:,? lymph node)?|RANO 2010|RANO-BM")
+#: What stands where a size criterion was asked for and could not be had.
+NOT_JUDGED = "not computed"
 #: Lesions on page one, by size.
 LINES = 5
 #: Connectivity in words.
@@ -91,7 +94,7 @@ def lesion_words(lesion: Lesion, grid: Grid) -> list[str]:
 def criterion_word(item: Measurement) -> str:
     """`meets`, `below` or `not computed`, under a head that says of what."""
     if item.value is None:
-        return "not computed"
+        return NOT_JUDGED
     return "meets" if item.value else "below"
 
 
@@ -109,12 +112,17 @@ def _line(lesion: Lesion, grid: Grid) -> LesionLine:
     return LesionLine(
         lesion.name,
         lesion.number,
-        "–" if size is None else value_text(size, grid),
+        "–" if size is None else _size(size, grid),
         axes,
         plane_text(lesion.plane, grid),
         criterion,
         _worst(lesion),
     )
+
+
+def _size(item: Measurement, grid: Grid) -> str:
+    ends = ends_text(item, grid)
+    return f"{value_text(item, grid)} ({ends})" if ends else value_text(item, grid)
 
 
 def counting_note(record: Record) -> str:

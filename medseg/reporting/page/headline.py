@@ -21,6 +21,8 @@ __all__ = ["KEY_ROWS", "KeyRow", "headline", "key_rows", "main_targets", "senten
 KEY_ROWS = 8
 #: Structures that each get a sentence; of more, only the largest does.
 _SENTENCES = 3
+#: What an empty mask says, and what it does not.
+_NOT_FOUND = "Nothing is marked in the mask; something too small or too faint to be marked may be there."
 _SIZES = (Quantity.VOLUME, Quantity.AREA)
 _TOTALS = (Quantity.LESION_COUNT, Quantity.LESION_VOLUME, Quantity.LESION_DIAMETERS)
 _ORDER = shown_in_order(lambda row: row.headline, "mask", "pet", "intensity")
@@ -29,12 +31,16 @@ _TISSUE = shown_in_order(lambda row: row.headline, "tissue")
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One Measurement as it stands on page one; `alone` says that its structure has no other row."""
+    """One Measurement as it stands on page one; `alone` says that its structure has no other row.
+
+    Under the value stand its interval and its place among reference values, where it has them.
+    """
 
     item: Measurement
     value: str
     interval: str
     alone: bool = False
+    place: str = ""
 
 
 def main_targets(record: Record) -> tuple[Target, ...]:
@@ -45,9 +51,6 @@ def main_targets(record: Record) -> tuple[Target, ...]:
 def headline(record: Record, purpose: Purpose | None = None) -> tuple[str, ...]:
     """Sentences that answer what was asked, the answer first; every number in them stands in the Record."""
     index = index_of(record.measurements)
-    absent = [target.name for target in index.structures if _is_absent(index, target)]
-    if index.structures and len(absent) == len(index.structures):
-        return (f"{named_list(absent)}: looked for and not found.",)
     if not index.structures:
         return ("Nothing was looked for: the mask names no structure.",)
     match purpose_of(record, purpose):
@@ -57,7 +60,12 @@ def headline(record: Record, purpose: Purpose | None = None) -> tuple[str, ...]:
             found = tissue_sentences(record)
         case "organs":
             found = organ_sentences(index)
-        case "structure":
+        case "absent":
+            found = (
+                f"{named_list([target.name for target in index.structures])}: looked for and not found.",
+                _NOT_FOUND,
+            )
+        case "structure" | "comparison":
             found = ()
     return found or tuple(
         sentence(record, target) for target in main_targets(record) or index.structures[:_SENTENCES]
@@ -91,7 +99,7 @@ def key_rows(record: Record, purpose: Purpose | None = None) -> tuple[KeyRow, ..
     """What stands beside the pictures, by purpose: with the lines of lesions below them at most eight rows.
 
     Of a structure or a few their Measurements by importance; of lesions their count and sums, or the only lesion's
-    structure; of tissues those at a level. A list of organs has counts and a table of its own.
+    structure; of tissues those at a level. A list of organs and a comparison have tables of their own.
     """
     index = index_of(record.measurements)
     mains = _mains(index)
@@ -103,7 +111,7 @@ def key_rows(record: Record, purpose: Purpose | None = None) -> tuple[KeyRow, ..
             chosen = chosen[: KEY_ROWS - min(LINES, lesions)]
         case "tissue":
             chosen = _tissues(index)
-        case "organs":
+        case "organs" | "absent" | "comparison":
             chosen = []
         case "structure":
             chosen = _of_mains(index, mains)[:KEY_ROWS]
@@ -112,9 +120,18 @@ def key_rows(record: Record, purpose: Purpose | None = None) -> tuple[KeyRow, ..
     grid = record.mask.grid
     rows_of = Counter(item.target.name for item in chosen)
     alone = {name for name, rows in rows_of.items() if rows == 1 and len(rows_of) > 1}
-    return tuple(
-        KeyRow(item, value_text(item, grid), interval_text(item, grid), item.target.name in alone)
-        for item in chosen
+    return tuple(_key_row(item, grid, alone=item.target.name in alone) for item in chosen)
+
+
+def _key_row(item: Measurement, grid: Grid, *, alone: bool) -> KeyRow:
+    interval = "" if item.interval is None else interval_text(item, grid)
+    placed = item.placement is not None and item.placement.outcome != "refused"
+    return KeyRow(
+        item,
+        value_text(item, grid),
+        interval,
+        alone,
+        item.placement.words if placed and item.placement else "",
     )
 
 
@@ -206,8 +223,3 @@ def _where(index: Index, target: Target, grid: Grid) -> str:
         if border is not None and border.value == 0
         else "its border was not examined"
     )
-
-
-def _is_absent(index: Index, target: Target) -> bool:
-    size = index.size(target)
-    return size is not None and size.value == 0

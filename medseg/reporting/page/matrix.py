@@ -6,7 +6,7 @@ from dataclasses import replace
 from medseg.domain import Grid, LabelTable, Measurement, Quantity, Record, Status, Target
 from medseg.reporting.groups import GROUPS, group_of, rank, shown_in_order
 from medseg.reporting.index import Index
-from medseg.reporting.numbers import interval_text, unit_text
+from medseg.reporting.numbers import unit_text
 from medseg.reporting.pictures.palette import swatch
 from medseg.reporting.sheet import Cell, Notes, Row, Sheet, legend, measured, status_cell, text_cell
 
@@ -51,7 +51,7 @@ def _side_by_side(record: Record, index: Index, structures: Sequence[Target]) ->
             rows.append(Row((text_cell(heading),), heading=True))
             before = heading
         found = [items.get((target, quantity, channel)) for target in structures]
-        cells = [_with_interval(item, grid, notes) for item in found]
+        cells = [measured(item, grid, notes, unit=True) for item in found]
         rows.append(Row((text_cell(quantity.info.title), *cells, text_cell(_methods(found)))))
     heads = [_structure(record.table, target, number=True) for target in structures]
     states = [replace(status_cell(index.by_target[target]), number=True) for target in structures]
@@ -142,13 +142,6 @@ def _both_axes(index: Index, target: Target, grid: Grid, notes: Notes) -> Cell:
         return cells[0]
     words = " × ".join(cell.text or "–" for cell in cells)
     return Cell(words, number=True, kind=cells[0].kind, mark=cells[0].mark)
-
-
-def _with_interval(item: Measurement | None, grid: Grid, notes: Notes) -> Cell:
-    cell = measured(item, grid, notes, unit=True)
-    if item is None or item.interval is None:
-        return cell
-    return replace(cell, text=f"{cell.text} ({interval_text(item, grid)})")
 
 
 def _structure(table: LabelTable, target: Target, *, number: bool = False) -> Cell:

@@ -9,14 +9,23 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from medseg.domain import Grid, InputRef, Quantity, Record, Status
+from medseg.domain import Grid, InputRef, Measurement, Quantity, Record, Status
 from medseg.extras import require_extra
+from medseg.reporting.earlier import earlier_sentences, earlier_sheet
 from medseg.reporting.extras import PageExtras, Picture
 from medseg.reporting.groups import rank, shown_in_order
+from medseg.reporting.identity import IDENTIFIED, patient_words
 from medseg.reporting.index import index_of, lesions_of
 from medseg.reporting.lesions.panels import PREFIX
 from medseg.reporting.lesions.table import lesion_sheets
-from medseg.reporting.lesions.words import LINES, counting_note, lesion_lines, rule_name
+from medseg.reporting.lesions.words import (
+    LINES,
+    NOT_JUDGED,
+    LesionLine,
+    counting_note,
+    lesion_lines,
+    rule_name,
+)
 from medseg.reporting.numbers import rounding_note, unit_text, value_text
 from medseg.reporting.organs import count_organs, organ_sheet
 from medseg.reporting.page.archive import archive_pdf
@@ -31,7 +40,7 @@ from medseg.reporting.purpose import Purpose, purpose_of
 from medseg.reporting.record.json import content_digest
 from medseg.reporting.reference import reference_sentences, reference_sheet
 from medseg.reporting.sheet import Sheet
-from medseg.reporting.tissue.table import tissue_sheets
+from medseg.reporting.tissue.table import is_slice, tissue_sheets
 from medseg.reporting.uptake import structure_uptake
 from medseg.reporting.wording import (
     convention,
@@ -67,11 +76,15 @@ _FIRST_PICTURES = {
     "lesions": ("axial", "coronal", "sagittal"),
     "organs": ("coronal", "axial", "sagittal"),
     "tissue": ("tissue", "tissue-profile", "axial"),
+    "absent": ("axial", "coronal", "sagittal"),
+    "comparison": ("worst", "axial"),
 }
 #: Names of header facts that their keys do not say well.
 _FACTS = {"kvp": "kVp", "noise_sd": "noise (SD near the structures)", "acquisition": "dimensions"}
-#: Values with a place among reference values that the headline names; the table has all.
+#: Values of an earlier scan and places among reference values that the headline names; the tables have all.
 _PLACES = 3
+#: Sentences above which they are left to the tables, so that page one stays one page.
+_MOST_SENTENCES = 4
 #: Outlines that the legend under the pictures names.
 _OUTLINES = 12
 
@@ -115,16 +128,20 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
     grid, index = record.mask.grid, index_of(record.measurements)
     purpose = purpose_of(record, extras.look.purpose)
     rows = key_rows(record, purpose)
-    lines, made = lesion_lines(record), how_made(record)
-    sentences = (*headline(record, purpose), *reference_sentences(record)[:_PLACES])
-    study, compared = study_lines(record), _comparison(extras, grid)
+    lines, made = _lesion_lines(record), [*how_made(record), *_compared_with(extras)]
+    sentences = _sentences(record, purpose, extras)
+    study = study_lines(record, {} if extras.patient is None else dict(extras.patient.acquired))
+    compared = _comparison(extras, grid)
     findings = sorted(record.findings, key=lambda item: _RANK[item.severity])
-    taken = lines_taken(rows, lines, made, len(compared["rows"]), (*sentences, *study))
+    taken = lines_taken(
+        rows, lines, made, 0 if purpose == "comparison" else len(compared["rows"]), (*sentences, *study)
+    )
     first, again = shown_findings(findings, taken)
     return {
         "record": record,
         "extras": extras,
-        "title": "Volumetric report",
+        "title": "Volumetric report" if extras.patient is None else f"{IDENTIFIED} – Volumetric report",
+        **_identified(record, extras),
         "css": _asset("page.css"),
         "sorting": _asset("sort.js"),
         "pictures": {picture.name: (picture, _uri(picture)) for picture in pictures},
@@ -133,7 +150,8 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "review_text": review_text(record),
         "sentences": sentences,
         "study": study,
-        "quality": judge_scan(record),
+        **_verdict(record, purpose),
+        "against": purpose == "comparison",
         "counts": count_organs(index) if purpose == "organs" else None,
         "outlines": _outlines(record),
         "rows": rows,
@@ -154,8 +172,69 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "sheets": _sheets(record, purpose),
         "inputs": [(item, grid_text(item.grid), _facts(item)) for item in record.inputs],
         "digest": content_digest(record),
-        "rounding": rounding_note(grid),
+        "rounding": f"{_uncertainty(record, sentences)}{rounding_note(grid)}",
         "appendix": _appendix(record, pictures, extras) if extras.look.full else None,
+    }
+
+
+def _compared_with(extras: PageExtras) -> list[tuple[str, str]]:
+    """Which mask the reference is, so that a reader can find it again."""
+    return [("Reference", f"mask, SHA-256 {extras.reference[:16]}…")] if extras.reference else []
+
+
+def _lesion_lines(record: Record) -> tuple[LesionLine, ...]:
+    """Lesions of page one: a single one is the structure, whose numbers stand above; reasons stand in the headline."""
+    lines = lesion_lines(record)
+    if len(lines) == 1:
+        return ()
+    judged = any(line.criterion != NOT_JUDGED for line in lines)
+    return lines if judged else tuple(replace(line, criterion="") for line in lines)
+
+
+def _uncertainty(record: Record, sentences: Sequence[str]) -> str:
+    """Said once where no value has an interval, and where no sentence has said it."""
+    known = any(item.interval is not None for item in record.measurements)
+    said = any("uncertainty not estimated" in text for text in sentences)
+    return "" if known or said else "Uncertainty not estimated. "
+
+
+def _verdict(record: Record, purpose: Purpose) -> dict[str, Any]:
+    """The verdict on the scan, where it judges what the page answers.
+
+    Agreement with a reference is no matter of the scan, and a scan without faults makes nothing of what was not found.
+    """
+    quality = judge_scan(record)
+    judged = purpose != "comparison" and not (purpose == "absent" and quality.kind == "ok")
+    return {"quality": quality, "judged": judged}
+
+
+def _row_name(item: Measurement, grid: Grid) -> str:
+    """Title of a row; a tissue's level that is a slice by its number from 1."""
+    words, detail = quantity_text(item), item.target.detail
+    if item.target.kind != "tissue" or detail is None or not is_slice(detail):
+        return words
+    return words.replace(f"({detail})", f"({plane_text(detail, grid)})")
+
+
+def _sentences(record: Record, purpose: Purpose, extras: PageExtras) -> tuple[str, ...]:
+    """The answer, then what is known of it beside this scan."""
+    if purpose == "comparison" and extras.answer:
+        return extras.answer
+    answer = headline(record, purpose)
+    beside = (*earlier_sentences(record), *reference_sentences(record))
+    # The band with the patient takes the room of one.
+    room = _MOST_SENTENCES - len(answer) - (extras.patient is not None)
+    return (*answer, *beside[: max(0, min(_PLACES, room))])
+
+
+def _identified(record: Record, extras: PageExtras) -> dict[str, str]:
+    """What marks a page that names the patient, at its top and at the foot of every sheet."""
+    if extras.patient is None:
+        return {"identified": "", "foot": record.subject}
+    who = replace(extras.patient.identity, birth_date="", sex="")
+    return {
+        "identified": f"{IDENTIFIED} – {patient_words(extras.patient.identity)}",
+        "foot": f"{IDENTIFIED} – {patient_words(who)}",
     }
 
 
@@ -165,7 +244,7 @@ def _words(record: Record) -> dict[str, Any]:
         "view": status_view,
         "short": _SHORT,
         "unit": unit_text,
-        "name": quantity_text,
+        "name": lambda item: _row_name(item, record.mask.grid),
         "plane": lambda text: plane_text(text, record.mask.grid),
         "reason": reason_text,
         "swatch": lambda target: swatch(record.table, target.labels[0]) if target.kind == "label" else "",
@@ -174,11 +253,12 @@ def _words(record: Record) -> dict[str, Any]:
 
 def _sheets(record: Record, purpose: Purpose) -> dict[str, tuple[Sheet, ...]]:
     """Tables of what was asked, after page one."""
-    index, places = index_of(record.measurements), reference_sheet(record)
+    index = index_of(record.measurements)
+    beside = (earlier_sheet(record), reference_sheet(record))
     lesions = lesion_sheets(record)
     return {
         "organs": (organ_sheet(record),) if purpose == "organs" else (),
-        "places": () if places is None else (places,),
+        "places": tuple(sheet for sheet in beside if sheet is not None),
         "lesions": lesions,
         "uptake": () if lesions else structure_uptake(record, index),
         "tissue": tissue_sheets(record, index),
@@ -253,13 +333,34 @@ def _lesions_note(record: Record, pictures: Sequence[Picture]) -> str:
 
 
 def _comparison(extras: PageExtras, grid: Grid) -> dict[str, Any]:
-    """The few figures against a reference that stand on page one: a row per structure."""
-    texts = {(item.target.name, item.quantity): value_text(item, grid) for item in extras.comparison}
+    """The few figures against a reference that stand on page one: a row per structure.
+
+    A page that is for them has both volumes too, and the structure with the lowest Dice first.
+    """
+    wanted: list[tuple[Quantity, str | None]] = [(quantity, None) for quantity in _COMPARED]
     names = dict.fromkeys(item.target.name for item in extras.comparison)
-    return {
-        "titles": [quantity.info.title for quantity in _COMPARED],
-        "rows": [(name, [texts.get((name, quantity), "") for quantity in _COMPARED]) for name in names],
+    if extras.look.purpose == "comparison":
+        wanted += [(Quantity.VOLUME, "prediction"), (Quantity.VOLUME, "reference")]
+        dice = {x.target.name: x.value for x in extras.comparison if x.quantity is Quantity.DICE}
+        names = dict.fromkeys(sorted(names, key=lambda name: dice.get(name) or 0.0))
+    texts = {
+        (item.target.name, item.quantity, item.target.detail): _figure(item, grid)
+        for item in extras.comparison
     }
+    return {
+        "titles": [f"{quantity.info.title}{_of_mask(detail)}" for quantity, detail in wanted],
+        "rows": [(name, [texts.get((name, *key), "") for key in wanted]) for name in names],
+    }
+
+
+def _figure(item: Measurement, grid: Grid) -> str:
+    """Shares with the three digits that the sentences have."""
+    whole = item.value is None or item.unit != "1"
+    return value_text(item, grid) if whole else f"{item.value:.3f}"
+
+
+def _of_mask(detail: str | None) -> str:
+    return {None: "", "prediction": ", this mask", "reference": ", reference"}[detail]
 
 
 def _uri(picture: Picture) -> str:

@@ -1,5 +1,6 @@
 """Two lines under the headline: which scans these are, and what speaks for or against the numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,9 +27,16 @@ class ScanVerdict:
     reasons: tuple[str, ...]
 
 
-def study_lines(record: Record) -> tuple[str, ...]:
-    """A line per image (modality, sequence or kernel, voxels, contrast, scanner), and one on the analysis."""
-    scans = [_scan(item, several=len(record.images) > 1) for item in record.images]
+def study_lines(record: Record, acquired: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """A line per image (modality, sequence or kernel, voxels, contrast, scanner), and one on the analysis.
+
+    `acquired` says when, by channel; only pages that name the patient have it.
+    """
+    days = acquired or {}
+    scans = [
+        _scan(item, several=len(record.images) > 1, acquired=days.get(item.channel, ""))
+        for item in record.images
+    ]
     version = dict(record.versions).get("medseg")
     by = f"medseg {version}" if version else "medseg"
     when = (
@@ -71,7 +79,7 @@ def judge_scan(record: Record) -> ScanVerdict:
     return ScanVerdict("ok", "✓", "No reason for doubt found", (*inside, *noise))
 
 
-def _scan(item: InputRef, *, several: bool) -> str:
+def _scan(item: InputRef, *, several: bool, acquired: str) -> str:
     told = dict(item.details)
     name = item.modality or "Image of unknown kind"
     if several and item.channel.lower() != str(item.modality or "").lower():
@@ -82,6 +90,7 @@ def _scan(item: InputRef, *, several: bool) -> str:
         _voxels(item),
         _contrast(told, item.modality),
         " ".join(str(told[key]) for key in ("manufacturer", "model") if told.get(key)),
+        f"acquired {acquired}" if acquired else "",
         _days(told),
     ]
     return f"{', '.join(word for word in words if word)}."

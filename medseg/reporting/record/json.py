@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain.record import RECORD_SCHEMA, Record, Review
+from medseg.domain.texts import parse_json
 from medseg.domain.values import AS_PAIRS
 from medseg.errors import InputError
 from medseg.reporting.record.signature import sealed_whole, unsigned
@@ -97,25 +97,12 @@ def adapter() -> TypeAdapter[Record]:
 
 def _parse(data: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(data, object_pairs_hook=_each_key_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"this is no JSON of a record: {str(error).splitlines()[0]}") from None
+        found = parse_json(data)
+    except ValueError as error:
+        raise InputError(f"this is no JSON of a record: {error}") from None
     if not isinstance(found, dict):
         raise InputError(f"this is no JSON of a record: the top is a {type(found).__name__}, not an object")
     return found
-
-
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        twice = min(key for key, count in counts.items() if count > 1)
-        raise ValueError(f"key {twice!r} stands twice in one object")
-    return found
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number to report")
 
 
 def _minor_version(found: dict[str, Any]) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from medseg.domain import Record
-from medseg.reporting.tables.rows import COLUMNS, to_rows
+from medseg.domain.study import PatientFacts
+from medseg.reporting.tables.rows import columns_of, to_rows
 from medseg.reporting.tables.wide import wide_rows
 
 __all__ = ["as_text", "to_csv", "to_wide_csv"]
@@ -15,15 +16,16 @@ __all__ = ["as_text", "to_csv", "to_wide_csv"]
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def to_csv(records: Iterable[Record]) -> bytes:
+def to_csv(records: Iterable[Record], patient: PatientFacts | None = None) -> bytes:
     """UTF-8 CSV, one row per measurement; numbers by `repr`, so that they read back exactly.
 
     Text that a spreadsheet would run as a formula gets a leading apostrophe. No records give the header alone.
+    With `patient` each row names the patient, in columns of their own.
     """
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, fieldnames=list(COLUMNS), lineterminator="\n")
+    writer = csv.DictWriter(buffer, fieldnames=list(columns_of(patient)), lineterminator="\n")
     writer.writeheader()
-    for row in to_rows(records):
+    for row in to_rows(records, patient):
         writer.writerow({key: _cell(value) for key, value in row.items()})
     return buffer.getvalue().encode()
 

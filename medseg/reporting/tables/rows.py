@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from medseg.domain import Measurement, Record, Status
+from medseg.domain.study import PatientFacts
+from medseg.reporting.identity import PATIENT_COLUMNS, patient_row
 
-__all__ = ["COLUMNS", "to_rows", "usable_word"]
+__all__ = ["COLUMNS", "columns_of", "to_rows", "usable_word"]
 
 _USABLE = {
     Status.OK: "yes",
@@ -37,6 +39,14 @@ COLUMNS = {
     "interval_high": "Upper end of the interval.",
     "interval_level": "Level of the interval, between 0 and 1.",
     "interval_method": "How the interval was had.",
+    "earlier_value": "The same of an earlier scan, in the same unit; empty where none was compared with.",
+    "earlier_usable": "As `usable`, of the earlier value.",
+    "earlier_days": "Days from the earlier scan to this one.",
+    "change": "Value minus earlier value; empty where one of them is cut or they can't be compared.",
+    "change_low": "Lower end of the interval of the change; empty where its error is unknown.",
+    "change_high": "Upper end of the interval of the change.",
+    "change_level": "Level of the interval of the change, between 0 and 1.",
+    "change_method": "How the interval of the change was had; without a change, why they can't be compared.",
     "reference_outcome": "Where the value lies among reference values that the user gave: percentile, below, above, "
     "within, refused; empty where none were given for it.",
     "reference_percentile": "The percentile; empty outside the reference values and where it is refused.",
@@ -50,12 +60,21 @@ COLUMNS = {
 }
 
 
-def to_rows(records: Iterable[Record]) -> list[dict[str, Any]]:
+def columns_of(patient: PatientFacts | None) -> dict[str, str]:
+    """The columns of a table, with those that name the patient where it does."""
+    return COLUMNS if patient is None else {**COLUMNS, **PATIENT_COLUMNS}
+
+
+def to_rows(records: Iterable[Record], patient: PatientFacts | None = None) -> list[dict[str, Any]]:
     """One row per measurement of each Record, in their order; keys are `COLUMNS`. No records give no rows.
 
-    Values are exact; a value that was not computed is None with its reason beside it.
+    Values are exact; a value that was not computed is None with its reason beside it. With `patient` each row names
+    the one patient of them all.
     """
-    return [_row(record, item) for record in records for item in record.measurements]
+    rows = ((record, item) for record in records for item in record.measurements)
+    if patient is None:
+        return [_row(record, item) for record, item in rows]
+    return [{**_row(record, item), **patient_row(patient, item.channel)} for record, item in rows]
 
 
 def usable_word(status: Status) -> str:
@@ -88,11 +107,27 @@ def _row(record: Record, item: Measurement) -> dict[str, Any]:
         "interval_high": None if interval is None else interval.high,
         "interval_level": None if interval is None else interval.level,
         "interval_method": None if interval is None else interval.method,
+        **_earlier(item),
         **_placement(item),
         "method": item.method,
         "segmenter": record.made_by.segmenter,
         "mask_digest": record.mask.digest,
         "review": record.review.state,
+    }
+
+
+def _earlier(item: Measurement) -> dict[str, Any]:
+    then = item.earlier
+    error = None if then is None else then.error
+    return {
+        "earlier_value": None if then is None else then.value,
+        "earlier_usable": None if then is None else usable_word(then.status),
+        "earlier_days": None if then is None else then.days,
+        "change": item.change,
+        "change_low": None if error is None else error.low,
+        "change_high": None if error is None else error.high,
+        "change_level": None if error is None else error.level,
+        "change_method": (None if then is None else then.fault or None) if error is None else error.method,
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medseg.domain import Measurement, Quantity, Record, Status, Target
+from medseg.domain import Interval, Measurement, Quantity, Record, Status, Target
 from medseg.reporting.groups import rank
 from medseg.reporting.index import Index, Lesion, index_of, lesions_of
 from medseg.reporting.structures import structure_name
@@ -28,12 +28,15 @@ WIDE_PATTERNS = {
     "not computed, or not looked at. Empty is never zero.",
     "structure quantity (unit) usable": "yes, lower bound, unreliable or no, as in the long table; empty where it was "
     "not looked at.",
+    "structure quantity (unit) low, high, level": "Ends and level of the interval, where any case has one.",
     "structure lesions total_volume (unit)": "Sum of the lesions' volumes (total_area in one slice); empty when one of "
     "them was not computed.",
     "structure lesions sum_of_longest_diameters (unit)": "Sum over all lesions of the longest diameter in plane; "
     "no sum of target lesions, which a reader picks.",
     "structure lesions largest_volume (unit)": "Volume of the largest lesion (largest_area in one slice).",
 }
+#: What is told of an interval.
+_ENDS = ("low", "high", "level")
 _SIZES = {Quantity.VOLUME: "volume", Quantity.AREA: "area"}
 
 
@@ -57,6 +60,7 @@ class _Entry:
 
     value: int | float | None
     status: Status
+    interval: Interval | None = None
 
 
 def wide_rows(records: Mapping[str, Record]) -> tuple[list[str], list[list[Any]]]:
@@ -75,9 +79,13 @@ def wide_rows(records: Mapping[str, Record]) -> tuple[list[str], list[list[Any]]
         {column: None for entries in cases.values() for column in entries},
         key=lambda column: (structures[column.structure], column.order, column.what, column.unit),
     )
-    head = [*CASE_COLUMNS, *(name for column in columns for name in (column.head, f"{column.head} usable"))]
+    known = {column for entries in cases.values() for column, entry in entries.items() if entry.interval}
+    head = [*CASE_COLUMNS, *(name for column in columns for name in _heads(column, ends=column in known))]
     rows = [
-        [*_about(case, record), *(cell for column in columns for cell in _cells(cases[case].get(column)))]
+        [
+            *_about(case, record),
+            *(cell for column in columns for cell in _cells(cases[case].get(column), ends=column in known)),
+        ]
         for case, record in records.items()
     ]
     return head, rows
@@ -89,15 +97,24 @@ def _about(case: str, record: Record) -> list[Any]:
     return [case, record.subject, made, record.review.state, warnings, record.mask.digest]
 
 
-def _cells(entry: _Entry | None) -> tuple[int | float | None, str | None]:
-    return (None, None) if entry is None else (entry.value, usable_word(entry.status))
+def _heads(column: _Column, *, ends: bool) -> Iterator[str]:
+    yield from (column.head, f"{column.head} usable")
+    if ends:
+        yield from (f"{column.head} {name}" for name in _ENDS)
+
+
+def _cells(entry: _Entry | None, *, ends: bool) -> Iterator[int | float | str | None]:
+    yield from (None, None) if entry is None else (entry.value, usable_word(entry.status))
+    if ends:
+        interval = None if entry is None else entry.interval
+        yield from (None if interval is None else getattr(interval, name) for name in _ENDS)
 
 
 def _entries(record: Record) -> dict[_Column, _Entry]:
     index = index_of(record.measurements)
     found: dict[_Column, _Entry] = {}
     for item in _shown(index):
-        found.setdefault(_column(record, item), _Entry(item.value, item.status))
+        found.setdefault(_column(record, item), _Entry(item.value, item.status, item.interval))
     lesions: dict[str, list[Lesion]] = {}
     for lesion in lesions_of(record):
         lesions.setdefault(lesion.name, []).append(lesion)

@@ -9,10 +9,12 @@ from typing import Any
 
 from medseg.domain import Record, Status
 from medseg.domain.quantity import Quantity
+from medseg.domain.study import PatientFacts
 from medseg.errors import InputError
+from medseg.reporting.identity import IDENTIFIED, patient_words
 from medseg.reporting.lesions.rows import LESION_COLUMNS, lesion_rows
 from medseg.reporting.tables.csv import as_text
-from medseg.reporting.tables.rows import COLUMNS, to_rows, usable_word
+from medseg.reporting.tables.rows import columns_of, to_rows, usable_word
 from medseg.reporting.tables.wide import CASE_COLUMNS, WIDE_PATTERNS, wide_rows
 from medseg.reporting.wording import grid_text
 
@@ -29,13 +31,20 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)")
 
 
-def to_xlsx(records: Iterable[Record]) -> bytes:
+def to_xlsx(records: Iterable[Record], patient: PatientFacts | None = None) -> bytes:
     """Workbook with a sheet each for measurements, lesions (where there are any), findings, inputs and terms.
 
-    Values are exact, text is never taken for a formula.
+    Values are exact, text is never taken for a formula. With `patient` each measurement names the patient, and every
+    sheet is marked where it is printed.
     """
     book = _new_book()
-    _fill(book, list(records), ())
+    _fill(book, list(records), (), patient)
+    if patient is not None:
+        for sheet in book.worksheets:
+            # An ampersand starts a code of the header's own.
+            sheet.oddHeader.center.text = f"{IDENTIFIED}: {patient_words(patient.identity)}".replace(
+                "&", "&&"
+            )
     return _bytes_of(book)
 
 
@@ -70,10 +79,16 @@ def _new_book() -> Any:
     return book
 
 
-def _fill(book: Any, records: Sequence[Record], terms: Sequence[Sequence[str]]) -> None:
+def _fill(
+    book: Any,
+    records: Sequence[Record],
+    terms: Sequence[Sequence[str]],
+    patient: PatientFacts | None = None,
+) -> None:
     """All sheets that one record has too; `terms` come first in the dictionary."""
-    rows = [list(row.values()) for row in to_rows(records)]
-    _sheet(book, "measurements", list(COLUMNS), rows)
+    columns = columns_of(patient)
+    rows = [list(row.values()) for row in to_rows(records, patient)]
+    _sheet(book, "measurements", list(columns), rows)
     head, wide = lesion_rows(records)
     if wide:
         state = head.index("status")
@@ -102,7 +117,7 @@ def _fill(book: Any, records: Sequence[Record], terms: Sequence[Sequence[str]]) 
     _sheet(book, "inputs", head, inputs)
     told = [[*term, None, None] for term in terms]
     head = ["name", "kind", "meaning", "unit", "ibsi"]
-    _sheet(book, "data dictionary", head, [*told, *_dictionary(lesions=bool(wide))])
+    _sheet(book, "data dictionary", head, [*told, *_dictionary(columns, lesions=bool(wide))])
 
 
 def _bytes_of(book: Any) -> bytes:
@@ -126,8 +141,8 @@ def _without_clock(written: io.BytesIO) -> bytes:
     return buffer.getvalue()
 
 
-def _dictionary(*, lesions: bool) -> list[list[Any]]:
-    columns: list[list[Any]] = [[name, "column", meaning, None, None] for name, meaning in COLUMNS.items()]
+def _dictionary(known: Mapping[str, str], *, lesions: bool) -> list[list[Any]]:
+    columns: list[list[Any]] = [[name, "column", meaning, None, None] for name, meaning in known.items()]
     if lesions:
         meanings = {**LESION_COLUMNS, "usable": _USABLE_LESION}
         columns += [[name, "column of lesions", told, None, None] for name, told in meanings.items()]
@@ -151,6 +166,10 @@ def _sheet(book: Any, title: str, head: Sequence[str], rows: Sequence[Sequence[A
         sheet.append(
             [_CONTROL.sub("\ufffd", as_text(cell)) if isinstance(cell, str) else cell for cell in row]
         )
+        for cell in sheet[sheet.max_row]:
+            if isinstance(cell.value, float):
+                # The library writes 16 digits, and a float64 needs 17; what is text already stays as it is.
+                cell._value = repr(cell.value)  # noqa: SLF001 - it has no other way
     sheet.freeze_panes = "A2"
     for number, name in enumerate(head, start=1):
         sheet.cell(1, number).font = Font(bold=True)

@@ -73,7 +73,8 @@ def draw_tissue(
     shown = _shown(rows)
     pictures = [_sections(record, scene, plane, shown, tissues)]
     levels = {
-        display_index(scene, plane, native): items[0].target.detail or "" for native, items in shown.items()
+        display_index(scene, plane, native): _named_level(items[0].target.detail or "", native)
+        for native, items in shown.items()
     }
     profile = draw_profile(scene, plane, levels, tissues)
     return (*pictures, profile) if profile else tuple(pictures)
@@ -202,3 +203,8 @@ def _show_legend(
         show_text(axes, (x, y), "■", va="center", fontsize=7.0, color=colour)
         text = f"{item.target.name} {value_text(item, record.mask.grid)}"
         show_text(axes, (x + _SQUARE, y), text, va="center", fontsize=5.6)
+
+
+def _named_level(detail: str, native: int) -> str:
+    """A level as it was named; a slice by its number from 1."""
+    return f"slice {native + 1}" if _SLICE.search(detail) else detail

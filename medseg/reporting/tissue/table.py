@@ -7,6 +7,7 @@ from medseg.domain import Grid, Measurement, Quantity, Record, Target
 from medseg.reporting.groups import GROUPS
 from medseg.reporting.index import Index
 from medseg.reporting.numbers import bare_text, unit_text
+from medseg.reporting.places import plane_text
 from medseg.reporting.sheet import (
     Cell,
     Notes,
@@ -71,17 +72,24 @@ def is_slice(detail: str | None) -> bool:
 def _row(index: Index, target: Target, used: Sequence[Quantity], grid: Grid, notes: Notes) -> Row:
     cells = [measured(index.find(target, quantity), grid, notes) for quantity in used]
     state = status_cell(index.by_target[target])
-    return Row((text_cell(target.name), text_cell(target.detail or "all slices"), *cells, state))
+    return Row((text_cell(target.name), text_cell(_level(target.detail, grid)), *cells, state))
+
+
+def _level(detail: str | None, grid: Grid) -> str:
+    """A slice as people count it; anything else as it was named."""
+    if detail is None:
+        return "all slices"
+    return plane_text(detail, grid) if is_slice(detail) else detail
 
 
 def _span(index: Index, slices: Sequence[Target], used: Sequence[Quantity], grid: Grid) -> Row:
     items = [item for target in slices for item in index.by_target[target]]
     cells = [_range([item for item in items if item.quantity is quantity], grid) for quantity in used]
-    ends = slices[0].detail, slices[-1].detail
+    first, last = (int(str(target.detail).partition("=")[2]) + 1 for target in (slices[0], slices[-1]))
     return Row(
         (
             text_cell(slices[0].name),
-            text_cell(f"each of {len(slices)} slices ({ends[0]} to {ends[1]})"),
+            text_cell(f"each of {len(slices)} slices ({first} to {last})"),
             *cells,
             status_cell(items),
         )

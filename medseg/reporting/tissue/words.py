@@ -14,11 +14,14 @@ __all__ = ["level_text", "tissue_sentences"]
 #: Tissues with a sentence of their own; the table has all.
 _SENTENCES = 4
 _SIZES = (Quantity.TISSUE_AREA, Quantity.TISSUE_VOLUME)
-_INDEXES = (Quantity.TISSUE_HEIGHT_INDEX, Quantity.TISSUE_SURFACE_INDEX)
+_INDEXES = {
+    Quantity.TISSUE_HEIGHT_INDEX: "by height squared",
+    Quantity.TISSUE_SURFACE_INDEX: "by body surface",
+}
 
 
 def tissue_sentences(record: Record) -> tuple[str, ...]:
-    """`Muscle range (−29 to 150 HU): 154 cm², 48.2 cm²/m² at slice 58 of 120.`, for each tissue and level."""
+    """`Muscle range (…): 154 cm² at slice 58 of 120; 48.2 cm²/m² by height squared.`, for each tissue and level."""
     index = index_of(record.measurements)
     said = [text for name in _names(index) for text in _of_tissue(record, index, name)]
     more = len(said) - _SENTENCES
@@ -54,11 +57,11 @@ def _sentence(record: Record, index: Index, target: Target) -> str:
     if size is None:
         return f"{target.name} {where}: not computed ({reason_text(found[0].reason if found else None)})."
     indexes = [
-        spoken(item, record.mask.grid)
-        for quantity in _INDEXES
+        f"; {spoken(item, record.mask.grid)} {words}"
+        for quantity, words in _INDEXES.items()
         if (item := index.find(target, quantity)) is not None and item.value is not None
     ]
-    return f"{target.name}: {', '.join([spoken(size, record.mask.grid), *indexes])} {where}."
+    return f"{target.name}: {spoken(size, record.mask.grid)} {where}{''.join(indexes)}."
 
 
 def _span(record: Record, index: Index, name: str, slices: list[Target]) -> str:

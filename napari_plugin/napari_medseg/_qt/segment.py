@@ -24,9 +24,9 @@ from medseg.workflows import measure, segment
 from medseg.workflows.segmenters import find_segmenter, list_segmenters
 from napari_medseg._qt.form import ParameterForm
 from napari_medseg._qt.job import Job
-from napari_medseg.layers import image_of, oblique_note, placement_of, result_layers
-from napari_medseg.placement import Placement, kept_value
-from napari_medseg.seeds import PROMPT_KINDS, prompts_of
+from napari_medseg.bridge.layers import image_of, oblique_note, placement_of, result_layers
+from napari_medseg.bridge.placement import Placement, kept_value
+from napari_medseg.bridge.seeds import PROMPT_KINDS, prompts_of
 
 if TYPE_CHECKING:
     from napari import Viewer

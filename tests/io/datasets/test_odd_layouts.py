@@ -105,7 +105,7 @@ def test_a_decathlon_case_may_be_numbered_like_a_channel(tmp_path: Path) -> None
 
 
 LABELS = [
-    ({"x": float("inf")}, "whole number"),
+    ({"x": float("inf")}, "Infinity is no number"),
     ({"x": 1.5}, "whole number"),
     ({"x": None}, "whole number"),
     ({"x": True}, "whole number"),
@@ -216,6 +216,11 @@ BAD_LISTS = [
     ("cases.csv", "id,mr\na,x.nii,y\n", "row 1 has more cells"),
     ("cases.csv", 'id,mr\n"a\nb",x.nii\n', "file name"),
     ("cases.csv", "id,mr,image:mr\na,x.nii,y.nii\n", "channels occur twice"),
+    (
+        "cases.csv",
+        f"id,{','.join(f'c{n}' for n in range(1025))}\na{',x.nii' * 1025}\n",
+        "1025 channel columns",
+    ),
     ("cases.json", '{"cases": null}', "list of objects"),
     ("cases.json", '{"cases": [{"id": "a", "mr": {"b": 1}}]}', "a path or a word"),
     ("cases.json", '{"cases":' + "[" * 100_000, "can't be read as JSON"),

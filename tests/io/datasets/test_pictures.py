@@ -185,8 +185,12 @@ def test_a_training_configuration_reads_them(tmp_path: Path) -> None:
     class Channel:
         name = "image"
 
+    class Data:
+        ignore = None
+
     class Config:
         channels = (Channel(),)
+        data = Data()
         reference = "image"
         labels = open_dataset(coco_of(tmp_path)).table
 

@@ -165,7 +165,7 @@ def test_tissue_of_each_of_500_slices_is_one_row_that_says_so(record: Record) ->
     sheet = _tissue(record, [f"k={number}" for number in range(500)])
     assert len(sheet.rows) == 2
     span = sheet.rows[-1]
-    assert span.cells[1].text == "each of 500 slices (k=0 to k=499)"
+    assert span.cells[1].text == "each of 500 slices (1 to 500)"
     assert span.cells[2].text == "100 to 599"
     assert any("CSV, XLSX and JSON" in note for note in sheet.notes)
 

@@ -22,6 +22,7 @@ from medseg.domain import (
 )
 from medseg.domain.labels import Side
 from medseg.domain.values import as_details
+from medseg.reporting import to_html
 from medseg.reporting.index import index_of
 from medseg.reporting.organs import organ_sheet
 from medseg.reporting.page.headline import headline, key_rows
@@ -59,7 +60,8 @@ FIVE = {
     [
         ({"tumour": INSIDE}, {}, "structure"),
         ({"tumour": INSIDE}, {"lesions": LesionPlan()}, "lesions"),
-        ({"tumour": ABSENT}, {"lesions": LesionPlan()}, "lesions"),
+        ({"tumour": ABSENT}, {"lesions": LesionPlan()}, "absent"),
+        ({"tumour": ABSENT, "node": ABSENT}, {}, "absent"),
         ({"body": INSIDE}, {"tissue": TissuePlan(compartment="body", levels=("k=9",))}, "tissue"),
         (FIVE, {}, "organs"),
     ],
@@ -159,12 +161,15 @@ def test_tissue_answers_at_its_level_and_the_body_does_not_headline_it() -> None
 
 
 def test_looked_for_and_not_found() -> None:
-    assert headline(measured({"tumour": ABSENT, "node": ABSENT})) == (
-        "tumour and node: looked for and not found.",
-    )
-    assert headline(measured({"tumour": ABSENT}, lesions=LesionPlan())) == (
-        "tumour: looked for and not found.",
-    )
+    for record, names in (
+        (measured({"tumour": ABSENT, "node": ABSENT}), "tumour and node"),
+        (measured({"tumour": ABSENT}, lesions=LesionPlan()), "tumour"),
+    ):
+        first, second = headline(record)
+        assert first == f"{names}: looked for and not found."
+        assert "too small or too faint" in second, "an empty mask proves nothing"
+        page = to_html(record)
+        assert b"No reason for doubt found" not in page, "a good scan does not make it so"
 
 
 @pytest.mark.parametrize(
@@ -193,6 +198,7 @@ def test_a_cut_structure_says_at_which_end(box: tuple[slice, slice, slice], word
         ("axial k=0", "axial slice 1 of 20"),
         ("k=19", "slice 20 of 20"),
         ("across i i=3", "across i slice 4 of 40"),
+        ("slice k=3", "slice 4 of 20"),
         ("axial resliced z=-12.5 mm", "resliced, axial at I 12.5 mm"),
         ("of my own", "of my own"),
     ],

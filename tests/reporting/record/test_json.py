@@ -49,7 +49,7 @@ def test_not_computed_is_null_with_its_reason(record: Record) -> None:
 def test_the_layout_is_stable(record: Record) -> None:
     lines = record_to_json(record).decode().splitlines()
     assert lines[:2] == ["{", '  "subject": "case-0a1b2c3d",']
-    assert lines[-2:] == ['  "schema": "medseg.record/1.4"', "}"]
+    assert lines[-2:] == ['  "schema": "medseg.record/1.5"', "}"]
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
@@ -63,7 +63,7 @@ def test_an_older_minor_version_is_read(record: Record) -> None:
     del old["model"], old["versions"]
     again = record_from_json(json.dumps({**old, "schema": "medseg.record/1.0"}).encode())
     assert again.model == ()
-    assert again.schema == "medseg.record/1.4"
+    assert again.schema == "medseg.record/1.5"
 
 
 BAD = [
@@ -74,7 +74,7 @@ BAD = [
     ("another file", b'{"a": 1}', "schema is None"),
     ("another major version", b'{"schema": "medseg.record/2.0"}', r"reads 1\.x"),
     ("a sidecar", b'{"schema": "medseg.segmentation/1.0"}', "no record"),
-    ("NaN", b'{"schema": NaN}', "not a number to report"),
+    ("NaN", b'{"schema": NaN}', "NaN is no number"),
     ("a key twice", b'{"schema": "medseg.record/1.0", "schema": "medseg.record/1.0"}', "stands twice"),
     ("empty", b'{"schema": "medseg.record/1.0"}', "Field required.*more"),
 ]

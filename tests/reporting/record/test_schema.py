@@ -16,7 +16,7 @@ def test_the_published_file_is_up_to_date() -> None:
 
 def test_it_is_versioned_and_closed() -> None:
     schema = record_schema()
-    assert schema["version"] == "1.4"
+    assert schema["version"] == "1.5"
     assert "schema" in schema["required"]
     assert schema["additionalProperties"] is False
     objects = [part for part in schema["$defs"].values() if part.get("type") == "object"]

@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from medseg.domain.texts import parse_json
 from medseg.errors import InputError, OutputError
-from medseg.io.leftovers import staged_name, sweep
+from medseg.io.leftovers import staged_name
 from medseg.io.plain import read_plain
+from medseg.io.unfinished import settle
 
 __all__ = ["Disguise", "Key", "identity_of", "read_key"]
 
@@ -60,7 +62,7 @@ class Key:
         staged = staged_name(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            sweep(self.path.parent)
+            settle(self.path.parent)
             # The mode is set when the file is made: between making and changing it, others could read it.
             handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
@@ -166,7 +168,7 @@ def read_key(path: Path | None) -> Key:
     try:
         if os.name == "posix" and path.stat().st_mode & 0o077:
             raise InputError(f"others may read the key file; protect it first: chmod 600 {path.name}")
-        content = json.loads(data.decode("utf-8"))
+        content = parse_json(data.decode("utf-8"))
         if content["schema"] != _SCHEMA or len(bytes.fromhex(content["secret"])) < 32:
             raise ValueError("another schema, or a short secret")
         return Key(bytes.fromhex(content["secret"]), path, dict(content["patients"]))

@@ -141,7 +141,9 @@ def _step(
     if stated is not None and _divides(stated, found.offsets) and _on_line(places, straight, found.offsets):
         known_step: NDArray[np.float64] = straight * stated
         return known_step
-    if found.verdict not in (Verdict.UNIFORM, Verdict.SHEARED, Verdict.GAP):
+    # Frames may lie far apart, and any two of them beside one another.
+    far = found.verdict == Verdict.VARIABLE and _divides(float(np.diff(found.offsets).min()), found.offsets)
+    if not far and found.verdict not in (Verdict.UNIFORM, Verdict.SHEARED, Verdict.GAP):
         raise InputError(f"the frames of {name} are no regular stack ({found.verdict.value})")
     along = float(found.step @ np.cross(orientation[:3], orientation[3:]))
     touching = thickness is not None and along <= thickness * (1 + _ROUNDING)

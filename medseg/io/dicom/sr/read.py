@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from medseg.io.dicom.sr.values import UNCERTAINTY
+
 __all__ = ["sr_groups", "sr_numbers"]
 
 _MEASUREMENTS, _GROUP = "126010", "125007"
@@ -29,7 +31,7 @@ def _is(item: Any, code: str) -> bool:
 
 def _nums(items: Any) -> Iterator[Any]:
     for item in items:
-        if item.ValueType == "NUM":
+        if item.ValueType == "NUM" and not any(_is(item, code.value) for code in UNCERTAINTY):
             yield item
         yield from _nums(item.get("ContentSequence") or [])
 

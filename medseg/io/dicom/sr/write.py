@@ -26,7 +26,7 @@ from medseg.io.dicom.sr.codes import IMAGING, concept, own_scheme, quantity_code
 from medseg.io.dicom.sr.library import image_library
 from medseg.io.dicom.sr.lines import Line, coordinates, lines_of
 from medseg.io.dicom.sr.place import centre_of, finding_of, words_of
-from medseg.io.dicom.sr.values import add_center, add_comment, add_text, clear_missing
+from medseg.io.dicom.sr.values import add_center, add_comment, add_interval, add_text, clear_missing
 from medseg.masks.changes import edit_text
 
 __all__ = ["SrInput", "make_sr", "rows_of", "target_name"]
@@ -245,6 +245,8 @@ def _measured(item: Measurement, place: Any = None) -> Any:
         referenced_coordinates=None if place is None else [place],
     )
     add_comment(found[0], item)
+    unit, factor = unit_code(item.unit)
+    add_interval(found[0], item, factor, unit)
     return found
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from medseg.domain import Prompts
 from medseg.domain.prompts import Box, Point, Stroke
 from medseg.errors import InputError
-from napari_medseg.placement import Placement, affine_of, units_of
+from napari_medseg.bridge.placement import Placement, affine_of, units_of
 
 __all__ = ["PROMPT_KINDS", "is_negative", "prompts_of"]
 

@@ -1,6 +1,6 @@
 """Layers ↔ domain values.
 
-How an array is turned for the window, and where it lies there, says `napari_medseg.placement`. The value a layer
+How an array is turned for the window, and where it lies there, says `napari_medseg.bridge.placement`. The value a layer
 came from stays in its metadata, with its native grid; it is believed only as long as the layer still shows it.
 """
 
@@ -17,7 +17,15 @@ from medseg.errors import InputError
 from medseg.geometry import same_grid
 from medseg.workflows import objects_as_labels
 from medseg.workflows.edit import changed_by_hand
-from napari_medseg.placement import KEY, ORDER, Placement, kept_value, obliqueness, place_grid, place_layer
+from napari_medseg.bridge.placement import (
+    KEY,
+    ORDER,
+    Placement,
+    kept_value,
+    obliqueness,
+    place_grid,
+    place_layer,
+)
 
 __all__ = [
     "LayerData",

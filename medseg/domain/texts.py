@@ -1,0 +1,127 @@
+"""JSON and YAML from others, read strictly: each key once, finite numbers, and nothing that grows as it is read."""
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+import yaml
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
+
+__all__ = ["parse_json", "parse_yaml", "plain_json"]
+
+#: Characters of a number in YAML; a longer one takes ever longer to read, above all in base 60 (`1:1:1`).
+_LONGEST_NUMBER = 400
+#: Characters of a message: an error may repeat the whole text.
+_LONGEST_REASON = 160
+
+
+def parse_json(data: str | bytes) -> Any:
+    """What a JSON text says.
+
+    Raises
+    ------
+    ValueError
+        In one line, if it is none, too deep, says a key twice in one object, or holds NaN or a number beyond all
+        numbers (`1e999`): of two answers none is chosen.
+    """
+    try:
+        return json.loads(
+            data, object_pairs_hook=_each_key_once, parse_constant=_no_constant, parse_float=_finite
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(_line(error)) from None
+
+
+def plain_json(data: bytes) -> bytes:
+    """The text itself, once `parse_json` takes it: for readers that check types but not these faults."""
+    parse_json(data)
+    return data
+
+
+def parse_yaml(text: str) -> Any:
+    """What a YAML text says, in plain values.
+
+    Aliases (`*name`) are refused, by which a small file stands for a huge value.
+
+    Raises
+    ------
+    ValueError
+        In one line, if it is none, too deep, uses aliases, says a key twice in one mapping, or holds values that are
+        not finite or not what they say.
+    """
+    try:
+        return yaml.load(text, Loader=_Strict)  # noqa: S506 - a SafeLoader that takes less
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f" in line {mark.line + 1}" if mark is not None else ""
+        raise ValueError(f"{_line(error.problem or error.context or 'it is no YAML')}{place}") from None
+    except (yaml.YAMLError, ValueError, OverflowError, KeyError, AttributeError, TypeError) as error:
+        # PyYAML's constructors raise all of these for values that are not what they say.
+        raise ValueError(_line(error)) from None
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = min(key for key, count in counts.items() if count > 1)
+        raise ValueError(f"key {twice[:80]!r} stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is beyond all numbers")
+    return number
+
+
+def _line(found: object) -> str:
+    return (str(found).splitlines() or ["it can't be read"])[0][:_LONGEST_REASON]
+
+
+class _Strict(yaml.SafeLoader):
+    """PyYAML's safe loader without aliases, double keys and endless numbers."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise ComposerError(None, None, "aliases are not taken; write the value out", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's
+        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        keys = Counter((key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        for (_, key), count in keys.items():
+            if count > 1:
+                problem = f"key {str(key)[:80]!r} stands twice in one mapping"
+                raise ConstructorError(None, None, problem, node.start_mark)
+        return found
+
+    def construct_bytes(self, node: Any) -> None:
+        raise ConstructorError(None, None, "bytes are not taken", node.start_mark)
+
+    def construct_number(self, node: Any) -> int | float:
+        text = str(self.construct_scalar(node))
+        if len(text) > _LONGEST_NUMBER:
+            raise ValueError(f"a number of {len(text)} characters")
+        read = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
+        value: int | float = read(node)
+        if not math.isfinite(value):
+            raise ValueError(f"{text} is no finite number")
+        return value
+
+
+_Strict.add_constructor("tag:yaml.org,2002:binary", _Strict.construct_bytes)
+for _tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+    _Strict.add_constructor(_tag, _Strict.construct_number)
