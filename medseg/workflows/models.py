@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg import settings
-from medseg.domain import ModelCard, Run, Segmentation
+from medseg.domain import Run, Segmentation
 from medseg.errors import InputError, OutputError
 from medseg.io import read_segmentation
 from medseg.io.leftovers import aside_name
 from medseg.masks.onto import onto_grid
-from medseg.models import read_card
+from medseg.models import read_any_card
 from medseg.models.bundle import Contents, write_contents
+from medseg.models.card import AnyCard
 from medseg.models.foreign import Understood, Wanted, understood
 from medseg.workflows.channels import ChannelPath
 from medseg.workflows.segment import SegmentOptions, read_task
@@ -35,7 +36,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 class AddedModel:
     """A model that was brought in: its card as written, where it lies, and what was understood of the source."""
 
-    card: ModelCard
+    card: AnyCard
     folder: Path
     told: tuple[tuple[str, str], ...]
 
@@ -100,7 +101,7 @@ def remove_model(name: str) -> Path:
         raise InputError(f"no model is called {name!r}; 'medseg models' lists them")
     if folder.resolve().is_relative_to(settings.shipped_folder().resolve()):
         raise InputError(f"the model {name!r} comes with medseg and stays")
-    read_card(folder)
+    read_any_card(folder)
     aside = aside_name(folder)
     try:
         folder.rename(aside)

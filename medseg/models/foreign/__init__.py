@@ -9,13 +9,14 @@ from pathlib import Path
 
 from medseg.errors import ModelError
 from medseg.models.foreign.nnunet import NNUNET
+from medseg.models.foreign.total import PARTS_FOLDER
 from medseg.models.foreign.unzip import as_folder
 from medseg.models.foreign.values import ForeignKind, Understood, Wanted
 
 __all__ = ["ForeignKind", "Understood", "Wanted", "understood"]
 
 #: What is asked in turn whether it knows a source.
-KINDS: tuple[ForeignKind, ...] = (NNUNET,)
+KINDS: tuple[ForeignKind, ...] = (PARTS_FOLDER, NNUNET)
 
 
 @contextmanager

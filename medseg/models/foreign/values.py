@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from medseg.domain.card import ModelCard
+from medseg.models.card import AnyCard
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +57,7 @@ class Understood:
         Models that the card names, by the name of their folder.
     """
 
-    card: ModelCard
+    card: AnyCard
     states: "Sequence[Mapping[str, Tensor]]"
     told: Told
     licence: str = ""
