@@ -50,7 +50,8 @@ STEPS = 40
 
 def phantom(rng, shape, channels):
     """Noise with a border of zeros, one bright ball (1) and in it a dark one (2), (C, z, y, x) and its labels."""
-    axes = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape), indexing="ij")
+    lines = (np.linspace(-1, 1, size) if size > 1 else np.zeros(1) for size in shape)
+    axes = np.meshgrid(*lines, indexing="ij")
     centre = rng.uniform(-0.25, 0.25, 3)
     far = np.sqrt(sum((axis - at) ** 2 for axis, at in zip(axes, centre, strict=True)))
     size = rng.uniform(0.35, 0.5)

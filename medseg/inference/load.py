@@ -45,11 +45,11 @@ def choose_backend(card: ModelCard, run: Run) -> Choice:
     MissingExtra
         If it is not installed.
     """
-    if run.backend == "openvino":
+    if run.backend == "openvino" or card.network.architecture == "onnx":
         require_extra("openvino", f"the backend openvino for {card.name}")
         if run.device not in ("auto", "cpu"):
             raise InputError(f"openvino runs on the CPU here, not on {run.device}; use --backend torch")
-        return Choice("openvino", "asked for")
+        return Choice("openvino", "asked for" if run.backend == "openvino" else "it is kept as ONNX")
     if run.backend == "torch":
         return Choice("torch", "asked for")
     if missing_modules("openvino"):

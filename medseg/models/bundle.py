@@ -21,6 +21,9 @@ from medseg.networks import build, tensors_of
 if TYPE_CHECKING:
     from torch import Tensor
 
+    #: Weights by name, or a whole network as ONNX.
+    State: TypeAlias = Mapping[str, Tensor] | bytes
+
 __all__ = [
     "Contents",
     "as_arrays",
@@ -36,7 +39,7 @@ __all__ = [
 Precision: TypeAlias = Literal["float16", "float32"]
 
 #: The only names a card may give its weights: no path can leave the bundle.
-_WEIGHTS_NAME = re.compile(r"weights/\d{1,3}\.safetensors")
+_WEIGHTS_NAME = re.compile(r"weights/\d{1,3}\.(safetensors|onnx)")
 #: Largest network that a card may ask for, in values.
 MAX_VALUES = 1 << 30
 
@@ -75,7 +78,7 @@ class Contents:
     """
 
     card: AnyCard
-    states: "Sequence[Mapping[str, Tensor]]"
+    states: "Sequence[State]"
     extras: Mapping[str, bytes] = field(default_factory=dict)
     parts: "Mapping[str, Contents]" = field(default_factory=dict)
 
@@ -132,16 +135,19 @@ def _packed(contents: Contents, precision: Precision) -> tuple[AnyCard, dict[str
         parts = tuple(replace(part, digest=digests[part.folder]) for part in contents.card.parts)
         whole = replace(contents.card, parts=parts)
         return whole, {CARD_FILE: dump_card(whole), **contents.extras, **inner}
-    weights = {
-        f"weights/{number}.safetensors": _pack(state, precision)
-        for number, state in enumerate(contents.states)
-    }
+    weights = dict(_weights_file(number, state, precision) for number, state in enumerate(contents.states))
     listed = tuple(WeightsFile(name, hashlib.sha256(data).hexdigest()) for name, data in weights.items())
     before = contents.card.before
     if before is not None:
         before = replace(before, digest=digests[before.folder])
     written = replace(contents.card, weights=listed, before=before)
     return written, {CARD_FILE: dump_card(written), **weights, **contents.extras, **inner}
+
+
+def _weights_file(number: int, state: "State", precision: Precision) -> tuple[str, bytes]:
+    if isinstance(state, bytes):
+        return f"weights/{number}.onnx", state
+    return f"weights/{number}.safetensors", _pack(state, precision)
 
 
 def _pack(state: "Mapping[str, Tensor]", precision: Precision) -> bytes:

@@ -112,10 +112,17 @@ def _residual_encoder_unet(spec: NetworkSpec) -> "nn.Module":
     return ResidualEncoderUNet(spec)
 
 
+def _onnx(spec: NetworkSpec) -> "nn.Module":
+    raise ConfigError(
+        f"a network of {spec.in_channels} channels kept as ONNX runs by OpenVINO, and is not built"
+    )
+
+
 #: Architecture → what builds it; a test holds the keys to those of a NetworkSpec.
 BUILDERS: dict[str, Callable[[NetworkSpec], "nn.Module"]] = {
     "unet": _unet,
     "dynunet": _dynunet,
     "plain_conv_unet": _plain_conv_unet,
     "residual_encoder_unet": _residual_encoder_unet,
+    "onnx": _onnx,
 }

@@ -20,11 +20,20 @@ from medseg.models import read_any_card
 from medseg.models.bundle import Contents, write_contents
 from medseg.models.card import AnyCard
 from medseg.models.foreign import Understood, Wanted, understood
+from medseg.models.foreign.onnx import ONNX
 from medseg.workflows.channels import ChannelPath
 from medseg.workflows.segment import SegmentOptions, read_task
 from medseg.workflows.segmenters import find_segmenter, list_segmenters, model_folder
 
-__all__ = ["VERBS", "AddedModel", "LabelAgreement", "add_model", "check_model", "remove_model"]
+__all__ = [
+    "VERBS",
+    "AddedModel",
+    "LabelAgreement",
+    "add_model",
+    "card_to_fill",
+    "check_model",
+    "remove_model",
+]
 
 #: Words after `medseg models`; no model has one as its name.
 VERBS = ("show", "add", "remove", "check")
@@ -84,6 +93,11 @@ def add_model(source: Path, choice: Wanted, *, force: bool = False) -> AddedMode
         folder = settings.own_models_folder() / name
         card = write_contents(folder, _contents(found), precision="float32", force=force)
     return AddedModel(card, folder, found.told)
+
+
+def card_to_fill(source: Path) -> str | None:
+    """The card that its user fills for a network that says too little of itself; None for sources that say enough."""
+    return ONNX.blank(source) if ONNX.sniff(source) else None
 
 
 def remove_model(name: str) -> Path:

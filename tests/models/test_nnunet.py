@@ -213,7 +213,7 @@ def test_each_tensor_is_taken_once_under_nnunets_name(
 ) -> None:
     found = NNUNET.understand(data(folder), Wanted())
     assert found.card.network.architecture == architecture
-    names = set(found.states[0])
+    names = {str(name) for name in found.states[0]}
     # Of 68 and 93 tensors, two of each head of deep supervision are left out.
     heads = 2 * (len(found.card.network.filters) - 2)
     assert len(names) + heads == tensors

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from medseg.errors import ModelError
 from medseg.models.foreign.nnunet import NNUNET
+from medseg.models.foreign.onnx import ONNX
 from medseg.models.foreign.total import PARTS_FOLDER
 from medseg.models.foreign.unzip import as_folder
 from medseg.models.foreign.values import ForeignKind, Understood, Wanted
@@ -16,7 +17,7 @@ from medseg.models.foreign.values import ForeignKind, Understood, Wanted
 __all__ = ["ForeignKind", "Understood", "Wanted", "understood"]
 
 #: What is asked in turn whether it knows a source.
-KINDS: tuple[ForeignKind, ...] = (PARTS_FOLDER, NNUNET)
+KINDS: tuple[ForeignKind, ...] = (ONNX, PARTS_FOLDER, NNUNET)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class Understood:
     """
 
     card: AnyCard
-    states: "Sequence[Mapping[str, Tensor]]"
+    states: "Sequence[Mapping[str, Tensor] | bytes]"
     told: Told
     licence: str = ""
     parts: "Mapping[str, Understood]" = field(default_factory=dict)
