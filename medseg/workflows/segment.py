@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
+from medseg.domain.run import noted
 from medseg.domain.texts import plain_json
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
@@ -213,9 +214,12 @@ def segment_files(
         for path in (out, options.objects):
             if path is not None:
                 require_absent(path, force=options.force)
-        task = read_task(find_segmenter(name), inputs, out, options)
-        result = task.run(run or Run())
-        write_result(result, task.engine, out, options)
+        run = run or Run()
+        with noted(run, "seconds.read"):
+            task = read_task(find_segmenter(name), inputs, out, options)
+        result = task.run(run)
+        with noted(run, "seconds.write"):
+            write_result(result, task.engine, out, options)
         return result
 
 

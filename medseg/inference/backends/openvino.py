@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,15 @@ from medseg.domain import Run
 from medseg.domain.network import NetworkSpec
 from medseg.inference.backends.cache import keep, kept
 from medseg.inference.backends.graph import GRAPHS, graph_of
+from medseg.inference.backends.protocol import Precision
 from medseg.models import as_arrays
 from medseg.networks import build, load_state
 
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["OpenVinoBackend", "Precision", "compiled"]
+__all__ = ["OpenVinoBackend", "compiled"]
 
-#: Of what is multiplied; sums are float32. OpenVINO's own default is what the processor is fastest in.
-Precision: TypeAlias = Literal["f32", "bf16"]
 #: Milliseconds between two looks at whether to stop.
 LOOK_MS = 100
 #: Requests that were told to stop; a request that goes out of use waits for its layer.
