@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from medseg.errors import InputError
 from medseg.geometry import same_grid
 from medseg.geometry.resample import resample
 from medseg.inference import labels_on_grid, network_slice_axis, prepare
+from medseg.inference.domain import scan_features
 from medseg.io.atomic import staged_file, write_bytes
 from medseg.masks.components import components
 from medseg.training.cases import LoadedCase, ignored_value, load_case
@@ -54,6 +55,8 @@ class CachedCase:
     objects: dict[str, tuple[int, int]]
     ignored: int = 0
     voxels: int = 0
+
+    features: dict[str, float] = field(default_factory=dict)
 
     def load(self, part: str) -> NDArray[Any]:
         """`image`, `labels` or `positions`, memory-mapped read-only."""
@@ -105,7 +108,9 @@ def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedC
     known = digest_of(image) if float(np.ptp(image)) > 0 else ""
     ignored = 0 if loaded.ignored is None else int(loaded.ignored.sum())
     size = loaded.labels.size
-    made = CachedCase(case.id, case.subject, str(folder), digests, known, objects, ignored, size)
+    names, values = scan_features(prepared.array, reference.grid, [channel.name for channel in card.channels])
+    features = dict(zip(names, (float(value) for value in values), strict=True))
+    made = CachedCase(case.id, case.subject, str(folder), digests, known, objects, ignored, size, features)
     write_bytes(folder / f"{case.id}.json", json.dumps(asdict(made)).encode(), force=True)
     return made
 
