@@ -2,50 +2,25 @@
 
     xvfb-run -a python -m benchmarks.prompt_time
 
-From the moment a point is drawn until its answer is shown, less the time that the method itself takes: reading what was
+From the moment a point is drawn until its answer is shown, less what the method itself takes, in CPU time of both processes: reading what was
 drawn, asking the process that works, its answer's way back, and the mask on the screen.
 """
 
 import platform
+import statistics
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
+import psutil
 
-from medseg.domain import Grid, Image, Params, Segmentation
-from medseg.domain.values import as_details
-from medseg.workflows.segmenters import find_segmenter
+from benchmarks.timed_segmenter import Timed
+from medseg.domain import Grid, Image
 
 SHAPE = (512, 512, 400)
 METHODS = ("connected-threshold", "graph-cut", "random-walker")
 PROMPTS = 4
 ALLOWED_S = 0.3
-
-
-class Timed:
-    """A segmenter that writes down how long it worked, beside its answer."""
-
-    def __init__(self, name: str) -> None:
-        self.inner = find_segmenter(name)
-        self.spec = self.inner.spec
-
-    @property
-    def Params(self) -> type[Params]:  # noqa: N802 - it is a class, and reads as one
-        """As of the segmenter."""
-        return self.inner.Params
-
-    def segment(self, images: Mapping[str, Image], params: Any, **more: Any) -> Segmentation:
-        """As the segmenter does."""
-        start = time.perf_counter()
-        found = self.inner.segment(images, params, **more)
-        run = as_details(solver_s=time.perf_counter() - start)
-        return replace(found, made_by=replace(found.made_by, run=run))
-
-    def memory_bytes(self, grids: Mapping[str, Grid], params: Any) -> int:
-        """As of the segmenter."""
-        return self.inner.memory_bytes(grids, params)
 
 
 def scan() -> Image:
@@ -76,6 +51,12 @@ def main() -> None:
     def wait(done: Callable[[], bool]) -> None:
         while not done():
             QApplication.processEvents()
+            time.sleep(0.005)
+
+    def used() -> float:
+        """CPU seconds of this process and of the one that works for it; solvers have processes of their own."""
+        mine = psutil.Process()
+        return sum(sum(one.cpu_times()[:2]) for one in (mine, *mine.children()))
 
     print(f"{platform.processor() or platform.machine()}, {SHAPE[0]} × {SHAPE[1]} × {SHAPE[2]}, int16")
     for name in METHODS:
@@ -85,18 +66,21 @@ def main() -> None:
         wait(lambda: bool(panel.runs.jobs.is_idle))
         beside = []
         for number in range(PROMPTS):
-            start = time.perf_counter()
+            start, before = time.perf_counter(), used()
             viewer.layers.selection.active.add([[212 - number, 254, 266]])
             wait(lambda: bool(panel.runs.jobs.is_idle))
-            total = time.perf_counter() - start
+            total, spent = time.perf_counter() - start, used() - before
             mask = window_of(viewer).mask_of(panel.prompts.answer.layer)
             solver = float(dict(mask.now().made_by.run)["solver_s"])
-            beside.append(total - solver)
+            beside.append(spent - solver)
             print(
-                f"{name:22} {number + 1}  {total:6.2f} s  solver {solver:6.2f} s  beside {beside[-1]:5.2f} s"
+                f"{name:22} {number + 1}  {total:6.2f} s in all  CPU {spent:5.2f} s, beside {beside[-1]:5.2f} s"
             )
-        verdict = "within" if min(beside) < ALLOWED_S else "ABOVE"
-        print(f"{name:22} beside the solver {min(beside):.2f} s at best: {verdict} {ALLOWED_S} s")
+        found = statistics.median(beside[1:])
+        verdict = "within" if found < ALLOWED_S else "ABOVE"
+        print(
+            f"{name:22} beside the solver {found:.2f} s of CPU, median after the first: {verdict} {ALLOWED_S} s"
+        )
         panel.prompts.tools.clear.click()
     viewer.close()
 

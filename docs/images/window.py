@@ -46,10 +46,47 @@ def main() -> None:
     look.three.click()
     shoot(viewer, "window-planes")
     look.three.click()
+    find_tumour(viewer, panel)
+    correct(viewer, panel)
+    report(viewer, panel)
     viewer.theme = "light"
+    panel.tab("Open")
     look.volume.click()
     shoot(viewer, "window-3d")
     viewer.close()
+
+
+def find_tumour(viewer: Any, panel: Any) -> None:
+    """The sarcoma model on both images, and its numbers."""
+    tab = panel.tab("Segment")
+    tab.choice.setCurrentIndex(tab.choice.findData("sarcoma"))
+    tab.channels.same_space.setChecked(True)
+    viewer.layers["reference"].visible = False
+    shoot(viewer, "window-segment")
+    tab.run_button.click()
+    wait(lambda: "sarcoma mask" in viewer.layers, 300)
+    tab = panel.tab("Measure")
+    wait(lambda: tab.measures is not None and tab.measures.is_fresh, 300)
+    shoot(viewer, "window-measure")
+
+
+def correct(viewer: Any, panel: Any) -> None:
+    """A stroke with napari's brush, as the tab *Correct* shows it."""
+    tab = panel.tab("Correct")
+    layer = viewer.layers["sarcoma mask"]
+    viewer.layers.selection.active = layer
+    layer.mode, layer.selected_label, layer.brush_size = "paint", 1, 12
+    at = [int(step) for step in viewer.dims.current_step]
+    layer.paint((at[0], at[1], at[2] + 30), 1)
+    wait(lambda: tab.undo_button.isEnabled(), 10)
+    shoot(viewer, "window-correct")
+
+
+def report(viewer: Any, panel: Any) -> None:
+    """What is written, where, and who signs."""
+    tab = panel.tab("Report")
+    tab.form.folder.line.setText("report")
+    shoot(viewer, "window-report")
 
 
 if __name__ == "__main__":

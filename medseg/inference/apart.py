@@ -13,7 +13,7 @@ from medseg.inference.reducers import LabelsOnNative
 from medseg.inference.steps import postprocess
 from medseg.inference.stream import Slab, SlabStream
 
-__all__ = ["MemberLabels", "apart", "has_members", "intervals_of", "target_volumes"]
+__all__ = ["MemberLabels", "has_members", "intervals_of", "target_volumes", "told_apart"]
 
 
 class MemberLabels:
@@ -50,14 +50,16 @@ def has_members(stream: SlabStream) -> bool:
     return isinstance(stream.predictor, Ensemble) and len(stream.predictor.members) > 1
 
 
-def apart(stream: SlabStream, card: ModelCard, source: Grid, native: Grid) -> tuple[SlabStream, MemberLabels]:
+def told_apart(
+    stream: SlabStream, card: ModelCard, source: Grid, native: Grid
+) -> tuple[SlabStream, MemberLabels]:
     """The stream with each member's outputs after those of all, and what eats them; see `has_members`."""
     predictor = stream.predictor
     assert isinstance(predictor, Ensemble)  # noqa: S101 - asked before
     axis = stream.axis(source.shape)
     members = [LabelsOnNative(source, native, axis, card.table.values) for _ in predictor.members]
-    told_apart = replace(stream, predictor=replace(predictor, apart=True))
-    return told_apart, MemberLabels(members, card.network.out_channels)
+    changed = replace(stream, predictor=replace(predictor, apart=True))
+    return changed, MemberLabels(members, card.network.out_channels)
 
 
 def target_volumes(labels: NDArray[np.uint16], grid: Grid, table: LabelTable) -> dict[str, float]:

@@ -30,13 +30,12 @@ from medseg.domain.intervals import VolumeCalibration
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import Details, as_details
-from medseg.inference.apart import MemberLabels, apart, has_members, intervals_of
+from medseg.inference.apart import MemberLabels, has_members, intervals_of, told_apart
 from medseg.inference.backends import Precision
 from medseg.inference.clock import Clock
 from medseg.inference.domain import domain_finding
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
-from medseg.inference.judge import judge_scan
 from medseg.inference.load import choose_backend, load_predictor
 from medseg.inference.memory import MemoryPlan, available_bytes, needs, plan_memory
 from medseg.inference.prepare import Prepared, model_grid, prepare
@@ -44,6 +43,7 @@ from medseg.inference.reducers import KeptOutputs, LabelsOnNative, Reducer, prob
 from medseg.inference.slices import network_slice_axis
 from medseg.inference.steps import postprocess
 from medseg.inference.stream import SlabStream
+from medseg.inference.verdict import domain_verdict
 from medseg.inference.windows import Tiling
 from medseg.models import card_digest, load_calibration, model_facts, weights_digest
 
@@ -157,10 +157,10 @@ class ModelSegmenter:
         with clock.on("start"):
             stream = replace(self.stream(params, run, flat), on_disk=planned.sums_on_disk)
         calibration = self._calibration(stream, params, reference.grid, limited=within is not None)
-        verdict = judge_scan(prepared, reference.grid, self.card, self.folder)
+        verdict = domain_verdict(prepared, reference.grid, self.card, self.folder)
         members = None
         if calibration is not None and (verdict is None or verdict.level == "in range"):
-            stream, members = apart(stream, self.card, prepared.grid, reference.grid)
+            stream, members = told_apart(stream, self.card, prepared.grid, reference.grid)
         course = _Course(run, planned, clock, members)
         found, kept = self._reduced(stream, prepared, reference.grid, params, course)
         with clock.on("decide"):

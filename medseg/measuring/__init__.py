@@ -3,7 +3,6 @@
 from medseg.measuring.contours import contours
 from medseg.measuring.field import find_field
 from medseg.measuring.findings import size_findings
-from medseg.measuring.intervals import interval_findings
 from medseg.measuring.lesions.measure import Lesions, find_lesions, measure_lesions
 from medseg.measuring.measure import measure, targets
 from medseg.measuring.noise import noise_near
@@ -17,7 +16,6 @@ __all__ = [
     "contours",
     "find_field",
     "find_lesions",
-    "interval_findings",
     "intracranial",
     "measure",
     "measure_lesions",

@@ -22,7 +22,7 @@ from medseg.masks.components import components
 from medseg.training.cases import LoadedCase, ignored_value, load_case
 from medseg.training.run_folder import RunFolder
 
-__all__ = ["UNJUDGED", "CachedCase", "build_cache", "cache_folder"]
+__all__ = ["UNJUDGED", "CachedCase", "build_cache", "prepared_folder"]
 
 #: Labelled voxels remembered per class, enough to draw patches from.
 POSITIONS = 4096
@@ -67,7 +67,7 @@ class CachedCase:
 _ADAPTER: TypeAdapter[CachedCase] = TypeAdapter(CachedCase)
 
 
-def cache_folder(run: Path, card: ModelCard, *ignore: int) -> Path:
+def prepared_folder(run: Path, card: ModelCard, *ignore: int) -> Path:
     """Folder for one way of preparing: channels, grid, preprocessing and the values that are ignored name it."""
     grid = (card.reference, card.spacing, card.network.dimensions)
     parts = (card.channels, card.preprocessing, card.table.values, grid, *ignore)
@@ -77,7 +77,7 @@ def cache_folder(run: Path, card: ModelCard, *ignore: int) -> Path:
 def build_cache(plan: RunFolder, card: ModelCard, run: Run) -> dict[str, CachedCase]:
     """Prepared cases by id; what is there and intact is used, the rest is made."""
     found = {ignored_value(case, plan.config) for case in plan.cases} - {None}
-    folder = cache_folder(plan.folder, card, *sorted(value for value in found if value is not None))
+    folder = prepared_folder(plan.folder, card, *sorted(value for value in found if value is not None))
     folder.mkdir(parents=True, exist_ok=True)
     ready: dict[str, CachedCase] = {}
     for number, case in enumerate(plan.cases):

@@ -26,7 +26,7 @@ from medseg.training.checkpoints import WholeCheckpoints, newest_whole, step_of
 from medseg.training.config import TrainConfig
 from medseg.training.module import SegmentationModule
 from medseg.training.patches import EpochSampler, Patches
-from medseg.training.timing import FoldTiming, peak_bytes, write_timing
+from medseg.training.timing import FoldTiming, memory_peak, write_timing
 
 __all__ = ["Pace", "fit_fold", "fit_module", "precision_for"]
 
@@ -235,7 +235,7 @@ class _Watch(Callback):
 
     def timing(self) -> FoldTiming:
         """What this attempt took so far."""
-        return FoldTiming(time.monotonic() - self.begun[0], self.waiting, peak_bytes())
+        return FoldTiming(time.monotonic() - self.begun[0], self.waiting, memory_peak())
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         self.begun = (time.monotonic(), trainer.global_step)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from medseg.io.atomic import write_bytes
 
-__all__ = ["FoldTiming", "peak_bytes", "read_timing", "write_timing"]
+__all__ = ["FoldTiming", "memory_peak", "read_timing", "write_timing"]
 
 _FILE = "timing.json"
 
@@ -29,7 +29,7 @@ class FoldTiming:
         )
 
 
-def peak_bytes() -> int:
+def memory_peak() -> int:
     """The most memory that this process has had so far, by the system's account."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 

@@ -34,6 +34,7 @@ from medseg.io.probabilities import with_probabilities
 from medseg.io.unfinished import together
 from medseg.masks.ignored import without_ignored
 from medseg.masks.onto import lies_on, onto_grid
+from medseg.measuring.intervals import interval_findings
 from medseg.measuring.noise import NOISE_METHOD
 from medseg.reporting.record.json import content_digest
 from medseg.settings import local_now
@@ -170,7 +171,7 @@ def measured_record(
     measurements = _measurements(task, draft.plan, run, known or {})
     findings = [*draft.findings, *_other_images(task), *measuring.size_findings(measurements)]
     findings += _not_in_table(measurements, draft.plan)
-    findings += measuring.interval_findings(task.mask)
+    findings += interval_findings(task.mask)
     if not task.mask.table.labels:
         text = (
             "The mask is empty and names no label, so nothing was looked for; name what was, with --labels."

@@ -12,7 +12,7 @@ from medseg import read
 from medseg.domain import Grid, Image
 from medseg.inference import canonical, prepare
 from medseg.inference.domain import TrainingDomain, domain_finding, scan_features, train_domain
-from medseg.inference.judge import judge_scan
+from medseg.inference.verdict import domain_verdict
 from medseg.models import read_card
 from medseg.settings import shipped_folder
 from medseg.workflows import segment
@@ -84,7 +84,7 @@ def cropped(image: Image, rng: np.random.Generator) -> Image:
 def distance(image: Image) -> float:
     card = read_card(SHIPPED)
     image = replace(image, modality="MR", value_unit="[arb'U]", channel="mr")
-    verdict = judge_scan(prepare({"mr": image}, card), image.grid, card, SHIPPED)
+    verdict = domain_verdict(prepare({"mr": image}, card), image.grid, card, SHIPPED)
     assert verdict is not None
     return verdict.distance
 

@@ -8,7 +8,8 @@ import pytest
 from medseg.domain import Grid, Label, LabelTable, Quantity, Region, Segmentation
 from medseg.domain.intervals import VolumeInterval
 from medseg.domain.provenance import Edit, Provenance
-from medseg.measuring import interval_findings, measure
+from medseg.measuring import measure
+from medseg.measuring.intervals import interval_findings
 
 GRID = Grid((20, 20, 20), np.eye(4))
 TABLE = LabelTable((Label(1, "front"), Label(2, "back")), (Region("whole", (1, 2)),))

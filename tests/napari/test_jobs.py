@@ -1,8 +1,6 @@
 """A run in a real window: stopped in every phase within a second, by its button, its dock or the window."""
 
-import gc
 import time
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ pytest.importorskip("napari")
 
 from medseg.domain import Grid, Image
 from medseg.workflows.apart import Asked
+from napari_medseg._qt.job import is_alive
 from napari_medseg.bridge.layers import image_layer
 
 pytestmark = pytest.mark.gui
@@ -115,8 +114,8 @@ def test_closing_the_dock_or_the_window_ends_the_process(
     since = time.monotonic()
     widget.wait(lambda: not any(one.is_running() for one in started) and jobs.is_idle)
     assert time.monotonic() - since < 1
-    panel, widget.panel = weakref.ref(widget.panel), None
-    widget.wait(lambda: gc.collect() < 0 or panel() is None)
+    panel, widget.panel = widget.panel, None
+    widget.wait(lambda: not is_alive(panel))
 
 
 def test_napari_knows_of_the_run_and_asks_before_it_closes(

@@ -16,9 +16,9 @@ from medseg.domain.run import Device
 from medseg.errors import ResourceError
 from medseg.inference.device import choose_device
 from medseg.training.config import TrainConfig, config_from, dump_config
-from medseg.training.timing import peak_bytes
+from medseg.training.timing import memory_peak
 
-__all__ = ["Probe", "cut_patch", "probe", "serve"]
+__all__ = ["Probe", "cut_patch", "probe", "try_out"]
 
 #: Share of the patch that memory is foretold from; the rest is a straight line in its voxels.
 _SMALL, _LARGER = 0.25, 0.5
@@ -73,7 +73,7 @@ def probe(config: TrainConfig, most_bytes: int, run: Run) -> Probe:
         "device": run.device,
         "threads": run.threads,
     }
-    command = [sys.executable, "-c", "from medseg.training.planning.probe import serve; serve()"]
+    command = [sys.executable, "-c", "from medseg.training.planning.probe import try_out; try_out()"]
     with subprocess.Popen(  # noqa: S603 - this interpreter and our own words
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
@@ -100,7 +100,7 @@ def _talk(child: "subprocess.Popen[str]", task: str, run: Run) -> str:
             what = None
 
 
-def serve() -> None:
+def try_out() -> None:
     """In the other process: a task on stdin, a Probe on stdout."""
     import torch
 
@@ -161,7 +161,7 @@ class _Trial:
 
         if self.device.type == "cuda":
             return int(torch.cuda.max_memory_reserved(self.device))
-        return peak_bytes()
+        return memory_peak()
 
     def _step(self, batch: int, patch: tuple[int, ...]) -> None:
         import torch

@@ -75,10 +75,14 @@ class _Named:
     """A call under the name that napari shows when it asks whether to close."""
 
     def __init__(self, call: Callable[[], None], name: str) -> None:
-        self._call, self._name = call, name
+        self._call: Callable[[], None] | None = call
+        self._name = name
 
     def __call__(self) -> None:
-        self._call()
+        """Once; napari keeps every worker, and must not keep the images that it worked on."""
+        call, self._call = self._call, None
+        if call is not None:
+            call()
 
     def __str__(self) -> str:
         return self._name

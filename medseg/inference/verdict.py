@@ -8,10 +8,10 @@ from medseg.inference.domain import DomainVerdict, TrainingDomain, scan_features
 from medseg.inference.prepare import Prepared
 from medseg.models import load_features
 
-__all__ = ["judge_scan"]
+__all__ = ["domain_verdict"]
 
 
-def judge_scan(prepared: Prepared, grid: Grid, card: ModelCard, folder: Path) -> DomainVerdict | None:
+def domain_verdict(prepared: Prepared, grid: Grid, card: ModelCard, folder: Path) -> DomainVerdict | None:
     """Verdict on a scan; None for a model that keeps nothing of its training's scans.
 
     Parameters
