@@ -5,6 +5,7 @@
                           user's own (``models`` in the user's data folder of the system)
 ``MEDSEG_LOG_DIR``        where the log of an unexpected error goes (default: the temporary folder)
 ``MEDSEG_CACHE_DIR``      compiled networks and caches of libraries (default: ``medseg`` in the user's cache folder)
+``MEDSEG_WORK_DIR``       where a window keeps unsaved work (default: ``medseg`` in the user's state folder)
 ``MEDSEG_TEST_DATA``      where the tests look for scans (default: ``../shared/data``)
 ``TMPDIR``                where temporary files go, as everywhere
 ``TZ``                    the local time, as everywhere
@@ -28,6 +29,7 @@ __all__ = [
     "shipped_folder",
     "temporary_folder",
     "user_cache_folder",
+    "work_folder",
 ]
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -90,6 +92,12 @@ def temporary_folder() -> Path:
         if folder and Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK):
             return Path(folder).absolute()
     return Path(tempfile.gettempdir())
+
+
+def work_folder() -> Path:
+    """Folder of what is worked on in a window and not saved yet; it need not exist."""
+    home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
+    return Path(os.environ.get("MEDSEG_WORK_DIR") or Path(home) / "medseg")
 
 
 def log_folder() -> Path:

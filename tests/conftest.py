@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -16,6 +17,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     monkeypatch.setenv("MEDSEG_LOG_DIR", str(tmp_path_factory.getbasetemp()))
     # The user's own models lie in the data folder of the system, which platformdirs finds by this.
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "no-data"))
+    monkeypatch.setenv("MEDSEG_WORK_DIR", str(tmp_path_factory.getbasetemp() / "work" / uuid4().hex))
 
 
 @pytest.fixture(scope="session")

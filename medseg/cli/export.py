@@ -87,6 +87,7 @@ def command(
     without_sources: Annotated[
         bool, typer.Option("--without-sources", help="Only derived objects, for sources that the key knows.")
     ] = False,
+    window: opt.Windows = None,
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
@@ -123,6 +124,7 @@ def command(
         made_by=made_by,
         by=_maker_kind(made_by, by),
         identified=identified,
+        windows=opt.windows(window),
     )
     written = export_files(record, out, options, among=files or ())
     told = tuple(finding for item in written.values() for finding in item.findings)

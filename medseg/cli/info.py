@@ -10,6 +10,8 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table, show
 from medseg.cli.progress import running
 from medseg.domain import Source
+from medseg.domain.card import IntervalQuality
+from medseg.domain.parts_card import PartsCard
 from medseg.workflows.info import Info, describe_grid, info
 
 
@@ -77,6 +79,28 @@ def print_card(found: Info) -> None:
     ]
     if quality:
         print_table(("label", "quantity", "mean", "interval", "cases", "command"), quality)
+    if isinstance(card, PartsCard):
+        return
+    if card.domain is not None:
+        known = card.domain
+        show(
+            f"Scans unlike the {known.scans} of the training are named; {known.false_alarms:.1%} of those would be "
+            f"(at most {known.false_alarms_upper:.1%})."
+        )
+    if card.intervals is not None:
+        title = f"{card.intervals.level:.0%} intervals of volumes"
+        head = ("label", "guaranteed", "measured coverage", "median width", "subjects")
+        print_table(head, map(_interval_row, card.intervals.quality), title=title)
+
+
+def _interval_row(item: IntervalQuality) -> tuple[object, ...]:
+    return (
+        item.label,
+        f"{item.guaranteed:.0%}",
+        f"{item.measured:.0%}",
+        f"{item.median_width_ml:.3g} ml",
+        item.subjects,
+    )
 
 
 def _print_sources(found: Info) -> None:

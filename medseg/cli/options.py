@@ -32,10 +32,12 @@ __all__ = [
     "Spacing",
     "Subject",
     "Volume",
+    "Windows",
     "channel_paths",
     "channels_by",
     "pairs",
     "reading",
+    "windows",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -103,6 +105,15 @@ ChannelsBy = Annotated[
         "--channels-by",
         help="How images are the segmenter's channels: by name (in any letters), then modality; or by position, "
         "in the order of --channel or of the dataset. Training has it as data.channels_by.",
+    ),
+]
+Windows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--window",
+        metavar="[CHANNEL=]LOW:HIGH",
+        help="Grey values of the pictures from black to white, in the image's unit, such as ct=-1350:150; repeat for "
+        "each channel. Default: a rule by modality, which the caption names.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
@@ -190,6 +201,19 @@ def channels_by(text: str) -> Literal["name", "position"]:
     if text not in ("name", "position"):
         raise ConfigError(f"--channels-by is name or position, not {text!r}")
     return cast("Literal['name', 'position']", text)
+
+
+def windows(items: list[str] | None) -> tuple[tuple[str, float, float], ...]:
+    """(channel, low, high) from repeated `--window [CHANNEL=]LOW:HIGH`; an empty name is that of any channel."""
+    found = []
+    for item in items or []:
+        name, _, limits = item.rpartition("=")
+        low, _, high = limits.partition(":")
+        try:
+            found.append((name.strip(), float(low), float(high)))
+        except ValueError as error:
+            raise ConfigError(f"--window takes [CHANNEL=]LOW:HIGH, such as -160:240; not {item!r}") from error
+    return tuple(found)
 
 
 def _spacing(text: str | None) -> tuple[float, float, float] | None:

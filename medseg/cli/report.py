@@ -65,6 +65,7 @@ def command(
     full: Annotated[
         bool, typer.Option("--full", help="With the appendix: every measurement, its method, all pictures.")
     ] = False,
+    window: opt.Windows = None,
     identified: Annotated[
         bool,
         typer.Option(
@@ -88,7 +89,7 @@ def command(
         raise ConfigError(f"--purpose is one of {', '.join(ASKABLE)}, not {purpose!r}")
     if paper not in PAPERS:
         raise ConfigError(f"--paper is one of {', '.join(PAPERS)}, not {paper!r}")
-    look = PageLook(purpose, full, paper)
+    look = PageLook(purpose, full, paper, opt.windows(window))
     if record.is_dir():
         if image or channel or mask or files:
             raise InputError(

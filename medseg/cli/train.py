@@ -9,6 +9,7 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, say
 from medseg.cli.progress import running
 from medseg.workflows.train import findings_of, train
+from medseg.workflows.training_page import PAGE_FILE
 
 
 def command(
@@ -42,4 +43,6 @@ def command(
         emit("train", {"bundle": str(bundle)}, findings_of(out))
         return
     print_findings(findings_of(out))
+    if (out / PAGE_FILE).is_file():
+        say(f"how it went: {out / PAGE_FILE}")
     say(f"the model is in {bundle}; segment with: medseg segment {bundle} IMAGE --out mask.nii.gz")

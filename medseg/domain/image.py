@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from medseg.errors import InputError
 __all__ = ["Image", "digest_of"]
 
 _DIGEST_BLOCK = 1 << 24
+#: Digests of arrays that are alive, by their identity.
+_DIGESTS: dict[int, str] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +78,8 @@ class Image:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the values as held; see `digest_of`."""
-        return digest_of(self.array)
+        """SHA-256 of the values as held; see `digest_of`. Worked out once for the same read-only values."""
+        return _digest_once(self.array)
 
 
 def digest_of(array: NDArray[Any]) -> str:
@@ -91,6 +94,15 @@ def digest_of(array: NDArray[Any]) -> str:
     for block in _fortran_blocks(array):
         hasher.update(block)
     return hasher.hexdigest()
+
+
+def _digest_once(array: NDArray[Any]) -> str:
+    """Digest of an array that nobody can write to, as `owned` holds it; forgotten with the array."""
+    key = id(array)
+    if key not in _DIGESTS:
+        _DIGESTS[key] = digest_of(array)
+        finalize(array, _DIGESTS.pop, key, None)
+    return _DIGESTS[key]
 
 
 def _fortran_blocks(array: NDArray[Any]) -> Iterator[memoryview]:

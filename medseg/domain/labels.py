@@ -12,7 +12,18 @@ from pydantic import ConfigDict
 from medseg.domain.values import STRICT
 from medseg.errors import LabelError
 
-__all__ = ["LONGEST_NAME", "Code", "Color", "Label", "LabelTable", "Region", "Side", "plain_name"]
+__all__ = [
+    "LONGEST_NAME",
+    "Code",
+    "Color",
+    "Label",
+    "LabelTable",
+    "Region",
+    "Side",
+    "plain_name",
+    "side_in_name",
+    "without_side",
+]
 
 Color: TypeAlias = tuple[int, int, int]
 Side: TypeAlias = Literal["left", "right", "both", "unknown", "not applicable"]
@@ -21,6 +32,8 @@ Side: TypeAlias = Literal["left", "right", "both", "unknown", "not applicable"]
 LONGEST_NAME = 1000
 #: What is no letter of a name: controls and ends of lines, what turns the order of reading, halves of characters.
 _NO_LETTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+#: A side as a word of its own.
+_SIDE = re.compile(r"(?:^|(?<=[\s_,-]))\(?(left|right)\)?(?=$|[\s_,-])", re.IGNORECASE)
 
 
 def plain_name(text: str) -> str:
@@ -30,6 +43,27 @@ def plain_name(text: str) -> str:
     'left  lung [2J'
     """
     return _NO_LETTERS.sub(" ", text)
+
+
+def side_in_name(name: str) -> Literal["left", "right"] | None:
+    """The side that a structure's name tells; None where it tells none, or both.
+
+    >>> side_in_name("kidney_left"), side_in_name("Lung, right (upper)"), side_in_name("leftover")
+    ('left', 'right', None)
+    """
+    named = {found.lower() for found in _SIDE.findall(name)}
+    if named == {"left"}:
+        return "left"
+    return "right" if named == {"right"} else None
+
+
+def without_side(name: str) -> str:
+    """The name that both sides share; itself where it names a side alone.
+
+    >>> without_side("kidney_left"), without_side("left")
+    ('kidney', 'left')
+    """
+    return re.sub(r"[\s_,-]+", " ", _SIDE.sub("", name)).strip() or name
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +171,13 @@ class LabelTable:
     def is_lateralised(self) -> bool:
         """Whether some label claims a side, so that mirroring axis 0 would make it wrong."""
         return any(label.side in ("left", "right") for label in self.labels)
+
+    @property
+    def names_sides(self) -> bool:
+        """Whether the name of a label with no stated side tells one."""
+        return any(
+            label.side == "not applicable" and side_in_name(label.name) is not None for label in self.labels
+        )
 
     def name_of(self, value: int) -> str:
         """Name of a label value; `label N` where the table has none."""

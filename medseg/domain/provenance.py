@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
+from medseg.domain.intervals import VolumeInterval
 from medseg.domain.values import STRICT, Details
 
 __all__ = ["GIVEN", "Edit", "ImageDigest", "LabelChange", "ModelFacts", "Provenance"]
@@ -122,6 +123,8 @@ class Provenance:
     request_digest
         SHA-256 over all that was asked of the segmenter: which one, weights, parameters, images, limits, seeds. Equal
         requests give equal masks, before edits; None where it is not known.
+    intervals
+        Of the volumes of labels and regions as the model left them; edits make them void.
     """
 
     segmenter: str = GIVEN
@@ -132,4 +135,5 @@ class Provenance:
     run: Details = ()
     model: ModelFacts | None = None
     request_digest: str | None = None
+    intervals: tuple[VolumeInterval, ...] = ()
     __pydantic_config__: ClassVar[ConfigDict] = STRICT

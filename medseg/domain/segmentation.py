@@ -16,7 +16,7 @@ from medseg.domain.provenance import Provenance
 from medseg.domain.values import owned
 from medseg.errors import LabelError
 
-__all__ = ["NOT_READ", "Segmentation", "smallest_unsigned", "voxels_with"]
+__all__ = ["NOT_READ", "Segmentation", "count_labels", "smallest_unsigned", "voxels_with"]
 
 #: Labels counted at a time.
 _BLOCK = 1 << 18
@@ -78,12 +78,7 @@ class Segmentation:
     @property
     def present(self) -> tuple[int, ...]:
         """Label values that occur, without background. Cost: one pass over the labels."""
-        flat = self.labels.ravel(order="K")
-        counts = np.zeros(int(flat.max(initial=0)) + 1, np.intp)
-        # In blocks, as counting turns labels into eight bytes each.
-        for start in range(0, flat.size, _BLOCK):
-            counts += np.bincount(flat[start : start + _BLOCK], minlength=counts.size)
-        return tuple(int(value) for value in np.flatnonzero(counts) if value)
+        return tuple(int(value) for value in np.flatnonzero(count_labels(self.labels)) if value)
 
     @property
     def digest(self) -> str:
@@ -99,6 +94,26 @@ class Segmentation:
     def mask(self, *values: int) -> NDArray[np.bool_]:
         """(I, J, K) bool: voxels with any of these labels."""
         return voxels_with(self.labels, values)
+
+
+def count_labels(labels: NDArray[Any]) -> NDArray[np.intp]:
+    """Voxels of each value from 0 to the largest that occurs. Cost: one pass, and no copy of an array in one piece.
+
+    >>> count_labels(np.array([[[0, 2, 2]]], np.uint8)).tolist()
+    [1, 0, 2]
+    """
+    flat = labels.ravel(order="K")
+    top = np.iinfo(np.uint8).max if flat.dtype == np.uint8 else int(flat.max(initial=0))
+    counts = np.zeros(top + 1, np.intp)
+    # In blocks, as counting turns labels into eight bytes each.
+    for start in range(0, flat.size, _BLOCK):
+        block = flat[start : start + _BLOCK]
+        if block.max():  # most of a large mask is background, which is faster seen than counted
+            counts += np.bincount(block, minlength=counts.size)
+        else:
+            counts[0] += block.size
+    last = int(np.flatnonzero(counts)[-1]) if flat.size else 0
+    return counts[: last + 1]
 
 
 def voxels_with(labels: NDArray[Any], values: Collection[int]) -> NDArray[np.bool_]:
@@ -118,6 +133,8 @@ def voxels_with(labels: NDArray[Any], values: Collection[int]) -> NDArray[np.boo
 
 def smallest_unsigned(labels: NDArray[Any]) -> NDArray[Any]:
     """Labels in uint8, uint16 or uint32: the smallest that holds the largest value."""
+    if labels.dtype == np.uint8:
+        return labels
     top = int(labels.max()) if labels.size else 0
     dtype = np.dtype(np.uint8 if top < 2**8 else np.uint16 if top < 2**16 else np.uint32)
     return labels if labels.dtype == dtype else labels.astype(dtype, order="K")

@@ -45,6 +45,9 @@ class SegmenterSpec:
         Name of the channel whose grid the answer has.
     needs_prompts, needs_mm
         Whether it works without seeds, and on `px` images.
+    near_prompts
+        Given prompts, what is farther from them than its parameter `margin_mm` changes nothing, so that it need not be
+        given more of the images than that.
     dimensions
         2, 3 or both.
     version
@@ -69,6 +72,7 @@ class SegmenterSpec:
     reference: str | None = None
     needs_prompts: bool = False
     needs_mm: bool = False
+    near_prompts: bool = False
     dimensions: tuple[int, ...] = (2, 3)
     version: str = ""
     axes: Literal["canonical", "stored"] = "canonical"

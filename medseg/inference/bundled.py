@@ -9,7 +9,7 @@ from medseg.inference.boxed import BoxedSegmenter
 from medseg.inference.parts_segmenter import PartsSegmenter
 from medseg.inference.segmenter import ModelSegmenter
 from medseg.inference.stored_segmenter import StoredSegmenter
-from medseg.models import card_digest, read_any_card
+from medseg.models.card import card_digest, read_any_card
 
 __all__ = ["segmenter_of"]
 

@@ -58,12 +58,15 @@ class Ensemble:
         How many outputs are classes (None: all); the others are distances, of which a sigmoid is taken.
     activation
         Of the classes, before the mean.
+    apart
+        Whether each member's own mean over mirrored copies follows that of all, one after another along the outputs.
     """
 
     members: Sequence[Backend]
     mirror_axes: tuple[int, ...] = ()
     classes: int | None = None
     activation: Activation = "softmax"
+    apart: bool = False
 
     @property
     def name(self) -> str:
@@ -79,16 +82,17 @@ class Ensemble:
         """Mean of members and mirrored copies."""
         axes = self.mirror_axes
         flips = [chosen for size in range(len(axes) + 1) for chosen in combinations(axes, size)]
-        total: NDArray[np.float32] | None = None
+        total = _Mean()
+        own = [_Mean() for _ in self.members] if self.apart else []
         for chosen in flips:
             dims = tuple(axis + 2 for axis in chosen)
             turned = np.flip(windows, dims)
-            for member in self.members:
+            for number, member in enumerate(self.members):
                 shares = np.flip(self._shares(member(turned)), dims)
-                total = shares if total is None else np.add(total, shares, out=total)
-        assert total is not None  # noqa: S101 - for the type checker: there is always the unmirrored copy
-        count = len(flips) * len(self.members)
-        return total if count == 1 else np.divide(total, np.float32(count), out=total)
+                if own:
+                    own[number].add(shares.copy())
+                total.add(shares)
+        return np.concatenate([mean.values() for mean in (total, *own)], axis=1) if own else total.values()
 
     def running(self, run: Run) -> AbstractContextManager[None]:
         """That of each member."""
@@ -115,6 +119,22 @@ class Ensemble:
         shares[:, : self.classes] = activate(outputs[:, : self.classes])
         shares[:, self.classes :] = _sigmoid(outputs[:, self.classes :])
         return shares
+
+
+class _Mean:
+    """Mean of arrays, the first of which it keeps and writes to."""
+
+    def __init__(self) -> None:
+        self._total: NDArray[np.float32] | None = None
+        self._count = 0
+
+    def add(self, values: NDArray[np.float32]) -> None:
+        self._total = values if self._total is None else np.add(self._total, values, out=self._total)
+        self._count += 1
+
+    def values(self) -> NDArray[np.float32]:
+        assert self._total is not None  # noqa: S101 - for the type checker: something is always added
+        return self._total if self._count == 1 else np.divide(self._total, self._count, out=self._total)
 
 
 def _softmax(outputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -26,22 +26,26 @@ from medseg.domain import (
     SegmenterSpec,
 )
 from medseg.domain.card import ChannelSpec
+from medseg.domain.intervals import VolumeCalibration
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import Details, as_details
+from medseg.inference.apart import MemberLabels, has_members, intervals_of, told_apart
 from medseg.inference.backends import Precision
 from medseg.inference.clock import Clock
+from medseg.inference.domain import domain_finding
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
 from medseg.inference.load import choose_backend, load_predictor
-from medseg.inference.memory import Plan, available_bytes, needs, plan
+from medseg.inference.memory import MemoryPlan, available_bytes, needs, plan_memory
 from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.reducers import KeptOutputs, LabelsOnNative, Reducer, probabilities_on_native
 from medseg.inference.slices import network_slice_axis
 from medseg.inference.steps import postprocess
 from medseg.inference.stream import SlabStream
+from medseg.inference.verdict import domain_verdict
 from medseg.inference.windows import Tiling
-from medseg.models import card_digest, model_facts, weights_digest
+from medseg.models import card_digest, load_calibration, model_facts, weights_digest
 
 __all__ = ["ModelParams", "ModelSegmenter", "emptiness"]
 
@@ -152,7 +156,13 @@ class ModelSegmenter:
             prepared = prepare(images, self.card)
         with clock.on("start"):
             stream = replace(self.stream(params, run, flat), on_disk=planned.sums_on_disk)
-        found, kept = self._reduced(stream, prepared, reference.grid, params, _Course(run, planned, clock))
+        calibration = self._calibration(stream, params, reference.grid, limited=within is not None)
+        verdict = domain_verdict(prepared, reference.grid, self.card, self.folder)
+        members = None
+        if calibration is not None and (verdict is None or verdict.level == "in range"):
+            stream, members = told_apart(stream, self.card, prepared.grid, reference.grid)
+        course = _Course(run, planned, clock, members)
+        found, kept = self._reduced(stream, prepared, reference.grid, params, course)
         with clock.on("decide"):
             labels = found.labels
             if within is not None:
@@ -165,13 +175,22 @@ class ModelSegmenter:
             if params.keep_probabilities:
                 shares = np.stack([kept.values[output] for output in range(self.card.classes)])
                 probabilities = probabilities_on_native(shares, prepared.grid, reference.grid)
+            made_by = self.made_by(images, params, stream.predictor, run)
+            if members is not None and calibration is not None:
+                intervals = intervals_of(labels, members, reference.grid, self.card, calibration)
+                made_by = replace(made_by, intervals=intervals)
         clock.tell(run)
         return Segmentation(
             labels,
             reference.grid,
             self.card.table,
-            self.made_by(images, params, stream.predictor, run),
-            (*prepared.findings, *stream.findings, *emptiness(labels, self.card)),
+            made_by,
+            (
+                *prepared.findings,
+                *stream.findings,
+                *domain_finding(verdict, self.card.name),
+                *emptiness(labels, self.card),
+            ),
             instances=instances,
             probabilities=probabilities,
         )
@@ -180,15 +199,19 @@ class ModelSegmenter:
         """What it can't do without: channels, a batch of windows, labels; sums of windows as far as they are small."""
         native = grids[self.card.reference]
         flat = 0 if self.card.network.dimensions == 2 else None
-        return needs(self.card, native, self._grid(native), self._kept(params), flat).least
+        return needs(
+            self.card, native, self._grid(native), self._kept(params), flat=flat, apart=self._apart()
+        ).least
 
-    def _planned(self, native: Grid, params: ModelParams, run: Run, flat: int | None) -> Plan:
+    def _planned(self, native: Grid, params: ModelParams, run: Run, flat: int | None) -> MemoryPlan:
         """By the run's budget, else by what is free; tells what is predicted."""
         before = psutil.Process().memory_info().rss
-        needed = needs(self.card, native, self._grid(native), self._kept(params), flat)
+        needed = needs(
+            self.card, native, self._grid(native), self._kept(params), flat=flat, apart=self._apart()
+        )
         libraries = self._libraries(native, run)
         budget = run.memory_bytes - before if run.memory_bytes is not None else available_bytes()
-        planned = plan(needed, budget - libraries)
+        planned = plan_memory(needed, budget - libraries)
         run.note("bytes.predicted", float(before + libraries + planned.predicted_bytes))
         return planned
 
@@ -197,6 +220,10 @@ class ModelSegmenter:
         backend = "" if self.predictor is not None else choose_backend(self.card, run).backend
         resampled = {"SimpleITK"} if self._grid(native) is not native else set()
         return sum(LIBRARY_BYTES.get(name, 0) for name in {backend} | resampled if name not in sys.modules)
+
+    def _apart(self) -> int:
+        """Networks whose outputs are kept apart, for intervals of volumes."""
+        return len(self.card.weights) if self.card.intervals is not None and len(self.card.weights) > 1 else 0
 
     def _grid(self, native: Grid) -> Grid:
         return model_grid(native, self.card.spacing)
@@ -219,6 +246,18 @@ class ModelSegmenter:
         tiling = Tiling(window, overlap, rule.placing, rule.weighting)
         return SlabStream(predictor, tiling, flat, batch, np.dtype(rule.sums))
 
+    def _calibration(
+        self, stream: SlabStream, params: ModelParams, native: Grid, *, limited: bool
+    ) -> VolumeCalibration | None:
+        """What intervals of volumes are made from; None where this run is not what was calibrated."""
+        if self.card.intervals is None or limited or native.unit == "px":
+            return None
+        as_calibrated = self.Params()
+        asked = (params.overlap, params.mirror, params.speed)
+        if asked != (as_calibrated.overlap, as_calibrated.mirror, as_calibrated.speed):
+            return None
+        return load_calibration(self.card, self.folder) if has_members(stream) else None
+
     def _reduced(
         self,
         stream: SlabStream,
@@ -234,7 +273,8 @@ class ModelSegmenter:
         )
         whole = range(self.card.classes) if params.keep_probabilities else ()
         kept = KeptOutputs(prepared.grid, [*whole, *self.card.distance_channels])
-        reducers: tuple[Reducer, ...] = (labels, kept)
+        members = () if course.members is None else (course.members,)
+        reducers: tuple[Reducer, ...] = (labels, kept, *members)
         for slab in course.clock.each("network", stream.run(prepared.array, course.run)):
             with course.clock.on("decide"):
                 for reducer in reducers:
@@ -267,8 +307,9 @@ class _Course:
     """How one segmentation runs: for whom, with what memory, and where its seconds go."""
 
     run: Run
-    plan: Plan
+    plan: MemoryPlan
     clock: Clock
+    members: MemberLabels | None
 
 
 def _origin(card: ModelCard) -> Details:

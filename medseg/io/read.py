@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import cast
 
 from medseg import plugins
-from medseg.domain import Grid, Image, LabelTable, ReadOptions, Segmentation, Source
+from medseg.domain import Grid, Image, LabelTable, ReadOptions, Run, Segmentation, Source
 from medseg.errors import InputError, UnsupportedFormatError
 from medseg.io.answers import apply_answers
 from medseg.io.choose import choose, require_volume
 from medseg.io.choose_mask import choose_mask, refuse_masks
 from medseg.io.dicom import READER
+from medseg.io.dicom.reader import DicomReader
 from medseg.io.layered import are_layers, layered_segmentation
 from medseg.io.masks import only_label, read_table, segmentation_of
 from medseg.io.names import split_part, suffix_of
@@ -60,8 +61,10 @@ def _other_files(folder: Path) -> str:
     return f", but {what}: give one of them ({names[0]}); segment, measure and evaluate take all"
 
 
-def inspect(path: str | Path) -> tuple[Source, ...]:
+def inspect(path: str | Path, *, run: Run | None = None) -> tuple[Source, ...]:
     """Every volume of a file or folder, by headers only; the unreadable ones say why and raise nothing.
+
+    `run` is told of each file of a DICOM folder, and can stop between two.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def inspect(path: str | Path) -> tuple[Source, ...]:
         If no reader claims it.
     """
     path = Path(path)
-    return _inspect(find_reader(path), path)
+    return _inspect(find_reader(path), path, run)
 
 
 def read(path: str | Path, *, options: ReadOptions | None = None, source: Source | None = None) -> Image:
@@ -214,9 +217,10 @@ def _chosen(
     return reader, choose(path, sources, options), options
 
 
-def _inspect(reader: Reader, path: Path) -> tuple[Source, ...]:
+def _inspect(reader: Reader, path: Path, run: Run | None = None) -> tuple[Source, ...]:
     try:
-        return tuple(plausible_source(source) for source in reader.inspect(path))
+        found = reader.inspect(path, run) if isinstance(reader, DicomReader) else reader.inspect(path)
+        return tuple(plausible_source(source) for source in found)
     except InputError as error:
         return (unreadable(path, reader.name, str(error)),)
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["border_mask", "circular_field"]
+__all__ = ["beside", "border_mask", "circular_field"]
 
 #: No tissue and no air is darker, in HU; what surrounds a reconstruction field is.
 _AIR_HU = -1000
@@ -37,18 +37,26 @@ def border_mask(shape: tuple[int, int, int], outside: NDArray[np.bool_] | None =
     >>> int(border_mask((3, 3, 1)).sum())
     8
     """
-    border = np.zeros(shape, dtype=np.bool_)
+    marked = outside is not None and bool(outside.any())
+    border = beside(outside) if marked and outside is not None else np.zeros(shape, dtype=np.bool_)
     for axis, extent in enumerate(shape):
         if extent > 1:
             border[_at(axis, 0)] = True
             border[_at(axis, extent - 1)] = True
-    if outside is not None and outside.any():
-        border |= outside
-        for axis, extent in enumerate(shape):
-            if extent > 1:
-                border[_at(axis, slice(1, None))] |= outside[_at(axis, slice(None, -1))]
-                border[_at(axis, slice(None, -1))] |= outside[_at(axis, slice(1, None))]
     return border
+
+
+def beside(outside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(I, J, K) bool: these voxels and their face neighbours.
+
+    >>> int(beside(np.array([[[True, False, False]]])).sum())
+    2
+    """
+    found = outside.copy()
+    for axis in range(3):
+        found[_at(axis, slice(1, None))] |= outside[_at(axis, slice(None, -1))]
+        found[_at(axis, slice(None, -1))] |= outside[_at(axis, slice(1, None))]
+    return found
 
 
 def _at(axis: int, where: int | slice) -> Any:

@@ -181,8 +181,10 @@ def edit_text(edit: Edit) -> str:
     if not (edit.changes or edit.slices):
         told = ", ".join(f"{name} = {value}" for name, value in edit.parameters)
         return f"{edit.operation} {told}".rstrip()
+    tool = dict(edit.parameters).get("tool")
+    how = f" with the {tool}" if tool else ""
     when = f" on {edit.changed_at}" if edit.changed_at else ""
-    return f"{edit.operation}{when}: {_what(edit)}"
+    return f"{edit.operation}{how}{when}: {_what(edit)}"
 
 
 def _what(edit: Edit) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from medseg.domain import Finding, LabelTable, Segmentation
 from medseg.domain.values import as_details
 
-__all__ = ["IGNORED", "without_ignored"]
+__all__ = ["IGNORED", "table_without", "without_ignored"]
 
 #: Code of the Finding on voxels that were left out; its details are `value` and `voxels`.
 IGNORED = "labels.ignored"
@@ -19,15 +19,20 @@ def without_ignored(mask: Segmentation, value: int | None) -> Segmentation:
         return mask
     ignored = mask.labels == value
     count = int(ignored.sum())
-    regions = tuple(
-        replace(region, labels=kept)
-        for region in mask.table.regions
-        if (kept := tuple(item for item in region.labels if item != value))
-    )
-    table = LabelTable(tuple(item for item in mask.table.labels if item.value != value), regions)
+    table = table_without(mask.table, value)
     share = f"{100 * count / ignored.size:.3g} %"
     text = f"{count} voxels ({share}) are marked 'ignore' (label {value}): nobody judged them, and they were left out."
     found = Finding(IGNORED, "warning", text, as_details(value=value, voxels=count))
     findings = (*mask.findings, found) if count else mask.findings
     labels = np.where(ignored, 0, mask.labels).astype(mask.labels.dtype)
     return replace(mask, labels=labels, table=table, findings=findings, probabilities=None)
+
+
+def table_without(table: LabelTable, value: int) -> LabelTable:
+    """The table without a label; regions lose it, and go where it was all they had."""
+    regions = tuple(
+        replace(region, labels=kept)
+        for region in table.regions
+        if (kept := tuple(item for item in region.labels if item != value))
+    )
+    return LabelTable(tuple(item for item in table.labels if item.value != value), regions)

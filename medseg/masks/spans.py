@@ -13,6 +13,8 @@ _TURNS = 16
 _SLACK = 1 / np.cos(np.pi / (2 * _TURNS)) + 1e-9
 #: Up to so many points every pair is looked at.
 _ALL_PAIRS = 600
+#: Up to so many points of a plane a hull costs more than it saves.
+_FEW = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,7 @@ def across(doubled: NDArray[np.int32], affine: NDArray[np.float64], axis: int) -
         for other in range(3):
             if other != axis:
                 ends_here = _line_ends(ends_here, other)
-        found = _farthest(_positions(ends_here, affine))
+        found = _farthest(_positions(_corners(ends_here, axis), affine))
         best = found if best is None or found.length > best.length else best
     return best
 
@@ -101,6 +103,20 @@ def _line_ends(doubled: NDArray[np.int32], axis: int) -> NDArray[np.int32]:
     new[1:] = np.diff(line[order]) != 0
     kept: NDArray[np.int32] = doubled[order[new | np.append(new[1:], True)]]
     return kept
+
+
+def _corners(doubled: NDArray[np.int32], axis: int) -> NDArray[np.int32]:
+    """Corners of the convex hull of vertices in one plane, in their order; all where they are few or on a line."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    if len(doubled) <= _FEW:
+        return doubled
+    try:
+        hull = ConvexHull(np.delete(doubled, axis, axis=1).astype(np.float64))
+    except QhullError:
+        return doubled
+    corners: NDArray[np.int32] = doubled[np.sort(hull.vertices)]
+    return corners
 
 
 def _widths(

@@ -4,7 +4,7 @@ from medseg.measuring.contours import contours
 from medseg.measuring.field import find_field
 from medseg.measuring.findings import size_findings
 from medseg.measuring.lesions.measure import Lesions, find_lesions, measure_lesions
-from medseg.measuring.measure import measure
+from medseg.measuring.measure import measure, targets
 from medseg.measuring.noise import noise_near
 from medseg.measuring.normal import intracranial, normalised
 from medseg.measuring.pet.measure import measure_pet
@@ -25,5 +25,6 @@ __all__ = [
     "normalised",
     "place_among",
     "size_findings",
+    "targets",
     "tissue_map",
 ]

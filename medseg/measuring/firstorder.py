@@ -1,5 +1,6 @@
 """First-order statistics of a set of values: each a number, or the sentence why there is none."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -188,8 +189,13 @@ def _energies(values: NDArray[Any], shift: float) -> dict[Quantity, Answer]:
 
 
 def _histogram(values: NDArray[Any], width: float) -> dict[Quantity, Answer]:
-    bins = np.concatenate([np.floor(block / width) for block in _blocks(values)])
-    _, counts = np.unique_counts(bins)
+    tally: Counter[float] = (
+        Counter()
+    )  # a block at a time: the bins of all values are as large as these in float64
+    for block in _blocks(values):
+        bins, found = np.unique_counts(np.floor(block / width))
+        tally.update(dict(zip(bins.tolist(), found.tolist(), strict=True)))
+    counts = np.array([tally[key] for key in sorted(tally)])
     both = (Quantity.ENTROPY, Quantity.UNIFORMITY)
     if counts.size < 2:
         why = f"all values lie in one bin of width {width:g}, so the histogram says nothing"

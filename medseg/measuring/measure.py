@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping
 
-from medseg.domain import Image, Measurement, Quantity, Segmentation, Target
-from medseg.measuring.regions import measure_regions
+from medseg.domain import Image, Measurement, Quantity, Run, Segmentation, Target
+from medseg.measuring.intervals import with_intervals
+from medseg.measuring.regions import Weights, measure_regions
 from medseg.measuring.structure import plane_name
 
 __all__ = ["measure", "plane_name", "targets"]
@@ -14,6 +15,8 @@ def measure(
     images: Mapping[str, Image] | None = None,
     *,
     only: Collection[Quantity] | None = None,
+    of: Collection[Target] | None = None,
+    run: Run | None = None,
 ) -> tuple[Measurement, ...]:
     """Measure every label and region of a segmentation.
 
@@ -26,6 +29,10 @@ def measure(
         with labels taken at their centres; the caller has checked that the space is one.
     only
         Quantities to measure; None measures all.
+    of
+        Labels and regions to measure (`targets` lists them); None measures all.
+    run
+        Progress by structure, and whether to stop.
 
     Returns
     -------
@@ -39,17 +46,18 @@ def measure(
     Definitions: IBSI reference manual where a code is given, else own, as stated in `Quantity`.
     Memory: one structure's box a few times over, and the values of the largest structure.
     """
-    wanted = [(target, target.labels) for target in targets(segmentation)]
-    return measure_regions(
+    wanted = [(target, target.labels) for target in targets(segmentation) if of is None or target in of]
+    found = measure_regions(
         segmentation.labels,
         segmentation.grid,
         wanted,
         images,
-        channels=_channels(segmentation, [values for _, values in wanted]),
-        probabilities=segmentation.probabilities,
+        weights=_weights(segmentation, [values for _, values in wanted]),
         only=only,
         refused=segmentation.not_read,
+        run=run,
     )
+    return with_intervals(found, segmentation)
 
 
 def targets(segmentation: Segmentation) -> tuple[Target, ...]:
@@ -59,11 +67,11 @@ def targets(segmentation: Segmentation) -> tuple[Target, ...]:
     return (*labels, *(Target("region", region.name, region.labels) for region in table.regions))
 
 
-def _channels(
-    segmentation: Segmentation, wanted: list[tuple[int, ...]]
-) -> dict[tuple[int, ...], tuple[int, ...]]:
+def _weights(segmentation: Segmentation, wanted: list[tuple[int, ...]]) -> Weights | None:
     """Channels of the probabilities per union of labels: background first, then the table's labels in order."""
-    values = segmentation.table.values
-    if segmentation.probabilities is None or len(segmentation.probabilities) != len(values) + 1:
-        return {}
-    return {union: tuple(1 + values.index(value) for value in union) for union in wanted}
+    values, kept = segmentation.table.values, segmentation.probabilities
+    if kept is None:
+        return None
+    if len(kept) != len(values) + 1:
+        return Weights(kept, {})
+    return Weights(kept, {union: tuple(1 + values.index(value) for value in union) for union in wanted})

@@ -13,11 +13,13 @@ from medseg.masks.voxels import is_flat, pixel_area
 from medseg.measuring.rows import Rows
 from medseg.measuring.size import as_points
 from medseg.measuring.structure import NOT_PHYSICAL, SHEARED, Structure
+from medseg.measuring.tally import Part
 
 __all__ = [
     "StructureSurface",
     "add_axes",
-    "add_border",
+    "add_border_count",
+    "add_border_share",
     "add_euler",
     "add_form",
     "add_mesh_size",
@@ -161,7 +163,7 @@ def _add_span(rows: Rows, quantity: Quantity, span: Span | None, method: str) ->
         rows.add(quantity, span.length, method=method, points_mm=as_points(span.points))
 
 
-def add_axes(rows: Rows, structure: Structure) -> None:
+def add_axes(rows: Rows, part: Part) -> None:
     """Principal axes from the covariance of voxel centres, and their ratios.
 
     4√λ is shorter by 2/√5 than the axis of a solid ellipsoid with these moments. A structure
@@ -169,16 +171,16 @@ def add_axes(rows: Rows, structure: Structure) -> None:
     """
     if not rows.wants(_ALL_AXES):
         return
-    grid = structure.grid
+    grid = rows.grid
     if grid.is_sheared:
         for quantity in _ALL_AXES:
             rows.refuse(quantity, SHEARED)
         return
     linear = grid.affine[:3, :3]
-    values, vectors = np.linalg.eigh(linear @ structure.part.covariance @ linear.T)
+    values, vectors = np.linalg.eigh(linear @ part.covariance @ linear.T)
     # Rounding can leave a flat structure a little below 0.
     lengths = 4 * np.sqrt(np.where(values > 1e-12 * max(values[-1], 1e-300), values, 0))[::-1]
-    centre = grid.to_position(structure.part.centroid)
+    centre = grid.to_position(part.centroid)
     flat = is_flat(grid)
     for rank, quantity in enumerate(_LENGTHS):
         if flat and quantity is Quantity.LEAST_AXIS:
@@ -186,19 +188,17 @@ def add_axes(rows: Rows, structure: Structure) -> None:
             continue
         half = vectors[:, 2 - rank] * lengths[rank] / 2
         ends = np.stack([centre - half, centre + half])
-        method = f"{_AXIS}; {_sample_length(structure, lengths[rank], quantity)}"
+        method = f"{_AXIS}; {_sample_length(rows, part.count, lengths[rank], quantity)}"
         rows.add(quantity, float(lengths[rank]), method=method, points_mm=as_points(ends))
     _add_ratios(rows, lengths, flat=flat)
 
 
-def _sample_length(structure: Structure, length: float, quantity: Quantity) -> str:
+def _sample_length(rows: Rows, count: int, length: float, quantity: Quantity) -> str:
     """The length as IBSI's reference values have it: they divide the covariance by N − 1."""
-    count, code = structure.part.count, quantity.info.ibsi
+    code = quantity.info.ibsi
     if count == 1:
         return f"IBSI {code} divides by N − 1, which a single voxel forbids"
-    return (
-        f"IBSI {code} divides by N − 1: {length * math.sqrt(count / (count - 1)):.6g} {structure.grid.unit}"
-    )
+    return f"IBSI {code} divides by N − 1: {length * math.sqrt(count / (count - 1)):.6g} {rows.grid.unit}"
 
 
 def _add_ratios(rows: Rows, lengths: NDArray[np.float64], *, flat: bool) -> None:
@@ -212,9 +212,13 @@ def _add_ratios(rows: Rows, lengths: NDArray[np.float64], *, flat: bool) -> None
             rows.add(quantity, float(lengths[rank] / lengths[0]), method=method)
 
 
-def add_border(rows: Rows, structure: Structure) -> None:
-    """Voxels on the border, and the share of the surface (voxel faces) that lies on it."""
-    rows.add(Quantity.BORDER_VOXELS, structure.part.on_border, method="labelled voxels on the border")
+def add_border_count(rows: Rows, part: Part) -> None:
+    """Voxels on the border."""
+    rows.add(Quantity.BORDER_VOXELS, part.on_border, method="labelled voxels on the border")
+
+
+def add_border_share(rows: Rows, structure: Structure) -> None:
+    """Share of the surface (voxel faces) that lies on the border."""
     if not rows.wants((Quantity.BORDER_SHARE,)):
         return
     if structure.grid.is_sheared:

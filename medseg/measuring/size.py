@@ -7,6 +7,7 @@ from medseg.masks import plane_diameters, slice_axis
 from medseg.masks.voxels import is_flat, pixel_area, voxel_ml
 from medseg.measuring.rows import Rows
 from medseg.measuring.structure import NOT_PHYSICAL, SHEARED, Structure, plane_name
+from medseg.measuring.tally import Part
 
 __all__ = ["add_count", "add_diameters", "add_place"]
 
@@ -74,20 +75,21 @@ def add_diameters(rows: Rows, structure: Structure) -> None:
             rows.add(quantity, value, method=method, plane=plane, points_mm=as_points(points))
 
 
-def add_place(rows: Rows, structure: Structure) -> None:
+def add_place(rows: Rows, part: Part) -> None:
     """Centroid, box and extent."""
-    grid = structure.grid
+    grid = rows.grid
+    box = part.bounds
     if grid.orientation_known:
-        for quantity, value in zip(_CENTRE, grid.to_position(structure.part.centroid), strict=True):
+        for quantity, value in zip(_CENTRE, grid.to_position(part.centroid), strict=True):
             rows.add(quantity, float(value), method=_CENTROID)
     else:
         for quantity in _CENTRE:
             rows.refuse(quantity, "the file does not say how its axes lie in the patient; give --orientation")
-    for letter, side in zip(_AXES, structure.box, strict=True):
+    for letter, side in zip(_AXES, box, strict=True):
         rows.add(Quantity[f"BOX_MIN_{letter}"], side.start, method=_BOX)
-    for letter, side in zip(_AXES, structure.box, strict=True):
+    for letter, side in zip(_AXES, box, strict=True):
         rows.add(Quantity[f"BOX_MAX_{letter}"], side.stop - 1, method=_BOX)
-    for letter, side, step in zip(_AXES, structure.box, grid.spacing, strict=True):
+    for letter, side, step in zip(_AXES, box, grid.spacing, strict=True):
         rows.add(Quantity[f"EXTENT_{letter}"], (side.stop - side.start) * step, method=_EXTENT)
 
 

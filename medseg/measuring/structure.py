@@ -39,9 +39,7 @@ class Structure:
     @property
     def box(self) -> Box:
         """Slices of the box."""
-        if self.part.box is None:
-            raise ValueError("an empty structure has no box")
-        return self.part.box
+        return self.part.bounds
 
     @property
     def affine(self) -> NDArray[np.float64]:

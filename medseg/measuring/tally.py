@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.masks import border_mask
+from medseg.masks.border import beside
 
 __all__ = ["Box", "Part", "Tally", "tally"]
 
@@ -15,6 +16,8 @@ Box: TypeAlias = tuple[slice, slice, slice]
 
 #: Voxels looked at in one go.
 _BLOCK = 1 << 22
+#: First index of a value that does not occur.
+_NOWHERE_LOW = np.iinfo(np.int64).max
 _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
@@ -39,6 +42,13 @@ class Part:
     box: Box | None
     centroid: NDArray[np.float64]
     covariance: NDArray[np.float64]
+
+    @property
+    def bounds(self) -> Box:
+        """The box of a union that is not empty."""
+        if self.box is None:
+            raise ValueError("an empty structure has no box")
+        return self.box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +88,50 @@ class Tally:
         box = tuple(slice(int(a), int(b) + 1) for a, b in zip(low, high, strict=True))
         return Part(count, int(self.border[known].sum()), (box[0], box[1], box[2]), mean, covariance)
 
+    def updated(
+        self,
+        before: NDArray[Any],
+        box: Box,
+        labels: NDArray[Any],
+        outside: NDArray[np.bool_] | None = None,
+    ) -> "Tally":
+        """The sums after voxels in a box were changed: those of all voxels, number for number.
+
+        Parameters
+        ----------
+        before
+            Values in the box, of then.
+        box
+            Slices with start and stop.
+        labels
+            (I, J, K) whole array, of now.
+        outside
+            As given to `tally`.
+
+        Notes
+        -----
+        Whole numbers are taken away and added, so no digit is lost. Cost: the box twice; where a value lost voxels on a
+        face of its own box, the slices of that box inwards to the next one that holds it.
+        """
+        after = labels[box]
+        size = max(self.count.size, int(before.max(initial=0)) + 1, int(after.max(initial=0)) + 1)
+        was, now = (_tally_of_box(part, box, labels.shape, outside, size) for part in (before, after))
+        old = _padded(self, size)
+        low, high = np.minimum(old.low, now.low), np.maximum(old.high, now.high)
+        count = old.count - was.count + now.count
+        found = Tally(
+            count,
+            old.border - was.border + now.border,
+            low,
+            high,
+            old.first - was.first + now.first,
+            old.second - was.second + now.second,
+        )
+        for value in np.flatnonzero(was.count):
+            if value:
+                _tighten(found, int(value), was, labels)
+        return found
+
 
 def tally(labels: NDArray[Any], outside: NDArray[np.bool_] | None = None) -> Tally:
     """Count labels (I, J, K) of whole numbers from 0; `outside` marks voxels without a measurement.
@@ -88,7 +142,7 @@ def tally(labels: NDArray[Any], outside: NDArray[np.bool_] | None = None) -> Tal
     view, axes = (labels.T, (2, 1, 0)) if flipped else (labels, (0, 1, 2))
     size = int(labels.max()) + 1
     count = np.zeros(size)
-    low = np.full((size, 3), max(labels.shape), np.int64)
+    low = np.full((size, 3), _NOWHERE_LOW, np.int64)
     high = np.full((size, 3), -1, np.int64)
     first, second = np.zeros((size, 3)), np.zeros((size, 6))
     for value, place, length in _runs(view):
@@ -107,6 +161,100 @@ def tally(labels: NDArray[Any], outside: NDArray[np.bool_] | None = None) -> Tal
             )
             second[:, rank] += np.bincount(value, weights, size)
     return Tally(count.astype(np.int64), _border_counts(labels, outside, size), low, high, first, second)
+
+
+def _padded(sums: Tally, size: int) -> Tally:
+    """The same sums, with rows for values up to `size` of which there are no voxels."""
+    grow = size - sums.count.size
+    if not grow:
+        return sums
+
+    def rows(array: NDArray[Any], fill: int) -> NDArray[Any]:
+        return np.concatenate([array, np.full((grow, *array.shape[1:]), fill, array.dtype)])
+
+    return Tally(
+        rows(sums.count, 0),
+        rows(sums.border, 0),
+        rows(sums.low, _NOWHERE_LOW),
+        rows(sums.high, -1),
+        rows(sums.first, 0),
+        rows(sums.second, 0),
+    )
+
+
+def _tally_of_box(
+    part: NDArray[Any],
+    box: Box,
+    shape: tuple[int, ...],
+    outside: NDArray[np.bool_] | None,
+    size: int,
+) -> Tally:
+    """Sums over a box with its voxels at their places in the whole array."""
+    sums = _padded(tally(part), size)
+    start = np.array([side.start for side in box])
+    count = sums.count.astype(np.float64)
+    first = sums.first + start * count[:, None]
+    second = sums.second.copy()
+    for rank, (one, other) in enumerate(_PAIRS):
+        second[:, rank] += (
+            start[one] * sums.first[:, other]
+            + start[other] * sums.first[:, one]
+            + start[one] * start[other] * count
+        )
+    there = sums.high >= 0
+    low = np.where(there, sums.low + start, _NOWHERE_LOW)
+    high = np.where(there, sums.high + start, -1)
+    border = np.bincount(
+        part[_border_in_box(box, shape, outside)].astype(np.intp, copy=False), minlength=size
+    )
+    border[0] = 0
+    return Tally(sums.count, border, low, high, first, second)
+
+
+def _border_in_box(box: Box, shape: tuple[int, ...], outside: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """`border_mask` of the whole array, within a box."""
+    grown = tuple(
+        slice(max(side.start - 1, 0), min(side.stop + 1, n)) for side, n in zip(box, shape, strict=True)
+    )
+    inner = tuple(
+        slice(side.start - around.start, side.stop - around.start)
+        for side, around in zip(box, grown, strict=True)
+    )
+    border = np.zeros([side.stop - side.start for side in grown], np.bool_)
+    if outside is not None and (near := outside[grown]).any():
+        border = beside(near)
+    found: NDArray[np.bool_] = border[inner]
+    for axis, (side, extent) in enumerate(zip(box, shape, strict=True)):
+        if extent > 1:
+            planes = np.moveaxis(found, axis, 0)
+            planes[: max(1 - side.start, 0)] = True
+            planes[found.shape[axis] - max(side.stop - extent + 1, 0) :] = True
+    return found
+
+
+def _tighten(sums: Tally, value: int, lost: Tally, labels: NDArray[Any]) -> None:
+    """Bring the box of a value in where it lost voxels on a face of it; in place."""
+    if not sums.count[value]:
+        sums.low[value], sums.high[value] = _NOWHERE_LOW, -1
+        return
+    for axis in range(3):
+        if lost.low[value, axis] == sums.low[value, axis]:
+            sums.low[value, axis] += _steps_in(sums, value, labels, axis, 1)
+        if lost.high[value, axis] == sums.high[value, axis]:
+            sums.high[value, axis] -= _steps_in(sums, value, labels, axis, -1)
+
+
+def _steps_in(sums: Tally, value: int, labels: NDArray[Any], axis: int, way: int) -> int:
+    """Slices without the value from a face of its box inwards, looked at in ever thicker slabs."""
+    box = tuple(slice(int(a), int(b) + 1) for a, b in zip(sums.low[value], sums.high[value], strict=True))
+    planes = np.moveaxis(labels[box], axis, 0)[::way]
+    start, thick = 0, 1
+    while start < len(planes):
+        holds = (planes[start : start + thick] == value).any(axis=(1, 2))
+        if holds.any():
+            return start + int(np.argmax(holds))
+        start, thick = start + thick, thick * 2
+    return start
 
 
 def _runs(view: NDArray[Any]) -> Iterator[tuple[NDArray[Any], list[NDArray[np.int64]], NDArray[np.int64]]]:

@@ -64,6 +64,7 @@ class ChanVese:
         summary="Two regions of even values with the least boundary in mm between them; edges play no part.",
         source="Chan, Vese 2001, Active contours without edges, IEEE Trans Image Process 10(2); solved as by "
         "Chan, Esedoglu, Nikolova 2006, SIAM J Appl Math 66(5)",
+        near_prompts=True,
     )
     Params = ChanVeseParams
 

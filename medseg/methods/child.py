@@ -21,6 +21,7 @@ from contextlib import suppress
 from typing import IO, Any, TypeVar
 
 import numpy as np
+import psutil
 
 from medseg.domain import Run
 from medseg.domain.run import Progress
@@ -206,6 +207,7 @@ class _Worker:
         try:
             code = self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
+            _end_started_by(self._process.pid)
             self._process.kill()
             code = self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
@@ -213,6 +215,14 @@ class _Worker:
                 if stream is not None:
                     stream.close()
         return code
+
+
+def _end_started_by(process: int) -> None:
+    """End what a process has started: a solver that it waits for would go on for nobody."""
+    with suppress(psutil.Error):
+        for child in psutil.Process(process).children(recursive=True):
+            with suppress(psutil.Error):
+                child.kill()
 
 
 _idle: list[_Worker] = []

@@ -44,6 +44,7 @@ class ConfidenceConnected:
         "Seeded region growing, IEEE Trans PAMI 16(6)",
         kind="prompted",
         needs_prompts=True,
+        near_prompts=True,
     )
     Params = ConfidenceConnectedParams
 

@@ -51,6 +51,7 @@ class ConnectedThreshold:
         source="Zucker 1976, Region growing: childhood and adolescence, Comput Graph Image Process 5(3)",
         kind="prompted",
         needs_prompts=True,
+        near_prompts=True,
     )
     Params = ConnectedThresholdParams
 

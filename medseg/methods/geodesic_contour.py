@@ -58,6 +58,7 @@ class GeodesicContour:
         source="Caselles, Kimmel, Sapiro 1997, Geodesic active contours, Int J Comput Vis 22(1)",
         kind="prompted",
         needs_prompts=True,
+        near_prompts=True,
     )
     Params = GeodesicContourParams
 

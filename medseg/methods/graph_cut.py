@@ -69,6 +69,7 @@ class GraphCut:
         "Jolly 2001, Interactive graph cuts, ICCV; several objects: Boykov, Veksler, Zabih 2001, IEEE Trans PAMI 23",
         kind="prompted",
         needs_prompts=True,
+        near_prompts=True,
     )
     Params = GraphCutParams
 

@@ -54,6 +54,7 @@ class GrowCut:
         "An effective interactive medical image segmentation method using fast GrowCut, MICCAI workshop",
         kind="prompted",
         needs_prompts=True,
+        near_prompts=True,
     )
     Params = GrowCutParams
 

@@ -66,6 +66,7 @@ class LevelSet:
         "29(3); range speed: Lefohn et al. 2003, Interactive, GPU-based level sets for 3D segmentation, MICCAI",
         kind="prompted",
         needs_prompts=True,
+        near_prompts=True,
     )
     Params = LevelSetParams
 

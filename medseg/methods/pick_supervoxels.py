@@ -66,6 +66,7 @@ class PickSupervoxels:
         "graph by Dijkstra 1959, as in the image foresting transform of Falcão et al. 2004, ibid. 26(1)",
         kind="prompted",
         needs_prompts=True,
+        near_prompts=True,
     )
     Params = PickSupervoxelsParams
 

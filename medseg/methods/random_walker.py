@@ -81,6 +81,7 @@ class RandomWalker:
         "seed near: Grady 2005, Multilabel random walker image segmentation using prior models, CVPR",
         kind="prompted",
         needs_prompts=True,
+        near_prompts=True,
     )
     Params = RandomWalkerParams
 

@@ -1,6 +1,7 @@
 """Seeds: prompts in world coordinates as markers on voxels, and the box around them that is worked in."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -69,11 +70,14 @@ class Seeds:
     markers
         (I, J, K) int32: 0 nothing is said, `BACKGROUND` no object, else the object's label.
     allowed
-        (I, J, K) bool inside the prompts' boxes, or None where none was given: nothing is found outside.
+        (I, J, K) bool inside the prompts' boxes: nothing is found outside; None where some object has no box.
+    boxes
+        Where alone the objects that have boxes may be, by label, where there are several objects.
     """
 
     markers: NDArray[np.int32]
     allowed: NDArray[np.bool_] | None
+    boxes: Mapping[int, tuple[Box, ...]] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -86,7 +90,7 @@ def place_seeds(prompts: Prompts | None, grid: Grid, method: str) -> Seeds:
 
     A point marks the voxel that holds it; an open stroke all voxels whose centres lie within its radius (at
     least those that it passes through); a closed stroke fills its polygon in the slice it was drawn on. A box
-    limits where its object may be; a box without other seeds marks its middle.
+    limits where its object may be, and no other one; the middle of one whose object has no other seed inside is a seed.
 
     Raises
     ------
@@ -96,12 +100,14 @@ def place_seeds(prompts: Prompts | None, grid: Grid, method: str) -> Seeds:
     if prompts is None or prompts.is_empty:
         raise InputError(f"{method} needs seeds: give points, boxes or strokes with --prompts FILE")
     markers = np.zeros(grid.shape, np.int32)
-    allowed: NDArray[np.bool_] | None = None
+    boxes: dict[int, tuple[Box, ...]] = {}
+    seeded = {point.label for point in prompts.points if point.positive}
+    seeded |= {stroke.label for stroke in prompts.strokes if stroke.positive}
     for box in prompts.boxes:
-        inside = _box_mask(np.array([box.low, box.high]), grid)
-        allowed = inside if allowed is None else allowed | inside
+        inside = _box_of(np.array([box.low, box.high]), grid)
+        boxes[box.label] = (*boxes.get(box.label, ()), inside)
         middle = (np.array(box.low) + np.array(box.high)) / 2
-        if not (prompts.points or prompts.strokes):
+        if box.label not in seeded:
             markers[_voxel(middle, grid, method)] = box.label
     for stroke in prompts.strokes:
         value = stroke.label if stroke.positive else BACKGROUND
@@ -112,7 +118,10 @@ def place_seeds(prompts: Prompts | None, grid: Grid, method: str) -> Seeds:
         )
     if not (markers > 0).any():
         raise InputError(f"{method} needs at least one seed inside the object; these are all outside it")
-    return Seeds(markers, allowed)
+    objects = seeded | set(boxes)
+    return Seeds(
+        markers, _inside(boxes, grid) if objects <= set(boxes) else None, boxes if len(objects) > 1 else {}
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +140,8 @@ class Field:
         Of the whole grid.
     allowed
         Usable voxels of the box at full resolution.
+    boxes
+        Where alone some objects may be, by label, on the whole grid.
     """
 
     values: NDArray[np.float32]
@@ -141,6 +152,7 @@ class Field:
     step: tuple[int, int, int]
     shape: tuple[int, int, int]
     allowed: NDArray[np.bool_]
+    boxes: Mapping[int, tuple[Box, ...]] = field(default_factory=dict)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -161,6 +173,11 @@ class Field:
         for axis, (step, extent) in enumerate(zip(self.step, extents, strict=True)):
             fine = np.repeat(fine, step, axis=axis).take(np.arange(extent), axis=axis)
         np.copyto(whole[self.box], fine, where=self.allowed)
+        for label, boxes in self.boxes.items():
+            astray = whole[self.box] == label
+            for own in boxes:
+                astray[_within(own, self.box)] = False
+            whole[self.box][astray] = 0
         return whole
 
 
@@ -191,7 +208,8 @@ def field_of(
         markers = np.where(highest > 0, highest, lowest)
     grid = replace(image.grid, shape=values.shape, affine=affine)
     whole = image.grid.shape
-    return Field(np.ascontiguousarray(values, np.float32), markers, used, grid, box, step, whole, allowed)
+    values = np.ascontiguousarray(values, np.float32)
+    return Field(values, markers, used, grid, box, step, whole, allowed, seeds.boxes)
 
 
 def require_usable(field: Field, labels: tuple[int, ...], method: str) -> None:
@@ -220,6 +238,15 @@ def _around(seeds: Seeds, grid: Grid, margin_mm: float) -> Box:
     return found[0], found[1], found[2]
 
 
+def _within(inner: Box, outer: Box) -> Box:
+    """A box by the indices of another one."""
+    parts = [
+        slice(max(0, mine.start - theirs.start), max(0, mine.stop - theirs.start))
+        for mine, theirs in zip(inner, outer, strict=True)
+    ]
+    return parts[0], parts[1], parts[2]
+
+
 def _steps(shape: tuple[int, ...], spacing: tuple[float, float, float], most: int) -> tuple[int, int, int]:
     step = [1, 1, 1]
     while np.prod([-(-n // s) for n, s in zip(shape, step, strict=True)]) > most:
@@ -246,14 +273,23 @@ def _voxel(position: NDArray[Any], grid: Grid, method: str) -> tuple[int, int, i
     return int(index[0]), int(index[1]), int(index[2])
 
 
-def _box_mask(corners: NDArray[Any], grid: Grid) -> NDArray[np.bool_]:
+def _box_of(corners: NDArray[Any], grid: Grid) -> Box:
+    """The voxels of a box in world coordinates."""
     low, high = corners.min(axis=0), corners.max(axis=0)
     ends = np.array([[low, high][n >> axis & 1][axis] for n in range(8) for axis in range(3)]).reshape(8, 3)
     index = grid.to_index(ends)
     first = np.clip(np.floor(index.min(axis=0) + 0.5), 0, np.array(grid.shape) - 1).astype(int)
     last = np.clip(np.ceil(index.max(axis=0) - 0.5), 0, np.array(grid.shape) - 1).astype(int)
+    return slice(first[0], last[0] + 1), slice(first[1], last[1] + 1), slice(first[2], last[2] + 1)
+
+
+def _inside(boxes: Mapping[int, tuple[Box, ...]], grid: Grid) -> NDArray[np.bool_] | None:
+    """The voxels of all boxes; None where there are none."""
+    if not boxes:
+        return None
     mask = np.zeros(grid.shape, np.bool_)
-    mask[tuple(slice(a, b + 1) for a, b in zip(first, last, strict=True))] = True
+    for box in (box for own in boxes.values() for box in own):
+        mask[box] = True
     return mask
 
 

@@ -69,6 +69,7 @@ class Watershed:
         summary="Basins of the gradient in mm, flooded from seeds or from its own minima.",
         source="Meyer 1991, Un algorithme optimal pour la ligne de partage des eaux; the pull of seeds after Neubert, "
         "Protzel 2014, Compact watershed and preemptive SLIC, ICPR",
+        near_prompts=True,
     )
     Params = WatershedParams
 

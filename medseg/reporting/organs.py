@@ -1,10 +1,10 @@
 """A list of organs: how many were found, cut, missing; left and right side by side with their asymmetry."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from medseg.domain import LabelTable, Measurement, Record, Status, Target
+from medseg.domain.labels import side_in_name, without_side
 from medseg.reporting.index import Index, index_of, is_absent
 from medseg.reporting.numbers import unit_text
 from medseg.reporting.pictures.palette import swatch
@@ -15,7 +15,6 @@ __all__ = ["Counts", "count_organs", "named_list", "organ_sentences", "organ_she
 
 #: Names in a sentence; of more, their number is.
 _NAMES = 6
-_SIDE = re.compile(r"(?:^|(?<=[\s_,-]))\(?(left|right)\)?(?=$|[\s_,-])", re.IGNORECASE)
 _SIGN = (
     "Asymmetry: 200 × (left − right) / (left + right) in %, positive where the left is larger; none where a side is "
     "cut, missing or not known."
@@ -146,15 +145,15 @@ def _lines(table: LabelTable, targets: Sequence[Target]) -> Iterator[_Line]:
     for target in targets:
         side = _side(table, target)
         if side is not None:
-            sides.setdefault(_without_side(target.name), {})[side] = target
+            sides.setdefault(without_side(target.name), {})[side] = target
     done: set[Target] = set()
     for target in targets:
         if target in done:
             continue
-        pair = sides.get(_without_side(target.name), {})
+        pair = sides.get(without_side(target.name), {})
         if _side(table, target) is not None and set(pair) == {"left", "right"}:
             done |= set(pair.values())
-            yield _Line(_without_side(target.name), (pair["left"], pair["right"]), paired=True)
+            yield _Line(without_side(target.name), (pair["left"], pair["right"]), paired=True)
         else:
             yield _Line(target.name, (target,))
 
@@ -163,15 +162,10 @@ def _side(table: LabelTable, target: Target) -> str | None:
     """The side that the table states, else the one in the name; None where it is not known, or the two disagree."""
     items = table.labels if target.kind == "label" else table.regions
     stated = next((item.side for item in items if item.name == target.name), "not applicable")
-    named = {found.lower() for found in _SIDE.findall(target.name)}
-    said = next(iter(named)) if len(named) == 1 else None
+    said = side_in_name(target.name)
     if stated in ("left", "right"):
         return stated if said in (None, stated) else None
     return said if stated == "not applicable" else None
-
-
-def _without_side(name: str) -> str:
-    return re.sub(r"[\s_,-]+", " ", _SIDE.sub("", name)).strip() or name
 
 
 def _is_label(line: _Line) -> bool:

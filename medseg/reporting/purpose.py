@@ -1,9 +1,11 @@
 """What a page answers. It follows from what was measured, unless the reader names another purpose."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal, TypeAlias, get_args
 
 from medseg.domain import Quantity, Record
+from medseg.errors import ConfigError
 from medseg.reporting.index import index_of, is_absent
 
 __all__ = ["ASKABLE", "PAPERS", "USUAL", "PageLook", "Paper", "Purpose", "purpose_of"]
@@ -32,11 +34,22 @@ class PageLook:
         Whether the appendix is in it: every measurement with its method, all pictures, terms.
     paper
         What it is printed on; Letter is 18 mm shorter, so its pictures are smaller.
+    windows
+        (channel, low, high) in the image's unit: grey values that pictures show from black to white, as a reader
+        has set them; other channels follow the rule of `pictures.window`.
     """
 
     purpose: Purpose | None = None
     full: bool = False
     paper: Paper = "A4"
+    windows: tuple[tuple[str, float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, low, high in self.windows:
+            if not (low < high and isfinite(high - low)):
+                raise ConfigError(
+                    f"the window of {name or 'the image'} goes from low to high, not {low:g}:{high:g}"
+                )
 
 
 #: The page as it is when nobody asks for another.

@@ -1,6 +1,7 @@
 """From trained folds to one bundle, with its measured quality."""
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -11,19 +12,36 @@ import numpy as np
 import yaml
 from pydantic import TypeAdapter
 
-from medseg.domain.card import ModelCard, Quality
+from medseg.domain.card import DomainFile, IntervalQuality, IntervalsFile, ModelCard, Quality
+from medseg.domain.intervals import FoldVolume, VolumeCalibration
 from medseg.errors import InputError
+from medseg.inference.conformal import cross_fitted, guaranteed_coverage
+from medseg.inference.domain import train_domain
 from medseg.io.atomic import write_bytes
 from medseg.metrics.summarise import bootstrap_interval
-from medseg.models import load_weights, read_card, write_bundle
+from medseg.models import dump_volumes, load_weights, parse_features, read_card, write_bundle
 from medseg.training.check import read_findings
 from medseg.training.curve import draw_quality
 from medseg.training.validate import SubjectDice
 
-__all__ = ["assemble_bundle", "licence_text", "quality_of_folds", "read_dice", "write_dice"]
+__all__ = [
+    "FEATURES_FILE",
+    "assemble_bundle",
+    "domain_file",
+    "fold_volumes",
+    "intervals_file",
+    "licence_text",
+    "quality_of_folds",
+    "read_dice",
+    "write_dice",
+]
 
 _ROWS: TypeAdapter[tuple[SubjectDice, ...]] = TypeAdapter(tuple[SubjectDice, ...])
 _DICE = "dice.json"
+#: What the scans of a run are like.
+FEATURES_FILE = "features.csv"
+#: Nominal coverage of intervals of volumes, and what is added before logarithms: a tenth of a ml is no structure.
+INTERVAL_LEVEL, INTERVAL_OFFSET_ML = 0.9, 0.1
 
 
 def assemble_bundle(
@@ -66,6 +84,9 @@ def assemble_bundle(
         judged = "its only subject was trained on and judged by itself"
     note = f"{len(finished)} of {folds} folds; {judged}"
     found = tuple(item.message for item in read_findings(run) if item.severity != "info")
+    volumes = fold_volumes(rows)
+    intervals = intervals_file(volumes) if len(finished) == folds else None
+    domain = domain_file((run / FEATURES_FILE).read_bytes()) if (run / FEATURES_FILE).is_file() else None
     extras = {
         "plan.yaml": _shared_plan(run / "plan.yaml"),
         "LICENSE": licence_text(first),
@@ -74,8 +95,17 @@ def assemble_bundle(
     }
     limits = tuple(dict.fromkeys((*first.limits, *found)))
     card = replace(
-        first, weights=(), limits=limits, quality=quality_of_folds(rows, command=command, note=note)
+        first,
+        weights=(),
+        limits=limits,
+        quality=quality_of_folds(rows, command=command, note=note),
+        intervals=intervals,
+        domain=domain,
     )
+    if intervals is not None:
+        extras[intervals.file] = dump_volumes(volumes)
+    if domain is not None:
+        extras[domain.file] = (run / FEATURES_FILE).read_bytes()
     write_bundle(folder, card, states, extras=extras, force=force)
     return folder
 
@@ -90,6 +120,50 @@ def quality_of_folds(rows: Sequence[SubjectDice], *, command: str, note: str) ->
             mean = sum(values) / len(values)
             found.append(Quality(target, "dice", mean, low, high, 0.95, len(values), command, note))
     return tuple(found)
+
+
+def fold_volumes(rows: Sequence[SubjectDice]) -> tuple[FoldVolume, ...]:
+    """Volumes of every subject with one scan, by the reference and by the fold that did not train on it."""
+    return tuple(
+        FoldVolume(
+            row.target, row.fold, row.reference_voxels * row.voxel_ml, row.prediction_voxels * row.voxel_ml
+        )
+        for row in rows
+        if row.voxel_ml is not None and row.cases == 1
+    )
+
+
+def intervals_file(volumes: Sequence[FoldVolume]) -> IntervalsFile | None:
+    """What the card says of intervals made from these volumes; None where there are too few subjects, or one fold."""
+    if len({item.fold for item in volumes}) < 2:
+        return None
+    calibration = VolumeCalibration(INTERVAL_LEVEL, INTERVAL_OFFSET_ML, tuple(volumes))
+    quality = []
+    for target in dict.fromkeys(item.target for item in volumes):
+        measured = cross_fitted(target, calibration)
+        if measured is not None:
+            share, width, subjects = measured
+            folds = len({item.fold for item in calibration.of(target)})
+            guaranteed = guaranteed_coverage(subjects, folds, INTERVAL_LEVEL)
+            quality.append(IntervalQuality(target, guaranteed, share, width, subjects))
+    if not quality:
+        return None
+    digest = hashlib.sha256(dump_volumes(volumes)).hexdigest()
+    return IntervalsFile(digest, INTERVAL_LEVEL, INTERVAL_OFFSET_ML, tuple(quality))
+
+
+def domain_file(table: bytes) -> DomainFile | None:
+    """What the card says of the scans in this table; None where there are too few to tell what is usual."""
+    from scipy.stats import beta
+
+    names, features = parse_features(table)
+    known = train_domain(names, features)
+    if known is None:
+        return None
+    scans = len(features)
+    alarms = round(known.false_alarms * scans)
+    upper = 1.0 if alarms == scans else float(beta.ppf(0.975, alarms + 1, scans - alarms))
+    return DomainFile(hashlib.sha256(table).hexdigest(), scans, known.false_alarms, upper)
 
 
 def read_dice(fold: Path) -> tuple[SubjectDice, ...]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ from medseg.errors import InputError
 from medseg.geometry import same_grid
 from medseg.geometry.resample import resample
 from medseg.inference import labels_on_grid, network_slice_axis, prepare
+from medseg.inference.domain import scan_features
 from medseg.io.atomic import staged_file, write_bytes
 from medseg.masks.components import components
 from medseg.training.cases import LoadedCase, ignored_value, load_case
 from medseg.training.run_folder import RunFolder
 
-__all__ = ["UNJUDGED", "CachedCase", "build_cache", "cache_folder"]
+__all__ = ["UNJUDGED", "CachedCase", "build_cache", "prepared_folder"]
 
 #: Labelled voxels remembered per class, enough to draw patches from.
 POSITIONS = 4096
@@ -55,6 +56,8 @@ class CachedCase:
     ignored: int = 0
     voxels: int = 0
 
+    features: dict[str, float] = field(default_factory=dict)
+
     def load(self, part: str) -> NDArray[Any]:
         """`image`, `labels` or `positions`, memory-mapped read-only."""
         array: NDArray[Any] = np.load(_file(Path(self.folder), self.id, part), mmap_mode="r")
@@ -64,7 +67,7 @@ class CachedCase:
 _ADAPTER: TypeAdapter[CachedCase] = TypeAdapter(CachedCase)
 
 
-def cache_folder(run: Path, card: ModelCard, *ignore: int) -> Path:
+def prepared_folder(run: Path, card: ModelCard, *ignore: int) -> Path:
     """Folder for one way of preparing: channels, grid, preprocessing and the values that are ignored name it."""
     grid = (card.reference, card.spacing, card.network.dimensions)
     parts = (card.channels, card.preprocessing, card.table.values, grid, *ignore)
@@ -74,7 +77,7 @@ def cache_folder(run: Path, card: ModelCard, *ignore: int) -> Path:
 def build_cache(plan: RunFolder, card: ModelCard, run: Run) -> dict[str, CachedCase]:
     """Prepared cases by id; what is there and intact is used, the rest is made."""
     found = {ignored_value(case, plan.config) for case in plan.cases} - {None}
-    folder = cache_folder(plan.folder, card, *sorted(value for value in found if value is not None))
+    folder = prepared_folder(plan.folder, card, *sorted(value for value in found if value is not None))
     folder.mkdir(parents=True, exist_ok=True)
     ready: dict[str, CachedCase] = {}
     for number, case in enumerate(plan.cases):
@@ -105,7 +108,9 @@ def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedC
     known = digest_of(image) if float(np.ptp(image)) > 0 else ""
     ignored = 0 if loaded.ignored is None else int(loaded.ignored.sum())
     size = loaded.labels.size
-    made = CachedCase(case.id, case.subject, str(folder), digests, known, objects, ignored, size)
+    names, values = scan_features(prepared.array, reference.grid, [channel.name for channel in card.channels])
+    features = dict(zip(names, (float(value) for value in values), strict=True))
+    made = CachedCase(case.id, case.subject, str(folder), digests, known, objects, ignored, size, features)
     write_bytes(folder / f"{case.id}.json", json.dumps(asdict(made)).encode(), force=True)
     return made
 

@@ -31,6 +31,7 @@ __all__ = [
     "OptimiserConfig",
     "PhantomConfig",
     "TrainConfig",
+    "config_from",
     "dump_config",
     "load_config",
 ]
@@ -213,7 +214,8 @@ class TrainConfig:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:
-        if self.labels.is_lateralised and 0 in (*self.augmentation.flip_axes, *self.grid.mirror_axes):
+        has_sides = self.labels.is_lateralised or self.labels.names_sides
+        if has_sides and 0 in (*self.augmentation.flip_axes, *self.grid.mirror_axes):
             raise ConfigError(
                 "a label table with left and right forbids axis 0 in augmentation.flip_axes and grid.mirror_axes"
             )
@@ -300,6 +302,11 @@ def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfi
         own = first.get("ctx", {}).get("error")
         what = str(own) if own else f"{where}: {first['msg']}, not {repr(first['input'])[:_SHOWN]}"
         raise ConfigError(f"{path.name}: {what}") from error
+
+
+def config_from(values: dict[str, Any]) -> TrainConfig:
+    """A configuration from what its YAML holds, files as they are named there."""
+    return _ADAPTER.validate_python(values)
 
 
 def dump_config(config: TrainConfig | PhantomConfig) -> bytes:

@@ -26,8 +26,9 @@ from medseg.training.checkpoints import WholeCheckpoints, newest_whole, step_of
 from medseg.training.config import TrainConfig
 from medseg.training.module import SegmentationModule
 from medseg.training.patches import EpochSampler, Patches
+from medseg.training.timing import FoldTiming, memory_peak, write_timing
 
-__all__ = ["Pace", "fit_fold", "fit_module"]
+__all__ = ["Pace", "fit_fold", "fit_module", "precision_for"]
 
 #: Validation patches behind each point of the learning curve.
 CURVE_PATCHES = 8
@@ -87,6 +88,7 @@ def fit_fold(
             ckpt_path=newest,
             weights_only=True,
         )
+        write_timing(folder, _watch_of(trainer).timing())
     return module.cpu().eval()
 
 
@@ -113,7 +115,7 @@ def _trainer(
     return pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=1,
-        precision=_precision(pace.precision, device),  # type: ignore[arg-type]
+        precision=precision_for(pace.precision, device),  # type: ignore[arg-type]
         max_steps=pace.steps,
         max_epochs=-1,
         gradient_clip_val=pace.clip or None,
@@ -127,6 +129,10 @@ def _trainer(
         num_sanity_val_steps=0,
         log_every_n_steps=pace.log_every,
     )
+
+
+def _watch_of(trainer: pl.Trainer) -> "_Watch":
+    return next(item for item in trainer.callbacks if isinstance(item, _Watch))  # type: ignore[attr-defined]
 
 
 def _say_damaged(newest: Path | None, damaged: tuple[Path, ...], folder: Path, run: Run) -> None:
@@ -190,7 +196,8 @@ def _curve_loader(validation: Sequence[CachedCase], config: TrainConfig, seed: i
     )
 
 
-def _precision(wanted: str, device: torch.device) -> str:
+def precision_for(wanted: str, device: torch.device) -> str:
+    """Lightning's word for a configuration's precision on a device."""
     if wanted == "auto":
         if device.type == "cpu":
             return "bf16-mixed" if _has_bf16() else "32-true"
@@ -214,9 +221,21 @@ class _Watch(Callback):
         self.steps = steps
         self.what = what
         self.begun: tuple[float, int] = (0.0, 0)
+        self.ended: float | None = None
+        self.waiting = 0.0
 
     def on_train_batch_start(self, *_: Any) -> None:
+        if self.ended is not None:
+            self.waiting += time.monotonic() - self.ended
+            self.ended = None
         self.run.check()
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        self.ended = None  # what follows, validation and a checkpoint, is no waiting for data
+
+    def timing(self) -> FoldTiming:
+        """What this attempt took so far."""
+        return FoldTiming(time.monotonic() - self.begun[0], self.waiting, memory_peak())
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         self.begun = (time.monotonic(), trainer.global_step)
@@ -229,6 +248,7 @@ class _Watch(Callback):
         loss = trainer.callback_metrics.get("train_loss")
         shown = f", loss {float(loss):.3f}" if loss is not None else ""
         self.run.progress(done, self.steps, f"{self.what}{shown}, {_clock(left)} left")
+        self.ended = time.monotonic()
 
 
 def _clock(seconds: float) -> str:

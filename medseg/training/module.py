@@ -42,7 +42,7 @@ class SegmentationModule(pl.LightningModule):
         ModelError
             If it is no number: whatever came after it would find nothing.
         """
-        loss = self._loss(*batch)
+        loss = self.loss_of(*batch)
         if not bool(torch.isfinite(loss)):
             largest = float(batch[0].abs().max())
             raise ModelError(
@@ -55,7 +55,7 @@ class SegmentationModule(pl.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _number: int) -> None:
         """Loss of a fixed batch of validation patches, logged as `validation_loss`."""
-        self.log("validation_loss", self._loss(*batch), on_epoch=True, batch_size=len(batch[0]))
+        self.log("validation_loss", self.loss_of(*batch), on_epoch=True, batch_size=len(batch[0]))
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Move the running mean towards the weights; a short run starts from a faster mean."""
@@ -93,7 +93,8 @@ class SegmentationModule(pl.LightningModule):
             )
         return found
 
-    def _loss(self, image: Tensor, labels: Tensor) -> Tensor:
+    def loss_of(self, image: Tensor, labels: Tensor) -> Tensor:
+        """Loss of (N, C, *patch) images and (N, 1, *patch) classes, over all levels of deep supervision."""
         logits = self.network(image).float()
         if logits.ndim == image.ndim:
             total: Tensor = self.loss(logits, labels)

@@ -177,5 +177,5 @@ def _clear(folder: Path) -> None:
     for item in (*folder.glob("fold[0-9]*"), folder / "bundle", folder / "cache"):
         if item.is_dir():
             shutil.rmtree(item)
-    for name in (_PLAN, _SPLIT, "metrics.json", "findings.json", "quality.csv"):
+    for name in (_PLAN, _SPLIT, "metrics.json", "findings.json", "quality.csv", "training.html"):
         (folder / name).unlink(missing_ok=True)

@@ -5,12 +5,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from medseg.domain import Dataset, Finding, Run
 from medseg.errors import ConfigError, ModelError
 from medseg.io import open_dataset
 from medseg.io.atomic import write_bytes
-from medseg.models import CARD_FILE, read_card, write_bundle
-from medseg.training.assemble import assemble_bundle, read_dice, write_dice
+from medseg.models import CARD_FILE, dump_features, read_card, write_bundle
+from medseg.training.assemble import FEATURES_FILE, assemble_bundle, read_dice, write_dice
 from medseg.training.cache import CachedCase, build_cache
 from medseg.training.check import check_cases, write_findings
 from medseg.training.config import TrainConfig
@@ -93,12 +95,21 @@ def train(
     if unfinished := [number for number in wanted if not (_fold(plan, number) / "dice.json").is_file()]:
         cache = build_cache(plan, card_from(config), run)
         write_findings(plan.folder, check_cases(plan, cache))
+        _keep_features(plan, cache)
         for number in unfinished:
             _train_fold(plan, number, cache, run)
     bundle = assemble_bundle(plan.folder, command=command)
     tested = _self_test(plan, bundle, wanted[0], run)
     _write_metrics(plan, bundle, tested)
     return bundle
+
+
+def _keep_features(plan: RunFolder, cache: dict[str, CachedCase]) -> None:
+    """What the scans are like, for the bundle; only where all say the same, as scans in mm do."""
+    rows = [cache[case.id].features for case in plan.cases]
+    if rows and rows[0] and all(list(row) == list(rows[0]) for row in rows):
+        table = np.array([list(row.values()) for row in rows])
+        write_bytes(plan.folder / FEATURES_FILE, dump_features(list(rows[0]), table), force=True)
 
 
 def _train_fold(plan: RunFolder, number: int, cache: dict[str, CachedCase], run: Run) -> None:

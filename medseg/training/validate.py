@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from medseg.domain import Case, LabelTable, Run
+from medseg.domain import Case, Grid, LabelTable, Run
 from medseg.domain.values import STRICT
 from medseg.inference import ModelSegmenter
 from medseg.models import read_card
@@ -24,7 +24,8 @@ class SubjectDice:
     """Dice of one label or region over all cases of one subject; None where both masks are empty.
 
     Voxels of a subject's cases are pooled first: 2·|A∩B| / (|A|+|B|) over all its slices or scans. Those that nobody
-    judged count in neither mask.
+    judged count in neither mask. `voxel_ml` is the volume of a voxel, where all scans have the same; None on `px` grids
+    and where voxels were left out, so that counts are no volumes.
     """
 
     fold: int
@@ -34,6 +35,7 @@ class SubjectDice:
     reference_voxels: int
     prediction_voxels: int
     cases: int
+    voxel_ml: float | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -51,9 +53,12 @@ def validate_bundle(
     segmenter = ModelSegmenter(card, bundle)
     targets = _targets(card.table)
     counts: dict[tuple[str, str], NDArray[np.int64]] = {}
+    voxels: dict[str, set[float | None]] = {}
     plain = Run(device=run.device, threads=run.threads, seed=run.seed, cancel=run.cancel)
     for number, case in enumerate(cases):
         loaded = load_case(case, config, names)
+        size = None if loaded.ignored is not None else _voxel_ml(loaded.images[config.reference].grid)
+        voxels.setdefault(case.subject, set()).add(size)
         found = segmenter.segment(loaded.images, segmenter.Params(), run=plain).labels
         judged = True if loaded.ignored is None else ~loaded.ignored
         for name, values in targets.items():
@@ -71,9 +76,14 @@ def validate_bundle(
             int(row[2]),
             int(row[1]),
             int(row[3]),
+            next(iter(voxels[subject])) if len(voxels[subject]) == 1 else None,
         )
         for (subject, name), row in counts.items()
     )
+
+
+def _voxel_ml(grid: Grid) -> float | None:
+    return None if grid.unit == "px" else round(grid.voxel_volume / 1000, 9)
 
 
 def _targets(table: LabelTable) -> dict[str, tuple[int, ...]]:

@@ -27,7 +27,14 @@ from medseg.workflows.evaluate import (
 from medseg.workflows.ledger import file_digest
 from medseg.workflows.pairs import PairOptions, case_of, pair_files, read_pair
 
-__all__ = ["Shown", "agreement_lines", "pictures_digests", "shown_files", "write_comparison"]
+__all__ = [
+    "Shown",
+    "agreement_lines",
+    "agreement_plot",
+    "pictures_digests",
+    "shown_files",
+    "write_comparison",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ def write_comparison(
     cases = _cases(results)
     agreements = volume_agreement(results)
     drawn = _worst(cases, shown or Shown(), options or PairOptions())
-    plots = [draw_agreement([_plot(item) for item in agreements])] if agreements else []
+    plots = [draw_agreement([agreement_plot(item) for item in agreements])] if agreements else []
     page = Comparison(
         cases,
         summary_rows(results, patients=patients),
@@ -168,7 +175,8 @@ def agreement_lines(item: VolumeAgreement) -> list[str]:
     return [*lines, f"{item.icc.model} {icc}, absolute agreement."]
 
 
-def _plot(item: VolumeAgreement) -> AgreementPlot:
+def agreement_plot(item: VolumeAgreement) -> AgreementPlot:
+    """What is drawn of it."""
     found = item.bland_altman
     intervals = (found.lower_interval, found.bias_interval, found.upper_interval)
     low, middle, high = ((interval.low, interval.high) for interval in intervals)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import medseg.reporting as room
 from medseg.domain import Finding, InputRef, Quantity, Record, Source
 from medseg.domain.plan import PetPlan
 from medseg.domain.record import Review
@@ -30,7 +29,6 @@ from medseg.io.unfinished import may_replace
 from medseg.reporting import record_from_json, record_to_json
 from medseg.workflows.objects import Material
 from medseg.workflows.record import read_record, result_digest
-from medseg.workflows.reopen import as_recorded, reopen_image
 
 __all__ = ["DeidentifyOptions", "Hidden", "deidentify_export", "findings_in", "hide"]
 
@@ -136,7 +134,7 @@ def hide(
     told = record if options.keep_characteristics else _without_characteristics(record)
     bare = _pseudonymous(told, traces, cleaning, series)
     bare = replace(bare, findings=tuple(dict.fromkeys((*bare.findings, *findings))))
-    hidden = None if material is None else _hidden_material(material, record, bare)
+    hidden = None if material is None else _hidden_material(material, bare)
     return Hidden(bare, hidden, cleaning, traces, key, options, series, findings)
 
 
@@ -336,21 +334,13 @@ def _places(record: Record) -> list[tuple[str, str]]:
     )
 
 
-def _hidden_material(material: Material, record: Record, bare: Record) -> Material:
+def _hidden_material(material: Material, bare: Record) -> Material:
     mask = replace(material.segmentation, made_by=bare.made_by, findings=bare.findings)
     hidden = replace(material, record=bare, segmentation=mask, objects={})
     if {"dicom-pdf", "secondary-capture"} & set(material.kinds):
-        hidden.objects["pdf"] = _pages(material, record, bare)
+        # Its pictures need the images, which only the Record with their places can find.
+        hidden.objects["pdf"] = material.page(bare)
     return hidden
-
-
-def _pages(material: Material, record: Record, bare: Record) -> bytes:
-    """The report of the Record without identity; its pictures need the images, which only the other one can find."""
-    images = {
-        item.channel: as_recorded(item, reopen_image(record, item, material.folder / item.path))
-        for item in record.images
-    }
-    return room.to_pdf(bare, room.draw(bare, material.segmentation, images))
 
 
 def _derived(data: bytes, hidden: Hidden) -> bytes:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from medseg import plugins, settings
 from medseg.errors import MedsegError
 from medseg.extras import EXTRAS, missing_modules
-from medseg.models import read_any_card
+from medseg.models.card import read_any_card
 
 __all__ = ["DoctorLine", "examine"]
 

@@ -22,18 +22,24 @@ from medseg.masks.onto import onto_grid
 from medseg.masks.operations import OPERATIONS, Operation
 from medseg.masks.relabel import apply_parts, find_labels
 from medseg.masks.requests import Request, operation_named, params_of, parse_request
+from medseg.masks.strokes import Strokes, joined, recorded
 from medseg.masks.voxels import voxel_ml
 from medseg.workflows.batch import CaseResult, each, make_folder, only
 from medseg.workflows.ledger import file_digest, ledger_path, mask_digest, open_ledger
 
 __all__ = [
+    "OPERATIONS",
     "Request",
     "Step",
+    "Strokes",
     "changed_by_hand",
     "edit",
     "edit_cases",
     "edit_files",
     "edit_steps",
+    "joined",
+    "parse_request",
+    "recorded",
     "replay",
 ]
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -40,6 +40,7 @@ __all__ = [
     "failure_rows",
     "ignored_findings",
     "is_many",
+    "on_reference",
     "read_patients",
     "summary_rows",
     "volume_agreement",
@@ -92,7 +93,7 @@ def evaluate(
 
     A prediction that is stored in another order of axes is placed on the reference's grid.
     """
-    placed = _placed(prediction, reference)
+    placed = on_reference(prediction, reference)
     return metrics.evaluate(prediction=placed, reference=reference, tolerance_mm=tolerance_mm)
 
 
@@ -100,11 +101,11 @@ def evaluate_lesions(
     prediction: Segmentation, reference: Segmentation, *, rule: LesionRule | None = None
 ) -> tuple[Measurement, ...]:
     """Sensitivity, false positives, F1, panoptic quality, Dice per lesion; see `medseg.metrics.lesions`."""
-    placed = _placed(prediction, reference)
+    placed = on_reference(prediction, reference)
     return metrics.evaluate_lesions(prediction=placed, reference=reference, rule=rule)
 
 
-def _placed(prediction: Segmentation, reference: Segmentation) -> Segmentation:
+def on_reference(prediction: Segmentation, reference: Segmentation) -> Segmentation:
     """The prediction in the reference's order of axes; one on other voxels stays, to be refused with its reason."""
     on_it = lies_on(prediction.grid, reference.grid)
     return onto_grid(prediction, reference.grid, what="prediction") if on_it else prediction
@@ -316,6 +317,13 @@ def volume_agreement(results: tuple[Evaluation, ...]) -> tuple[VolumeAgreement, 
             if item.quantity is Quantity.VOLUME and item.value is not None:
                 pair = volumes.setdefault(item.target.name, ([], []))
                 pair[item.target.detail == "reference"].append(float(item.value))
+    return agreement_of(volumes)
+
+
+def agreement_of(
+    volumes: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+) -> tuple[VolumeAgreement, ...]:
+    """The same from pairs of lists, prediction first, in ml by structure."""
     found = []
     for name, (ours, theirs) in volumes.items():
         if len(ours) < FEWEST_CASES:

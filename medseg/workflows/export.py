@@ -1,14 +1,15 @@
 """Export: a Record and what it names as objects that hospital systems read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from medseg.domain import Finding, Record, Segmentation, Source
+from medseg.domain import Finding, Image, Record, Segmentation, Source
 from medseg.domain.provenance import GIVEN
+from medseg.domain.study import PatientFacts
 from medseg.errors import GridMismatchError, InputError
 from medseg.io.atomic import staged_file
 from medseg.io.dicom.derived.attributes import Uids
@@ -19,13 +20,13 @@ from medseg.io.unfinished import together
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
 from medseg.workflows.fhir import FhirSources, fhir_bundle
-from medseg.workflows.identified import dicom_sources, patient_of_record, sources_of_mask
+from medseg.workflows.identified import dicom_sources, mask_first, patient_of_images, patient_of_record
 from medseg.workflows.lookup import find_inputs
 from medseg.workflows.objects import MAKERS, Made, Material
 from medseg.workflows.record import read_record
-from medseg.workflows.reopen import reopen_mask
+from medseg.workflows.reopen import reopen_mask, require_digest
 
-__all__ = ["KINDS", "ExportOptions", "Exported", "export_files"]
+__all__ = ["KINDS", "ExportOptions", "Exported", "export", "export_files", "series_of"]
 
 #: What can be asked for, in the order in which it is made.
 KINDS = ("seg", "sr", "rtstruct", "dicom-pdf", "secondary-capture", "key-images", "fhir")
@@ -58,6 +59,8 @@ class ExportOptions:
     identified
         Whether FHIR and the pages of the report name the patient, by name, id, birth date and sex as the source has
         them now. DICOM objects always carry the patient of their source in their headers.
+    windows
+        (channel, low, high): grey values of the pictures in PDF and captures, as a reader has set them.
     """
 
     kinds: tuple[str, ...]
@@ -72,6 +75,7 @@ class ExportOptions:
     made_by: str | None = None
     by: MakerKind | None = None
     identified: bool = False
+    windows: tuple[tuple[str, float, float], ...] = ()
 
     def __post_init__(self) -> None:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
@@ -116,24 +120,76 @@ def export_files(
     """
     with together(out):
         record = find_inputs(read_record(path), path.parent, among)
-        return _exported(record, path.parent, out, options)
+        return _exported(_Inputs(record, path.parent), out, options)
 
 
-def _exported(record: Record, folder: Path, out: Path, options: ExportOptions) -> dict[str, Exported]:
-    record = named = _declared(record, options)
-    material = _material(record, folder, options) if _needs_source(record, options) else None
-    patient = patient_of_record(record, folder, options.dicom) if options.identified else None
+def export(
+    record: Record, segmentation: Segmentation, images: Mapping[str, Image], out: Path, options: ExportOptions
+) -> dict[str, Exported]:
+    """The same from values: a Record, its mask, and its images by channel, as `open_record` gives them.
+
+    Raises
+    ------
+    InputError, GridMismatchError
+        As `export_files`; also if mask or images are not those of the Record, by digest.
+    """
+    require_digest(record.mask, segmentation.digest)
+    for item in record.images:
+        require_digest(item, images[item.channel].digest)
+    with together(out):
+        return _exported(_Inputs(record, Path(), segmentation, images), out, options)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Inputs:
+    """A Record with its mask and images, or with the folder from which they are read again."""
+
+    record: Record
+    folder: Path
+    mask: Segmentation | None = None
+    images: Mapping[str, Image] | None = None
+
+    def segmentation(self, record: Record) -> Segmentation:
+        """The mask, with the names and the history that `record` gives it: what the user declared is in it."""
+        if self.mask is None:
+            return reopen_mask(record, self.folder / record.mask.path)
+        return replace(self.mask, table=record.table, made_by=record.made_by)
+
+    def sources(self, dicom: Path | None, faults: list[str]) -> Iterator[Source]:
+        """DICOM series that the mask may lie on: those in a folder that was given, else those of the images."""
+        if dicom is None and self.images is not None:
+            yield from (item for image in self.images.values() if (item := series_of(image)) is not None)
+        else:
+            yield from dicom_sources(self.record, self.folder, dicom, faults)
+
+    def patient(self, dicom: Path | None) -> PatientFacts:
+        """Whom the images show, by their source."""
+        if dicom is None and self.images is not None:
+            return patient_of_images(self.images)
+        return patient_of_record(self.record, self.folder, dicom)
+
+
+def series_of(image: Image) -> Source | None:
+    """The DICOM series that an image is of; None where it is of none."""
+    source = image.source
+    return source if source is not None and source.format == "dicom" and source.instances else None
+
+
+def _exported(inputs: _Inputs, out: Path, options: ExportOptions) -> dict[str, Exported]:
+    record = named = _declared(inputs.record, options)
+    material = _material(record, inputs, options) if _needs_source(record, options) else None
+    patient = inputs.patient(options.dicom) if options.identified else None
     if material is not None:
         material = replace(material, patient=patient)
     hidden = None
     if options.deidentify is not None:
-        others = dicom_sources(record, folder, None, [])
+        others = inputs.sources(None, [])
         hidden = hide(record, material, options.deidentify, out=out, others=others)
         record, material = hidden.record, hidden.material
     made = _made(material, options.kinds)
     if "fhir" in options.kinds:
         uids = _tracking_uids(named, material, options)
-        sources = FhirSources(_headers(named, folder, options.dicom), uids, material, hidden, patient)
+        sources = FhirSources(_headers(named, inputs, options.dicom), uids, material, hidden, patient)
         made.append(fhir_bundle(record, sources, everything=options.fhir_all))
     if hidden is not None:
         return _write_hidden(made, hidden, out)
@@ -169,9 +225,10 @@ def _made(material: Material | None, kinds: tuple[str, ...]) -> list[Made]:
     return [item for kind in KINDS if kind in kinds and kind in MAKERS for item in MAKERS[kind](material)]
 
 
-def _headers(record: Record, folder: Path, dicom: Path | None) -> list[Any]:
+def _headers(record: Record, inputs: _Inputs, dicom: Path | None) -> list[Any]:
     """Headers of the series that were measured, that of the mask first."""
-    return [ds for source in sources_of_mask(record, folder, dicom) for ds in read_headers(source).values()]
+    sources = mask_first(record, inputs.sources(dicom, []), alone=dicom is not None)
+    return [ds for source in sources for ds in read_headers(source).values()]
 
 
 def _tracking_uids(record: Record, material: Material | None, options: ExportOptions) -> Uids | None:
@@ -190,12 +247,12 @@ def _write_hidden(made: list[Made], hidden: Hidden, out: Path) -> dict[str, Expo
     }
 
 
-def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
-    segmentation = reopen_mask(record, folder / record.mask.path)
-    origin = read_origin(_source(record, folder, segmentation, options.dicom))
+def _material(record: Record, inputs: _Inputs, options: ExportOptions) -> Material:
+    segmentation = inputs.segmentation(record)
+    origin = read_origin(_source(inputs, segmentation, options.dicom))
     return Material(
         record,
-        folder,
+        inputs.folder,
         segmentation,
         origin,
         Uids(content_digest(record) if options.stable_uids else token_hex(16)),
@@ -203,13 +260,15 @@ def _material(record: Record, folder: Path, options: ExportOptions) -> Material:
         options.packing,
         options.kinds,
         options.sr_all,
+        images=inputs.images,
+        windows=options.windows,
     )
 
 
-def _source(record: Record, folder: Path, segmentation: Segmentation, dicom: Path | None) -> Source:
+def _source(inputs: _Inputs, segmentation: Segmentation, dicom: Path | None) -> Source:
     """The DICOM series on whose voxels the mask lies: among the Record's images, else in the folder given."""
     faults: list[str] = []
-    found = list(dicom_sources(record, folder, dicom, faults))
+    found = list(inputs.sources(dicom, faults))
     for source in found:
         if source.grid is not None and lies_on_series(segmentation.grid, source.grid):
             return source

@@ -14,7 +14,7 @@ from medseg.io.dicom.derived.origin import lies_on_series, read_headers
 from medseg.io.dicom.derived.study import identity_in, studies_of
 from medseg.workflows.reopen import reopen_image
 
-__all__ = ["dicom_sources", "patient_of_images", "patient_of_record", "sources_of_mask"]
+__all__ = ["dicom_sources", "mask_first", "patient_of_images", "patient_of_record", "sources_of_mask"]
 
 #: What to do where the Record itself names no series.
 _GIVE = "give the source with --dicom FOLDER"
@@ -52,9 +52,14 @@ def patient_of_record(record: Record, folder: Path, dicom: Path | None) -> Patie
 
 def sources_of_mask(record: Record, folder: Path, dicom: Path | None) -> tuple[Source, ...]:
     """The series that were measured, that of the mask first; of a folder given, that of the mask alone."""
-    found = list(dicom_sources(record, folder, dicom, []))
+    return mask_first(record, dicom_sources(record, folder, dicom, []), alone=dicom is not None)
+
+
+def mask_first(record: Record, sources: Iterable[Source], *, alone: bool) -> tuple[Source, ...]:
+    """Series with those that the mask lies on first; `alone` leaves out the others."""
+    found = list(sources)
     of_mask = [item for item in found if item.grid and lies_on_series(record.mask.grid, item.grid)]
-    others = [] if dicom is not None else [item for item in found if item not in of_mask]
+    others = [] if alone else [item for item in found if item not in of_mask]
     return (*of_mask, *others)
 
 

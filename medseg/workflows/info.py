@@ -8,8 +8,7 @@ from medseg.errors import InputError, MedsegError
 from medseg.io import inspect, is_dataset, open_dataset
 from medseg.io.datasets import check_dataset
 from medseg.io.plain import require_regular
-from medseg.models import read_any_card
-from medseg.models.card import AnyCard
+from medseg.models.card import AnyCard, read_any_card
 from medseg.workflows.aside import files_of_cases, left_aside
 from medseg.workflows.segmenters import model_folder
 

@@ -17,8 +17,10 @@ from medseg.domain import (
     Measurement,
     ReadOptions,
     Record,
+    Run,
     Segmentation,
     Status,
+    Target,
 )
 from medseg.domain.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
 from medseg.domain.provenance import Edit
@@ -32,6 +34,7 @@ from medseg.io.probabilities import with_probabilities
 from medseg.io.unfinished import together
 from medseg.masks.ignored import without_ignored
 from medseg.masks.onto import lies_on, onto_grid
+from medseg.measuring.intervals import interval_findings
 from medseg.measuring.noise import NOISE_METHOD
 from medseg.reporting.record.json import content_digest
 from medseg.settings import local_now
@@ -104,6 +107,7 @@ def measure(
     subject: str | None = None,
     same_space: bool = False,
     plan: MeasurePlan | None = None,
+    run: Run | None = None,
 ) -> Record:
     """Measure every label and region; intensities of each image too; what the plan asks for beside.
 
@@ -118,6 +122,8 @@ def measure(
         Pseudonym; by default `case-` and eight hex digits of the image's digest.
     plan
         Lesions with their axes and a rule set, PET delineations, tissue; None measures labels and regions.
+    run
+        Progress, and whether to stop.
 
     Raises
     ------
@@ -126,38 +132,46 @@ def measure(
     GridMismatchError
         If no image lies on the mask's grid, or the common space is unknown; the message names the likely fault.
     """
-    task = _task(segmentation, {} if images is None else as_mapping(images), declared=same_space)
-    draft = _draft(task, subject=subject, plan=_asked(plan, task.mask.table))
-    return _measured(task, draft)
+    task = measure_inputs(segmentation, {} if images is None else as_mapping(images), declared=same_space)
+    draft = draft_record(task, subject=subject, plan=asked_plan(plan, task.mask.table))
+    return measured_record(task, draft, run or Run())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Task:
+class MeasureInputs:
     """A mask on the grid of an image that it belongs to, and the images in the space of the mask."""
 
     mask: Segmentation
     images: Mapping[str, Image]
 
 
-def _task(mask: Segmentation, images: Mapping[str, Image], *, declared: bool) -> _Task:
+def measure_inputs(mask: Segmentation, images: Mapping[str, Image], *, declared: bool) -> MeasureInputs:
+    """The mask on the grid that it belongs to, and every image with its field found; the space is checked."""
     channels = as_segmented(images, mask.made_by)
     if not channels:
-        return _Task(mask, {})
+        return MeasureInputs(mask, {})
     mask = onto_grid(mask, _own_grid(mask, channels))
     _require_space(mask.grid, channels, declared=declared)
-    return _Task(mask, {name: measuring.find_field(image) for name, image in channels.items()})
+    return MeasureInputs(mask, {name: measuring.find_field(image) for name, image in channels.items()})
 
 
-def _draft(task: _Task, *, subject: str | None, plan: MeasurePlan) -> Record:
+def draft_record(task: MeasureInputs, *, subject: str | None, plan: MeasurePlan) -> Record:
     """The Record before anything is measured: it says all that is asked, and its digest is the request's."""
     record = build_record(task.mask, task.images, (), subject=subject, plan=plan)
     return replace(record, request_digest=content_digest(record))
 
 
-def _measured(task: _Task, draft: Record) -> Record:
-    measurements = _measurements(task.mask, task.images, draft.plan)
+def measured_record(
+    task: MeasureInputs,
+    draft: Record,
+    run: Run,
+    known: Mapping[Target, Sequence[Measurement]] | None = None,
+) -> Record:
+    """The draft with its numbers; `known` are rows of labels and regions that nothing has changed since."""
+    measurements = _measurements(task, draft.plan, run, known or {})
     findings = [*draft.findings, *_other_images(task), *measuring.size_findings(measurements)]
     findings += _not_in_table(measurements, draft.plan)
+    findings += interval_findings(task.mask)
     if not task.mask.table.labels:
         text = (
             "The mask is empty and names no label, so nothing was looked for; name what was, with --labels."
@@ -173,7 +187,7 @@ def _measured(task: _Task, draft: Record) -> Record:
     return replace(record, result_digest=result_digest(record))
 
 
-def _described(item: InputRef, task: _Task) -> InputRef:
+def _described(item: InputRef, task: MeasureInputs) -> InputRef:
     """An image with what was seen of it while measuring: days after the first series, noise near the structures."""
     if item.role != "image":
         return item
@@ -189,7 +203,7 @@ def _described(item: InputRef, task: _Task) -> InputRef:
     return replace(item, details=(*item.details, *as_details(**seen)))
 
 
-def _other_images(task: _Task) -> Iterator[Finding]:
+def _other_images(task: MeasureInputs) -> Iterator[Finding]:
     """Said where a mask that knows its images is measured on none of them: often they were replaced since."""
     made_from = {item.digest for item in task.mask.made_by.images}
     if made_from and task.images and not made_from & {image.digest for image in task.images.values()}:
@@ -208,21 +222,38 @@ def _not_in_table(measurements: Sequence[Measurement], plan: MeasurePlan) -> Ite
 
 
 def _measurements(
-    segmentation: Segmentation, channels: Mapping[str, Image], plan: MeasurePlan
+    task: MeasureInputs, plan: MeasurePlan, run: Run, known: Mapping[Target, Sequence[Measurement]]
 ) -> tuple[Measurement, ...]:
     """Labels and regions, then lesions, PET and tissue where asked for."""
-    found = [*measuring.measure(segmentation, channels)]
+    segmentation, channels = task.mask, task.images
+    found = _structures(task, run, known)
     lesions = None
     if plan.lesions is not None:
-        lesions = measuring.find_lesions(segmentation, plan.lesions)
-        found += measuring.measure_lesions(segmentation, channels, plan.lesions, lesions)
+        lesions = measuring.find_lesions(segmentation, plan.lesions, run)
+        found += measuring.measure_lesions(segmentation, channels, plan.lesions, lesions, run=run)
+    run.check()
     if plan.pet is not None:
+        run.progress(0, None, "measuring uptake")
         found += measuring.measure_pet(segmentation, channels, plan.pet, lesions)
+        run.check()
     if plan.tissue is not None:
+        run.progress(0, None, "measuring tissue")
         found += measuring.measure_tissue(segmentation, channels, plan.tissue)
     if plan.normal is not None:
         found += measuring.normalised(found, plan.normal)
     return tuple(found) if plan.reference is None else _placed(found, plan, segmentation)
+
+
+def _structures(
+    task: MeasureInputs, run: Run, known: Mapping[Target, Sequence[Measurement]]
+) -> list[Measurement]:
+    """Rows of every label and region, in the order of the table; those that are known are not measured again."""
+    wanted = measuring.targets(task.mask)
+    todo = [target for target in wanted if target not in known]
+    fresh: dict[Target, list[Measurement]] = {target: [] for target in todo}
+    for item in measuring.measure(task.mask, task.images, of=todo, run=run):
+        fresh[item.target].append(item)
+    return [item for target in wanted for item in (known.get(target) or fresh[target])]
 
 
 def _placed(found: Sequence[Measurement], plan: MeasurePlan, mask: Segmentation) -> tuple[Measurement, ...]:
@@ -236,7 +267,7 @@ def _placed(found: Sequence[Measurement], plan: MeasurePlan, mask: Segmentation)
     return measuring.place_among(found, plan.reference.table, person, mask.made_by)
 
 
-def _asked(plan: MeasurePlan | None, table: LabelTable) -> MeasurePlan:
+def asked_plan(plan: MeasurePlan | None, table: LabelTable) -> MeasurePlan:
     """The plan with those reference values alone that are about this mask, which the Record holds."""
     plan = plan or MeasurePlan()
     if plan.reference is None:
@@ -291,7 +322,7 @@ def measure_files(
 class MeasureTask:
     """One measurement of files, ready to run; the draft says all that is asked and nothing that was found."""
 
-    inputs: _Task
+    inputs: MeasureInputs
     draft: Record
 
     @property
@@ -301,7 +332,7 @@ class MeasureTask:
 
     def write(self, out: Path, *, force: bool) -> Record:
         """Measure, and write the Record."""
-        record = _measured(self.inputs, self.draft)
+        record = measured_record(self.inputs, self.draft, Run())
         write_record(record, out, force=force)
         return record
 
@@ -328,14 +359,14 @@ def read_measuring(mask: Path, images: Mapping[str, ChannelPath], options: Measu
     if channels:
         grid = _own_grid(segmentation, channels)
         segmentation = onto_grid(segmentation, grid, resample=options.read.resample)
-    task = _task(segmentation, channels, declared=options.same_space)
+    task = measure_inputs(segmentation, channels, declared=options.same_space)
     draft = build_record(
         task.mask,
         task.images,
         (),
         subject=options.subject,
         mask_path=mask,
-        plan=_asked(options.plan, task.mask.table),
+        plan=asked_plan(options.plan, task.mask.table),
         read=replace(options.read, series=None, volume=None),
     )
     return MeasureTask(task, replace(draft, request_digest=content_digest(draft)))

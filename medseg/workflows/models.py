@@ -16,9 +16,8 @@ from medseg.errors import InputError, OutputError
 from medseg.io import read_segmentation
 from medseg.io.leftovers import aside_name
 from medseg.masks.onto import onto_grid
-from medseg.models import read_any_card
 from medseg.models.bundle import Contents, write_contents
-from medseg.models.card import AnyCard
+from medseg.models.card import AnyCard, read_any_card
 from medseg.models.foreign import Understood, Wanted, understood
 from medseg.models.foreign.onnx import ONNX
 from medseg.workflows.channels import ChannelPath

@@ -1,12 +1,12 @@
 """What an export makes of a Record: one function per kind of object, each read again and compared."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import medseg.reporting as room
-from medseg.domain import Finding, Label, LabelTable, Quantity, Record, Region, Segmentation, Target
+from medseg.domain import Finding, Image, Label, LabelTable, Quantity, Record, Region, Segmentation, Target
 from medseg.domain.plan import LesionPlan
 from medseg.domain.study import PatientFacts
 from medseg.errors import InputError
@@ -55,7 +55,11 @@ class Made:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """What objects are made from, and those that others refer to; `patient` is whom the pages name."""
+    """What objects are made from, and those that others refer to.
+
+    `images` are those of the Record where they are at hand; else they are read again from `folder`. `patient` is
+    whom the pages name.
+    """
 
     record: Record
     folder: Path
@@ -68,6 +72,26 @@ class Material:
     sr_all: bool = False
     patient: PatientFacts | None = None
     objects: dict[str, Any] = field(default_factory=dict)
+    images: Mapping[str, Image] | None = None
+    windows: tuple[tuple[str, float, float], ...] = ()
+
+    def shown(self) -> dict[str, Image]:
+        """Images of the Record by channel, with the modality and unit that it states."""
+        given = self.images or {}
+        return {
+            item.channel: as_recorded(
+                item,
+                given[item.channel]
+                if item.channel in given
+                else reopen_image(self.record, item, self.folder / item.path),
+            )
+            for item in self.record.images
+        }
+
+    def page(self, record: Record) -> bytes:
+        """The report of `record`, whole or without identity, as PDF with pictures."""
+        pictures = room.draw(record, self.segmentation, self.shown(), windows=self.windows)
+        return room.to_pdf(record, pictures, room.PageExtras(patient=self.patient))
 
 
 def _seg(material: Material) -> Iterator[Made]:
@@ -200,14 +224,7 @@ def _page_options(material: Material) -> PageOptions:
 def _pages(material: Material) -> bytes:
     """The report as PDF with its pictures, drawn once for both kinds of object."""
     if "pdf" not in material.objects:
-        record, folder = material.record, material.folder
-        images = {
-            item.channel: as_recorded(item, reopen_image(record, item, folder / item.path))
-            for item in record.images
-        }
-        pictures = room.draw(record, material.segmentation, images)
-        extras = room.PageExtras(patient=material.patient)
-        material.objects["pdf"] = room.to_pdf(record, pictures, extras)
+        material.objects["pdf"] = material.page(material.record)
     pdf: bytes = material.objects["pdf"]
     return pdf
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BesideRecord",
     "Opened",
+    "PageLook",
     "ReportFiles",
     "open_record",
     "report",
@@ -266,7 +267,7 @@ def _rendered(
     if mask is not None and {"html", "pdf"} & set(wanted):
         pictures = (
             *extras.pictures,
-            *room.draw(record, mask, shown, full=extras.look.full),
+            *room.draw(record, mask, shown, full=extras.look.full, windows=extras.look.windows),
             *_tissue_pictures(record, mask, shown),
         )
     viewer = str(room.view3d(mask)) if mask is not None and "html" in wanted else ""

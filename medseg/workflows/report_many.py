@@ -202,5 +202,7 @@ def _asked_of_page(path: Path, views: Mapping[str, Path], look: PageLook) -> dic
     return {
         "the record": file_digest(path),
         "an input": digest_of_plain(inputs),
-        "the views": digest_of_plain([*sorted(views), "thumbnail", look.purpose, look.full, look.paper]),
+        "the views": digest_of_plain(
+            [*sorted(views), "thumbnail", look.purpose, look.full, look.paper, *map(list, look.windows)]
+        ),
     }

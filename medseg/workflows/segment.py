@@ -8,19 +8,18 @@ from typing import Any, Literal
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
 from medseg.domain.run import noted
-from medseg.domain.texts import plain_json
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
 from medseg.geometry import AxisOrder, same_grid
+from medseg.geometry.resample import crop_grid
 from medseg.inference.inner import order_for, reordered
 from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
 from medseg.io.atomic import require_absent
-from medseg.io.plain import read_plain
 from medseg.io.unfinished import together
+from medseg.masks.fractions import Box
 from medseg.masks.onto import onto_grid
 from medseg.masks.relabel import objects_as_labels
 from medseg.workflows.asked import segment_request
@@ -36,6 +35,8 @@ from medseg.workflows.channels import (
     require_common_space,
 )
 from medseg.workflows.declare import declare_values
+from medseg.workflows.near import cut_out, part_near
+from medseg.workflows.prompts import read_prompts
 from medseg.workflows.segmenters import find_segmenter, make_params
 
 __all__ = [
@@ -178,18 +179,23 @@ class SegmentTask:
             )
         if spec.needs_prompts and (self.prompts is None or self.prompts.is_empty):
             raise InputError(f"{spec.name} needs seeds: give points, boxes or strokes with --prompts FILE")
-        grids = {name: image.grid for name, image in images.items()}
-        _require_memory(engine, engine.memory_bytes(grids, self.params), run)
         orders = {name: order_for(engine, image) for name, image in images.items()}
         order = orders[self.reference]
-        answer = engine.segment(
-            {name: reordered(image, orders[name]) for name, image in images.items()},
-            self.params,
-            within=None if self.within is None else order.apply(self.within),
-            prompts=self.prompts,
-            run=run,
+        given = {name: reordered(image, orders[name]) for name, image in images.items()}
+        within = None if self.within is None else order.apply(self.within)
+        box = (
+            part_near(spec, self.params, self.prompts, given[self.reference].grid)
+            if len(given) == 1
+            else None
         )
-        return _restored(answer, self, order, run)
+        if box is not None:
+            given = {name: cut_out(image, box) for name, image in given.items()}
+            within = None if within is None else within[box]
+        _require_memory(
+            engine, engine.memory_bytes({name: image.grid for name, image in given.items()}, self.params), run
+        )
+        answer = engine.segment(given, self.params, within=within, prompts=self.prompts, run=run)
+        return _restored(answer, self, order, box, run)
 
 
 def segment_files(
@@ -238,7 +244,7 @@ def read_task(
         if path is not None:
             require_no_input(path, inputs)
     matched = _read_matched(engine, inputs, options)
-    prompts = _read_prompts(options.prompts)
+    prompts = None if options.prompts is None else read_prompts(options.prompts)
     task = SegmentTask(engine, matched, params, None, prompts, options.same_space)
     grid = matched[task.reference].grid
     for path in (out, options.objects):
@@ -274,7 +280,8 @@ def require_options(engine: Segmenter, options: SegmentOptions) -> None:
         Naming it.
     """
     _params_of(engine, options)
-    _read_prompts(options.prompts)
+    if options.prompts is not None:
+        read_prompts(options.prompts)
     if options.within is not None:
         read_segmentation(options.within)
 
@@ -322,9 +329,14 @@ def _objects_of(result: Segmentation, engine: Segmenter) -> Segmentation:
     return objects_as_labels(result)
 
 
-def _restored(answer: Segmentation, task: SegmentTask, order: AxisOrder, run: Run) -> Segmentation:
+def _restored(
+    answer: Segmentation, task: SegmentTask, order: AxisOrder, box: Box | None, run: Run
+) -> Segmentation:
+    """The answer on the native grid of the reference channel, also where only a box of it was looked at."""
     native = task.images[task.reference].grid
-    if not same_grid(answer.grid, order.grid(native)):
+    ordered = order.grid(native)
+    asked = ordered if box is None else crop_grid(ordered, box)
+    if not same_grid(answer.grid, asked):
         raise GridMismatchError(
             "the segmenter answered on another grid than its reference channel's: a fault in it"
         )
@@ -338,7 +350,12 @@ def _restored(answer: Segmentation, task: SegmentTask, order: AxisOrder, run: Ru
     findings = tuple(dict.fromkeys([*carried, *answer.findings]))
 
     def back(array: NDArray[Any] | None) -> NDArray[Any] | None:
-        return None if array is None else np.asfortranarray(order.undo(array))
+        if array is None or box is None:
+            return None if array is None else np.asfortranarray(order.undo(array))
+        whole = np.zeros(native.shape, array.dtype, order="F")
+        order.apply(whole)[box] = array
+        whole.setflags(write=False)  # else it would be copied
+        return whole
 
     labels = back(answer.labels)
     assert labels is not None  # noqa: S101 - for the type checker
@@ -360,17 +377,3 @@ def _require_memory(engine: Segmenter, needed: int, run: Run) -> None:
             f"{engine.spec.name} would need about {needed / 2**30:.1f} GiB on this image and "
             f"{available / 2**30:.1f} GiB are free; crop the image or close other programs"
         )
-
-
-def _read_prompts(path: Path | None) -> Prompts | None:
-    if path is None:
-        return None
-
-    try:
-        return TypeAdapter(Prompts).validate_json(plain_json(read_plain(path)))
-    except ValidationError as error:
-        raise InputError(f"{path} holds no prompts: {error.errors()[0]['msg']}") from error
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} holds no prompts: {error}") from error

@@ -10,7 +10,9 @@ from medseg.training import PhantomConfig, TrainConfig, load_config, open_data
 from medseg.training import train as train_folds
 from medseg.training.check import read_findings, write_findings
 from medseg.training.instances import train_instances
+from medseg.training.run_folder import open_run
 from medseg.workflows.aside import files_of_cases, left_aside
+from medseg.workflows.training_page import write_training_page
 
 __all__ = ["findings_of", "train"]
 
@@ -24,7 +26,7 @@ def train(
     restart: bool = False,
     run: Run | None = None,
 ) -> Path:
-    """Train a configuration; returns the folder of the finished bundle.
+    """Train a configuration; returns the folder of the finished bundle, and leaves `training.html` beside it.
 
     Parameters
     ----------
@@ -61,6 +63,7 @@ def train(
     command = f"medseg train {Path(config).stem} data.root={dataset.name} --out RUN"
     bundle = train_folds(plan, dataset, Path(out), run, fold=fold, restart=restart, command=command)
     write_findings(Path(out), _aside(plan, dataset))
+    write_training_page(open_run(plan, dataset, Path(out)), run or Run())
     return bundle
 
 

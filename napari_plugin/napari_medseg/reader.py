@@ -9,11 +9,12 @@ from medseg.domain import Image
 from medseg.errors import InputError
 from medseg.workflows import info, is_mask, read, read_segmentation
 from napari_medseg.bridge.layers import LayerData, image_layer, labels_layer, oblique_note
+from napari_medseg.bridge.opened import watch_window
 from napari_medseg.bridge.placement import kept_value
 
 __all__ = ["get_reader"]
 
-#: A file with more volumes than this is not opened as a whole; one is picked on the command line.
+#: A file with more volumes than this is not opened as a whole; one is picked in the Open tab.
 MAX_VOLUMES = 6
 
 
@@ -32,6 +33,7 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
 
     Of an image that is not shown as it lies in the patient the user is told.
     """
+    watch_window()
     paths = path if isinstance(path, list) else [path]
     layers = [layer for item in paths for layer in _layers(Path(item))]
     for _, meta, _ in layers:
@@ -50,8 +52,8 @@ def _layers(path: Path) -> list[LayerData]:
         return [image_layer(read(path), stem)]
     if len(sources) > MAX_VOLUMES:
         raise InputError(
-            f"{path.name} holds {len(sources)} volumes; pick one with 'medseg convert {path.name} OUT --volume ID' "
-            "(see 'medseg info')"
+            f"{path.name} holds {len(sources)} volumes; open it by the Open tab of medseg, which lists them and has a "
+            "slider for a series"
         )
     return [
         image_layer(

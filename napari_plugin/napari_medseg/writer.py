@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 from napari import current_viewer
 
 from medseg.domain import Grid
 from medseg.errors import InputError
 from medseg.workflows import write
 from napari_medseg.bridge.layers import LayerData, image_of, segmentation_of
+from napari_medseg.bridge.window import UID, window_of
 
 __all__ = ["write_image", "write_labels"]
 
@@ -21,9 +23,19 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write a labels layer as a mask with its sidecar."""
-    mask = segmentation_of(data, meta, _window())
+    viewer = current_viewer()
+    worked_on = None if viewer is None else window_of(viewer).session.masks.get(_uid(meta))
+    shown = worked_on is not None and np.shares_memory(worked_on.labels, data)
+    mask = worked_on.now() if worked_on is not None and shown else segmentation_of(data, meta, _window())
     _require_upright(mask.grid, meta)
-    return [str(write(mask, path, force=True))]
+    written = write(mask, path, force=True)
+    if worked_on is not None and shown:
+        worked_on.saved(written)
+    return [str(written)]
+
+
+def _uid(meta: dict[str, Any]) -> str:
+    return str((meta.get("metadata") or {}).get(UID, ""))
 
 
 def _require_upright(grid: Grid, meta: dict[str, Any]) -> None:

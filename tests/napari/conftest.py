@@ -1,6 +1,6 @@
 """A real window, opened as a user opens it, and what is seen in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from medseg.domain import Record
+from medseg.domain import Segmentation
+from napari_medseg.bridge.window import window_of
 
 #: `dims.order` of the three planes.
 PLANES = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
@@ -58,7 +59,7 @@ def screen(make_napari_viewer: Callable[..., Any]) -> Screen:
 
 @dataclass
 class Widget:
-    """The widget of a window, used by its buttons."""
+    """The panel for segmenting, used by its buttons."""
 
     screen: Screen
     panel: Any
@@ -70,42 +71,33 @@ class Widget:
     def run(self, segmenter: str, **typed: object) -> None:
         """Choose, type parameters, press the button, wait for an answer or a message."""
         self.choose(segmenter)
-        for name, value in typed.items():
-            self.panel.form._fields[name].setText(str(value))
+        self.panel.form.set_values(typed)
         self.panel.run_button.click()
-        self.wait(lambda: bool(self.panel.run_button.isEnabled()))
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until nothing works and nothing waits."""
+        self.wait(lambda: bool(self.panel.runs.jobs.is_idle))
 
     def layer(self, name: str) -> Any:
         """A layer that must have come."""
         assert name in self.screen.viewer.layers, self.panel.message.text()
         return self.screen.viewer.layers[name]
 
-    def digits(self) -> list[tuple[str, ...]]:
-        """The rows of the table: quantity, value, unit, structure, status."""
-        table = self.panel.table
-        return [
-            tuple(table.item(row, column).text() for column in range(table.columnCount()))
-            for row in range(table.rowCount())
-        ]
-
-    @staticmethod
-    def expected(record: Record) -> list[tuple[str, ...]]:
-        """The rows that a record must give."""
-        return [
-            (
-                item.quantity.info.title + (f" ({item.channel})" if item.channel else ""),
-                "not computed" if item.value is None else repr(item.value),
-                item.unit,
-                item.target.name,
-                item.status.value,
-            )
-            for item in record.measurements
-        ]
+    def mask(self, name: str) -> Segmentation:
+        """What a layer shows, with its history."""
+        mask = window_of(self.screen.viewer).mask_of(self.layer(name))
+        assert mask is not None
+        return mask.now()
 
 
 @pytest.fixture
-def widget(screen: Screen, qtbot: Any) -> Widget:
-    """The widget, opened through napari's own door."""
+def widget(screen: Screen, qtbot: Any) -> Iterator[Widget]:
+    """The panel, opened through napari's own door."""
     screen.viewer.window.resize(1300, 700)
     _, panel = screen.viewer.window.add_plugin_dock_widget("medseg", "Segment and measure")
-    return Widget(screen, panel, lambda done: qtbot.waitUntil(done, timeout=120_000))
+    found = Widget(screen, panel, lambda done: qtbot.waitUntil(done, timeout=60_000))
+    yield found
+    if found.panel is not None:
+        found.panel.stop()
+        found.settle()

@@ -27,7 +27,7 @@ def test_its_tabs_are_those_of_the_table_and_can_be_heard(screen: Any) -> None:
     panel = docked(screen)
     assert [panel.tabText(at) for at in range(panel.count())] == [tab.title for tab in TABS]
     for at, tab in enumerate(TABS):
-        assert panel.tabToolTip(at) == tab.tip
+        assert panel.tabToolTip(at) == f"{tab.tip} (Alt+{at + 1})"
         assert panel.tab(tab.title).accessibleName() == tab.title
         assert panel.currentIndex() == at
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QLabel
 
 pytest.importorskip("napari")
 
@@ -13,8 +14,10 @@ from medseg.domain import Grid, Image
 from medseg.errors import InputError
 from medseg.geometry import affine_orientation, same_grid
 from medseg.workflows import read, read_segmentation
+from medseg.workflows.study import find_offers
 from napari_medseg.bridge.layers import image_layer, image_of
 from napari_medseg.reader import get_reader
+from napari_medseg.workspace.opening import load_rows, rows_of
 from napari_medseg.writer import write_image, write_labels
 
 
@@ -52,22 +55,124 @@ def test_the_manifest_is_valid_and_named_as_the_distribution() -> None:
 def test_every_command_is_reached_by_a_door_that_is_tested_here() -> None:
     found = manifest().contributions
     doors = [*found.readers, *found.writers, *found.sample_data, *found.widgets]
-    assert {door.command for door in doors} == {command.id for command in found.commands}
+    placed = {item.command for items in found.menus.values() for item in items}
+    assert {door.command for door in doors} | placed == {command.id for command in found.commands}
     assert len(found.readers) == 1
     assert {kind for writer in found.writers for kind in writer.layer_types} == {"image", "labels"}
 
 
 @pytest.mark.gui
-def test_the_widget_opens_from_the_menu_and_a_second_click_hides_it(screen: Any, qtbot: Any) -> None:
+@pytest.mark.parametrize("name", [item.display_name for item in manifest().contributions.widgets])
+def test_a_widget_opens_from_the_menu_and_a_second_click_hides_it(screen: Any, qtbot: Any, name: str) -> None:
     window = screen.viewer.window
-    (action,) = [item for item in entries(window.plugins_menu) if "Segment and measure" in item.text()]
+    (action,) = [item for item in entries(window.plugins_menu) if item.text() == f"{name} (medseg)"]
     action.trigger()
     (panel,) = window.dock_widgets.values()
     qtbot.waitUntil(panel.isVisible)
-    assert panel.choice.count() > 20
-    assert "For research use" in "".join(label.text() for label in panel.findChildren(type(panel.message)))
+    assert "For research use" in "".join(label.text() for label in panel.findChildren(QLabel))
     action.trigger()
     qtbot.waitUntil(lambda: not panel.isVisible())
+
+
+@pytest.mark.gui
+def test_the_menus_lead_to_the_tabs(screen: Any, monkeypatch: Any) -> None:
+    asked = []
+    for name in ("ask_folder", "ask_files"):
+        monkeypatch.setattr(
+            f"napari_medseg._qt.open.OpenPanel.{name}", lambda self, name=name: asked.append(name)
+        )
+    window = screen.viewer.window
+    for menu, text, tab in [
+        (window.file_menu, "Open study…", "Open"),
+        (window.file_menu, "Open scans, masks, reports…", "Open"),
+        (window.layers_menu, "Segment with medseg", "Segment"),
+        (window.layers_menu, "Measure with medseg", None),
+    ]:
+        (action,) = [item for item in entries(menu) if item.text() == f"{text} (medseg)"]
+        action.trigger()
+        (panel,) = window.dock_widgets.values()
+        assert panel.isVisible()
+        assert tab in (None, panel.tabText(panel.currentIndex()))
+    assert asked == ["ask_folder", "ask_files"]
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize(
+    "command", [item.id for item in manifest().contributions.commands if "write" not in item.id]
+)
+def test_the_palette_runs_every_command_that_asks_for_no_file(
+    screen: Any, monkeypatch: Any, command: str
+) -> None:
+    from napari._app_model import get_app_model
+
+    for name in ("ask_folder", "ask_files"):
+        monkeypatch.setattr(f"napari_medseg._qt.open.OpenPanel.{name}", lambda self: None)
+    palette = {
+        item.id: item.title for item in (action for action in get_app_model().registered_actions.values())
+    }
+    if command == "medseg.read" or "sample" in command:
+        return
+    assert "medseg" in palette[command]
+    get_app_model().commands.execute_command(command).result()
+    assert screen.viewer.window.dock_widgets
+
+
+@pytest.mark.gui
+def test_keys_lead_to_the_tabs(screen: Any) -> None:
+    _, panel = screen.viewer.window.add_plugin_dock_widget("medseg", "medseg")
+    for at in reversed(range(panel.count())):
+        (bound,) = [act for key, act in screen.viewer.keymap.items() if str(key) == f"Alt+{at + 1}"]
+        bound(screen.viewer)
+        assert panel.currentIndex() == at
+
+
+def test_preferences_are_napari_s_own() -> None:
+    from napari.settings import get_plugin_settings
+    from napari_medseg.bridge.preferences import Preferences, preferences
+
+    assert preferences() == Preferences()
+    settings = get_plugin_settings("medseg")
+    try:
+        settings.report.reader, settings.report.organisation, settings.run.device = "Dr Who", "Ward 6", "cpu"
+        assert preferences() == Preferences("Dr Who", "Ward 6", "cpu")
+        with pytest.raises(ValueError, match="not one of the allowed"):
+            settings.run.device = "abacus"
+    finally:
+        settings.report.reader, settings.report.organisation, settings.run.device = "", "", "auto"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_scan"),
+    [(name, True) for name in ("ct.nii.gz", "a.dcm", "b.mha", "c.nrrd", "d.mgz")]
+    + [(name, False) for name in ("photo.png", "cells.tif", "t.csv", "n.txt", "x.zarr", "IM0001")],
+)
+def test_the_reader_answers_for_scans_and_leaves_other_files_alone(name: str, is_scan: bool) -> None:
+    from napari.plugins._npe2 import get_readers
+
+    assert ("medseg" in get_readers(name)) is is_scan
+
+
+@pytest.mark.gui
+def test_a_dropped_scan_opens_without_a_question_once_the_user_said_so(screen: Any, tmp_path: Path) -> None:
+    from napari.errors import MultipleReaderError
+    from napari.settings import get_settings
+
+    add_scan(screen.viewer)
+    path = tmp_path / "mr.nii.gz"
+    screen.viewer.layers["mr"].save(str(path), plugin="medseg")
+    before = dict(get_settings().plugins.extension2reader)
+    _, panel = screen.viewer.window.add_plugin_dock_widget("medseg", "medseg")
+    box = panel.tab("Open").always
+    try:
+        box.setChecked(True)
+        (layer,) = screen.viewer.open(path, plugin=None)
+        assert isinstance(image_of(*layer.as_layer_data_tuple()[:2]), Image)
+        box.setChecked(False)
+        assert dict(get_settings().plugins.extension2reader) == before
+        with pytest.raises(MultipleReaderError):
+            screen.viewer.open(path, plugin=None)
+    finally:
+        get_settings().plugins.extension2reader = before
 
 
 @pytest.mark.gui
@@ -99,8 +204,9 @@ def test_pictures_are_saved_and_opened_pixel_for_pixel(screen: Any, tmp_path: Pa
     for ending in (".png", ".tif"):
         path = tmp_path / f"photo{ending}"
         assert screen.viewer.layers["photo"].save(str(path), plugin="medseg") == [str(path)]
-        (opened,) = screen.viewer.open(path, plugin="medseg")
-        assert np.array_equal(opened.data[0], picture)
+        # napari's own reader takes pictures that are dropped; medseg's is reached by its Open tab.
+        ((_, image),) = load_rows(rows_of(find_offers([path]))).images
+        assert np.array_equal(image.array[..., 0].T, picture)
 
 
 @pytest.mark.gui

@@ -51,8 +51,8 @@ def test_rows_come_back_from_a_folds_folder(tmp_path: Path) -> None:
 
 def test_rows_as_a_table() -> None:
     assert _table(ROWS[:1]).decode().splitlines() == [
-        "fold,subject,target,dice,reference_voxels,prediction_voxels,cases",
-        "0,s1,a,0.5,40,50,2",
+        "fold,subject,target,dice,reference_voxels,prediction_voxels,cases,voxel_ml",
+        "0,s1,a,0.5,40,50,2,",
     ]
 
 

@@ -115,7 +115,7 @@ def test_every_level_of_deep_supervision_leaves_it_out() -> None:
     classes = torch.randint(0, 3, (1, 1, 8, 8, 8))
     classes[..., 4:] = UNJUDGED
     module.network = Levels(torch.randn(1, 2, 3, 8, 8, 8))
-    value = module._loss(torch.zeros(1, 1, 8, 8, 8), classes)
+    value = module.loss_of(torch.zeros(1, 1, 8, 8, 8), classes)
     value.backward()
     first, second = module.network.answers.unbind(1)
     assert torch.allclose(value, (module.loss(first, classes) + 0.5 * module.loss(second, classes)) / 1.5)

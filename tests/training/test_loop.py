@@ -15,10 +15,10 @@ from medseg.training.loop import (
     _clock,
     _curve_loader,
     _loader,
-    _precision,
     _quiet,
     _Watch,
     limited_threads,
+    precision_for,
 )
 from medseg.training.module import SegmentationModule, _rise_and_fall, _share
 from medseg.training.patches import EpochSampler
@@ -82,12 +82,12 @@ PRECISION = [
 
 
 @pytest.mark.parametrize(("wanted", "device", "has", "expected"), PRECISION)
-def test_precision(
+def testprecision_for(
     wanted: str, device: str, has: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("medseg.training.loop._has_bf16", lambda: has)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has)
-    assert _precision(wanted, torch.device(device)) == expected
+    assert precision_for(wanted, torch.device(device)) == expected
 
 
 @pytest.mark.parametrize(
@@ -207,5 +207,5 @@ def test_levels_of_deep_supervision_weigh_half_of_the_one_above() -> None:
     del module.loss, module.network
     module.loss = lambda logits, _labels: torch.tensor(losses[float(logits.flatten()[0])])  # type: ignore[assignment]
     module.network = lambda _image: answers.pop(0)  # type: ignore[assignment]
-    assert float(module._loss(level, labels)) == pytest.approx((0.3 + 0.45 + 0.375) / 1.75)
-    assert float(module._loss(level, labels)) == pytest.approx(0.9)
+    assert float(module.loss_of(level, labels)) == pytest.approx((0.3 + 0.45 + 0.375) / 1.75)
+    assert float(module.loss_of(level, labels)) == pytest.approx(0.9)

@@ -1,9 +1,9 @@
 """The reader: files → headers → series → volumes with verdicts → Image."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from medseg.domain import Grid, Image, ReadOptions, Segmentation, Source
+from medseg.domain import Grid, Image, ReadOptions, Run, Segmentation, Source
 from medseg.errors import InputError
 from medseg.io.dicom.beside import Beside, with_beside
 from medseg.io.dicom.deflated import require_bounded
@@ -38,9 +38,10 @@ class DicomReader:
             return holds_dicom(path)
         return looks_like_dicom(head) or path.suffix.lower() in DICOM_SUFFIXES
 
-    def inspect(self, path: Path) -> tuple[Source, ...]:
+    def inspect(self, path: Path, run: Run | None = None) -> tuple[Source, ...]:
         """One Source per volume of each series, by headers only; what is no volume says what it is."""
-        return self.inspect_files(path, _files(path))
+        files = _files(path)
+        return self.inspect_files(path, files if run is None else _told(files, run))
 
     def inspect_files(self, path: Path, files: Iterable[Path]) -> tuple[Source, ...]:
         """The same for a list of files; `path` is the folder that they are known by."""
@@ -91,6 +92,15 @@ class DicomReader:
             return None
 
         return read_mask_object(source, on, options=options)
+
+
+def _told(files: Iterable[Path], run: Run) -> Iterator[Path]:
+    """The same files; `run` is told of each before its header is read."""
+    known = list(files)
+    for number, file in enumerate(known):
+        run.check()
+        run.progress(number, len(known), "headers")
+        yield file
 
 
 def _header_of(file: Path) -> Header | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Grid, Image, LabelTable, Measurement, Quantity, Segmentation, Target
+from medseg.domain import Grid, Image, LabelTable, Measurement, Quantity, Run, Segmentation, Target
 from medseg.domain.plan import LesionPlan
 from medseg.errors import InputError, LabelError
 from medseg.masks import slice_axis
@@ -62,7 +62,7 @@ class Lesions:
         return len(self.targets)
 
 
-def find_lesions(segmentation: Segmentation, plan: LesionPlan) -> Lesions:
+def find_lesions(segmentation: Segmentation, plan: LesionPlan, run: Run | None = None) -> Lesions:
     """Separate objects of the labels or regions that a plan names.
 
     Parameters
@@ -71,6 +71,8 @@ def find_lesions(segmentation: Segmentation, plan: LesionPlan) -> Lesions:
         Labels on their native grid.
     plan
         Names, connectivity, least size in mm³ (px³ on `px`), depth of a neck that splits.
+    run
+        Progress by structure, and whether to stop.
 
     Returns
     -------
@@ -100,7 +102,10 @@ def find_lesions(segmentation: Segmentation, plan: LesionPlan) -> Lesions:
     targets: list[Target] = []
     boxes: list[Box] = []
     least = _least_voxels(segmentation.grid, plan.minimum_mm3)
-    for structure in structures:
+    run = run or Run()
+    for done, structure in enumerate(structures):
+        run.check()
+        run.progress(done, len(structures), f"looking for lesions of {structure.name}")
         mask = segmentation.mask(*structure.labels)
         box = _box_of(mask)
         if box is None:
@@ -125,6 +130,8 @@ def measure_lesions(
     images: Mapping[str, Image] | None,
     plan: LesionPlan,
     lesions: Lesions | None = None,
+    *,
+    run: Run | None = None,
 ) -> tuple[Measurement, ...]:
     """Count the lesions of each structure, and measure each: size, place, axes, size criterion, intensities.
 
@@ -138,6 +145,8 @@ def measure_lesions(
         How labels become lesions, and the rule set.
     lesions
         What `find_lesions` gave for this segmentation and plan; found here where left out.
+    run
+        Progress by lesion, and whether to stop.
 
     Returns
     -------
@@ -151,16 +160,18 @@ def measure_lesions(
     -----
     Sources: see `definitions.size`. Memory: one lesion's box, beside the ids.
     """
-    found = find_lesions(segmentation, plan) if lesions is None else lesions
+    found = find_lesions(segmentation, plan, run) if lesions is None else lesions
     grid = segmentation.grid
     pairs = [(target, (number,)) for number, target in enumerate(found.targets, start=1)]
     by_lesion: dict[Target, list[Measurement]] = {target: [] for target in found.targets}
-    for item in measure_regions(found.ids, grid, pairs, images, only=_QUANTITIES) if pairs else ():
+    run = run or Run()
+    for item in measure_regions(found.ids, grid, pairs, images, only=_QUANTITIES, run=run) if pairs else ():
         by_lesion[item.target].append(item)
     cut = {target: _is_cut(items) for target, items in by_lesion.items()}
     pet_alone = bool(images) and all(image.is_pet for image in (images or {}).values())
     each: dict[Target, list[Measurement]] = {}
     for number, (target, box) in enumerate(zip(found.targets, found.boxes, strict=True), start=1):
+        run.check()
         rows = Rows(target, grid, cut=cut[target])
         add_lesion_axes(rows, found.ids[box] == number, box, plan.rule, pet_alone=pet_alone)
         items = by_lesion[target]

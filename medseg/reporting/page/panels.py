@@ -21,7 +21,7 @@ from medseg.reporting.pictures.canvas import (
 )
 from medseg.reporting.pictures.fused import draw_fused
 from medseg.reporting.pictures.scene import Scene, ScenePlane, Values, make_scene
-from medseg.reporting.pictures.window import Window, choose_window
+from medseg.reporting.pictures.window import Window, Windows, choose_window
 from medseg.reporting.planes import acquired_plane
 
 __all__ = ["draw"]
@@ -32,7 +32,12 @@ _MONTAGE = (4, 3)
 
 
 def draw(
-    record: Record, segmentation: Segmentation, images: Mapping[str, Image], *, full: bool = True
+    record: Record,
+    segmentation: Segmentation,
+    images: Mapping[str, Image],
+    *,
+    full: bool = True,
+    windows: Windows = (),
 ) -> tuple[Picture, ...]:
     """Pictures for the page, as PNG with captions; numbers in them come from the Record.
 
@@ -46,6 +51,8 @@ def draw(
         Channels by name, on any grid of the same space; none draws the mask alone.
     full
         Whether pictures are drawn that only a full page shows: each lesion, and the montage.
+    windows
+        Those that a reader has set.
 
     Returns
     -------
@@ -57,11 +64,13 @@ def draw(
     scene = make_scene(segmentation, images)
     target = _largest(record)
     labels = target.labels if target else segmentation.table.values
-    return tuple(_all(record, scene, labels, full=full))
+    window = None if scene.base is None else choose_window(scene.base, windows)
+    return tuple(_all(record, scene, labels, window, full=full))
 
 
-def _all(record: Record, scene: Scene, labels: tuple[int, ...], *, full: bool) -> Iterator[Picture]:
-    window = None if scene.base is None else choose_window(scene.base)
+def _all(
+    record: Record, scene: Scene, labels: tuple[int, ...], window: Window | None, *, full: bool
+) -> Iterator[Picture]:
     mask = scene.mask(labels)
     for plane in scene.planes:
         yield _pair(scene, plane, scene.largest_section(plane, mask), window)

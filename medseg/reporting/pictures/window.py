@@ -1,13 +1,15 @@
 """Which grey values a picture shows: a stated window, never a hidden one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from medseg.domain import Image
 from medseg.reporting.numbers import unit_text
 
-__all__ = ["Window", "choose_window"]
+__all__ = ["Window", "Windows", "choose_window"]
 
 #: Soft tissue on CT, in HU.
 _CT_LEVEL, _CT_WIDTH = 40.0, 400.0
@@ -40,8 +42,18 @@ class Window:
         return f"L {_short(level)} W {_short(width)} {unit_text(self.unit)}".rstrip()
 
 
-def choose_window(image: Image) -> Window:
-    """Soft-tissue window for HU; 0 to 10 for SUV; else the 1st to 99th percentile of the image's measured voxels."""
+#: (channel, low, high): windows that a reader has set; an empty name is that of any channel.
+Windows: TypeAlias = Iterable[tuple[str, float, float]]
+
+
+def choose_window(image: Image, asked: Windows = ()) -> Window:
+    """The window asked for, else a rule's.
+
+    Soft tissue for HU; 0 to 10 for SUV; else the 1st to 99th percentile of the image's measured voxels.
+    """
+    for name, low, high in asked:
+        if name in ("", image.channel):
+            return Window(low, high, image.value_unit, " (set by the reader)")
     if image.value_unit == "[hnsf'U]":
         return Window(
             _CT_LEVEL - _CT_WIDTH / 2, _CT_LEVEL + _CT_WIDTH / 2, image.value_unit, " (soft tissue)"

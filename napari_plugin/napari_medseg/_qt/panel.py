@@ -1,13 +1,20 @@
 """The panel of the window: its tabs in the order in which a study is worked on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QWidget
 
+from napari_medseg._qt.compare import ComparePanel
+from napari_medseg._qt.correct import CorrectPanel
+from napari_medseg._qt.learn import LearnPanel
+from napari_medseg._qt.measure import MeasurePanel
+from napari_medseg._qt.open import OpenPanel
+from napari_medseg._qt.report import ReportPanel
 from napari_medseg._qt.room import Room
-from napari_medseg._qt.segment import SegmentWidget
+from napari_medseg._qt.segment import SegmentPanel
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -28,7 +35,15 @@ class Tab:
 
 
 #: In the order of the work; each panel takes the viewer and nothing else.
-TABS: tuple[Tab, ...] = (Tab("Segment", "Find structures by a model or a method", SegmentWidget),)
+TABS: tuple[Tab, ...] = (
+    Tab("Open", "Open a study, and how it is looked at", OpenPanel),
+    Tab("Segment", "Find structures by a model or a method", SegmentPanel),
+    Tab("Correct", "Paint, operate, undo", CorrectPanel),
+    Tab("Measure", "Numbers that follow the mask", MeasurePanel),
+    Tab("Compare", "Two masks, readers or time points side by side and in numbers", ComparePanel),
+    Tab("Report", "Write the report of a mask, and sign it", ReportPanel),
+    Tab("Learn", "Collect corrected masks as a training set", LearnPanel),
+)
 
 
 class MedsegPanel(QTabWidget):
@@ -50,7 +65,9 @@ class MedsegPanel(QTabWidget):
             panel = tab.panel(napari_viewer)
             panel.setAccessibleName(tab.title)
             panel.setAccessibleDescription(tab.tip)
-            self.setTabToolTip(self.addTab(_scrolled(panel), tab.title), tab.tip)
+            at = self.addTab(_scrolled(panel), tab.title)
+            self.setTabToolTip(at, f"{tab.tip} (Alt+{at + 1})")
+            napari_viewer.bind_key(f"Alt-{at + 1}", _goes_to(tab.title), overwrite=True)
 
     def tab(self, title: str) -> QWidget:
         """The panel of the tab with this title, brought to the front."""
@@ -79,6 +96,15 @@ def panel_of(viewer: "Viewer") -> MedsegPanel:
     dock.raise_()
     assert isinstance(panel, MedsegPanel)  # noqa: S101 - the manifest names it
     return panel
+
+
+def _goes_to(title: str) -> Callable[["Viewer"], None]:
+    """What a key does: the panel may have been closed since."""
+
+    def go(viewer: "Viewer") -> None:
+        panel_of(viewer).tab(title)
+
+    return go
 
 
 def _scrolled(panel: QWidget) -> QScrollArea:

@@ -5,7 +5,7 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-__all__ = ["CANVAS_WIDTH", "Room"]
+__all__ = ["CANVAS_WIDTH", "Room", "dock_of"]
 
 #: Pixels of the canvas below which the panel makes room.
 CANVAS_WIDTH = 700
@@ -37,7 +37,7 @@ class Room(QObject):
     def watch(self) -> None:
         """Begin, once the panel is in a window; again is harmless."""
         window = self._panel.window()
-        if self._window is None and isinstance(window, QMainWindow) and _dock_of(self._panel) is not None:
+        if self._window is None and isinstance(window, QMainWindow) and dock_of(self._panel) is not None:
             self._window = window
             window.installEventFilter(self)
         QTimer.singleShot(0, self, self.make)
@@ -50,7 +50,7 @@ class Room(QObject):
 
     def make(self) -> None:
         """Put the panel over the layer controls if the canvas is too narrow for it."""
-        window, dock = self._window, _dock_of(self._panel)
+        window, dock = self._window, dock_of(self._panel)
         if window is None or dock is None or not dock.isVisible() or dock.isFloating():
             return
         canvas, controls = window.centralWidget(), window.findChild(QDockWidget, _NEIGHBOUR)
@@ -71,7 +71,7 @@ class Room(QObject):
 
     def _stretch(self) -> None:
         """Leave the list of layers what it needs, and the panel the rest."""
-        dock = _dock_of(self._panel)
+        dock = dock_of(self._panel)
         below = self._window.findChild(QDockWidget, _BELOW) if self._window is not None else None
         if self._window is None or dock is None or below is None:
             return
@@ -81,7 +81,8 @@ class Room(QObject):
         self._window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
 
 
-def _dock_of(panel: QWidget) -> QDockWidget | None:
+def dock_of(panel: QWidget) -> QDockWidget | None:
+    """The dock that a widget is in; None while it is in none."""
     found: QObject | None = panel
     while found is not None and not isinstance(found, QDockWidget):
         found = found.parent()

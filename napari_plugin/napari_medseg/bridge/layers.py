@@ -4,10 +4,10 @@ How an array is turned for the window, and where it lies there, says `napari_med
 came from stays in its metadata, with its native grid; it is believed only as long as the layer still shows it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from medseg.errors import InputError
 from medseg.geometry import same_grid
 from medseg.workflows import objects_as_labels
 from medseg.workflows.edit import changed_by_hand
+from medseg.workflows.look import windows_of
 from napari_medseg.bridge.placement import (
     KEY,
     ORDER,
@@ -27,8 +28,13 @@ from napari_medseg.bridge.placement import (
     place_layer,
 )
 
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
 __all__ = [
+    "VOLUMES",
     "LayerData",
+    "dress",
     "image_layer",
     "image_of",
     "labels_layer",
@@ -36,8 +42,11 @@ __all__ = [
     "placement_of",
     "result_layers",
     "segmentation_of",
+    "series_layer",
 ]
 
+#: Name in a layer's metadata of the volumes of a series.
+VOLUMES = "medseg volumes"
 LayerData: TypeAlias = tuple[NDArray[Any], dict[str, Any], str]
 
 #: More than a person tells apart by eye, and than a table of names should hold.
@@ -53,19 +62,45 @@ _REPLACED = Finding(
 
 
 def image_layer(image: Image, name: str) -> LayerData:
-    """Layer data of an image; contrast limits by percentiles of its finite values."""
-    finite = image.array[np.isfinite(image.array)] if image.array.dtype.kind == "f" else image.array
-    low, high = np.percentile(finite, [0.5, 99.5]) if finite.size else (0.0, 1.0)
+    """Layer data of an image, in the first window of its kind; PET lies over what is below it."""
     place = place_grid(image.grid)
-    meta = {
-        **place.arguments(),
-        "name": name,
-        "metadata": {KEY: image, ORDER: place.order},
-        "colormap": "inferno" if image.modality == "PT" else "gray",
-        "rgb": False,  # else napari takes four sagittal slices for red, green, blue and opacity
-        "contrast_limits": (float(low), float(max(high, low + 1e-6))),
-    }
+    meta = {**place.arguments(), **_shown_as(image, name), "metadata": {KEY: image, ORDER: place.order}}
     return place.show(image.array), meta, "image"
+
+
+def series_layer(images: Sequence[Image], name: str) -> LayerData:
+    """Layer data of several volumes on one grid, with a slider through them; for the eye, until one is taken out.
+
+    Raises
+    ------
+    InputError
+        If they lie on different grids.
+    """
+    first = images[0]
+    if not all(same_grid(image.grid, first.grid) for image in images):
+        raise InputError(f"{name}: the volumes lie on different grids; open them one by one")
+    place = place_grid(first.grid)
+    three = place.arguments()
+    meta = {
+        "scale": (1.0, *three["scale"]),
+        "translate": (0.0, *three.get("translate", (0.0, 0.0, 0.0))),
+        "units": ("pixel", *three["units"]),
+        "axis_labels": ("volume", *three["axis_labels"]),
+        **_shown_as(first, name),
+        "metadata": {VOLUMES: tuple(images)},
+    }
+    return np.stack([place.show(image.array) for image in images]), meta, "image"
+
+
+def _shown_as(image: Image, name: str) -> dict[str, Any]:
+    window = windows_of(image)[0]
+    return {
+        "name": name,
+        "colormap": "inferno" if image.is_pet else "gray",
+        "blending": "additive" if image.is_pet else "translucent_no_depth",
+        "rgb": False,  # else napari takes four sagittal slices for red, green, blue and opacity
+        "contrast_limits": (window.low, window.high),
+    }
 
 
 def labels_layer(segmentation: Segmentation, name: str, place: Placement | None = None) -> LayerData:
@@ -73,20 +108,31 @@ def labels_layer(segmentation: Segmentation, name: str, place: Placement | None 
 
     It lies where `place` is, the place of the image that was segmented, else where its own grid says.
     """
-    table = segmentation.table
     place = place or place_grid(segmentation.grid)
-    rows = [(0, "background"), *((label.value, label.name) for label in table.labels)]
-    colors: dict[int | None, Any] = {None: _UNNAMED, 0: (0, 0, 0, 0)}
-    colors |= {label.value: (*(part / 255 for part in label.rgb), 1.0) for label in table.labels}
     meta = {
         **place.arguments(),
         "name": name,
         "metadata": {KEY: segmentation, ORDER: place.order},
-        "features": {"index": [value for value, _ in rows], "name": [text for _, text in rows]},
-        "colormap": colors,
+        **_dress(segmentation.table),
         "opacity": 0.5,
     }
     return np.array(place.show(segmentation.labels)), meta, "labels"
+
+
+def dress(layer: "Labels", table: LabelTable) -> None:
+    """Give a layer names and colours; a label without a name has a colour that is seen."""
+    for name, value in _dress(table).items():
+        setattr(layer, name, value)
+
+
+def _dress(table: LabelTable) -> dict[str, Any]:
+    rows = [(0, "background"), *((label.value, label.name) for label in table.labels)]
+    colors: dict[int | None, Any] = {None: _UNNAMED, 0: (0, 0, 0, 0)}
+    colors |= {label.value: (*(part / 255 for part in label.rgb), 1.0) for label in table.labels}
+    return {
+        "features": {"index": [value for value, _ in rows], "name": [text for _, text in rows]},
+        "colormap": colors,
+    }
 
 
 def result_layers(segmentation: Segmentation, places: Iterable[Placement] = ()) -> list[LayerData]:

@@ -38,6 +38,7 @@ __all__ = [
     "obliqueness",
     "place_grid",
     "place_layer",
+    "placement_like",
     "units_of",
 ]
 
@@ -89,6 +90,17 @@ class Placement:
     def restore(self, shown: NDArray[Any]) -> NDArray[Any]:
         """View of a layer's array on the native grid; `restore(show(x))` is `x`."""
         return self.order.undo(shown.transpose(2, 1, 0))
+
+    def restore_box(self, box: tuple[slice, ...]) -> tuple[slice, slice, slice]:
+        """The box of the native array that a box (z, y, x) of the layer is."""
+        ordered = box[::-1]
+        found = [slice(0, 0)] * 3
+        for side, old, flip in zip(ordered, self.order.source, self.order.flipped, strict=True):
+            extent = self.grid.shape[old]
+            found[old] = (
+                slice(extent - side.stop, extent - side.start) if flip else slice(side.start, side.stop)
+            )
+        return found[0], found[1], found[2]
 
     def position(self, index: NDArray[Any]) -> NDArray[np.float64]:
         """Positions (…, 3) in RAS+ mm (pixels on a `px` grid) of indices (…, 3) in the layer."""
@@ -170,6 +182,15 @@ def place_layer(shape: tuple[int, ...], meta: Mapping[str, Any]) -> Placement:
         if place.shape == full:
             return place
     return Placement(_foreign_grid(full, matrix, None if flat else factors), _AS_STORED, matrix, units)
+
+
+def placement_like(meta: Mapping[str, Any], grid: Grid) -> Placement:
+    """Where a layer lies that is known to show what is on `grid`."""
+    matrix, scale = np.eye(4), meta.get("scale")
+    ndim = 2 if scale is not None and len(scale) == 2 else 3
+    matrix[3 - ndim :, 3 - ndim :] = affine_of(meta, ndim)
+    order = (meta.get("metadata") or {}).get(ORDER) or place_grid(grid).order
+    return Placement(grid, order, matrix, units_of(meta, 3))
 
 
 def kept_value(meta: Mapping[str, Any]) -> Image | Segmentation | None:

@@ -1,0 +1,191 @@
+"""The training page as one self-contained HTML file, no script, all escaped."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from medseg.domain.card import IntervalsFile
+from medseg.reporting.comparison.pictures import LEGEND
+from medseg.reporting.extras import Picture
+
+__all__ = ["FoldCost", "SizeLine", "SubjectLine", "TargetLine", "TrainingPage", "training_to_html"]
+
+#: Rows of single subjects; the CSV in the bundle has all.
+_MOST_ROWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLine:
+    """Dice of one label or region over subjects that were not trained on; a 95 % bootstrap interval, or None."""
+
+    name: str
+    mean: float
+    low: float | None
+    high: float | None
+    median: float
+    worst: float
+    where: str
+    subjects: int
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLine:
+    """Mean Dice of the subjects whose structure has a size from `low_ml` to `high_ml` by the reference."""
+
+    name: str
+    low_ml: float
+    high_ml: float
+    subjects: int
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectLine:
+    """One structure of one subject, by the fold that had not seen it; volumes are None on `px` grids."""
+
+    fold: int
+    subject: str
+    name: str
+    dice: float | None
+    reference_ml: float | None
+    prediction_ml: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldCost:
+    """What a fold took; None where it was not measured (a run of an older version)."""
+
+    fold: int
+    steps: int
+    minutes: float | None
+    waiting: float | None
+    peak_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPage:
+    """What stands on the page.
+
+    Parameters
+    ----------
+    title, sentences
+        Of the model; the first sentence is the answer.
+    targets, sizes, subjects
+        Dice over all, by size, and one by one.
+    curves, worst, agreement
+        Pictures: learning curves by fold, the worst subjects, Bland–Altman.
+    agreements
+        Name of a structure → sentences on its bias and limits of agreement.
+    intervals
+        Of volumes, as the card says it.
+    costs
+        Time and memory by fold.
+    findings
+        What a reader of the model must know.
+    plan
+        The run's configuration.
+    """
+
+    title: str
+    sentences: Sequence[str]
+    targets: Sequence[TargetLine]
+    sizes: Sequence[SizeLine]
+    subjects: Sequence[SubjectLine]
+    curves: Sequence[Picture]
+    costs: Sequence[FoldCost]
+    plan: str
+    worst: Sequence[Picture] = ()
+    agreement: Sequence[Picture] = ()
+    agreements: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    intervals: IntervalsFile | None = None
+    findings: Sequence[str] = ()
+
+
+def training_to_html(page: TrainingPage) -> bytes:
+    """One HTML file that needs nothing else; every text is escaped."""
+    return _template().render(_context(page)).encode()
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(
+        files("medseg.reporting.training").joinpath("page.html.j2").read_text("utf-8")
+    )
+
+
+def _context(page: TrainingPage) -> dict[str, Any]:
+    return {
+        "css": files("medseg.reporting").joinpath("many.css").read_text("utf-8"),
+        "page": page,
+        "legend": LEGEND,
+        "curves": [(picture, _uri(picture)) for picture in page.curves],
+        "worst": [(picture, _uri(picture)) for picture in page.worst],
+        "agreement": [(picture, _uri(picture)) for picture in page.agreement],
+        "targets": [_target(line) for line in page.targets],
+        "sizes": [
+            (line.name, f"{line.low_ml:.3g} to {line.high_ml:.3g} ml", line.subjects, f"{line.mean:.3f}")
+            for line in page.sizes
+        ],
+        "intervals": _intervals(page.intervals),
+        "level": "" if page.intervals is None else f"{page.intervals.level:.0%}",
+        "costs": [_cost(line) for line in page.costs],
+        "subjects": [_subject(line) for line in page.subjects[:_MOST_ROWS]],
+        "all_subjects": len(page.subjects),
+    }
+
+
+def _target(line: TargetLine) -> dict[str, Any]:
+    interval = "" if line.low is None or line.high is None else f"{line.low:.3f} to {line.high:.3f}"
+    return {
+        "name": line.name,
+        "subjects": line.subjects,
+        "mean": f"{line.mean:.3f}",
+        "interval": interval,
+        "median": f"{line.median:.3f}",
+        "worst": f"{line.worst:.3f}",
+        "where": line.where,
+    }
+
+
+def _intervals(found: IntervalsFile | None) -> list[tuple[str, int, str, str, str]]:
+    return [
+        (
+            item.label,
+            item.subjects,
+            f"{item.guaranteed:.0%}",
+            f"{item.measured:.0%}",
+            f"{item.median_width_ml:.3g} ml",
+        )
+        for item in (() if found is None else found.quality)
+    ]
+
+
+def _cost(line: FoldCost) -> tuple[int, int, str, str, str]:
+    unknown = "not measured"
+    return (
+        line.fold,
+        line.steps,
+        unknown if line.minutes is None else f"{line.minutes:.1f} min",
+        unknown if line.waiting is None else f"{line.waiting:.1%}",
+        unknown if line.peak_bytes is None else f"{line.peak_bytes / 1e9:.2f} GB",
+    )
+
+
+def _subject(line: SubjectLine) -> tuple[int, str, str, str, str, str]:
+    def ml(value: float | None) -> str:
+        return "" if value is None else f"{value:.3g}"
+
+    dice = "both empty" if line.dice is None else f"{line.dice:.3f}"
+    return line.fold, line.subject, line.name, dice, ml(line.reference_ml), ml(line.prediction_ml)
+
+
+def _uri(picture: Picture) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"

@@ -1,0 +1,206 @@
+"""The page of a training run: gathered from its folder, drawn, written whole."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from medseg.domain import Case, Run, Segmentation
+from medseg.domain.card import ModelCard
+from medseg.inference import ModelSegmenter
+from medseg.io.atomic import write_bytes
+from medseg.models import read_card
+from medseg.reporting.comparison.cases import Compared
+from medseg.reporting.comparison.pictures import draw_agreement, draw_pair
+from medseg.reporting.extras import Picture
+from medseg.reporting.training.page import (
+    FoldCost,
+    SizeLine,
+    SubjectLine,
+    TargetLine,
+    TrainingPage,
+    training_to_html,
+)
+from medseg.training.assemble import fold_volumes, read_dice
+from medseg.training.cases import load_case
+from medseg.training.check import read_findings
+from medseg.training.config import TrainConfig
+from medseg.training.run_folder import RunFolder
+from medseg.training.timing import read_timing
+from medseg.training.validate import SubjectDice
+from medseg.workflows.comparison import agreement_lines, agreement_plot
+from medseg.workflows.evaluate import agreement_of
+
+__all__ = ["PAGE_FILE", "write_training_page"]
+
+PAGE_FILE = "training.html"
+#: Subjects that are drawn, and parts of their sizes.
+_WORST, _SIZES = 4, 3
+#: Subjects of a structure from which on sizes are told apart.
+_ENOUGH = 9
+
+
+def write_training_page(plan: RunFolder, run: Run) -> Path:
+    """Write `training.html` into the run's folder, over an older one; the worst subjects are segmented again.
+
+    Raises
+    ------
+    Cancelled
+        If the user stopped it; an older page stays.
+    """
+    folds = [fold for fold in _folds(plan.folder) if (fold / "dice.json").is_file()]
+    rows = tuple(row for fold in folds for row in read_dice(fold))
+    card = read_card(plan.folder / "bundle")
+    agreements = agreement_of(_volumes(rows))
+    page = TrainingPage(
+        title=card.title,
+        sentences=_sentences(card, rows, len(plan.split.folds)),
+        targets=_targets(card, rows),
+        sizes=_by_size(rows),
+        subjects=[_subject(row) for row in rows],
+        curves=[_curve(fold) for fold in folds if (fold / "curve.png").is_file()],
+        costs=[_cost(fold, plan.config) for fold in folds],
+        plan=(plan.folder / "plan.yaml").read_text(encoding="utf-8"),
+        worst=tuple(_worst(plan, rows, run)),
+        agreement=[draw_agreement([agreement_plot(item) for item in agreements])] if agreements else [],
+        agreements={item.name: agreement_lines(item) for item in agreements},
+        intervals=card.intervals,
+        findings=[item.message for item in read_findings(plan.folder) if item.severity != "info"],
+    )
+    return write_bytes(plan.folder / PAGE_FILE, training_to_html(page), force=True)
+
+
+def _folds(folder: Path) -> list[Path]:
+    return sorted(folder.glob("fold[0-9]*"), key=lambda path: int(path.name.removeprefix("fold")))
+
+
+def _sentences(card: ModelCard, rows: Sequence[SubjectDice], folds: int) -> list[str]:
+    done = sorted({row.fold for row in rows})
+    subjects = len({row.subject for row in rows})
+    words = "; ".join(f"{item.label} {item.mean:.3f}" for item in card.quality)
+    lead = f"Mean Dice on {subjects} subjects that were not trained on: {words}."
+    if not card.quality:
+        lead = "Nothing could be judged: no subject has a structure in reference or prediction."
+    share = f"{len(done)} of {folds} folds are trained; their probabilities are averaged in the bundle."
+    missed = [row for row in rows if row.reference_voxels and not row.prediction_voxels]
+    found = [lead, share]
+    if missed:
+        found.append(
+            f"In {len(missed)} of {len(rows)} pairs of subject and structure nothing was found of what is there."
+        )
+    return found
+
+
+def _targets(card: ModelCard, rows: Sequence[SubjectDice]) -> list[TargetLine]:
+    lines = []
+    for item in card.quality:
+        own = [row for row in rows if row.target == item.label and row.dice is not None]
+        values = [row.dice for row in own if row.dice is not None]
+        worst = min(own, key=lambda row: row.dice or 0.0)
+        lines.append(
+            TargetLine(
+                item.label,
+                item.mean,
+                item.low,
+                item.high,
+                median(values),
+                worst.dice or 0.0,
+                worst.subject,
+                len(own),
+            )
+        )
+    return lines
+
+
+def _by_size(rows: Sequence[SubjectDice]) -> list[SizeLine]:
+    """Mean Dice in thirds of the reference's sizes, where there are enough subjects with a volume."""
+    lines = []
+    for name in dict.fromkeys(row.target for row in rows):
+        own = sorted(
+            (row.reference_voxels * row.voxel_ml, row.dice)
+            for row in rows
+            if row.target == name
+            and row.voxel_ml is not None
+            and row.dice is not None
+            and row.reference_voxels
+        )
+        if len(own) < _ENOUGH:
+            continue
+        for part in np.array_split(np.array(own), _SIZES):
+            low, high = float(part[0, 0]), float(part[-1, 0])
+            lines.append(SizeLine(name, low, high, len(part), float(part[:, 1].mean())))
+    return lines
+
+
+def _volumes(rows: Sequence[SubjectDice]) -> dict[str, tuple[list[float], list[float]]]:
+    found: dict[str, tuple[list[float], list[float]]] = {}
+    for item in fold_volumes(rows):
+        ours, theirs = found.setdefault(item.target, ([], []))
+        ours.append(item.predicted_ml)
+        theirs.append(item.reference_ml)
+    return found
+
+
+def _subject(row: SubjectDice) -> SubjectLine:
+    def ml(voxels: int) -> float | None:
+        return None if row.voxel_ml is None else voxels * row.voxel_ml
+
+    return SubjectLine(
+        row.fold, row.subject, row.target, row.dice, ml(row.reference_voxels), ml(row.prediction_voxels)
+    )
+
+
+def _curve(fold: Path) -> Picture:
+    number = fold.name.removeprefix("fold")
+    caption = f"Fold {number}: loss over steps, of training patches and of fixed validation patches."
+    return Picture(f"curve {number}", (fold / "curve.png").read_bytes(), caption)
+
+
+def _cost(fold: Path, config: TrainConfig) -> FoldCost:
+    timing = read_timing(fold)
+    number = int(fold.name.removeprefix("fold"))
+    if timing is None:
+        return FoldCost(number, config.loop.steps, None, None, None)
+    share = timing.waiting_s / timing.seconds if timing.seconds else None
+    return FoldCost(number, config.loop.steps, timing.seconds / 60, share, timing.peak_bytes)
+
+
+def _worst(plan: RunFolder, rows: Sequence[SubjectDice], run: Run) -> Iterator[Picture]:
+    """Subjects with one scan and the lowest Dice, each with the fold that had not seen it; a subject comes once."""
+    ranked = sorted(
+        (row for row in rows if row.dice is not None and row.cases == 1), key=lambda row: row.dice or 0.0
+    )
+    first = {row.subject: row for row in reversed(ranked)}
+    chosen = sorted(first.values(), key=lambda row: row.dice or 0.0)[:_WORST]
+    cases = {case.subject: case for case in plan.cases}
+    for number, row in enumerate(chosen):
+        run.check()
+        run.progress(number, len(chosen), "drawing the worst subjects")
+        yield _drawn(plan, row, cases[row.subject], run)
+
+
+def _drawn(plan: RunFolder, row: SubjectDice, case: Case, run: Run) -> Picture:
+    loaded = load_case(case, plan.config, plan.names)
+    bundle = plan.folder / f"fold{row.fold}" / "bundle"
+    segmenter = ModelSegmenter(read_card(bundle), bundle)
+    plain = Run(device=run.device, threads=run.threads, seed=run.seed, cancel=run.cancel)
+    found = segmenter.segment(loaded.images, segmenter.Params(), run=plain)
+    image = loaded.images[plan.config.reference]
+    reference = Segmentation(loaded.labels, image.grid, plan.config.labels)
+    return draw_pair(found, reference, _compared(row, plan.config), image)
+
+
+def _compared(row: SubjectDice, config: TrainConfig) -> Compared:
+    table = config.labels
+    values = next(((item.value,) for item in table.labels if item.name == row.target), ()) or next(
+        item.labels for item in table.regions if item.name == row.target
+    )
+    ours, theirs = (
+        None if row.voxel_ml is None else voxels * row.voxel_ml
+        for voxels in (row.prediction_voxels, row.reference_voxels)
+    )
+    error = None if ours is None or theirs is None else ours - theirs
+    return Compared(
+        row.subject, row.target, values, row.dice or 0.0, error, prediction_ml=ours, reference_ml=theirs
+    )

@@ -1,0 +1,163 @@
+"""A run in a real window: stopped in every phase within a second, by its button, its dock or the window."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+pytest.importorskip("napari")
+
+from medseg.domain import Grid, Image
+from medseg.workflows.apart import Asked
+from napari_medseg._qt.job import is_alive
+from napari_medseg.bridge.layers import image_layer
+
+pytestmark = pytest.mark.gui
+
+#: A segmenter that can't be interrupted in one phase, and is loaded, solves and is measured otherwise.
+STUBBORN = """
+import sys, time
+from medseg.domain import Params, SegmenterSpec
+from medseg.methods.base import answer
+
+if "{phase}" == "loading" and sys.argv[0] == "-c":
+    time.sleep(600)
+
+class Stubborn:
+    spec = SegmenterSpec("stubborn", "Stubborn", "Hears nothing.", "own")
+    Params = Params
+
+    def segment(self, images, params, *, within=None, prompts=None, run):
+        run.progress(0, 8, "windows")
+        if "{phase}" == "fault":
+            raise ZeroDivisionError("by chance")
+        if "{phase}" == "killed":
+            import os, signal
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(600)
+
+    def memory_bytes(self, grids, params):
+        return 0
+"""
+
+
+def stubborn(phase: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    name = f"stubborn_in_window_{phase}"
+    (folder / f"{name}.py").write_text(STUBBORN.format(phase=phase), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    return __import__(name).Stubborn()
+
+
+def begin(widget: Any, segmenter: Any, phase: str) -> None:
+    """Run a segmenter, and wait until it hears nothing."""
+    array = np.zeros((12, 10, 6), np.float32)
+    array[3:8, 3:7, 2:5] = 300
+    values, meta, _ = image_layer(
+        Image(array, Grid(array.shape, np.diag([-1.0, -1, 2, 1])), modality="MR"), "mr"
+    )
+    widget.screen.viewer.add_image(values, **meta)
+    widget.choose("otsu")
+    widget.panel.segmenters.segmenter = segmenter
+    widget.panel.segmenters.chosen.emit()
+    widget.panel.run_button.click()
+    jobs = widget.panel.runs.jobs
+    if phase == "loading":
+        widget.wait(lambda: jobs.working is not None and bool(processes()))
+    elif phase == "windows":
+        widget.wait(lambda: jobs.is_idle or jobs.working.phase == "windows")
+        assert jobs.working is not None, widget.panel.message.text()
+
+
+def processes() -> list[psutil.Process]:
+    """Those that work for this one."""
+    found = psutil.Process().children(recursive=True)
+    return [one for one in found if any("serve()" in part for part in one.cmdline())]
+
+
+def gone(widget: Any, started: list[psutil.Process], since: float) -> None:
+    widget.wait(lambda: not any(one.is_running() for one in started))
+    widget.settle()
+    assert time.monotonic() - since < 1
+
+
+@pytest.mark.parametrize("phase", ["loading", "windows"])
+def test_cancel_is_heard_within_a_second_in_every_phase(
+    widget: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    begin(widget, stubborn(phase, tmp_path, monkeypatch), phase)
+    assert widget.panel.job_bar.cancel_button.isVisible()
+    started = processes()
+    since = time.monotonic()
+    widget.panel.job_bar.cancel_button.click()
+    gone(widget, started, since)
+    assert "Stopped" in widget.panel.message.text()
+    assert [layer.name for layer in widget.screen.viewer.layers] == ["mr"]
+    assert widget.panel.run_button.isEnabled()
+
+
+@pytest.mark.parametrize("phase", ["loading", "windows"])
+@pytest.mark.parametrize("way", ["dock", "window"])
+def test_closing_the_dock_or_the_window_ends_the_process(
+    widget: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, phase: str
+) -> None:
+    begin(widget, stubborn(phase, tmp_path, monkeypatch), phase)
+    started = processes()
+    viewer = widget.screen.viewer
+    jobs = widget.panel.runs.jobs
+    if way == "dock":
+        viewer.window.remove_dock_widget(widget.panel)
+    else:
+        viewer.close()
+    since = time.monotonic()
+    widget.wait(lambda: not any(one.is_running() for one in started) and jobs.is_idle)
+    assert time.monotonic() - since < 1
+    panel, widget.panel = widget.panel, None
+    widget.wait(lambda: not is_alive(panel))
+
+
+def test_napari_knows_of_the_run_and_asks_before_it_closes(
+    widget: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(widget, stubborn("windows", tmp_path, monkeypatch), "windows")
+    window = widget.screen.viewer.window._qt_window._window
+    assert any("medseg: segment" in text for text in window._task_status_manager.get_status())
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        ("fault", "a fault in medseg: ZeroDivisionError: by chance"),
+        ("killed", "the system ended the process that ran _segment"),
+    ],
+)
+def test_a_fault_or_a_killed_process_is_one_line_and_the_window_stays_alive(
+    widget: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: str, said: str
+) -> None:
+    begin(widget, stubborn(phase, tmp_path, monkeypatch), phase)
+    widget.settle()
+    assert said in widget.panel.message.text()
+    assert [layer.name for layer in widget.screen.viewer.layers] == ["mr"]
+    widget.run("threshold", low=100)
+    assert widget.layer("threshold mask").data.sum() == 5 * 4 * 3
+
+
+def test_phase_progress_and_time_are_seen(
+    widget: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(widget, stubborn("windows", tmp_path, monkeypatch), "windows")
+    widget.wait(lambda: widget.panel.job_bar.phase.text().startswith("windows, "))
+    assert widget.panel.job_bar.bar.maximum() == 8
+
+
+def test_what_is_asked_is_what_the_panel_shows(widget: Any) -> None:
+    begin(widget, widget.panel.segmenter, "none")
+    widget.settle()
+    widget.choose("threshold")
+    widget.panel.form.set_values({"low": 2.5})
+    asked, _ = widget.panel.asked()
+    assert isinstance(asked, Asked)
+    assert asked.segmenter.spec.name == "threshold"
+    assert asked.params == {"low": "2.5"}

@@ -1,0 +1,244 @@
+"""Report, signature, comparison and training set in a real window, by the buttons of its panel."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import Qt
+from typer.testing import CliRunner
+
+from medseg.cli.everything import app
+from medseg.domain import Grid, Image, LabelTable, Segmentation
+from medseg.geometry import affine_orientation
+from medseg.workflows import open_dataset, read_record
+from medseg.workflows.verify import verify_files
+from napari_medseg.bridge.layers import image_layer, labels_layer
+
+pytestmark = pytest.mark.gui
+
+
+class Panel:
+    """The one dock of a window, opened through napari's own door."""
+
+    def __init__(self, screen: Any, qtbot: Any) -> None:
+        self.screen, self.viewer, self.qtbot = screen, screen.viewer, qtbot
+        self.viewer.window.resize(1280, 800)
+        self.tabs = self.viewer.window.add_plugin_dock_widget("medseg", "medseg")[1]
+
+    def tab(self, title: str) -> Any:
+        self.qtbot.wait(50)  # what came is listed when the event loop comes round
+        return self.tabs.tab(title)
+
+    def wait(self, panel: Any) -> str:
+        self.qtbot.waitUntil(lambda: not panel.task.is_running, timeout=120_000)
+        return str(panel.task.message.text())
+
+    def segment(self, method: str = "otsu") -> None:
+        panel = self.tab("Segment")
+        panel.choice.setCurrentIndex(panel.choice.findData(method))
+        panel.run_button.click()
+        self.qtbot.waitUntil(panel.run_button.isEnabled, timeout=120_000)
+
+    def write(self, folder: Path, *views: str) -> Any:
+        panel = self.tab("Report")
+        panel.form.folder.line.setText(str(folder))
+        for name, box in panel.form.views.boxes.items():
+            box.setChecked(name in views)
+        panel.write_button.click()
+        return panel
+
+
+@pytest.fixture
+def panel(screen: Any, qtbot: Any) -> Iterator[Panel]:
+    found = Panel(screen, qtbot)
+    yield found
+    vars(found).clear()  # else the window that it holds would count as one that something keeps alive
+
+
+def add_image(viewer: Any, image: Image, name: str) -> Any:
+    data, meta, _ = image_layer(image, name)
+    return viewer.add_image(data, **meta)
+
+
+def command(*words: object) -> None:
+    seen = CliRunner().invoke(app, [str(word) for word in words])
+    assert seen.exit_code == 0, seen.output
+
+
+def test_from_a_sample_to_a_signed_report_that_a_stroke_ends(panel: Panel, tmp_path: Path) -> None:
+    panel.viewer.open_sample("medseg", "hippocampus")
+    panel.segment()
+    report = panel.write(tmp_path / "out", "html")
+    assert "no report was written yet" in report.state.text()
+    panel.wait(report)
+    assert report.state.text() == "NOT REVIEWED: written, and not signed."
+    report.signing.reader.setText("A. Reader")
+    report.signing.organization.setText("Study centre")
+    for at in range(report.signing.findings.count()):
+        assert not report.signing.button.isEnabled()
+        report.signing.findings.item(at).setCheckState(Qt.CheckState.Checked)
+    report.signing.button.click()
+    assert not panel.wait(report)
+    assert report.state.text().startswith("REVIEWED by A. Reader, Study centre, ")
+    assert read_record(tmp_path / "out" / "record.json").review.state == "reviewed"
+    layer = panel.viewer.layers["otsu mask"]
+    layer.data_setitem((np.array([0]), np.array([1]), np.array([1])), 1 - int(layer.data[0, 1, 1]))
+    assert report.state.text().startswith("NOT REVIEWED: the mask was changed after A. Reader signed on ")
+    assert not report.signing.button.isEnabled()
+    assert all(check.holds for check in verify_files(tmp_path / "out" / "record.json"))
+
+
+def test_the_page_is_that_of_the_command_line_with_the_window_of_the_layer(
+    panel: Panel, tmp_path: Path
+) -> None:
+    panel.viewer.open_sample("medseg", "hippocampus")
+    panel.segment()
+    panel.viewer.layers["mr"].contrast_limits = (200, 900)
+    report = panel.write(tmp_path / "out", "html", "csv", "xlsx")
+    panel.wait(report)
+    other = tmp_path / "other"
+    scan = report.review.record.images[0]
+    path = (tmp_path / "out" / scan.path).resolve() if not Path(scan.path).is_absolute() else scan.path
+    record = tmp_path / "out" / "other.json"
+    command("measure", tmp_path / "out/mask.nii.gz", "--channel", f"{scan.channel}={path}", "--out", record)
+    assert record.read_bytes() == (tmp_path / "out" / "record.json").read_bytes()
+    other.mkdir()
+    views = ("--html", other / "report.html", "--csv", other / "measurements.csv", "--xlsx")
+    command("report", record, *views, other / "measurements.xlsx", "--window", f"{scan.channel}=200:900")
+    for file in other.iterdir():
+        assert file.read_bytes() == (tmp_path / "out" / file.name).read_bytes(), file.name
+
+
+def test_what_cannot_be_written_says_why_beside_its_box(
+    panel: Panel, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    report = panel.tab("Report")
+    assert "no mask is open" in report.form.views.note.text()
+    assert not report.write_button.isEnabled()
+    panel.viewer.open_sample("medseg", "hippocampus")
+    panel.segment()
+    boxes = panel.tab("Report").form.views
+    assert not boxes.boxes["seg"].isEnabled()
+    assert boxes.reasons["seg"].text() == "no image here is a DICOM series, which this refers to"
+    assert boxes.reasons["html"].isHidden()
+    panel.viewer.layers.clear()
+    panel.viewer.open(data("dicom/mr_sag_gre_fieldmap"), plugin="medseg")
+    panel.segment()
+    report = panel.write(tmp_path / "out", "seg", "sr", "rtstruct", "fhir")
+    assert all(box.isEnabled() for box in report.form.views.boxes.values())
+    assert "files in" in panel.wait(report)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"segmentation.dcm", "measurements.dcm", "structures.dcm", "report.fhir.json"} < names
+
+
+def test_cancelled_or_without_a_folder_nothing_is_written(panel: Panel, tmp_path: Path) -> None:
+    panel.viewer.open_sample("medseg", "hippocampus")
+    panel.segment()
+    report = panel.write(Path(), "html")
+    assert report.task.message.text() == "choose a folder for the report first"
+    report = panel.write(tmp_path / "out", "html", "pdf")
+    report.task.cancel_button.click()
+    assert "Stopped" in panel.wait(report)
+    assert not list((tmp_path / "out").glob("*"))
+    assert "no report was written yet" in report.state.text()
+
+
+def test_replaced_values_of_an_image_end_a_review(panel: Panel, tmp_path: Path) -> None:
+    panel.viewer.open_sample("medseg", "hippocampus")
+    panel.segment()
+    report = panel.write(tmp_path / "out", "csv")
+    panel.wait(report)
+    layer = panel.viewer.layers["mr"]
+    layer.data = np.array(layer.data) + 1
+    assert "an image was changed after the report was written" in report.state.text()
+
+
+def two_readers(viewer: Any) -> tuple[Segmentation, Segmentation]:
+    affine = affine_orientation((1.0, 1.5, 3.0), "LPS")
+    array = np.zeros((24, 20, 12), np.float32)
+    image = Image(array, Grid(array.shape, affine), modality="MR")
+    add_image(viewer, image, "mr")
+    found = []
+    for start in (4, 6):
+        labels = np.zeros(array.shape, np.uint8)
+        labels[start : start + 10, 4:16, 2:10] = 1
+        mask = Segmentation(labels, image.grid, LabelTable.from_values((1,)))
+        data, meta, _ = labels_layer(mask, f"reader {start}")
+        viewer.add_labels(data, **meta)
+        found.append(mask)
+    return found[0], found[1]
+
+
+def test_two_readers_are_compared_in_numbers_in_a_layer_and_side_by_side(panel: Panel) -> None:
+    import medseg
+
+    first, second = two_readers(panel.viewer)
+    tab = panel.tab("Compare")
+    assert (tab.first.currentText(), tab.second.currentText()) == ("reader 4", "reader 6")
+    tab.compare_button.click()
+    assert not panel.wait(tab)
+    assert tab.comparison.measurements == medseg.evaluate(first, second)
+    assert tab.table.item(0, 1).text() == "0.800"
+    layer = panel.viewer.layers["difference"]
+    assert int((np.asarray(layer.data) > 0).sum()) == 2 * 2 * 12 * 8
+    assert not layer.editable
+    before = [(item.name, item.visible) for item in panel.viewer.layers]
+    tab.side_button.click()
+    panel.qtbot.wait(300)
+    picture = panel.screen.picture()
+    half = picture.shape[1] // 2
+    left, right = picture[:, :half], picture[:, half:]
+    lit = [np.argwhere(side > 20)[:, 1] for side in (left, right)]
+    zoom = panel.viewer.scene.camera.zoom
+    assert (lit[1].mean() - lit[0].mean()) / zoom == pytest.approx(2.0, abs=0.6)  # two voxels to the left
+    tab.side_button.click()
+    assert [(item.name, item.visible) for item in panel.viewer.layers] == before
+    panel.viewer.layers["reader 4"].data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
+    assert "compare again" in tab.stale.text()
+
+
+def test_two_time_points_on_other_grids_show_one_place_side_by_side(panel: Panel) -> None:
+    spots = []
+    for number, (shape, spacing, origin) in enumerate(
+        (((40, 40, 20), (1.0, 1.0, 2.0), (0, 0, 0)), ((30, 24, 30), (1.5, 1.5, 1.5), (6, 8, -3)))
+    ):
+        affine = affine_orientation(spacing, "LPS")
+        affine[:3, 3] = origin
+        grid = Grid(shape, affine)
+        array = np.full(shape, 20, np.float32)
+        index = np.rint(grid.to_index(np.array([-18.0, -22.0, 18.0]))).astype(int)
+        array[tuple(index)] = 1000
+        spots.append(add_image(panel.viewer, Image(array, grid, modality="MR"), f"visit {number}"))
+    tab = panel.tab("Compare")
+    tab.side_button.click()
+    panel.viewer.dims.point = (-18.0, 22.0, 18.0)
+    panel.qtbot.wait(300)
+    picture = panel.screen.picture()
+    half = picture.shape[1] // 2
+    sides = (picture[:, :half], picture[:, half:])
+    places = [np.argwhere(side > 0.8 * side.max()).mean(axis=0) for side in sides]
+    off = np.abs(places[0] - places[1]) / panel.viewer.scene.camera.zoom
+    assert off.max() < 1.0  # mm; a voxel is 1.5
+    tab.side_button.click()
+    assert not panel.viewer.canvas.grid.enabled
+
+
+def test_a_corrected_mask_becomes_a_case_with_its_subject(panel: Panel, tmp_path: Path) -> None:
+    panel.viewer.open_sample("medseg", "hippocampus")
+    panel.segment()
+    tab = panel.tab("Learn")
+    tab.folder.line.setText(str(tmp_path / "set"))
+    tab.case.setText("one")
+    tab.button.click()
+    assert "say whom the case shows" in panel.wait(tab)
+    assert not (tmp_path / "set" / "cases.csv").exists()
+    tab.subject.setText("P1")
+    tab.button.click()
+    assert "Case one is in" in panel.wait(tab)
+    (case,) = open_dataset(tmp_path / "set" / "cases.csv").cases
+    assert (case.id, case.subject) == ("one", "P1")
