@@ -1,6 +1,7 @@
 """`medseg segment`: images to a mask."""
 
 from dataclasses import asdict, replace
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +48,13 @@ def command(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write class probabilities beside the mask.")
     ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL,…",
+            help="Of a model made of parts: which labels; only the parts that find them run.",
+        ),
+    ] = None,
     objects: Annotated[
         Path | None,
         typer.Option(
@@ -83,8 +91,11 @@ def command(
     --channel pet=pet.nii.gz --same-space --out tumour.nii.gz · medseg segment split-objects pet.nii.gz
     --out mask.nii.gz --objects objects.nii.gz
     """
+    parameters = tuple(opt.pairs(param, "-p").items())
+    if only is not None:
+        parameters += (("only", dumps([word.strip() for word in only.split(",")])),)
     settings = SegmentOptions(
-        parameters=(*opt.pairs(param, "-p").items(), *([("speed", speed)] if speed else [])),
+        parameters=(*parameters, *([("speed", speed)] if speed else [])),
         within=within,
         prompts=prompts,
         probabilities=probabilities,

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from medseg.domain import ModelCard, Run
 from medseg.errors import InputError
 from medseg.extras import missing_modules, require_extra
-from medseg.inference.backends import Backend, Precision
+from medseg.inference.backends import Precision
 from medseg.inference.backends.cache import keep, kept
 from medseg.inference.backends.graph import GRAPHS
 from medseg.inference.backends.openvino import compiled
@@ -56,11 +56,11 @@ def choose_backend(card: ModelCard, run: Run) -> BackendChoice:
     MissingExtra
         If it is not installed.
     """
-    if run.backend == "openvino":
+    if run.backend == "openvino" or card.network.architecture == "onnx":
         require_extra("openvino", f"the backend openvino for {card.name}")
         if run.device not in ("auto", "cpu"):
             raise InputError(f"openvino runs on the CPU here, not on {run.device}; use --backend torch")
-        return BackendChoice("openvino", "asked for")
+        return BackendChoice("openvino", "asked for" if run.backend == "openvino" else "it is kept as ONNX")
     if run.backend == "torch":
         return BackendChoice("torch", "asked for")
     if missing_modules("openvino"):
@@ -153,6 +153,11 @@ def load_predictor(
     return _torch(card, folder, mirror_axes, run.device, precision)
 
 
+def _activation(card: ModelCard) -> Activation:
+    """What is averaged: shares, or the raw outputs where the card says so."""
+    return "none" if card.decision.average == "logits" else card.decision.activation
+
+
 @lru_cache(maxsize=2)
 def _openvino(
     card: ModelCard, folder: Path, mirror_axes: tuple[int, ...], precision: Precision, threads: int | None
@@ -161,7 +166,7 @@ def _openvino(
         compiled(card.network, data, card.window, precision=precision, threads=threads)
         for data in read_weights(card, folder)
     ]
-    return _together(card, members, mirror_axes)
+    return Ensemble(members, mirror_axes, card.outputs, _activation(card))
 
 
 @lru_cache(maxsize=2)
@@ -174,10 +179,4 @@ def _torch(
         network = build(card.network, drawn=False)
         load_state(network, state)
         members.append(TorchBackend(network.eval(), place, precision))
-    return _together(card, members, mirror_axes)
-
-
-def _together(card: ModelCard, members: Sequence[Backend], mirror_axes: tuple[int, ...]) -> Ensemble:
-    """Members with the activation of the card; raw outputs where these are averaged."""
-    activation = "none" if card.decision.average == "logits" else card.decision.activation
-    return Ensemble(members, mirror_axes, card.outputs, activation)
+    return Ensemble(members, mirror_axes, card.outputs, _activation(card))

@@ -18,7 +18,7 @@ import psutil
 from medseg.domain import Grid, ModelCard
 from medseg.inference.windows import stream_axis
 
-__all__ = ["MOST_CHUNK_BYTES", "Needs", "Plan", "available_bytes", "held_bytes", "needs", "plan"]
+__all__ = ["MOST_CHUNK_BYTES", "MemoryPlan", "Needs", "available_bytes", "held_bytes", "needs", "plan_memory"]
 
 #: Feature maps of the finest level that a backend holds at once, in multiples of the network's first filters.
 LIVE_FEATURES = 5
@@ -80,7 +80,7 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MemoryPlan:
     """What a budget chose.
 
     Parameters
@@ -98,13 +98,14 @@ class Plan:
     predicted_bytes: int
 
 
-def needs(card: ModelCard, native: Grid, model: Grid, kept_outputs: int, flat: int | None) -> Needs:
-    """What segmenting one image needs; with intervals each network is summed and decided apart too."""
+def needs(
+    card: ModelCard, native: Grid, model: Grid, kept_outputs: int, *, flat: int | None, apart: int = 0
+) -> Needs:
+    """What segmenting one image needs; `apart` networks whose outputs are kept beside those of all."""
     window = card.window if flat is None else (*card.window[:flat], 1, *card.window[flat:])
     extents = tuple(max(pair) for pair in zip(model.shape, window, strict=True))
     axis = flat if flat is not None else stream_axis(model.shape, window)
-    members = 0 if card.intervals is None else len(card.weights)
-    outputs = card.network.out_channels * (1 + members)
+    outputs = card.network.out_channels * (1 + apart)
     voxels, cells = prod(native.shape), prod(extents)
     across = cells // extents[axis]
     channels = len(card.channels)
@@ -118,13 +119,13 @@ def needs(card: ModelCard, native: Grid, model: Grid, kept_outputs: int, flat: i
         sums=sums,
         window=4 * at_once,
         deciding=deciding,
-        native=(3 * labels + 2 * members) * voxels,
+        native=(3 + apart) * labels * voxels,
         kept=4 * kept_outputs * cells,
         scaling=(13 if resampled else 5) * voxels + (4 * channels + SCALING_BYTES) * cells,
     )
 
 
-def plan(needed: Needs, budget_bytes: int) -> Plan:
+def plan_memory(needed: Needs, budget_bytes: int) -> MemoryPlan:
     """Sums in memory where they fit, else on disk; fewer native planes at once where that helps."""
     chunk = MOST_CHUNK_BYTES
     on_disk = needed.total(sums_in_memory=True) > budget_bytes and needed.sums > SMALL_SUMS
@@ -132,7 +133,7 @@ def plan(needed: Needs, budget_bytes: int) -> Plan:
     if total > budget_bytes:
         chunk = LEAST_CHUNK_BYTES
         total -= LIVE_CHUNKS * (MOST_CHUNK_BYTES - LEAST_CHUNK_BYTES)
-    return Plan(on_disk, chunk, total)
+    return MemoryPlan(on_disk, chunk, total)
 
 
 def available_bytes() -> int:

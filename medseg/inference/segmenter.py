@@ -36,7 +36,7 @@ from medseg.inference.domain import domain_finding
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
 from medseg.inference.load import choose_backend, load_predictor
-from medseg.inference.memory import Plan, available_bytes, needs, plan
+from medseg.inference.memory import MemoryPlan, available_bytes, needs, plan_memory
 from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.reducers import KeptOutputs, LabelsOnNative, Reducer, probabilities_on_native
 from medseg.inference.slices import network_slice_axis
@@ -160,8 +160,8 @@ class ModelSegmenter:
             if within is None and (verdict is None or verdict.level == "in range"):
                 members = self._members(stream, params, prepared.grid, reference.grid)
             stream = stream if members is None else members.stream
-        course = _Course(run, planned, clock)
-        found, kept = self._reduced(stream, prepared, reference.grid, params, course=course, members=members)
+        course = _Course(run, planned, clock, members)
+        found, kept = self._reduced(stream, prepared, reference.grid, params, course)
         made_by = self.made_by(images, params, stream.predictor, run)
         with clock.on("decide"):
             labels, instances = self._finished(found, kept, within, prepared.grid, reference.grid)
@@ -187,15 +187,19 @@ class ModelSegmenter:
         """What it can't do without: channels, a batch of windows, labels; sums of windows as far as they are small."""
         native = grids[self.card.reference]
         flat = 0 if self.card.network.dimensions == 2 else None
-        return needs(self.card, native, self._grid(native), self._kept(params), flat).least
+        return needs(
+            self.card, native, self._grid(native), self._kept(params), flat=flat, apart=self._apart()
+        ).least
 
-    def _planned(self, native: Grid, params: ModelParams, run: Run, flat: int | None) -> Plan:
+    def _planned(self, native: Grid, params: ModelParams, run: Run, flat: int | None) -> MemoryPlan:
         """By the run's budget, else by what is free; tells what is predicted."""
         before = psutil.Process().memory_info().rss
-        needed = needs(self.card, native, self._grid(native), self._kept(params), flat)
+        needed = needs(
+            self.card, native, self._grid(native), self._kept(params), flat=flat, apart=self._apart()
+        )
         libraries = self._libraries(native, run)
         budget = run.memory_bytes - before if run.memory_bytes is not None else available_bytes()
-        planned = plan(needed, budget - libraries)
+        planned = plan_memory(needed, budget - libraries)
         run.note("bytes.predicted", float(before + libraries + planned.predicted_bytes))
         return planned
 
@@ -204,6 +208,10 @@ class ModelSegmenter:
         backend = "" if self.predictor is not None else choose_backend(self.card, run).backend
         resampled = {"SimpleITK"} if self._grid(native) is not native else set()
         return sum(LIBRARY_BYTES.get(name, 0) for name in {backend} | resampled if name not in sys.modules)
+
+    def _apart(self) -> int:
+        """Networks whose outputs are kept apart, for intervals of volumes."""
+        return len(self.card.weights) if self.card.intervals is not None and len(self.card.weights) > 1 else 0
 
     def _grid(self, native: Grid) -> Grid:
         return model_grid(native, self.card.spacing)
@@ -259,9 +267,7 @@ class ModelSegmenter:
         prepared: Prepared,
         native: Grid,
         params: ModelParams,
-        *,
         course: "_Course",
-        members: Apart | None,
     ) -> tuple[LabelsOnNative, KeptOutputs]:
         """Labels on the native grid, and the outputs that later steps need whole."""
         axis = stream.axis(prepared.grid.shape)
@@ -270,7 +276,8 @@ class ModelSegmenter:
         )
         whole = range(self.card.classes) if params.keep_probabilities else ()
         kept = KeptOutputs(prepared.grid, [*whole, *self.card.distance_channels])
-        reducers: tuple[Reducer, ...] = (labels, kept) if members is None else (labels, kept, members)
+        members = () if course.members is None else (course.members,)
+        reducers: tuple[Reducer, ...] = (labels, kept, *members)
         for slab in course.clock.each("network", stream.run(prepared.array, course.run)):
             with course.clock.on("decide"):
                 for reducer in reducers:
@@ -303,8 +310,9 @@ class _Course:
     """How one segmentation runs: for whom, with what memory, and where its seconds go."""
 
     run: Run
-    plan: Plan
+    plan: MemoryPlan
     clock: Clock
+    members: Apart | None
 
 
 def _origin(card: ModelCard) -> Details:

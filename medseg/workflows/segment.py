@@ -27,6 +27,7 @@ from medseg.workflows.channels import (
     ChannelPath,
     Images,
     as_mapping,
+    by_planes,
     leave_unneeded,
     match_channels,
     read_as,
@@ -261,6 +262,7 @@ def _read_matched(
 ) -> dict[str, Image]:
     """The images that a segmenter needs, under its names of channels."""
     by_position = options.channels_by == "position"
+    inputs = by_planes(engine.spec, inputs)
     paths, left = (dict(inputs), ()) if by_position else leave_unneeded(engine.spec, inputs)
     values = {name: kind for name, kind in options.values.items() if name in paths or name not in inputs}
     images = declare_values(read_channels(paths, options.read), values)

@@ -16,7 +16,7 @@ from medseg.geometry.resample import crop_grid, grid_with_spacing
 from medseg.inference import memory, prepare
 from medseg.inference.disk import zeros_on_disk
 from medseg.inference.ensemble import Ensemble
-from medseg.inference.memory import LEAST_CHUNK_BYTES, Needs, plan
+from medseg.inference.memory import LEAST_CHUNK_BYTES, Needs, plan_memory
 from medseg.inference.reducers import LabelsOnNative
 from medseg.inference.stream import SlabStream
 from medseg.inference.windows import Tiling
@@ -32,7 +32,7 @@ BUDGETS = [(8 * GB, False, False), (7 * GB, True, False), (4 * GB, True, False),
 
 @pytest.mark.parametrize(("budget", "on_disk", "small"), BUDGETS)
 def test_what_a_budget_chooses(budget: float, on_disk: bool, small: bool) -> None:
-    found = plan(NEEDS, int(budget))
+    found = plan_memory(NEEDS, int(budget))
     assert found.sums_on_disk is on_disk
     assert (found.chunk_bytes == LEAST_CHUNK_BYTES) is small
     assert found.predicted_bytes <= NEEDS.total(sums_in_memory=not on_disk)

@@ -108,7 +108,20 @@ def compiled(
 def _model(spec: NetworkSpec, weights: bytes, window: Sequence[int]) -> "openvino.Model":
     if spec.architecture in GRAPHS:
         return graph_of(spec, as_arrays(weights, "the weights file"), window)
-    return _from_torch(spec, weights, window)
+    return (
+        _from_onnx(spec, weights, window)
+        if spec.architecture == "onnx"
+        else _from_torch(spec, weights, window)
+    )
+
+
+def _from_onnx(spec: NetworkSpec, content: bytes, window: Sequence[int]) -> "openvino.Model":
+    """As the file has it, for one window at a time; from memory, so that it reads no other file."""
+    import openvino as ov
+
+    model = ov.Core().read_model(content)
+    model.reshape({model.inputs[0]: [1, spec.in_channels, *window]})
+    return model
 
 
 def _from_torch(spec: NetworkSpec, weights: bytes, window: Sequence[int]) -> "openvino.Model":
