@@ -22,7 +22,7 @@ from medseg.inference.backends.graph import GRAPHS
 from medseg.inference.backends.openvino import compiled
 from medseg.inference.backends.torch import TorchBackend
 from medseg.inference.device import choose_device
-from medseg.inference.ensemble import Ensemble, Predictor
+from medseg.inference.ensemble import Activation, Ensemble, Predictor
 from medseg.models import card_digest, load_weights, read_weights
 from medseg.networks import build, load_state
 
