@@ -20,7 +20,6 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 __all__ = [
-    "cache_folder",
     "config_folder",
     "keep_caches",
     "local_now",
@@ -29,6 +28,7 @@ __all__ = [
     "own_models_folder",
     "shipped_folder",
     "temporary_folder",
+    "user_cache_folder",
     "work_folder",
 ]
 
@@ -61,7 +61,7 @@ def model_folders() -> tuple[Path, ...]:
     )
 
 
-def cache_folder() -> Path:
+def user_cache_folder() -> Path:
     """Folder for what can be made again: MEDSEG_CACHE_DIR, else `medseg` in the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     return Path(os.environ.get("MEDSEG_CACHE_DIR") or Path(home) / "medseg")
@@ -69,7 +69,7 @@ def cache_folder() -> Path:
 
 def keep_caches() -> None:
     """Let libraries keep their caches in our folder, not all over home and temporary folder; what is set stays."""
-    folder = cache_folder()
+    folder = user_cache_folder()
     for name, part in (
         ("MPLCONFIGDIR", "matplotlib"),
         ("TORCH_HOME", "torch"),

@@ -11,6 +11,7 @@ from medseg.cli.output import emit, print_findings, print_table, show
 from medseg.cli.progress import running
 from medseg.domain import Source
 from medseg.domain.card import IntervalQuality
+from medseg.domain.parts_card import PartsCard
 from medseg.workflows.info import Info, describe_grid, info
 
 
@@ -78,6 +79,8 @@ def print_card(found: Info) -> None:
     ]
     if quality:
         print_table(("label", "quantity", "mean", "interval", "cases", "command"), quality)
+    if isinstance(card, PartsCard):
+        return
     if card.domain is not None:
         known = card.domain
         show(

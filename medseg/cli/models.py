@@ -13,9 +13,9 @@ from medseg.cli.methods import print_segmenters
 from medseg.cli.output import emit, print_table, show
 from medseg.cli.progress import running
 from medseg.errors import InputError
-from medseg.models.foreign import Choice
+from medseg.models.foreign import Wanted
 from medseg.workflows.info import model_info
-from medseg.workflows.models import VERBS, add_model, check_model, remove_model
+from medseg.workflows.models import VERBS, add_model, card_to_fill, check_model, remove_model
 from medseg.workflows.segment import SegmentOptions
 
 
@@ -67,13 +67,18 @@ def _add(
 ) -> None:
     """Bring in a model of another program, once: read, checked, and kept as a bundle of medseg's.
 
-    Takes results folders of nnU-Net v2. Prints what was understood, field by field; what is not understood is
-    refused by name, and nothing is written. Nothing in the source is run.
+    Takes results folders of nnU-Net v2, several of them as parts of one table, and ONNX networks, for which it prints a
+    card to fill. Prints what was understood, field by field; what is not understood is refused by name, and nothing is
+    written. Nothing in the source is run.
 
     Example: medseg models add nnUNet_results/Dataset501_Liver/nnUNetTrainer__nnUNetPlans__3d_fullres --name liver
     """
     wanted = None if folds is None else tuple(part.strip() for part in folds.split(","))
-    added = add_model(source, Choice(name, wanted, checkpoint, sums, card), force=force)
+    to_fill = card_to_fill(source) if card is None else None
+    if to_fill is not None:
+        show(to_fill)
+        return
+    added = add_model(source, Wanted(name, wanted, checkpoint, sums, card), force=force)
     if json:
         emit(
             "models add",

@@ -4,6 +4,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 from medseg.cli.output import say
 from medseg.domain import Run
@@ -16,21 +18,20 @@ _LINE_EVERY_S = 10.0
 
 
 @contextmanager
-def running(
-    device: str = "auto", *, seed: int = 0, threads: int | None = None, quiet: bool = False
-) -> Iterator[Run]:
-    """A Run whose progress is shown while the block runs."""
+def running(device: str = "auto", *, quiet: bool = False, **how: Any) -> Iterator[Run]:
+    """A Run whose progress is shown while the block runs; `how` are other fields of it."""
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise ConfigError(f"--device is auto, cpu, cuda or mps, not {device!r}")
+    run = Run(device=device, **how)  # type: ignore[arg-type]
     if quiet:
-        yield Run(device=device, seed=seed, threads=threads)  # type: ignore[arg-type]
+        yield run
     elif sys.stderr is not None and sys.stderr.isatty():
-        yield from _with_bar(device, seed, threads)
+        yield from _with_bar(run)
     else:
-        yield Run(device=device, seed=seed, threads=threads, progress=_Lines())  # type: ignore[arg-type]
+        yield replace(run, progress=_Lines())
 
 
-def _with_bar(device: str, seed: int, threads: int | None) -> Iterator[Run]:
+def _with_bar(run: Run) -> Iterator[Run]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -50,7 +51,7 @@ def _with_bar(device: str, seed: int, threads: int | None) -> Iterator[Run]:
                 tasks[name] = bar.add_task(what, total=total)
             bar.update(tasks[name], completed=done, total=total, description=what)
 
-        yield Run(device=device, seed=seed, threads=threads, progress=show)  # type: ignore[arg-type]
+        yield replace(run, progress=show)
 
 
 class _Lines:

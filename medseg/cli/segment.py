@@ -1,20 +1,23 @@
 """`medseg segment`: images to a mask."""
 
 from dataclasses import asdict, replace
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
+from medseg.cli import how
 from medseg.cli import measure_options as ask
 from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table
 from medseg.cli.progress import running
-from medseg.domain import Case, Finding, ReadOptions, Segmentation
+from medseg.domain import Case, Finding, ReadOptions, Run, Segmentation
 from medseg.errors import InputError, PartialFailure
 from medseg.workflows.aside import files_of_cases, left_aside
 from medseg.workflows.cases import cases_of_files, find_cases, segment_cases
+from medseg.workflows.explain import explain_backend
 from medseg.workflows.segment import SegmentOptions, segment_files
 from medseg.workflows.volumes import ALL, case_of_path, each_volume
 
@@ -45,6 +48,13 @@ def command(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also write class probabilities beside the mask.")
     ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL,…",
+            help="Of a model made of parts: which labels; only the parts that find them run.",
+        ),
+    ] = None,
     objects: Annotated[
         Path | None,
         typer.Option(
@@ -54,6 +64,20 @@ def command(
     ] = None,
     values: ask.Values = None,
     device: opt.Device = "auto",
+    backend: how.Backend = "auto",
+    memory: how.Memory = None,
+    threads: how.Threads = None,
+    deterministic: how.Deterministic = False,
+    profile: how.Profile = False,
+    speed: Annotated[
+        str | None, typer.Option(help="Of a model: exact (the default), balanced or fast; see the reference.")
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Time the backends on one window, say which one runs and why, and keep it."
+        ),
+    ] = False,
     same_space: opt.SameSpace = False,
     read: ReadOptions = ReadOptions(),
     force: opt.Force = False,
@@ -67,8 +91,11 @@ def command(
     --channel pet=pet.nii.gz --same-space --out tumour.nii.gz · medseg segment split-objects pet.nii.gz
     --out mask.nii.gz --objects objects.nii.gz
     """
+    parameters = tuple(opt.pairs(param, "-p").items())
+    if only is not None:
+        parameters += (("only", dumps([word.strip() for word in only.split(",")])),)
     settings = SegmentOptions(
-        parameters=tuple(opt.pairs(param, "-p").items()),
+        parameters=(*parameters, *([("speed", speed)] if speed else [])),
         within=within,
         prompts=prompts,
         probabilities=probabilities,
@@ -86,7 +113,13 @@ def command(
     cases = find_cases(paths[0]) if len(paths) == 1 else cases_of_files(paths)
     if read.volume == ALL:
         cases, settings = _all_volumes(cases, paths, settings)
-    with running(device, quiet=json) as run:
+    figures = how.Figures()
+    asked = how.how_to_run(backend, memory, threads, figures, deterministic=deterministic)
+    if explain:
+        with running(device, quiet=json, **asked) as run:
+            print_choice(name, run, as_json=json)
+        return
+    with running(device, quiet=json, **asked) as run:
         if cases is not None:
             results = segment_cases(name, cases, out, options=settings, run=run)
         else:
@@ -97,6 +130,8 @@ def command(
                 options=settings,
                 run=run,
             )
+    if not json:
+        figures.tell(profile=profile)
     if cases is not None:
         aside = left_aside(paths[0], files_of_cases(cases)) if len(paths) == 1 else ()
         print_results(results, as_json=json, command="segment", findings=aside)
@@ -113,6 +148,16 @@ def _all_volumes(
         )
     found = each_volume(cases or (case_of_path(paths[0]),), settings.read)
     return found, replace(settings, read=replace(settings.read, volume=None))
+
+
+def print_choice(name: str, run: Run, *, as_json: bool) -> None:
+    """Which backend runs a model on this machine, and what one window took on each."""
+    choice = explain_backend(name, run)
+    if as_json:
+        emit("segment", asdict(choice))
+        return
+    print_table(("backend", "seconds per window"), [(one, f"{value:.3f}") for one, value in choice.seconds])
+    print(f"{choice.backend}: {choice.reason}")
 
 
 def print_results(

@@ -393,6 +393,12 @@ class ModelCard:
 
     def _require_decision(self) -> None:
         """Labels that outputs write are labels of the table."""
+        if self.grid is None and self.decision != Decision():
+            raise ConfigError(f"card {self.name!r}: only on a stored grid do outputs become labels otherwise")
+        if self.given_channels and self.grid is None:
+            raise ConfigError(
+                f"card {self.name!r}: labels of an earlier model are channels on a stored grid only"
+            )
         if unknown := set(self.decision.order) - set(self.table.values):
             raise ConfigError(f"card {self.name!r}: outputs write labels {sorted(unknown)} that no table has")
 

@@ -23,7 +23,8 @@ class NetworkSpec:
     ----------
     architecture
         `unet` (MONAI UNet with residual units), `dynunet` (MONAI DynUNet, nnU-Net's plain form), `plain_conv_unet`
-        or `residual_encoder_unet` (both as nnU-Net v2 builds them, under its names of weights).
+        or `residual_encoder_unet` (both as nnU-Net v2 builds them, under its names of weights), or `onnx` (a file with
+        its own graph, of which the rest says inputs and outputs only).
     dimensions
         2 or 3.
     in_channels, out_channels
@@ -46,7 +47,7 @@ class NetworkSpec:
         leaky ReLU below zero.
     """
 
-    architecture: Literal["unet", "dynunet", "plain_conv_unet", "residual_encoder_unet"]
+    architecture: Literal["unet", "dynunet", "plain_conv_unet", "residual_encoder_unet", "onnx"]
     dimensions: Literal[2, 3]
     in_channels: int
     out_channels: int

@@ -10,7 +10,7 @@ from medseg.domain.grid import Grid
 from medseg.errors import GridMismatchError
 from medseg.geometry.sitk import from_sitk, to_sitk
 
-__all__ = ["covered_by", "grid_with_spacing", "resample"]
+__all__ = ["covered_by", "crop_grid", "grid_with_spacing", "resample"]
 
 #: A field of view this little (steps) longer than a whole number of steps is that number: rounding of a header.
 WHOLE_STEPS = 1e-3
@@ -72,6 +72,19 @@ def covered_by(source: Grid, target: Grid) -> NDArray[np.bool_]:
         index = plane + index_map[:3, 2] * k
         inside[..., k] = ((index >= -0.5) & (index <= upper)).all(axis=-1)
     return inside
+
+
+def crop_grid(grid: Grid, box: tuple[slice, slice, slice]) -> Grid:
+    """Grid of the voxels within a box of indices, at the same positions.
+
+    >>> crop_grid(Grid((4, 4, 4), np.eye(4)), (slice(1, 3), slice(0, 4), slice(2, 4))).shape
+    (2, 4, 2)
+    """
+    starts, stops, _ = zip(*(part.indices(n) for part, n in zip(box, grid.shape, strict=True)), strict=True)
+    affine = np.array(grid.affine)
+    affine[:3, 3] = grid.to_position(np.array(starts, dtype=np.float64))
+    first, second, third = (stop - start for start, stop in zip(starts, stops, strict=True))
+    return replace(grid, shape=(first, second, third), affine=affine)
 
 
 def grid_with_spacing(grid: Grid, spacing: tuple[float, float, float]) -> Grid:

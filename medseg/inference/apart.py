@@ -13,7 +13,7 @@ from medseg.inference.reducers import LabelsOnNative
 from medseg.inference.steps import postprocess
 from medseg.inference.stream import Slab, SlabStream
 
-__all__ = ["MemberLabels", "has_members", "intervals_of", "target_volumes", "told_apart"]
+__all__ = ["Apart", "MemberLabels", "has_members", "target_volumes"]
 
 
 class MemberLabels:
@@ -45,21 +45,48 @@ class MemberLabels:
         return [member.labels for member in self._members]
 
 
+class Apart:
+    """An ensemble whose members are told apart, so that its volumes get intervals.
+
+    Parameters
+    ----------
+    stream
+        Of several networks; see `has_members`. The attribute `stream` is the one to run.
+    card, calibration
+        Of the model.
+    source, native
+        Model grid, and that of the answer.
+    """
+
+    def __init__(
+        self, stream: SlabStream, card: ModelCard, source: Grid, native: Grid, calibration: VolumeCalibration
+    ) -> None:
+        predictor = stream.predictor
+        assert isinstance(predictor, Ensemble)  # noqa: S101 - asked before
+        axis = stream.axis(source.shape)
+        members = [LabelsOnNative(source, native, axis, card.table.values) for _ in predictor.members]
+        self.stream = replace(stream, predictor=replace(predictor, apart=True))
+        self._labels = MemberLabels(members, card.network.out_channels)
+        self._card, self._native, self._calibration = card, native, calibration
+
+    def eat(self, slab: Slab) -> None:
+        """Give each member its outputs."""
+        self._labels.eat(slab)
+
+    def intervals(self, labels: NDArray[np.uint16]) -> tuple[VolumeInterval, ...]:
+        """Interval of each calibrated label and region of the answer; the card's steps are done to each member too."""
+        grid, table, steps = self._native, self._card.table, self._card.postprocessing
+        alone = [target_volumes(postprocess(own, grid, steps), grid, table) for own in self._labels.labels]
+        found = (
+            volume_interval(name, volume, [volumes[name] for volumes in alone], self._calibration)
+            for name, volume in target_volumes(labels, grid, table).items()
+        )
+        return tuple(item for item in found if item is not None)
+
+
 def has_members(stream: SlabStream) -> bool:
     """Whether several networks work together, each of which can be told apart."""
     return isinstance(stream.predictor, Ensemble) and len(stream.predictor.members) > 1
-
-
-def told_apart(
-    stream: SlabStream, card: ModelCard, source: Grid, native: Grid
-) -> tuple[SlabStream, MemberLabels]:
-    """The stream with each member's outputs after those of all, and what eats them; see `has_members`."""
-    predictor = stream.predictor
-    assert isinstance(predictor, Ensemble)  # noqa: S101 - asked before
-    axis = stream.axis(source.shape)
-    members = [LabelsOnNative(source, native, axis, card.table.values) for _ in predictor.members]
-    changed = replace(stream, predictor=replace(predictor, apart=True))
-    return changed, MemberLabels(members, card.network.out_channels)
 
 
 def target_volumes(labels: NDArray[np.uint16], grid: Grid, table: LabelTable) -> dict[str, float]:
@@ -70,22 +97,3 @@ def target_volumes(labels: NDArray[np.uint16], grid: Grid, table: LabelTable) ->
     return {
         name: float(count) * grid.voxel_volume / 1000 for name, count in {**of_labels, **of_regions}.items()
     }
-
-
-def intervals_of(
-    labels: NDArray[np.uint16],
-    members: MemberLabels,
-    grid: Grid,
-    card: ModelCard,
-    calibration: VolumeCalibration,
-) -> tuple[VolumeInterval, ...]:
-    """Interval of each label and region that was calibrated; the card's steps are done to each member's labels too."""
-    alone = [
-        target_volumes(postprocess(own, grid, card.postprocessing), grid, card.table)
-        for own in members.labels
-    ]
-    found = (
-        volume_interval(name, volume, [volumes[name] for volumes in alone], calibration)
-        for name, volume in target_volumes(labels, grid, card.table).items()
-    )
-    return tuple(item for item in found if item is not None)

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from medseg.domain import Segmenter
-from medseg.domain.recipe import Before
+from medseg.domain.parts_card import PartsCard
 from medseg.errors import ModelError
+from medseg.inference.boxed import BoxedSegmenter
+from medseg.inference.parts_segmenter import PartsSegmenter
 from medseg.inference.segmenter import ModelSegmenter
 from medseg.inference.stored_segmenter import StoredSegmenter
-from medseg.models import card_digest, read_card
+from medseg.models.card import card_digest, read_any_card
 
 __all__ = ["segmenter_of"]
 
@@ -23,19 +25,23 @@ def segmenter_of(folder: Path, *, depth: int = 0) -> Segmenter:
     ModelError
         If a card is damaged, or a model that it names is another one than it was.
     """
-    card = read_card(folder)
+    card = read_any_card(folder)
+    if isinstance(card, PartsCard):
+        parts = tuple(_part(folder, part.folder, part.digest, depth) for part in card.parts)
+        return PartsSegmenter(card, parts)
     model = ModelSegmenter(card, folder)
-    first = None if card.before is None else _part(folder, card.before, depth)
-    if card.grid is not None:
-        return StoredSegmenter(model, first)
-    return model
+    first = None if card.before is None else _part(folder, card.before.folder, card.before.digest, depth)
+    takes_labels = card.before is not None and card.before.gives == "labels"
+    own = model if card.grid is None else StoredSegmenter(model, first if takes_labels else None)
+    if card.before is None or first is None or takes_labels:
+        return own
+    return BoxedSegmenter(first, own, card.before)
 
 
-def _part(folder: Path, before: Before, depth: int) -> Segmenter:
-    place = folder / before.folder
+def _part(folder: Path, name: str, digest: str, depth: int) -> Segmenter:
+    place = folder / name
     if depth >= MOST_DEPTH:
         raise ModelError(f"{folder}: models within models go deeper than {MOST_DEPTH}")
-    found = card_digest(read_card(place))
-    if found != before.digest:
+    if card_digest(read_any_card(place)) != digest:
         raise ModelError(f"{place} is not the model that the card of {folder.name} names; add it again")
     return segmenter_of(place, depth=depth + 1)

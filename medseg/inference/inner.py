@@ -29,7 +29,7 @@ def run_inner(segmenter: Segmenter, images: Mapping[str, Image], params: Params,
     known = {
         name: value
         for name, value in params.model_dump().items()
-        if name in segmenter.Params.model_fields and name in ("overlap", "mirror")
+        if name in segmenter.Params.model_fields and name in ("overlap", "mirror", "speed")
     }
     own = segmenter.Params(**known)
     found = segmenter.segment(

@@ -1,36 +1,49 @@
 """A bundle's networks, ready to predict: which backend runs them, and why."""
 
+import hashlib
+import json
+import os
+import platform
 import sys
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from medseg.domain import ModelCard, Run
 from medseg.errors import InputError
 from medseg.extras import missing_modules, require_extra
+from medseg.inference.backends import Precision
+from medseg.inference.backends.cache import keep, kept
 from medseg.inference.backends.graph import GRAPHS
-from medseg.inference.backends.openvino import Precision, compiled
+from medseg.inference.backends.openvino import compiled
 from medseg.inference.backends.torch import TorchBackend
 from medseg.inference.device import choose_device
 from medseg.inference.ensemble import Activation, Ensemble, Predictor
-from medseg.models import load_weights, read_weights
+from medseg.models import card_digest, load_weights, read_weights
 from medseg.networks import build, load_state
 
-__all__ = ["Choice", "choose_backend", "load_predictor"]
+__all__ = ["BackendChoice", "choose_backend", "load_predictor", "measure_backends"]
 
+#: Windows that are timed, after one that is not.
+TIMED = 2
 #: Device files of accelerators' drivers, and the library that Windows keeps theirs in.
 DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "C:/Windows/System32/nvcuda.dll")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which backend runs a model, with the reason in words."""
+class BackendChoice:
+    """Which backend runs a model, with the reason in words, and seconds per window where they were measured."""
 
     backend: str
     reason: str
+    seconds: tuple[tuple[str, float], ...] = ()
 
 
-def choose_backend(card: ModelCard, run: Run) -> Choice:
+def choose_backend(card: ModelCard, run: Run) -> BackendChoice:
     """OpenVINO on a CPU, where it is installed and needs no torch to compile the network; torch else.
 
     On a CPU it is faster, starts without loading torch, and gives the same labels but for ties (a test holds that);
@@ -43,22 +56,73 @@ def choose_backend(card: ModelCard, run: Run) -> Choice:
     MissingExtra
         If it is not installed.
     """
-    if run.backend == "openvino":
+    if run.backend == "openvino" or card.network.architecture == "onnx":
         require_extra("openvino", f"the backend openvino for {card.name}")
         if run.device not in ("auto", "cpu"):
             raise InputError(f"openvino runs on the CPU here, not on {run.device}; use --backend torch")
-        return Choice("openvino", "asked for")
+        return BackendChoice("openvino", "asked for" if run.backend == "openvino" else "it is kept as ONNX")
     if run.backend == "torch":
-        return Choice("torch", "asked for")
+        return BackendChoice("torch", "asked for")
     if missing_modules("openvino"):
-        return Choice("torch", "OpenVINO is not installed")
+        return BackendChoice("torch", "OpenVINO is not installed")
     if run.device not in ("auto", "cpu"):
-        return Choice("torch", f"{run.device} was asked for")
+        return BackendChoice("torch", f"{run.device} was asked for")
+    if run.device == "cpu" or not has_accelerator():
+        measured = _measured(card, run)
+        if measured is not None:
+            return measured
     if run.device == "auto" and has_accelerator():
-        return Choice("torch", "there is an accelerator")
+        return BackendChoice("torch", "there is an accelerator")
     if card.network.architecture not in GRAPHS:
-        return Choice("torch", f"a {card.network.architecture} is compiled by way of torch, which takes long")
-    return Choice("openvino", "on a CPU it is the faster one, and loads no torch")
+        return BackendChoice(
+            "torch", f"a {card.network.architecture} is compiled by way of torch, which takes long"
+        )
+    return BackendChoice("openvino", "on a CPU it is the faster one, and loads no torch")
+
+
+def measure_backends(card: ModelCard, folder: Path, run: Run) -> BackendChoice:
+    """Time one window on each backend that is installed, and keep the answer for this machine and model."""
+    windows = np.zeros((1, card.network.in_channels, *card.window), np.float32)
+    seconds: dict[str, float] = {}
+    for backend in ("openvino", "torch"):
+        if missing_modules("openvino" if backend == "openvino" else "models"):
+            continue
+        own = replace(run, backend=backend)
+        predictor = load_predictor(
+            card, folder, (), replace(own, device="cpu") if backend == "openvino" else own
+        )
+        with predictor.running(run):
+            predictor(windows)
+            start = time.perf_counter()
+            for _ in range(TIMED):
+                run.check()
+                predictor(windows)
+        seconds[backend] = (time.perf_counter() - start) / TIMED
+    keep(_key(card, run), json.dumps(seconds).encode())
+    return _fastest(seconds)
+
+
+def _measured(card: ModelCard, run: Run) -> BackendChoice | None:
+    content = kept(_key(card, run))
+    return None if content is None else _fastest(json.loads(content))
+
+
+def _fastest(seconds: Mapping[str, float]) -> BackendChoice:
+    best = min(seconds, key=lambda name: seconds[name])
+    return BackendChoice(best, "measured as the fastest here, on one window", tuple(seconds.items()))
+
+
+def _key(card: ModelCard, run: Run) -> str:
+    """Of what an answer depends on: machine, model, device, threads."""
+    asked = (
+        platform.node(),
+        platform.processor(),
+        os.cpu_count(),
+        card_digest(card),
+        run.device,
+        run.threads,
+    )
+    return hashlib.sha256(repr(asked).encode()).hexdigest()
 
 
 def has_accelerator() -> bool:
@@ -86,7 +150,7 @@ def load_predictor(
     if choose_backend(card, run).backend == "openvino":
         return _openvino(card, folder, mirror_axes, precision, run.threads)
     require_extra("models", f"the model {card.name}")
-    return _torch(card, folder, mirror_axes, run.device)
+    return _torch(card, folder, mirror_axes, run.device, precision)
 
 
 def _activation(card: ModelCard) -> Activation:
@@ -106,11 +170,13 @@ def _openvino(
 
 
 @lru_cache(maxsize=2)
-def _torch(card: ModelCard, folder: Path, mirror_axes: tuple[int, ...], device: str) -> Predictor:
+def _torch(
+    card: ModelCard, folder: Path, mirror_axes: tuple[int, ...], device: str, precision: Precision
+) -> Predictor:
     place = choose_device(device)  # type: ignore[arg-type]
     members = []
     for state in load_weights(card, folder):
         network = build(card.network, drawn=False)
         load_state(network, state)
-        members.append(TorchBackend(network.eval(), place))
+        members.append(TorchBackend(network.eval(), place, precision))
     return Ensemble(members, mirror_axes, card.outputs, _activation(card))

@@ -1,7 +1,9 @@
 """From images on their own grids to one array on the model grid: the same for training and inference."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from medseg.domain.card import ChannelSpec
 from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.geometry import order_to
-from medseg.geometry.resample import covered_by, grid_with_spacing, resample
+from medseg.geometry.resample import covered_by, crop_grid, grid_with_spacing, resample
 from medseg.inference.steps import preprocess
 
 __all__ = ["Prepared", "canonical", "labels_on_grid", "model_grid", "prepare"]
@@ -21,6 +23,8 @@ __all__ = ["Prepared", "canonical", "labels_on_grid", "model_grid", "prepare"]
 SAME_SPACING = 1e-3
 #: A channel that misses more of the reference's field of view than this is refused.
 MOST_OUTSIDE = 0.5
+#: Images of more voxels are brought to the model grid in parts of about `PART` voxels, with `MARGIN` voxels around.
+LARGE, PART, MARGIN = 1 << 25, 1 << 23, 2
 #: From here on a missing part of a channel is a warning.
 WARN_OUTSIDE = 0.05
 
@@ -99,6 +103,13 @@ def labels_on_grid(
 
 
 def _on_grid(image: Image, grid: Grid, channel: ChannelSpec) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Values on the model grid with the fill where there are none, and where there are some."""
+    if image.array.size > LARGE:
+        return _on_grid_in_parts(image, grid, channel)
+    return _at_once(image, grid, channel)
+
+
+def _at_once(image: Image, grid: Grid, channel: ChannelSpec) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     values = image.array.astype(np.float32)
     missing = ~np.isfinite(values)
     if image.outside is not None:
@@ -110,6 +121,41 @@ def _on_grid(image: Image, grid: Grid, channel: ChannelSpec) -> tuple[NDArray[np
         inside &= resample(missing.astype(np.uint8), image.grid, grid, interpolation="nearest") == 0
     on_grid[~inside] = channel.fill
     return on_grid, inside
+
+
+def _on_grid_in_parts(
+    image: Image, grid: Grid, channel: ChannelSpec
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The same, some planes of the grid after others, each from the part of the image around them."""
+    on_grid = np.empty(grid.shape, np.float32)
+    inside = np.empty(grid.shape, np.bool_)
+    step = max(1, math.ceil(grid.shape[2] * PART / image.array.size))
+    for start in range(0, grid.shape[2], step):
+        planes = (slice(None), slice(None), slice(start, start + step))
+        target = crop_grid(grid, planes)
+        # The own grid is not interpolated, so nothing around is needed.
+        box = planes if _same_voxels(image.grid, grid) else _around(image.grid, target)
+        outside = None if image.outside is None else image.outside[box]
+        part = replace(image, array=image.array[box], grid=crop_grid(image.grid, box), outside=outside)
+        on_grid[planes], inside[planes] = _at_once(part, target, channel)
+    return on_grid, inside
+
+
+def _same_voxels(one: Grid, two: Grid) -> bool:
+    """Whether two grids have the same voxels, as `resample` sees it."""
+    return one.shape == two.shape and np.allclose(
+        np.linalg.inv(one.affine) @ two.affine, np.eye(4), atol=1e-9
+    )
+
+
+def _around(source: Grid, target: Grid) -> tuple[slice, slice, slice]:
+    """The part of `source` that values on `target` are interpolated from; at least a voxel."""
+    corners = np.array(list(product(*((0, n - 1) for n in target.shape))))
+    index = (np.linalg.inv(source.affine) @ target.affine @ np.c_[corners, np.ones(8)].T)[:3].T
+    low = np.clip(np.floor(index.min(axis=0)) - MARGIN, 0, np.array(source.shape) - 1).astype(int)
+    high = np.clip(np.ceil(index.max(axis=0)) + MARGIN + 1, low + 1, source.shape).astype(int)
+    first, second, third = (slice(int(one), int(two)) for one, two in zip(low, high, strict=True))
+    return first, second, third
 
 
 def _coverage(channel: ChannelSpec, reference: str, share: float) -> Finding | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from medseg.domain import Grid
 from medseg.errors import ModelError
 from medseg.geometry.resample import resample
+from medseg.inference.disk import forget_pages
+from medseg.inference.memory import MOST_CHUNK_BYTES
 from medseg.inference.stream import Slab
 
 __all__ = ["KeptOutputs", "LabelsOnNative", "Reducer", "labels_on_native", "probabilities_on_native"]
@@ -18,8 +20,6 @@ __all__ = ["KeptOutputs", "LabelsOnNative", "Reducer", "labels_on_native", "prob
 LEANS = 1e-3
 #: Positions beyond the outer voxels' faces by less than this (voxels) are rounding.
 AT_FACE = 1e-6
-#: Bytes of one class on the native planes that are decided at once; more gain nothing.
-CHUNK_BYTES = 8 << 20
 
 
 class Reducer(Protocol):
@@ -31,7 +31,7 @@ class Reducer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Line:
+class AxisWeights:
     """Linear interpolation along one axis: of each target index the two source indices, and the second one's weight."""
 
     lower: NDArray[np.intp]
@@ -44,9 +44,9 @@ class Line:
         alike = len(self.lower) == extent and not self.weight.any()
         return alike and bool((self.lower == np.arange(extent)).all())
 
-    def part(self, start: int, stop: int) -> "Line":
+    def part(self, start: int, stop: int) -> "AxisWeights":
         """Of some targets."""
-        return Line(
+        return AxisWeights(
             self.lower[start:stop], self.upper[start:stop], self.weight[start:stop], self.inside[start:stop]
         )
 
@@ -63,7 +63,7 @@ class Line:
         return found
 
 
-def lines_between(source: Grid, native: Grid) -> tuple[Line, Line, Line]:
+def lines_between(source: Grid, native: Grid) -> tuple[AxisWeights, AxisWeights, AxisWeights]:
     """Interpolation along each axis from `source` to `native`, whose axes are parallel.
 
     Beyond the centres of the outer voxels values stay as they are there, up to these voxels' faces.
@@ -84,14 +84,14 @@ def lines_between(source: Grid, native: Grid) -> tuple[Line, Line, Line]:
     return first, second, third
 
 
-def _line(scale: float, offset: float, source: int, target: int) -> Line:
+def _line(scale: float, offset: float, source: int, target: int) -> AxisWeights:
     place = scale * np.arange(target) + offset
     if source == target and np.allclose(place, np.arange(target), atol=1e-9):
         place = np.arange(target, dtype=np.float64)
     inside = (place >= -0.5 - AT_FACE) & (place <= source - 0.5 + AT_FACE)
     place = np.clip(place, 0, source - 1)
     lower = np.minimum(np.floor(place), max(source - 2, 0)).astype(np.intp)
-    return Line(lower, np.minimum(lower + 1, source - 1), (place - lower).astype(np.float32), inside)
+    return AxisWeights(lower, np.minimum(lower + 1, source - 1), (place - lower).astype(np.float32), inside)
 
 
 class LabelsOnNative:
@@ -108,14 +108,26 @@ class LabelsOnNative:
         Along which slabs come.
     values
         Label of each class from the second on; the first is background.
+    chunk_bytes
+        Of one class on the native planes that are decided at once; labels do not depend on it.
     """
 
-    def __init__(self, source: Grid, native: Grid, axis: int, values: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        source: Grid,
+        native: Grid,
+        axis: int,
+        values: tuple[int, ...],
+        *,
+        chunk_bytes: int = MOST_CHUNK_BYTES,
+    ) -> None:
         lines = lines_between(source, native)
         self._along = lines[axis]
         self._across = [line for other, line in enumerate(lines) if other != axis]
-        self._values = np.array((0, *values), np.uint16)
-        self._labels = np.zeros(native.shape, np.uint16)
+        kind = np.uint8 if max(values) < 1 << 8 else np.uint16
+        self._values = np.array((0, *values), kind)
+        self._labels = np.zeros(native.shape, kind)
+        self._chunk_bytes = chunk_bytes
         self._view = np.moveaxis(self._labels, axis, 0)
         if self._along.upper[-1] < self._along.upper[0]:
             # Native planes are decided in the order of the slabs, whichever way they are stored.
@@ -125,35 +137,45 @@ class LabelsOnNative:
         self._rest_start = 0
 
     @property
-    def labels(self) -> NDArray[np.uint16]:
+    def labels(self) -> NDArray[Any]:
         """(I, J, K) label values, once the last slab is eaten."""
         return self._labels
 
     def eat(self, slab: Slab) -> None:
         """Decide all native planes that lie within what has come."""
         values = slab.values[: len(self._values)]
-        first = slab.start
-        if self._rest is not None:
-            values = np.concatenate([self._rest, values], axis=1)
-            first = self._rest_start
         ready = int(np.searchsorted(self._along.upper, slab.stop))
-        for start, stop in _chunks(self._done, ready, 4 * self._view[0].size):
-            self._decide(values, first, start, stop)
+        for start, stop in _chunks(self._done, ready, 4 * self._view[0].size, self._chunk_bytes):
+            self._decide(values, slab.start, start, stop)
+            forget_pages(slab.values)
         self._done = max(ready, self._done)
-        keep = min(int(self._along.lower[self._done]), slab.stop) if self._done < len(self._view) else None
-        self._rest = None if keep is None else values[:, keep - first :].copy()
-        self._rest_start = keep or 0
+        if self._done < len(self._view):
+            self._keep(values, slab.start, min(int(self._along.lower[self._done]), slab.stop))
+
+    def _keep(self, values: NDArray[np.float32], first: int, start: int) -> None:
+        """Planes that later ones are decided with too."""
+        rest = [self._rest[:, start - self._rest_start :]] if self._rest is not None and start < first else []
+        self._rest = np.concatenate([*rest, values[:, max(start - first, 0) :]], axis=1)
+        self._rest_start = start
+
+    def _planes(
+        self, values: NDArray[np.float32], number: int, first: int, low: int, high: int
+    ) -> NDArray[np.float32]:
+        """Model planes of one class, of those kept and those of the slab at hand."""
+        there = values[number, max(low - first, 0) : high - first]
+        if low >= first:
+            return there
+        assert self._rest is not None  # noqa: S101 - for the type checker: what is before the slab was kept
+        before = self._rest[number, low - self._rest_start : high - self._rest_start]
+        return np.concatenate([before, there])
 
     def _decide(self, values: NDArray[np.float32], first: int, start: int, stop: int) -> None:
         line = self._along.part(start, stop)
         low, high = int(line.lower[0]), int(line.upper[-1]) + 1
-        best: NDArray[np.float32] | None = None
-        winner = np.zeros((stop - start, *self._view.shape[1:]), np.uint16)
-        for number, one in enumerate(values):
-            share = self._on_native(one[low - first : high - first], line, low)
-            if best is None:
-                best = share
-                continue
+        winner = np.zeros((stop - start, *self._view.shape[1:]), self._values.dtype)
+        best = self._on_native(self._planes(values, 0, first, low, high), line, low)
+        for number in range(1, len(values)):
+            share = self._on_native(self._planes(values, number, first, low, high), line, low)
             better = share > best
             winner[better] = self._values[number]
             np.copyto(best, share, where=better)
@@ -163,7 +185,7 @@ class LabelsOnNative:
         winner[~inside] = 0
         self._view[start:stop] = winner
 
-    def _on_native(self, planes: NDArray[np.float32], line: Line, first: int) -> NDArray[np.float32]:
+    def _on_native(self, planes: NDArray[np.float32], line: AxisWeights, first: int) -> NDArray[np.float32]:
         for axis, across in enumerate(self._across, start=1):
             if not across.is_identity(planes.shape[axis]):
                 planes = across.apply(planes, axis)
@@ -194,7 +216,7 @@ class KeptOutputs:
 
 def labels_on_native(
     probabilities: NDArray[np.float32], source: Grid, native: Grid, values: tuple[int, ...]
-) -> NDArray[np.uint16]:
+) -> NDArray[Any]:
     """(I, J, K) label values on `native` from (L, …) class probabilities on `source`; see `LabelsOnNative`."""
     reducer = LabelsOnNative(source, native, 0, values)
     reducer.eat(Slab(0, 0, probabilities))
@@ -213,11 +235,11 @@ def probabilities_on_native(
     return np.stack(planes).astype(np.float32)
 
 
-def _reversed(line: Line) -> Line:
-    return Line(line.lower[::-1], line.upper[::-1], line.weight[::-1], line.inside[::-1])
+def _reversed(line: AxisWeights) -> AxisWeights:
+    return AxisWeights(line.lower[::-1], line.upper[::-1], line.weight[::-1], line.inside[::-1])
 
 
-def _chunks(start: int, stop: int, plane_bytes: int) -> Iterator[tuple[int, int]]:
-    step = max(1, CHUNK_BYTES // plane_bytes)
+def _chunks(start: int, stop: int, plane_bytes: int, chunk_bytes: int) -> Iterator[tuple[int, int]]:
+    step = max(1, chunk_bytes // plane_bytes)
     for first in range(start, stop, step):
         yield first, min(first + step, stop)

@@ -1,13 +1,15 @@
 """A bundle as a Segmenter."""
 
+import sys
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from pydantic import Field, create_model
 
@@ -24,15 +26,17 @@ from medseg.domain import (
     SegmenterSpec,
 )
 from medseg.domain.card import ChannelSpec
-from medseg.domain.intervals import VolumeCalibration
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import Details, as_details
-from medseg.inference.apart import MemberLabels, has_members, intervals_of, told_apart
+from medseg.inference.apart import Apart, has_members
+from medseg.inference.backends import Precision
+from medseg.inference.clock import Clock
 from medseg.inference.domain import domain_finding
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
-from medseg.inference.load import load_predictor
+from medseg.inference.load import choose_backend, load_predictor
+from medseg.inference.memory import MemoryPlan, available_bytes, needs, plan_memory
 from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.reducers import KeptOutputs, LabelsOnNative, Reducer, probabilities_on_native
 from medseg.inference.slices import network_slice_axis
@@ -46,10 +50,12 @@ __all__ = ["ModelParams", "ModelSegmenter", "emptiness"]
 
 #: Windows computed at once on an accelerator; a CPU gains nothing from more than one.
 ACCELERATOR_BATCH = 4
-#: Feature maps alive at once at the finest level of a U-Net, in multiples of its filters.
-LIVE_FEATURES = 5
 
 
+#: By how much windows overlap at most where speed is asked for.
+QUICK_OVERLAP = 0.25
+#: What loading a library adds to the memory of a process, measured.
+LIBRARY_BYTES = {"openvino": 50_000_000, "torch": 330_000_000, "SimpleITK": 45_000_000}
 #: Backends whose version is that of the library of their name.
 BACKENDS = ("torch", "openvino")
 
@@ -62,9 +68,19 @@ class ModelParams(Params):
     mirror: bool = Field(
         default=True, description="Average over mirrored copies along the axes that the model's card allows."
     )
+    speed: Literal["exact", "balanced", "fast"] = Field(
+        "exact",
+        description="exact: the card's windows in float32; balanced: windows overlap by a quarter at most and are not "
+        "mirrored; fast: the same in bfloat16.",
+    )
     keep_probabilities: bool = Field(
         default=False, description="Keep the probability of every class beside the labels."
     )
+
+    @property
+    def details(self) -> Details:
+        """As of all parameters; the exact way, which was the only one once, goes without saying."""
+        return tuple(item for item in super().details if item != ("speed", "exact"))
 
 
 @dataclass(frozen=True)
@@ -131,77 +147,119 @@ class ModelSegmenter:
             If the weights are damaged.
         """
         run.check()
-        prepared = prepare(images, self.card)
+        clock = Clock()
         reference = images[self.card.reference]
-        stream = self.stream(params, run, _flat_axis(self.card, reference))
-        calibration = self._calibration(stream, params, reference.grid, limited=within is not None)
-        verdict = domain_verdict(prepared, reference.grid, self.card, self.folder)
-        members = None
-        if calibration is not None and (verdict is None or verdict.level == "in range"):
-            stream, members = told_apart(stream, self.card, prepared.grid, reference.grid)
-        found, kept = self._reduced(stream, prepared, reference.grid, params, run=run, members=members)
-        labels = found.labels
-        if within is not None:
-            labels = np.where(within, labels, 0).astype(labels.dtype)
-        labels = postprocess(labels, reference.grid, self.card.postprocessing)
-        labels, instances = number_objects(
-            labels, kept.values, prepared.grid, reference.grid, self.card.postprocessing
-        )
-        probabilities = None
-        if params.keep_probabilities:
-            shares = np.stack([kept.values[output] for output in range(self.card.classes)])
-            probabilities = probabilities_on_native(shares, prepared.grid, reference.grid)
+        flat = _flat_axis(self.card, reference)
+        planned = self._planned(reference.grid, params, run, flat)
+        with clock.on("resample"):
+            prepared = prepare(images, self.card)
+            verdict = domain_verdict(prepared, reference.grid, self.card, self.folder)
+        with clock.on("start"):
+            stream = replace(self.stream(params, run, flat), on_disk=planned.sums_on_disk)
+            members = None
+            if within is None and (verdict is None or verdict.level == "in range"):
+                members = self._members(stream, params, prepared.grid, reference.grid)
+            stream = stream if members is None else members.stream
+        course = _Course(run, planned, clock, members)
+        found, kept = self._reduced(stream, prepared, reference.grid, params, course)
         made_by = self.made_by(images, params, stream.predictor, run)
-        if members is not None and calibration is not None:
-            intervals = intervals_of(labels, members, reference.grid, self.card, calibration)
-            made_by = replace(made_by, intervals=intervals)
+        with clock.on("decide"):
+            labels, instances = self._finished(found, kept, within, prepared.grid, reference.grid)
+            probabilities = None
+            if params.keep_probabilities:
+                shares = np.stack([kept.values[output] for output in range(self.card.classes)])
+                probabilities = probabilities_on_native(shares, prepared.grid, reference.grid)
+            if members is not None:
+                made_by = replace(made_by, intervals=members.intervals(labels))
+        clock.tell(run)
+        said = (*domain_finding(verdict, self.card.name), *emptiness(labels, self.card))
         return Segmentation(
             labels,
             reference.grid,
             self.card.table,
             made_by,
-            (
-                *prepared.findings,
-                *stream.findings,
-                *domain_finding(verdict, self.card.name),
-                *emptiness(labels, self.card),
-            ),
+            (*prepared.findings, *stream.findings, *said),
             instances=instances,
             probabilities=probabilities,
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: ModelParams) -> int:
-        """Channels and classes on the model grid, five arrays on the native one, and a batch of windows."""
+        """What it can't do without: channels, a batch of windows, labels; sums of windows as far as they are small."""
         native = grids[self.card.reference]
-        model = int(np.prod(model_grid(native, self.card.spacing).shape, dtype=np.int64))
-        voxels = int(np.prod(native.shape, dtype=np.int64))
-        classes = self.card.network.out_channels
-        windows = int(np.prod(self.card.window)) * self.card.network.filters[0] * LIVE_FEATURES
-        kept = 8 * voxels * classes if params.keep_probabilities else 0
-        return 4 * model * (2 * len(self.card.channels) + 3 * classes) + 20 * voxels + 4 * windows + kept
+        flat = 0 if self.card.network.dimensions == 2 else None
+        return needs(
+            self.card, native, self._grid(native), self._kept(params), flat=flat, apart=self._apart()
+        ).least
+
+    def _planned(self, native: Grid, params: ModelParams, run: Run, flat: int | None) -> MemoryPlan:
+        """By the run's budget, else by what is free; tells what is predicted."""
+        before = psutil.Process().memory_info().rss
+        needed = needs(
+            self.card, native, self._grid(native), self._kept(params), flat=flat, apart=self._apart()
+        )
+        libraries = self._libraries(native, run)
+        budget = run.memory_bytes - before if run.memory_bytes is not None else available_bytes()
+        planned = plan_memory(needed, budget - libraries)
+        run.note("bytes.predicted", float(before + libraries + planned.predicted_bytes))
+        return planned
+
+    def _libraries(self, native: Grid, run: Run) -> int:
+        """What libraries that are not loaded yet will take."""
+        backend = "" if self.predictor is not None else choose_backend(self.card, run).backend
+        resampled = {"SimpleITK"} if self._grid(native) is not native else set()
+        return sum(LIBRARY_BYTES.get(name, 0) for name in {backend} | resampled if name not in sys.modules)
+
+    def _apart(self) -> int:
+        """Networks whose outputs are kept apart, for intervals of volumes."""
+        return len(self.card.weights) if self.card.intervals is not None and len(self.card.weights) > 1 else 0
+
+    def _grid(self, native: Grid) -> Grid:
+        return model_grid(native, self.card.spacing)
+
+    def _kept(self, params: ModelParams) -> int:
+        """Outputs that are kept whole; probabilities are there twice, on the native grid too."""
+        return 2 * self.card.classes * params.keep_probabilities + len(self.card.distance_channels)
 
     def stream(self, params: ModelParams, run: Run, flat: int | None) -> SlabStream:
         """Windows of this model, by the card's rule; `flat` is the axis that a network of slices steps along."""
-        mirror = self.card.mirror_axes if params.mirror else ()
-        predictor = self.predictor or load_predictor(self.card, self.folder, mirror, run)
+        mirror = self.card.mirror_axes if params.mirror and params.speed == "exact" else ()
+        overlap = params.overlap if params.speed == "exact" else min(params.overlap, QUICK_OVERLAP)
+        precision: Precision = "bf16" if params.speed == "fast" else "f32"
+        predictor = self.predictor or load_predictor(self.card, self.folder, mirror, run, precision=precision)
         window = self.card.window
         if flat is not None:
             window = (*window[:flat], 1, *window[flat:])
         batch = 1 if predictor.device == "cpu" else ACCELERATOR_BATCH
         rule = self.card.windows
-        tiling = Tiling(window, params.overlap, rule.placing, rule.weighting)
+        tiling = Tiling(window, overlap, rule.placing, rule.weighting)
         return SlabStream(predictor, tiling, flat, batch, np.dtype(rule.sums))
 
-    def _calibration(
-        self, stream: SlabStream, params: ModelParams, native: Grid, *, limited: bool
-    ) -> VolumeCalibration | None:
-        """What intervals of volumes are made from; None where this run is not what was calibrated."""
-        if self.card.intervals is None or limited or native.unit == "px":
-            return None
+    def _members(self, stream: SlabStream, params: ModelParams, source: Grid, native: Grid) -> Apart | None:
+        """Members told apart, for intervals of volumes; None where this run is not what was calibrated."""
         as_calibrated = self.Params()
-        if (params.overlap, params.mirror) != (as_calibrated.overlap, as_calibrated.mirror):
+        calibrated = all(
+            getattr(params, name) == getattr(as_calibrated, name) for name in ("overlap", "mirror", "speed")
+        )
+        if self.card.intervals is None or native.unit == "px" or not (calibrated and has_members(stream)):
             return None
-        return load_calibration(self.card, self.folder) if has_members(stream) else None
+        calibration = load_calibration(self.card, self.folder)
+        return None if calibration is None else Apart(stream, self.card, source, native, calibration)
+
+    def _finished(
+        self,
+        found: LabelsOnNative,
+        kept: KeptOutputs,
+        within: NDArray[np.bool_] | None,
+        source: Grid,
+        native: Grid,
+    ) -> tuple[NDArray[Any], NDArray[np.uint32] | None]:
+        """Labels after the card's steps, and numbers of objects where it asks for them."""
+        labels: NDArray[Any] = found.labels
+        if within is not None:
+            labels = np.where(within, labels, 0).astype(labels.dtype)
+        steps = self.card.postprocessing
+        labels = postprocess(labels, native, steps)
+        return number_objects(labels, kept.values, source, native, steps)
 
     def _reduced(
         self,
@@ -209,20 +267,22 @@ class ModelSegmenter:
         prepared: Prepared,
         native: Grid,
         params: ModelParams,
-        *,
-        run: Run,
-        members: MemberLabels | None,
+        course: "_Course",
     ) -> tuple[LabelsOnNative, KeptOutputs]:
         """Labels on the native grid, and the outputs that later steps need whole."""
         axis = stream.axis(prepared.grid.shape)
-        labels = LabelsOnNative(prepared.grid, native, axis, self.card.table.values)
+        labels = LabelsOnNative(
+            prepared.grid, native, axis, self.card.table.values, chunk_bytes=course.plan.chunk_bytes
+        )
         whole = range(self.card.classes) if params.keep_probabilities else ()
         kept = KeptOutputs(prepared.grid, [*whole, *self.card.distance_channels])
-        reducers: tuple[Reducer, ...] = (labels, kept) if members is None else (labels, kept, members)
-        for slab in stream.run(prepared.array, run):
-            for reducer in reducers:
-                reducer.eat(slab)
-            run.check()
+        members = () if course.members is None else (course.members,)
+        reducers: tuple[Reducer, ...] = (labels, kept, *members)
+        for slab in course.clock.each("network", stream.run(prepared.array, course.run)):
+            with course.clock.on("decide"):
+                for reducer in reducers:
+                    reducer.eat(slab)
+            course.run.check()
         return labels, kept
 
     def made_by(
@@ -243,6 +303,16 @@ class ModelSegmenter:
             ),
             model=model_facts(self.card),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """How one segmentation runs: for whom, with what memory, and where its seconds go."""
+
+    run: Run
+    plan: MemoryPlan
+    clock: Clock
+    members: Apart | None
 
 
 def _origin(card: ModelCard) -> Details:

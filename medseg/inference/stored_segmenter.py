@@ -20,7 +20,6 @@ from medseg.domain import (
     SegmenterSpec,
 )
 from medseg.errors import InputError
-from medseg.extras import require_extra
 from medseg.geometry import AxisOrder, order_to
 from medseg.inference.ensemble import ACTIVATIONS
 from medseg.inference.inner import reordered, run_inner
@@ -90,7 +89,6 @@ class StoredSegmenter:
         ModelError
             If the weights are damaged.
         """
-        require_extra("models", f"the model {self.card.name}")
         if params.keep_probabilities and self.card.decision.order:
             raise InputError(f"{self.card.name} finds regions, which have no probabilities of labels to keep")
         run.check()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Run
 from medseg.domain.values import as_details
 from medseg.inference.backends import BackendMemoryError
+from medseg.inference.disk import forget_pages, zeros_on_disk
 from medseg.inference.ensemble import Predictor
 from medseg.inference.windows import Tiling, stream_axis
 
@@ -63,6 +64,8 @@ class SlabStream:
         Windows at once. Too little memory halves it, then the device is left for the CPU; each is a Finding.
     sums
         Type in which weighted outputs and weights are added up; each sum is rounded to it.
+    on_disk
+        Whether sums lie in a temporary file, where memory is short.
     """
 
     predictor: Predictor
@@ -70,6 +73,7 @@ class SlabStream:
     flat: int | None = None
     batch: int = 1
     sums: np.dtype[Any] = np.dtype(np.float32)  # noqa: RUF009 - it never changes
+    on_disk: bool = False
     _findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -103,7 +107,7 @@ class SlabStream:
         sums: _Sums | None = None
         for start, after in zip(starts[axis], [*starts[axis][1:], array.shape[axis + 1]], strict=True):
             for place, share in self._row(array, axis, start, across, told):
-                sums = sums or _Sums.empty(len(share), extents, self.sums)
+                sums = sums or _Sums.empty(len(share), extents, self.sums, on_disk=self.on_disk)
                 sums.add(share, weights, place)
             assert sums is not None  # noqa: S101 - for the type checker: every row has windows
             yield start, sums.finished(after - start)
@@ -190,9 +194,11 @@ class _Sums:
     weights: NDArray[np.float32]
 
     @classmethod
-    def empty(cls, outputs: int, extents: Sequence[int], kind: np.dtype[Any]) -> "_Sums":
+    def empty(cls, outputs: int, extents: Sequence[int], kind: np.dtype[Any], *, on_disk: bool) -> "_Sums":
         """Nothing said yet."""
-        return cls(np.zeros((outputs, *extents), kind), np.zeros(extents, kind))
+        shape = (outputs, *extents)
+        values = zeros_on_disk(shape, kind) if on_disk else np.zeros(shape, kind)
+        return cls(values, np.zeros(extents, kind))
 
     def add(self, share: NDArray[np.float32], weights: NDArray[np.float32], place: tuple[int, ...]) -> None:
         """What one window said: (L, *window), the axis of the slabs first; all of its planes are held."""
@@ -202,11 +208,14 @@ class _Sums:
         for sums, values in zip(self.values, share, strict=True):
             sums[:, *across] += values * weights
         self.weights[:, *across] += weights
+        forget_pages(self.values)
 
     def finished(self, planes: int) -> NDArray[np.float32]:
         """(L, planes, …) means of the first planes, in place."""
         values = self.values[:, :planes]
-        np.divide(values, self.weights[:planes], out=values)
+        for one in values:
+            np.divide(one, self.weights[:planes], out=one)
+            forget_pages(values)
         return values
 
     def move_on(self, planes: int) -> None:
@@ -214,6 +223,7 @@ class _Sums:
         for line in (*self.values, self.weights):
             line[:-planes] = line[planes:] if 2 * planes >= len(line) else line[planes:].copy()
             line[-planes:] = 0
+            forget_pages(line)
 
 
 def _margins(extents: Sequence[int], window: Sequence[int]) -> tuple[list[int], list[int]]:

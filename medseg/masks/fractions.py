@@ -1,6 +1,5 @@
 """A mask seen from another grid: which share of each of that grid's voxels lies in it."""
 
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -9,8 +8,9 @@ from numpy.typing import NDArray
 from medseg.domain import Grid
 from medseg.errors import GridMismatchError
 from medseg.geometry import same_grid
+from medseg.geometry.resample import crop_grid
 
-__all__ = ["Box", "bounds", "crop", "fractions", "part_of_grid", "share_covered"]
+__all__ = ["Box", "bounds", "crop", "fractions", "share_covered"]
 
 #: First and last index along each axis, as slices.
 Box: TypeAlias = tuple[slice, slice, slice]
@@ -96,15 +96,7 @@ def share_covered(mask: NDArray[np.bool_], source_grid: Grid, target_grid: Grid)
 
 def crop(mask: NDArray[Any], grid: Grid, box: Box) -> tuple[NDArray[Any], Grid]:
     """The part of an array in a box, and the grid of that part."""
-    return mask[box], part_of_grid(grid, box)
-
-
-def part_of_grid(grid: Grid, box: Box) -> Grid:
-    """The grid of the voxels in a box, at their places."""
-    affine = grid.affine.copy()
-    affine[:3, 3] = grid.to_position(np.array([part.start for part in box]))
-    shape = tuple(part.stop - part.start for part in box)
-    return replace(grid, shape=shape, affine=affine)
+    return mask[box], crop_grid(grid, box)
 
 
 def _nothing() -> tuple[NDArray[np.float32], Box]:

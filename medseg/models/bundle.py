@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 
 from medseg.domain.card import ModelCard, WeightsFile
 from medseg.domain.network import NetworkSpec
+from medseg.domain.parts_card import PartsCard
 from medseg.errors import ConfigError, ModelError
 from medseg.io.atomic import staged_folder
-from medseg.models.card import CARD_FILE, card_digest, dump_card
+from medseg.models.card import CARD_FILE, AnyCard, card_digest, dump_card
 from medseg.networks import build, tensors_of
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    #: Weights by name, or a whole network as ONNX.
+    State: TypeAlias = Mapping[str, Tensor] | bytes
 
 __all__ = [
     "Contents",
@@ -35,7 +39,7 @@ __all__ = [
 Precision: TypeAlias = Literal["float16", "float32"]
 
 #: The only names a card may give its weights: no path can leave the bundle.
-_WEIGHTS_NAME = re.compile(r"weights/\d{1,3}\.safetensors")
+_WEIGHTS_NAME = re.compile(r"weights/\d{1,3}\.(safetensors|onnx)")
 #: Largest network that a card may ask for, in values.
 MAX_VALUES = 1 << 30
 
@@ -73,8 +77,8 @@ class Contents:
         Bundles inside the bundle, by their folder: the models that the card names.
     """
 
-    card: ModelCard
-    states: "Sequence[Mapping[str, Tensor]]"
+    card: AnyCard
+    states: "Sequence[State]"
     extras: Mapping[str, bytes] = field(default_factory=dict)
     parts: "Mapping[str, Contents]" = field(default_factory=dict)
 
@@ -98,12 +102,14 @@ def write_bundle(
     ModelError
         If weights are no numbers, or larger than float16 holds.
     """
-    return write_contents(folder, Contents(card, states, extras or {}), precision="float16", force=force)
+    written = write_contents(folder, Contents(card, states, extras or {}), precision="float16", force=force)
+    assert isinstance(written, ModelCard)  # noqa: S101 - for the type checker: a card stays of its kind
+    return written
 
 
 def write_contents(
     folder: str | Path, contents: Contents, *, precision: Precision, force: bool = False
-) -> ModelCard:
+) -> AnyCard:
     """Write a bundle, its parts inside it, as one folder that is whole or absent; returns the card as written.
 
     Raises as `write_bundle`.
@@ -117,7 +123,7 @@ def write_contents(
     return written
 
 
-def _packed(contents: Contents, precision: Precision) -> tuple[ModelCard, dict[str, bytes]]:
+def _packed(contents: Contents, precision: Precision) -> tuple[AnyCard, dict[str, bytes]]:
     """The card with all digests in it, and every file of the bundle by its name."""
     inner: dict[str, bytes] = {}
     digests = {}
@@ -125,16 +131,23 @@ def _packed(contents: Contents, precision: Precision) -> tuple[ModelCard, dict[s
         card, files = _packed(part, precision)
         digests[place] = card_digest(card)
         inner |= {f"{place}/{name}": data for name, data in files.items()}
-    weights = {
-        f"weights/{number}.safetensors": _pack(state, precision)
-        for number, state in enumerate(contents.states)
-    }
+    if isinstance(contents.card, PartsCard):
+        parts = tuple(replace(part, digest=digests[part.folder]) for part in contents.card.parts)
+        whole = replace(contents.card, parts=parts)
+        return whole, {CARD_FILE: dump_card(whole), **contents.extras, **inner}
+    weights = dict(_weights_file(number, state, precision) for number, state in enumerate(contents.states))
     listed = tuple(WeightsFile(name, hashlib.sha256(data).hexdigest()) for name, data in weights.items())
     before = contents.card.before
     if before is not None:
         before = replace(before, digest=digests[before.folder])
     written = replace(contents.card, weights=listed, before=before)
     return written, {CARD_FILE: dump_card(written), **weights, **contents.extras, **inner}
+
+
+def _weights_file(number: int, state: "State", precision: Precision) -> tuple[str, bytes]:
+    if isinstance(state, bytes):
+        return f"weights/{number}.onnx", state
+    return f"weights/{number}.safetensors", _pack(state, precision)
 
 
 def _pack(state: "Mapping[str, Tensor]", precision: Precision) -> bytes:

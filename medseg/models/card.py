@@ -4,25 +4,28 @@ import hashlib
 import stat
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from medseg.domain.card import CARD_SCHEMA, ModelCard
+from medseg.domain.parts_card import PartsCard
 from medseg.domain.provenance import ModelFacts
 from medseg.domain.texts import parse_yaml
 from medseg.domain.values import AS_PAIRS
 from medseg.errors import ModelError
 
-__all__ = ["CARD_FILE", "card_digest", "dump_card", "model_facts", "read_card"]
+__all__ = ["CARD_FILE", "AnyCard", "card_digest", "dump_card", "model_facts", "read_any_card", "read_card"]
 
 CARD_FILE = "card.yaml"
 #: A card is text for people; anything larger is something else.
 MAX_CARD_BYTES = 1 << 20
 
+AnyCard: TypeAlias = ModelCard | PartsCard
 _ADAPTER: TypeAdapter[ModelCard] = TypeAdapter(ModelCard)
+_PARTS: TypeAdapter[PartsCard] = TypeAdapter(PartsCard)
 #: Fields that cards of before them lack, by where they stand: left out at their defaults, so that digests stay.
 _LATER = {
     "": ("grid", "windows", "decision", "before", "origin"),
@@ -31,13 +34,21 @@ _LATER = {
 
 
 def read_card(folder: str | Path) -> ModelCard:
-    """Card of the bundle in `folder`.
+    """Card of the bundle in `folder`, which has a network of its own.
 
     Raises
     ------
     ModelError
         If there is none, or it is damaged, foreign or of another version; nothing in it is executed.
     """
+    card = read_any_card(folder)
+    if isinstance(card, PartsCard):
+        raise ModelError(f"{folder} is made of {len(card.parts)} models and has no network of its own")
+    return card
+
+
+def read_any_card(folder: str | Path) -> AnyCard:
+    """Card of the bundle in `folder`, with a network or made of other models; raises as `read_card`."""
     path = Path(folder) / CARD_FILE
     values = _read_yaml(path)
     if not isinstance(values, dict):
@@ -46,25 +57,34 @@ def read_card(folder: str | Path) -> ModelCard:
     if schema != CARD_SCHEMA:
         raise ModelError(f"{path} is a card of version {schema!r}; this medseg reads {CARD_SCHEMA}")
     try:
-        return _ADAPTER.validate_python(values)
+        adapter: TypeAdapter[Any] = _PARTS if "parts" in values else _ADAPTER
+        card: AnyCard = adapter.validate_python(values)
     except ValidationError as error:
         first = next((item for item in error.errors() if "error" in item.get("ctx", {})), error.errors()[0])
         where = ".".join(str(part) for part in first["loc"]) or "card"
         what = first.get("ctx", {}).get("error") or first["msg"]
         raise ModelError(f"{path} is damaged at {where}: {what}") from error
+    return card
 
 
-def dump_card(card: ModelCard) -> bytes:
+def dump_card(card: AnyCard) -> bytes:
     """The card as YAML, UTF-8, keys in the order of the type; `read_card` gives an equal card back."""
-    plain = _terse(_ADAPTER.dump_python(card, mode="json"), card)
+    plain = _plain(card)
     text: str = yaml.dump(plain, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
     return text.encode()
 
 
-def card_digest(card: ModelCard) -> str:
+def card_digest(card: AnyCard) -> str:
     """SHA-256 of all that the card says, the digests of its weights among it."""
-    plain = _terse(_ADAPTER.dump_python(card, mode="json", context=AS_PAIRS), card)
-    return hashlib.sha256(to_json(plain)).hexdigest()
+    return hashlib.sha256(to_json(_plain(card, context=AS_PAIRS))).hexdigest()
+
+
+def _plain(card: AnyCard, context: dict[str, str] | None = None) -> dict[str, Any]:
+    """The card as JSON has it."""
+    if isinstance(card, PartsCard):
+        plain: dict[str, Any] = _PARTS.dump_python(card, mode="json", context=context)
+        return plain
+    return _terse(_ADAPTER.dump_python(card, mode="json", context=context), card)
 
 
 def _terse(plain: dict[str, Any], card: ModelCard) -> dict[str, Any]:
@@ -79,7 +99,7 @@ def _terse(plain: dict[str, Any], card: ModelCard) -> dict[str, Any]:
     return plain
 
 
-def model_facts(card: ModelCard) -> ModelFacts:
+def model_facts(card: AnyCard) -> ModelFacts:
     """What the masks of this model say about it, wherever they go."""
     trained = "; ".join(
         f"{key}: {value}" for key, value in card.trained if key in ("data", "cases", "subjects")

@@ -101,15 +101,21 @@ def _dynunet(spec: NetworkSpec) -> "nn.Module":
 
 
 def _plain_conv_unet(spec: NetworkSpec) -> "nn.Module":
-    from medseg.networks.encoders import PlainConvUNet
+    from medseg.networks.encoders import PlainConvUNet  # noqa: PLC0415 - loads torch
 
     return PlainConvUNet(spec)
 
 
 def _residual_encoder_unet(spec: NetworkSpec) -> "nn.Module":
-    from medseg.networks.encoders import ResidualEncoderUNet
+    from medseg.networks.encoders import ResidualEncoderUNet  # noqa: PLC0415 - loads torch
 
     return ResidualEncoderUNet(spec)
+
+
+def _onnx(spec: NetworkSpec) -> "nn.Module":
+    raise ConfigError(
+        f"a network of {spec.in_channels} channels kept as ONNX runs by OpenVINO, and is not built"
+    )
 
 
 #: Architecture → what builds it; a test holds the keys to those of a NetworkSpec.
@@ -118,4 +124,5 @@ BUILDERS: dict[str, Callable[[NetworkSpec], "nn.Module"]] = {
     "dynunet": _dynunet,
     "plain_conv_unet": _plain_conv_unet,
     "residual_encoder_unet": _residual_encoder_unet,
+    "onnx": _onnx,
 }

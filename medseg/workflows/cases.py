@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medseg.domain import Case, ChannelFile, Record, Run, Segmentation
+from medseg.domain.run import noted
 from medseg.errors import InputError, OutputError
 from medseg.io import inspect, is_dataset, open_dataset, read_segmentation
 from medseg.io.atomic import write_bytes
@@ -107,11 +108,13 @@ def segment_cases(
         target = out / f"{case.id}{_suffix(case, options)}"
         objects = None if options.objects is None else options.objects / target.name
         own = replace(options, objects=objects, same_space=options.same_space or case.same_space)
-        task = read_task(engine, {image.channel: image for image in case.images}, target, own)
+        with noted(run, "seconds.read"):
+            task = read_task(engine, {image.channel: image for image in case.images}, target, own)
         standing = Standing() if options.force else _mask_standing(task, target, own)
         if not standing.kept:
             result = task.run(run)
-            write_result(result, engine, target, replace(own, force=own.force or standing.replaces))
+            with noted(run, "seconds.write"):
+                write_result(result, engine, target, replace(own, force=own.force or standing.replaces))
         return CaseResult(case.id, standing.state, 0.0, str(target), standing.reason)
 
     results = each(known, one, run, f"segment with {engine.spec.name}")

@@ -14,12 +14,14 @@ from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import same_grid
 from medseg.io import read_files
 from medseg.io.datasets import read_channel
+from medseg.io.datasets.pairs import COLOURS
 
 __all__ = [
     "ChannelPath",
     "Images",
     "as_mapping",
     "as_segmented",
+    "by_planes",
     "leave_unneeded",
     "match_channels",
     "read_as",
@@ -50,6 +52,15 @@ def _read(name: str, path: ChannelPath, options: ReadOptions) -> Image:
 
     file = path if isinstance(path, ChannelFile) else ChannelFile(name, str(path))
     return read_channel(file, options)
+
+
+def by_planes(spec: SegmenterSpec, paths: Mapping[str, ChannelPath]) -> Mapping[str, ChannelPath]:
+    """One picture for a segmenter of the channels R, G and B: its planes, each by its name."""
+    needed = tuple(need.name for need in spec.channels)
+    given = list(paths.values())
+    if needed != COLOURS or len(given) != 1 or not isinstance(given[0], Path):
+        return paths
+    return {name: ChannelFile(name, str(given[0]), volume=name) for name in needed}
 
 
 def leave_unneeded(

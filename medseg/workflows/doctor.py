@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from medseg import plugins, settings
 from medseg.errors import MedsegError
 from medseg.extras import EXTRAS, missing_modules
-from medseg.models import read_card
+from medseg.models.card import read_any_card
 
 __all__ = ["DoctorLine", "examine"]
 
@@ -76,7 +76,7 @@ def _models() -> list[DoctorLine]:
         for card in sorted(folder.glob("*/card.yaml")):
             name = card.parent.name
             try:
-                checks.append(DoctorLine(f"model {name}", read_card(card.parent).title))
+                checks.append(DoctorLine(f"model {name}", read_any_card(card.parent).title))
             except MedsegError as error:
                 checks.append(DoctorLine(f"model {name}", str(error), ok=False))
             if name in methods:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from medseg.domain import Dataset, Finding, Grid, ModelCard, Run, Source
+from medseg.domain import Dataset, Finding, Grid, Run, Source
 from medseg.errors import InputError, MedsegError
 from medseg.io import inspect, is_dataset, open_dataset
 from medseg.io.datasets import check_dataset
 from medseg.io.plain import require_regular
-from medseg.models import read_card
+from medseg.models.card import AnyCard, read_any_card
 from medseg.workflows.aside import files_of_cases, left_aside
 from medseg.workflows.segmenters import model_folder
 
@@ -38,7 +38,7 @@ class Info:
     sources: tuple[Source, ...] = ()
     dataset: Dataset | None = None
     checks: tuple[tuple[str, tuple[Finding, ...]], ...] = ()
-    card: ModelCard | None = None
+    card: AnyCard | None = None
     findings: tuple[Finding, ...] = ()
 
 
@@ -101,7 +101,7 @@ def model_info(name: str) -> Info:
 
 
 def _model(folder: Path) -> Info:
-    return Info("model", str(folder), card=read_card(folder))
+    return Info("model", str(folder), card=read_any_card(folder))
 
 
 def _check(dataset: Dataset, run: Run) -> tuple[tuple[str, tuple[Finding, ...]], ...]:

@@ -10,6 +10,7 @@ from medseg.domain import InputRef, Record
 from medseg.errors import InputError, MedsegError
 from medseg.io.dicom.mask.source import series_of_mask
 from medseg.io.dicom.opened import is_dicom
+from medseg.io.plain import require_regular
 from medseg.io.suffixes import image_suffixes
 from medseg.workflows.reopen import reopen_image, reopen_mask
 
@@ -33,8 +34,7 @@ def find_inputs(record: Record, folder: Path, among: Sequence[Path]) -> Record:
     if not among:
         return record
     for path in among:
-        if not path.exists():
-            raise InputError(f"{path} is not there")
+        _require_candidate(path)
     candidates = tuple(dict.fromkeys(place for path in among for place in _places(path)))
     inputs = tuple(_found(record, item, folder, candidates) for item in record.inputs)
     lost = [
@@ -46,6 +46,18 @@ def find_inputs(record: Record, folder: Path, among: Sequence[Path]) -> Record:
             f"not found among the files given: {words}; none of them has the voxels that were measured"
         )
     return replace(record, inputs=inputs)
+
+
+def _require_candidate(path: Path) -> None:
+    """Refuse what can hold no image and no mask: said at once, not found out by waiting for a pipe."""
+    require_regular(path)
+    if not path.exists():
+        raise InputError(f"{path} is not there")
+    files = (item for item in path.rglob("*") if item.is_file()) if path.is_dir() else iter((path,))
+    if not any(_is_single(item) or is_dicom(item) for item in files):
+        raise InputError(
+            f"{path} holds no image and no mask, so that nothing of the record can be found in it"
+        )
 
 
 def _places(path: Path) -> Iterator[Path]:

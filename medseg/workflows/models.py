@@ -11,19 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg import settings
-from medseg.domain import ModelCard, Run, Segmentation
+from medseg.domain import Run, Segmentation
 from medseg.errors import InputError, OutputError
 from medseg.io import read_segmentation
 from medseg.io.leftovers import aside_name
 from medseg.masks.onto import onto_grid
-from medseg.models import read_card
 from medseg.models.bundle import Contents, write_contents
-from medseg.models.foreign import Choice, Understood, understood
+from medseg.models.card import AnyCard, read_any_card
+from medseg.models.foreign import Understood, Wanted, understood
+from medseg.models.foreign.onnx import ONNX
 from medseg.workflows.channels import ChannelPath
 from medseg.workflows.segment import SegmentOptions, read_task
 from medseg.workflows.segmenters import find_segmenter, list_segmenters, model_folder
 
-__all__ = ["VERBS", "AddedModel", "LabelAgreement", "add_model", "check_model", "remove_model"]
+__all__ = [
+    "VERBS",
+    "AddedModel",
+    "LabelAgreement",
+    "add_model",
+    "card_to_fill",
+    "check_model",
+    "remove_model",
+]
 
 #: Words after `medseg models`; no model has one as its name.
 VERBS = ("show", "add", "remove", "check")
@@ -35,7 +44,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 class AddedModel:
     """A model that was brought in: its card as written, where it lies, and what was understood of the source."""
 
-    card: ModelCard
+    card: AnyCard
     folder: Path
     told: tuple[tuple[str, str], ...]
 
@@ -65,7 +74,7 @@ class LabelAgreement:
     dice: float | None
 
 
-def add_model(source: Path, choice: Choice, *, force: bool = False) -> AddedModel:
+def add_model(source: Path, choice: Wanted, *, force: bool = False) -> AddedModel:
     """Turn a foreign model into a bundle of the user's own, whole or not at all.
 
     Raises
@@ -85,6 +94,11 @@ def add_model(source: Path, choice: Choice, *, force: bool = False) -> AddedMode
     return AddedModel(card, folder, found.told)
 
 
+def card_to_fill(source: Path) -> str | None:
+    """The card that its user fills for a network that says too little of itself; None for sources that say enough."""
+    return ONNX.blank(source) if ONNX.sniff(source) else None
+
+
 def remove_model(name: str) -> Path:
     """Remove a model that lies in one of the user's folders; returns where it lay.
 
@@ -100,7 +114,7 @@ def remove_model(name: str) -> Path:
         raise InputError(f"no model is called {name!r}; 'medseg models' lists them")
     if folder.resolve().is_relative_to(settings.shipped_folder().resolve()):
         raise InputError(f"the model {name!r} comes with medseg and stays")
-    read_card(folder)
+    read_any_card(folder)
     aside = aside_name(folder)
     try:
         folder.rename(aside)

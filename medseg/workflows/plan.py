@@ -14,6 +14,7 @@ from medseg.extras import require_extra
 from medseg.io import open_dataset
 from medseg.io.atomic import require_absent, write_bytes
 from medseg.io.datasets import check_dataset
+from medseg.io.plain import require_regular
 from medseg.training.config import DataConfig, config_from
 from medseg.training.planning import (
     BUDGETS,
@@ -111,7 +112,10 @@ def plan_files(
     if chosen is None:
         raise ConfigError(f"--budget is {', '.join(BUDGETS)}, not {budget!r}")
     source = Path(source)
+    require_regular(source)
     is_list = source.is_file()
+    if root is not None and not is_list:
+        raise ConfigError(f"--root {root} is for a case list; {source} is none")
     base = Path(root) if root is not None else source.parent
     dataset = open_dataset(source, root=base) if is_list else open_dataset(source)
     data = DataConfig(

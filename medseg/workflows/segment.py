@@ -10,14 +10,16 @@ import psutil
 from numpy.typing import NDArray
 
 from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
+from medseg.domain.run import noted
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
 from medseg.geometry import AxisOrder, same_grid
+from medseg.geometry.resample import crop_grid
 from medseg.inference.inner import order_for, reordered
 from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
 from medseg.io.atomic import require_absent
 from medseg.io.unfinished import together
-from medseg.masks.fractions import Box, part_of_grid
+from medseg.masks.fractions import Box
 from medseg.masks.onto import onto_grid
 from medseg.masks.relabel import objects_as_labels
 from medseg.workflows.asked import segment_request
@@ -25,6 +27,7 @@ from medseg.workflows.channels import (
     ChannelPath,
     Images,
     as_mapping,
+    by_planes,
     leave_unneeded,
     match_channels,
     read_as,
@@ -217,9 +220,12 @@ def segment_files(
         for path in (out, options.objects):
             if path is not None:
                 require_absent(path, force=options.force)
-        task = read_task(find_segmenter(name), inputs, out, options)
-        result = task.run(run or Run())
-        write_result(result, task.engine, out, options)
+        run = run or Run()
+        with noted(run, "seconds.read"):
+            task = read_task(find_segmenter(name), inputs, out, options)
+        result = task.run(run)
+        with noted(run, "seconds.write"):
+            write_result(result, task.engine, out, options)
         return result
 
 
@@ -256,6 +262,7 @@ def _read_matched(
 ) -> dict[str, Image]:
     """The images that a segmenter needs, under its names of channels."""
     by_position = options.channels_by == "position"
+    inputs = by_planes(engine.spec, inputs)
     paths, left = (dict(inputs), ()) if by_position else leave_unneeded(engine.spec, inputs)
     values = {name: kind for name, kind in options.values.items() if name in paths or name not in inputs}
     images = declare_values(read_channels(paths, options.read), values)
@@ -328,7 +335,7 @@ def _restored(
     """The answer on the native grid of the reference channel, also where only a box of it was looked at."""
     native = task.images[task.reference].grid
     ordered = order.grid(native)
-    asked = ordered if box is None else part_of_grid(ordered, box)
+    asked = ordered if box is None else crop_grid(ordered, box)
     if not same_grid(answer.grid, asked):
         raise GridMismatchError(
             "the segmenter answered on another grid than its reference channel's: a fault in it"

@@ -40,6 +40,7 @@ GOOD: dict[str, dict[str, str]] = {
     "verify": {"record": "record.json"},
     "export": {"record": "record.json", "out": "new", "fhir": "yes"},
     "evaluate": {"prediction": "mask.nii.gz", "reference": "mask.nii.gz"},
+    "plan": {"dataset": "set", "out": "new.yaml"},
     "train": {
         "config": "hippocampus_3d",
         "overrides": "data.root=set data.held_out=[] data.split=null",
@@ -75,6 +76,7 @@ WRITTEN = {
     ("export", "out"),
     ("evaluate", "out"),
     ("evaluate", "html"),
+    ("plan", "out"),
     ("train", "out"),
     ("convert", "target"),
 }

@@ -12,7 +12,7 @@ from medseg.cli.options import READING
 from medseg.domain import ReadOptions
 
 #: Files of `cli/` that are no commands.
-PARTS = {"everything", "measure_options", "options", "output", "progress"}
+PARTS = {"everything", "how", "measure_options", "options", "output", "progress"}
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

@@ -18,7 +18,7 @@ from medseg.inference import ModelSegmenter
 from medseg.inference.backends.cache import keep, kept
 from medseg.inference.backends.graph import GRAPHS, graph_of
 from medseg.inference.backends.openvino import compiled
-from medseg.inference.load import choose_backend
+from medseg.inference.load import choose_backend, measure_backends
 from medseg.io import read
 from medseg.models import as_arrays, read_card
 from medseg.networks import build, load_state, state_for
@@ -164,7 +164,7 @@ class TestCache:
         assert kept("ab") is None
         keep("ab", b"content")
         assert kept("ab") == b"content"
-        (file,) = (settings.cache_folder() / "networks").iterdir()
+        (file,) = (settings.user_cache_folder() / "networks").iterdir()
         file.write_bytes(file.read_bytes()[:-1])  # as after a full disk
         assert kept("ab") is None
 
@@ -172,7 +172,7 @@ class TestCache:
         _, weights = drawn(DYN_3D)
         windows = np.ones((1, 2, 8, 8, 4), np.float32)
         first = compiled(DYN_3D, weights, (8, 8, 4))(windows)
-        (file,) = (settings.cache_folder() / "networks").iterdir()
+        (file,) = (settings.user_cache_folder() / "networks").iterdir()
         whole = file.read_bytes()
         for left in (b"", b"x" * 100, whole[: len(whole) // 2]):
             file.write_bytes(left)
@@ -189,7 +189,7 @@ class TestCache:
         compiled(DYN_3D, weights, (8, 8, 8), threads=1)
         _, others = drawn(replace(DYN_3D, in_channels=1))
         compiled(replace(DYN_3D, in_channels=1), others, (8, 8, 8))
-        assert len(list((settings.cache_folder() / "networks").iterdir())) == 5
+        assert len(list((settings.user_cache_folder() / "networks").iterdir())) == 5
 
     @pytest.mark.skipif(os.name != "posix", reason="needs a folder that can't be written to")
     def test_where_nothing_can_be_kept_it_runs_all_the_same(
@@ -215,6 +215,40 @@ def test_a_long_window_stops_within_a_second() -> None:
     with pytest.raises(Cancelled), backend.running(Run(cancel=lambda: time.monotonic() - began > 0.3)):
         backend(np.zeros((1, 1, 96, 96, 96), np.float32))
     assert time.monotonic() - began < 1.3
+
+
+def test_torch_stops_between_layers_of_a_window() -> None:
+    import torch
+
+    from medseg.inference.backends.torch import TorchBackend
+
+    done: list[int] = []
+
+    class Layer(torch.nn.Module):
+        def forward(self, windows: torch.Tensor) -> torch.Tensor:
+            done.append(1)
+            return windows
+
+    backend = TorchBackend(torch.nn.Sequential(*(Layer() for _ in range(9))), torch.device("cpu"))
+    windows = np.zeros((1, 1, 2, 2, 2), np.float32)
+    with pytest.raises(Cancelled), backend.running(Run(cancel=lambda: len(done) >= 3)):
+        backend(windows)
+    assert len(done) == 3
+    assert backend(windows).shape == windows.shape  # nothing is left of that run
+    assert len(done) == 12
+
+
+def test_the_faster_backend_is_kept_for_the_next_run_and_an_order_stands_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("medseg.inference.load.has_accelerator", lambda: False)
+    folder = MODELS / "touching-objects"
+    card = read_card(folder)
+    assert choose_backend(card, Run()).seconds == ()
+    choice = measure_backends(card, folder, Run())
+    assert choice.backend == min(choice.seconds, key=lambda one: one[1])[0]
+    assert choose_backend(card, Run()) == choice
+    assert choose_backend(card, Run(backend="torch")).reason == "asked for"
 
 
 def test_every_graph_is_of_an_architecture() -> None:

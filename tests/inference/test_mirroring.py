@@ -91,7 +91,7 @@ def test_the_axes_are_the_cards_and_can_be_left_out(
 ) -> None:
     asked: list[tuple[int, ...]] = []
 
-    def load(card: object, folder: object, axes: tuple[int, ...], run: Run) -> OneHot:
+    def load(card: object, folder: object, axes: tuple[int, ...], run: Run, **more: object) -> OneHot:
         asked.append(axes)
         return OneHot(2)
 

@@ -1,10 +1,13 @@
 """What may be chosen for a model, what its card says of it, and the memory that it is given."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from medseg.domain import Grid, Segmentation
+from medseg.domain import Grid, Run, Segmentation
 from medseg.inference import ModelSegmenter
 from medseg.inference.reducers import labels_on_native, probabilities_on_native
 from medseg.inference.segmenter import ModelParams
@@ -12,7 +15,12 @@ from tests.inference.conftest import OneHot, make_card, make_image, segmenter
 
 
 def test_what_is_chosen_unless_said_otherwise() -> None:
-    assert ModelParams().model_dump() == {"overlap": 0.5, "mirror": True, "keep_probabilities": False}
+    assert ModelParams().model_dump() == {
+        "overlap": 0.5,
+        "mirror": True,
+        "speed": "exact",
+        "keep_probabilities": False,
+    }
 
 
 @pytest.mark.parametrize(("mirror", "overlap"), [((), 0.25), ((0, 2), 0.625)])
@@ -38,12 +46,14 @@ def test_a_network_of_slices_takes_slices_and_volumes(dimensions: int, takes: tu
     assert (spec.kind, spec.needs_mm, spec.source) == ("model", False, "model bundle toy 1.0")
 
 
+#: Bytes that deciding takes whatever the image, and per voxel while channels are scaled.
+CHUNKS, SCALED = 6 << 23, 22
 #: Spacing of the model, whether probabilities are kept → bytes by hand: a native grid of 10 × 8 × 4 voxels of 1 mm, one
-#: channel, two classes, windows of 8³ with 4 filters.
+#: channel, two classes, windows of 8³ with 4 filters; what is smaller than a window is put into one.
 MEMORY = [
-    (None, False, 4 * 320 * (2 + 6) + 20 * 320 + 4 * 512 * 4 * 5),
-    (None, True, 4 * 320 * (2 + 6) + 20 * 320 + 4 * 512 * 4 * 5 + 8 * 320 * 2),
-    ((2.0, 2.0, 2.0), False, 4 * 40 * (2 + 6) + 20 * 320 + 4 * 512 * 4 * 5),
+    (None, False, 4 * 640 + 4 * 512 * (3 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64),
+    (None, True, 4 * 640 + 4 * 512 * (3 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64 + 16 * 640),
+    ((2.0,) * 3, False, 4 * 512 + 4 * 512 * (3 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64),
 ]
 
 
@@ -52,6 +62,29 @@ def test_memory_by_hand(spacing: tuple[float, float, float] | None, kept: bool, 
     made: ModelSegmenter = segmenter(make_card(spacing=spacing), OneHot(2))
     params = made.Params(keep_probabilities=kept)
     assert made.memory_bytes({"image": Grid((10, 8, 4), np.eye(4))}, params) == expected
+
+
+#: Speed → overlap, axes that are mirrored, precision; the card says 0.5, axis 0.
+SPEEDS = [("exact", 0.5, (0,), "f32"), ("balanced", 0.25, (), "f32"), ("fast", 0.25, (), "bf16")]
+
+
+@pytest.mark.parametrize(("speed", "overlap", "axes", "precision"), SPEEDS)
+def test_what_speed_chooses(
+    speed: Any, overlap: float, axes: tuple[int, ...], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Any, Any]] = []
+
+    def load(card: Any, folder: Any, axes: Any, run: Any, *, precision: str) -> OneHot:
+        seen.append((axes, precision))
+        return OneHot(2)
+
+    monkeypatch.setattr("medseg.inference.segmenter.load_predictor", load)
+    made = ModelSegmenter(make_card(mirror_axes=(0,)), Path())
+    params = made.Params(speed=speed)
+    stream = made.stream(params, Run(device="cpu"), None)
+    assert stream.tiling.overlap == overlap
+    assert seen == [(axes, precision)]
+    assert dict(params.details).get("speed", "exact") == speed
 
 
 def test_beyond_the_model_grid_there_is_background_for_certain() -> None:
@@ -64,8 +97,6 @@ def test_beyond_the_model_grid_there_is_background_for_certain() -> None:
 
 
 def found_in(values: np.ndarray, **more: object) -> Segmentation:
-    from medseg.domain import Run
-
     made = segmenter(make_card(labels=2), OneHot(3))
     return made.segment({"image": make_image(values)}, made.Params(**more), run=Run(seed=3))
 

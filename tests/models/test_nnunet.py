@@ -10,7 +10,7 @@ import pytest
 from medseg.domain.card import Clip, RequireRange, Scale, ToUnit, ZScoreInside
 from medseg.domain.recipe import Resize
 from medseg.errors import ModelError
-from medseg.models.foreign import Choice
+from medseg.models.foreign import Wanted
 from medseg.models.foreign.nnunet import NNUNET, plain_words
 from medseg.models.foreign.plans import channels_of, configuration_of, labels_of
 from medseg.models.foreign.reading import Fields, read_fields
@@ -211,9 +211,9 @@ def test_real_plans_of_others(data: Data) -> None:
 def test_each_tensor_is_taken_once_under_nnunets_name(
     folder: str, architecture: str, tensors: int, data: Data
 ) -> None:
-    found = NNUNET.understand(data(folder), Choice())
+    found = NNUNET.understand(data(folder), Wanted())
     assert found.card.network.architecture == architecture
-    names = set(found.states[0])
+    names = {str(name) for name in found.states[0]}
     # Of 68 and 93 tensors, two of each head of deep supervision are left out.
     heads = 2 * (len(found.card.network.filters) - 2)
     assert len(names) + heads == tensors
@@ -221,16 +221,16 @@ def test_each_tensor_is_taken_once_under_nnunets_name(
 
 
 def test_a_dataset_folder_stands_for_the_only_model_in_it(data: Data) -> None:
-    found = NNUNET.understand(data(REGIONS), Choice(name="mine"))
+    found = NNUNET.understand(data(REGIONS), Wanted(name="mine"))
     assert found.card.name == "mine"
     assert found.card.decision.order == (1, 2)
     assert found.card.network.out_channels == 2
     with pytest.raises(ModelError, match="2 trained models"):
-        NNUNET.understand(data("nnunet/Dataset901_HippoTiny"), Choice())
+        NNUNET.understand(data("nnunet/Dataset901_HippoTiny"), Wanted())
 
 
 def test_what_was_understood_is_told_field_by_field(data: Data) -> None:
-    told = dict(NNUNET.understand(data(PLAIN), Choice()).told)
+    told = dict(NNUNET.understand(data(PLAIN), Wanted()).told)
     assert told["configuration"] == "3d_fullres"
     assert told["labels"] == "1 anterior, 2 posterior"
     assert told["spacing"] == "1 × 1 × 1 mm"

@@ -1,5 +1,5 @@
 """What runs a network: NumPy at the border, one file per library."""
 
-from medseg.inference.backends.protocol import Backend, BackendMemoryError
+from medseg.inference.backends.protocol import Backend, BackendMemoryError, Precision
 
-__all__ = ["Backend", "BackendMemoryError"]
+__all__ = ["Backend", "BackendMemoryError", "Precision"]

@@ -43,4 +43,4 @@ def keep(key: str, content: bytes) -> None:
 
 
 def _path(key: str) -> Path:
-    return settings.cache_folder() / "networks" / f"{key}.bin"
+    return settings.user_cache_folder() / "networks" / f"{key}.bin"

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,15 @@ from medseg.domain import Run
 from medseg.domain.network import NetworkSpec
 from medseg.inference.backends.cache import keep, kept
 from medseg.inference.backends.graph import GRAPHS, graph_of
+from medseg.inference.backends.protocol import Precision
 from medseg.models import as_arrays
 from medseg.networks import build, load_state
 
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["OpenVinoBackend", "Precision", "compiled"]
+__all__ = ["OpenVinoBackend", "compiled"]
 
-#: Of what is multiplied; sums are float32. OpenVINO's own default is what the processor is fastest in.
-Precision: TypeAlias = Literal["f32", "bf16"]
 #: Milliseconds between two looks at whether to stop.
 LOOK_MS = 100
 #: Requests that were told to stop; a request that goes out of use waits for its layer.
@@ -109,7 +108,20 @@ def compiled(
 def _model(spec: NetworkSpec, weights: bytes, window: Sequence[int]) -> "openvino.Model":
     if spec.architecture in GRAPHS:
         return graph_of(spec, as_arrays(weights, "the weights file"), window)
-    return _from_torch(spec, weights, window)
+    return (
+        _from_onnx(spec, weights, window)
+        if spec.architecture == "onnx"
+        else _from_torch(spec, weights, window)
+    )
+
+
+def _from_onnx(spec: NetworkSpec, content: bytes, window: Sequence[int]) -> "openvino.Model":
+    """As the file has it, for one window at a time; from memory, so that it reads no other file."""
+    import openvino as ov
+
+    model = ov.Core().read_model(content)
+    model.reshape({model.inputs[0]: [1, spec.in_channels, *window]})
+    return model
 
 
 def _from_torch(spec: NetworkSpec, weights: bytes, window: Sequence[int]) -> "openvino.Model":

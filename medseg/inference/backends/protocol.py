@@ -1,14 +1,17 @@
 """What a backend promises, whichever library is behind it."""
 
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Run
 
-__all__ = ["Backend", "BackendMemoryError"]
+__all__ = ["Backend", "BackendMemoryError", "Precision"]
+
+#: Of what is multiplied; sums are float32. A library's own default may be whatever the processor is fastest in.
+Precision: TypeAlias = Literal["f32", "bf16"]
 
 
 class BackendMemoryError(MemoryError):

@@ -1,4 +1,4 @@
-"""Networks run by torch, in fp32."""
+"""Networks run by torch, in float32 unless bfloat16 is asked for by name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Run
-from medseg.inference.backends.protocol import BackendMemoryError
+from medseg.inference.backends.protocol import BackendMemoryError, Precision
 from medseg.inference.device import is_out_of_memory
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class TorchBackend:
 
     network: "nn.Module"
     place: "torch.device"
+    precision: Precision = "f32"
     name: str = "torch"
 
     def __post_init__(self) -> None:
@@ -40,7 +41,10 @@ class TorchBackend:
         import torch
 
         try:
-            with torch.inference_mode():
+            with (
+                torch.inference_mode(),
+                torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"),
+            ):
                 outputs = self.network(torch.from_numpy(np.ascontiguousarray(windows)).to(self.place))
                 found: NDArray[np.float32] = outputs.float().cpu().numpy()
         except RuntimeError as error:
@@ -63,11 +67,12 @@ class TorchBackend:
 
     @contextmanager
     def running(self, run: Run) -> Iterator[None]:
-        """Full fp32 (no TF32) and the caller's threads, put back afterwards."""
+        """Full fp32 (no TF32), the caller's threads, a look at cancel before each layer; put back afterwards."""
         import torch
 
         threads = torch.get_num_threads()
         matmul = torch.backends.cuda.matmul.allow_tf32
+        looks = [one.register_forward_pre_hook(lambda *_: run.check()) for one in self.network.modules()]
         try:
             if run.threads:
                 torch.set_num_threads(run.threads)
@@ -77,5 +82,7 @@ class TorchBackend:
             ):
                 yield
         finally:
+            for look in looks:
+                look.remove()
             torch.backends.cuda.matmul.allow_tf32 = matmul
             torch.set_num_threads(threads)

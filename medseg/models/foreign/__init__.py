@@ -9,17 +9,19 @@ from pathlib import Path
 
 from medseg.errors import ModelError
 from medseg.models.foreign.nnunet import NNUNET
+from medseg.models.foreign.onnx import ONNX
+from medseg.models.foreign.total import PARTS_FOLDER
 from medseg.models.foreign.unzip import as_folder
-from medseg.models.foreign.values import Choice, ForeignKind, Understood
+from medseg.models.foreign.values import ForeignKind, Understood, Wanted
 
-__all__ = ["Choice", "ForeignKind", "Understood", "understood"]
+__all__ = ["ForeignKind", "Understood", "Wanted", "understood"]
 
 #: What is asked in turn whether it knows a source.
-KINDS: tuple[ForeignKind, ...] = (NNUNET,)
+KINDS: tuple[ForeignKind, ...] = (ONNX, PARTS_FOLDER, NNUNET)
 
 
 @contextmanager
-def understood(source: Path, choice: Choice) -> Iterator[Understood]:
+def understood(source: Path, choice: Wanted) -> Iterator[Understood]:
     """The model in a folder, file or zip, for as long as its files are at hand.
 
     Raises

@@ -19,7 +19,7 @@ from medseg.models.foreign.plans import (
     labels_of,
 )
 from medseg.models.foreign.reading import Fields, digest_of_file, read_fields
-from medseg.models.foreign.values import Choice, Told, Understood
+from medseg.models.foreign.values import Told, Understood, Wanted
 
 __all__ = ["NNUNET", "NnunetFolder", "plain_words"]
 
@@ -44,7 +44,7 @@ class NnunetFolder:
         """Whether plans and dataset file are there."""
         return bool(_model_folders(source))
 
-    def understand(self, source: Path, choice: Choice) -> Understood:
+    def understand(self, source: Path, choice: Wanted) -> Understood:
         """Plans, labels, and the weights of all folds that are asked for."""
         return _understood(_the_model(source), choice)
 
@@ -76,7 +76,7 @@ class _Read:
         return hashlib.sha256("".join(digest_of_file(path) for path in files).encode()).hexdigest()
 
 
-def _understood(model: Path, choice: Choice) -> Understood:
+def _understood(model: Path, choice: Wanted) -> Understood:
     read = _read(model, choice)
     previous = read.configuration.previous
     earlier = None if previous is None else _first_stage(model, previous, choice)
@@ -95,7 +95,7 @@ def _understood(model: Path, choice: Choice) -> Understood:
     return Understood(card, states, _told(card, read, choice), licence, parts)
 
 
-def _read(model: Path, choice: Choice) -> _Read:
+def _read(model: Path, choice: Wanted) -> _Read:
     plans, dataset = read_fields(model / PLANS), read_fields(model / DATASET)
     files = _checkpoints(model, choice)
     checkpoints = [read_checkpoint(path) for path in files]
@@ -127,7 +127,7 @@ def _model_folders(source: Path) -> list[Path]:
     return [path for path in inner if (path / DATASET).is_file()]
 
 
-def _checkpoints(model: Path, choice: Choice) -> list[Path]:
+def _checkpoints(model: Path, choice: Wanted) -> list[Path]:
     name = f"checkpoint_{choice.checkpoint}.pth"
     there = {path.name.removeprefix("fold_"): path for path in sorted(model.glob("fold_*")) if path.is_dir()}
     # As nnU-Net chooses by itself: all numbered folds, and the one of all cases where it is the only one.
@@ -146,7 +146,7 @@ def _checkpoints(model: Path, choice: Choice) -> list[Path]:
     return files
 
 
-def _first_stage(model: Path, previous: str, choice: Choice) -> Understood:
+def _first_stage(model: Path, previous: str, choice: Wanted) -> Understood:
     """The model whose labels a cascade takes: beside it, of the same trainer and plans."""
     stem = model.name.rpartition("__")[0]
     beside = model.parent / f"{stem}__{previous}"
@@ -170,7 +170,7 @@ def _network(read: _Read, earlier: Understood | None) -> NetworkSpec:
     )
 
 
-def _card(read: _Read, spec: NetworkSpec, choice: Choice) -> ModelCard:
+def _card(read: _Read, spec: NetworkSpec, choice: Wanted) -> ModelCard:
     channels, steps = channels_of(read.dataset, read.configuration)
     full, configuration, table = read.plans.text("dataset_name"), read.configuration, read.labels.table
     short = re.sub(r"^Dataset\d+_", "", full)
@@ -225,7 +225,7 @@ def _count(dataset: Fields) -> tuple[tuple[str, int], ...]:
     return (("cases", cases),) if isinstance(cases, int) and not isinstance(cases, bool) else ()
 
 
-def _told(card: ModelCard, read: _Read, choice: Choice) -> Told:
+def _told(card: ModelCard, read: _Read, choice: Wanted) -> Told:
     configuration, files = read.configuration, read.files
     grid = configuration.grid
     order = "the file's own order" if grid.orientation == "stored" else f"turned to {grid.orientation}"

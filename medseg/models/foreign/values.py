@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from medseg.domain.card import ModelCard
+from medseg.models.card import AnyCard
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Choice", "ForeignKind", "Told", "Understood"]
+__all__ = ["ForeignKind", "Told", "Understood", "Wanted"]
 
 #: What was understood, field by field: (field, as it is taken), for people.
 Told: TypeAlias = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Wanted:
     """What a user may choose when a foreign model is added.
 
     Parameters
@@ -57,8 +57,8 @@ class Understood:
         Models that the card names, by the name of their folder.
     """
 
-    card: ModelCard
-    states: "Sequence[Mapping[str, Tensor]]"
+    card: AnyCard
+    states: "Sequence[Mapping[str, Tensor] | bytes]"
     told: Told
     licence: str = ""
     parts: "Mapping[str, Understood]" = field(default_factory=dict)
@@ -76,7 +76,7 @@ class ForeignKind(Protocol):
         """Whether a folder or file looks like one of its models; opens no more than names and a little text."""
         ...
 
-    def understand(self, source: Path, choice: Choice) -> Understood:
+    def understand(self, source: Path, choice: Wanted) -> Understood:
         """Read it whole.
 
         Raises

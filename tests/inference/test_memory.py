@@ -1,0 +1,150 @@
+"""A budget changes where sums lie and how much is decided at once, and no label; what is predicted is what is held."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from medseg.domain import Grid, NetworkSpec, Run
+from medseg.errors import ResourceError
+from medseg.geometry.resample import crop_grid, grid_with_spacing
+from medseg.inference import memory, prepare
+from medseg.inference.disk import zeros_on_disk
+from medseg.inference.ensemble import Ensemble
+from medseg.inference.memory import LEAST_CHUNK_BYTES, Needs, plan_memory
+from medseg.inference.reducers import LabelsOnNative
+from medseg.inference.stream import SlabStream
+from medseg.inference.windows import Tiling
+from medseg.models import write_bundle
+from medseg.networks import build, state_for
+from tests.inference.conftest import StandIn, make_card, make_image
+
+GB = 10**9
+NEEDS = Needs(prepared=GB, sums=4 * GB, window=GB, deciding=GB // 2, native=GB, kept=0, scaling=3 * GB)
+#: Budget → whether sums go to disk, and whether less is decided at once.
+BUDGETS = [(8 * GB, False, False), (7 * GB, True, False), (4 * GB, True, False), (3.49 * GB, True, True)]
+
+
+@pytest.mark.parametrize(("budget", "on_disk", "small"), BUDGETS)
+def test_what_a_budget_chooses(budget: float, on_disk: bool, small: bool) -> None:
+    found = plan_memory(NEEDS, int(budget))
+    assert found.sums_on_disk is on_disk
+    assert (found.chunk_bytes == LEAST_CHUNK_BYTES) is small
+    assert found.predicted_bytes <= NEEDS.total(sums_in_memory=not on_disk)
+
+
+def test_a_control_group_is_a_smaller_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_group_leaves", lambda: iter([GB]))
+    assert memory.available_bytes() == int(0.9 * GB)
+
+
+class Waves(StandIn):
+    """Five classes whose logits depend on place and value."""
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.sin((number + 1.3) * windows) for number in range(5)], axis=1)
+
+
+def labels_of(array: np.ndarray, source: Grid, native: Grid, *, on_disk: bool, chunk: int) -> np.ndarray:
+    stream = SlabStream(Ensemble([Waves()]), Tiling((8, 6, 10), 0.5), on_disk=on_disk)
+    reducer = LabelsOnNative(source, native, stream.axis(source.shape), (1, 2, 3, 4), chunk_bytes=chunk)
+    for slab in stream.run(array, Run()):
+        reducer.eat(slab)
+    return reducer.labels
+
+
+@pytest.mark.parametrize("spacing", [1.0, 0.7, 1.9])
+def test_labels_are_the_same_bit_for_bit_at_any_budget(spacing: float) -> None:
+    native = Grid((23, 17, 31), np.eye(4))
+    source = native if spacing == 1 else grid_with_spacing(native, (spacing,) * 3)
+    array = np.random.default_rng(0).normal(size=(1, *source.shape)).astype(np.float32)
+    expected = labels_of(array, source, native, on_disk=False, chunk=8 << 20)
+    assert len(np.unique(expected)) == 5
+    for on_disk in (False, True):
+        for chunk in (1, 4 * 17 * 23 * 3, 1 << 20):
+            found = labels_of(array, source, native, on_disk=on_disk, chunk=chunk)
+            assert np.array_equal(found, expected)
+
+
+def test_a_full_disk_is_named() -> None:
+    with pytest.raises(ResourceError, match="for the sums of windows"):
+        zeros_on_disk((1 << 20, 1 << 20, 1 << 10), np.dtype(np.float32))
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (1.7, 0.8, 2.2)])
+@pytest.mark.parametrize("lean", [0.0, 0.2])
+def test_a_large_image_in_parts_is_the_same_image(
+    spacing: tuple[float, float, float], lean: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    affine = np.eye(4)
+    affine[:2, :2] = [[np.cos(lean), -np.sin(lean)], [np.sin(lean), np.cos(lean)]]
+    affine[2, 3] = 3.3
+    values = np.random.default_rng(1).normal(size=(20, 24, 22))
+    values[3:5, 2:9, 7] = np.nan
+    image = make_image(values, affine)
+    moved = affine.copy()
+    moved[:3, 3] += affine[:3, :3] @ [2, 0, 3]
+    other = replace(make_image(values[2:, :, 3:], moved), channel="other")
+    card = make_card(
+        spacing=spacing, channels=(*make_card().channels, replace(make_card().channels[0], name="other"))
+    )
+    images = {"image": image, "other": other}
+    whole = prepare(images, card)
+    room = sys.modules["medseg.inference.prepare"]  # its function of that name stands before it
+    monkeypatch.setattr(room, "LARGE", 1000)
+    monkeypatch.setattr(room, "PART", 2000)
+    parts = prepare(images, card)
+    assert np.allclose(whole.array, parts.array, atol=1e-5)
+    assert whole.findings == parts.findings
+
+
+def test_a_box_of_a_grid_lies_where_it_lay() -> None:
+    grid = Grid((9, 8, 7), np.diag([2.0, 1.0, 3.0, 1.0]))
+    box = crop_grid(grid, (slice(2, 5), slice(None), slice(-2, None)))
+    assert box.shape == (3, 8, 2)
+    assert np.allclose(box.to_position(np.zeros(3)), grid.to_position(np.array([2.0, 0.0, 5.0])))
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from medseg.domain import Grid, Image, Run
+from medseg.inference.memory import held_bytes
+from medseg.workflows.segment import segment
+folder, shape, memory = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
+array = np.random.default_rng(0).integers(-1000, 1000, shape, dtype=np.int16)
+array.setflags(write=False)
+notes = {}
+run = Run(device="cpu", memory_bytes=memory, note=notes.__setitem__)
+mask = segment(str(folder), Image(array, Grid(tuple(shape), np.diag([0.8, 0.8, 0.8, 1.0]))), run=run)
+print(json.dumps({"predicted": notes["bytes.predicted"], "peak": held_bytes(), "digest": mask.digest}))
+"""
+
+
+@pytest.mark.slow
+def test_the_peak_is_predicted_within_a_quarter_and_a_small_budget_gives_the_same_mask(
+    tmp_path: Path,
+) -> None:
+    classes, filters = 60, (4, 8, 8)
+    spec = NetworkSpec("dynunet", 3, 1, classes, filters, ((1,) * 3, (2,) * 3, (2,) * 3), ((3,) * 3,) * 3)
+    card = make_card(labels=classes - 1, spacing=(1.6, 1.6, 1.6), window=(64, 64, 64), overlap=0.25)
+    write_bundle(tmp_path / "model", replace(card, network=spec), [state_for(spec, build(spec))])
+
+    def seen(shape: tuple[int, ...], budget: int | None) -> dict[str, Any]:
+        words = [str(tmp_path / "model"), json.dumps(shape), json.dumps(budget)]
+        done = subprocess.run([sys.executable, "-c", RUN, *words], capture_output=True, text=True, check=True)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    large = (320, 320, 240)
+    answers = [seen((160, 160, 100), None), seen(large, None), seen(large, 700_000_000)]
+    for answer in answers:
+        assert answer["predicted"] == pytest.approx(answer["peak"], rel=0.25)
+    assert answers[1]["digest"] == answers[2]["digest"]
+    assert answers[2]["peak"] < answers[1]["peak"] - 100_000_000
