@@ -1,5 +1,6 @@
 """Work in another process: the same answers as here, and gone at once when it is ended."""
 
+import os
 import time
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from medseg.workflows.segmenters import find_segmenter
 
 #: A segmenter that hears nothing, from the moment it is loaded in another process (whose program is `-c`) or later.
 STUBBORN = """
-import subprocess, sys, time
+import os, subprocess, sys, time
 from medseg.domain import Params, SegmenterSpec
 
-if {loads_slowly} and sys.argv[0] == "-c":
+if {loads_slowly} and os.getpid() != {mine}:
     time.sleep(600)
 
 class Stubborn:
@@ -119,7 +120,9 @@ def test_a_cancel_ends_the_process_and_all_that_it_started_within_a_second(
     *, loads_slowly: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"stubborn_{loads_slowly}".lower()
-    (tmp_path / f"{name}.py").write_text(STUBBORN.format(loads_slowly=loads_slowly), encoding="utf-8")
+    (tmp_path / f"{name}.py").write_text(
+        STUBBORN.format(loads_slowly=loads_slowly, mine=os.getpid()), encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     stubborn = __import__(name).Stubborn()
     phase, asked_at = "starting", 0.0
