@@ -182,12 +182,17 @@ def test_a_series_of_any_direction_opens_and_gives_the_digits_of_the_command_lin
     for plane in SEEN:
         widget.screen.look(plane)
         assert widget.screen.picture().max() > 50, plane
-    assert (degrees or "") in widget.panel.note.text()
-    assert widget.panel.note.isVisible() is (degrees is not None)
+    widget.choose("otsu")
+    note = widget.panel.channels.note
+    assert (degrees or "") in note.text()
+    assert note.isHidden() is (degrees is None)
     widget.run("otsu")
     image = medseg.read(file)
-    assert widget.digits() == widget.expected(medseg.measure(medseg.segment("otsu", image), image))
-    mask = viewer.layers[-1]
+    expected = medseg.segment("otsu", image)
+    found = widget.mask("otsu mask")
+    assert found.digest == expected.digest
+    assert medseg.measure(found, image).measurements == medseg.measure(expected, image).measurements
+    mask = viewer.layers["otsu mask"]
     assert placement_of(mask.data, mask.as_layer_data_tuple()[1]).lies_on(
         placement_of(viewer.layers[0].data, viewer.layers[0].as_layer_data_tuple()[1])
     )
