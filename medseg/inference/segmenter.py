@@ -55,7 +55,7 @@ ACCELERATOR_BATCH = 4
 #: By how much windows overlap at most where speed is asked for.
 QUICK_OVERLAP = 0.25
 #: What loading a library adds to the memory of a process, measured.
-LIBRARY_BYTES = {"openvino": 50_000_000, "torch": 330_000_000, "SimpleITK": 45_000_000}
+LIBRARY_BYTES = {"openvino": 90_000_000, "torch": 330_000_000, "SimpleITK": 90_000_000}
 #: Backends whose version is that of the library of their name.
 BACKENDS = ("torch", "openvino")
 
