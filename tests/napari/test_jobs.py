@@ -1,5 +1,6 @@
 """A run in a real window: stopped in every phase within a second, by its button, its dock or the window."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +23,11 @@ pytestmark = pytest.mark.gui
 
 #: A segmenter that can't be interrupted in one phase, and is loaded, solves and is measured otherwise.
 STUBBORN = """
-import sys, time
+import os, time
 from medseg.domain import Params, SegmenterSpec
 from medseg.methods.base import answer
 
-if "{phase}" == "loading" and sys.argv[0] == "-c":
+if "{phase}" == "loading" and os.getpid() != {mine}:
     time.sleep(600)
 
 class Stubborn:
@@ -38,7 +39,7 @@ class Stubborn:
         if "{phase}" == "fault":
             raise ZeroDivisionError("by chance")
         if "{phase}" == "killed":
-            import os, signal
+            import signal
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(600)
 
@@ -49,7 +50,7 @@ class Stubborn:
 
 def stubborn(phase: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     name = f"stubborn_in_window_{phase}"
-    (folder / f"{name}.py").write_text(STUBBORN.format(phase=phase), encoding="utf-8")
+    (folder / f"{name}.py").write_text(STUBBORN.format(phase=phase, mine=os.getpid()), encoding="utf-8")
     monkeypatch.syspath_prepend(str(folder))
     return __import__(name).Stubborn()
 
