@@ -93,7 +93,12 @@ def test_a_killed_segmentation_leaves_nothing(tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "medseg", "segment", "sarcoma", "--same-space"),
         *("--channel", f"mr={sample / 'mr.nii.gz'}", "--channel", f"pet={sample / 'pet.nii.gz'}"),
-        *("--out", str(tmp_path / "mask.nii.gz")),
+        *(
+            "--out",
+            str(tmp_path / "mask.nii.gz"),
+            "-p",
+            "overlap=0.9",
+        ),  # so many windows that it is still at work
     ]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     time.sleep(4)
