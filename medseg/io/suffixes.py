@@ -5,7 +5,10 @@ from functools import cache
 from medseg import plugins
 from medseg.io.names import suffix_of
 
-__all__ = ["image_suffixes", "is_picture_name"]
+__all__ = ["WRITTEN_SUFFIXES", "image_suffixes", "is_picture_name"]
+
+#: Formats in which a mask or a copy of an image is written where nobody chose one: the first that holds its grid.
+WRITTEN_SUFFIXES = (".nii.gz", ".png", ".tif", ".nrrd")
 
 
 @cache

@@ -17,6 +17,7 @@ from medseg.extras import require_extra
 from medseg.geometry import same_grid
 from medseg.io import read, require_writable, write_image, write_segmentation
 from medseg.io.dicom.derived.origin import lies_on_series
+from medseg.io.suffixes import WRITTEN_SUFFIXES
 from medseg.io.unfinished import together
 from medseg.reporting import PageExtras
 from medseg.reporting.purpose import USUAL, PageLook
@@ -37,8 +38,6 @@ VIEWS = {
     "xlsx": "measurements.xlsx",
 }
 RECORD, MASK, COPY = "record.json", "mask", "image"
-#: Formats in which a mask or a copy of an image is written, the first that holds its grid.
-_SUFFIXES = (".nii.gz", ".png", ".tif", ".nrrd")
 #: Kinds that are made of the pages of the PDF.
 _PAGES = ("dicom-pdf", "secondary-capture")
 
@@ -286,7 +285,7 @@ def _place_of(image: Image) -> Path | None:
 def _suffix(grid: Grid) -> str:
     """Ending of a format that holds labels on this grid."""
     faults = []
-    for suffix in _SUFFIXES:
+    for suffix in WRITTEN_SUFFIXES:
         try:
             require_writable(f"{MASK}{suffix}", grid)
         except MedsegError as error:
