@@ -98,7 +98,8 @@ CASES = (
     Case("export", "export record.json --seg --sr --rtstruct --fhir --stable-uids --out out", (("record.json", "record2.json"),)),
     Case("export, de-identified", "export record.json --seg --sr --stable-uids --deidentify --key secret/key.json --out out", folders=("out",), no_older="a de-identified export wants a new folder"),
     Case("segment, model and probabilities", "segment hippocampus mr.nii.gz --probabilities --out out/mask.nii.gz", (("mr.nii.gz", "mr2.nii.gz"),)),
-    Case("train", "train hippocampus_3d --out run --device cpu --threads 1", more=tuple(_TINY), folders=("run/bundle",), loose=("run/fold*", "run/cache/*", "run/plan.yaml", "run/split.json", "run/findings.json"), no_older="a finished run is kept"),
+    Case("plan", "plan data --out out/plan.yaml --no-trial", no_older="a plan is written once and then changed by hand"),
+    Case("train", "train hippocampus_3d --out run --device cpu --threads 1", more=tuple(_TINY), folders=("run/bundle",), loose=("run/fold*", "run/cache/*", "run/plan.yaml", "run/split.json", "run/findings.json", "run/features.csv", "run/training.html"), no_older="a finished run is kept"),
     Case("train, on phantoms", "train touching_objects --out run --device cpu --threads 1", more=tuple(_PHANTOMS), folders=("run/bundle",), no_older="see --restart"),
     Case("demo", "demo --out out", folders=("out",), no_older="its folder is replaced as that of VOC"),
 )  # fmt: skip
