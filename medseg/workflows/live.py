@@ -123,7 +123,8 @@ def take_change(
     present = tuple(int(value) for value in np.flatnonzero(sums.count) if value)
     named = _targets(table.completed(present))
     mask = numbers.inputs.mask
-    wanted = [(target, target.labels) for target in named if not changed.isdisjoint(target.labels)]
+    # Also what earlier strokes touched: its sums are as right as those of this one.
+    wanted = [(target, target.labels) for target in named if not touched.isdisjoint(target.labels)]
     fresh = {_key(item): item for item in measure_sums(sums, mask.grid, wanted, refused=mask.not_read)}
     rows = tuple(_aged(numbers.rows, touched, fresh))
     return replace(numbers, rows=rows, touched=touched, sums=sums)
