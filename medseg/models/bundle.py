@@ -16,6 +16,7 @@ from medseg.domain.parts_card import PartsCard
 from medseg.errors import ConfigError, ModelError
 from medseg.io.atomic import staged_folder
 from medseg.models.card import CARD_FILE, AnyCard, card_digest, dump_card
+from medseg.models.files import read_named
 from medseg.networks import build, tensors_of
 
 if TYPE_CHECKING:
@@ -204,15 +205,7 @@ def _read(folder: Path, item: WeightsFile) -> bytes:
         raise ModelError(
             f"{folder}: weights {item.file!r} are not of the form weights/N.safetensors inside the bundle"
         )
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"can't read weights {path}: {error.strerror or error}; copy the bundle again"
-        ) from error
-    if hashlib.sha256(data).hexdigest() != item.digest:
-        raise ModelError(f"{path} is not the file its card names (other digest); copy the bundle again")
-    return data
+    return read_named(path, item.digest)
 
 
 def _load(folder: Path, item: WeightsFile, shapes: dict[str, tuple[int, ...]]) -> "dict[str, Tensor]":

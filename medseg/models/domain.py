@@ -1,7 +1,6 @@
 """The file of a bundle that says what its training's scans were like."""
 
 import csv
-import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from medseg.domain.card import ModelCard
 from medseg.errors import ModelError
+from medseg.models.files import read_named
 
 __all__ = ["dump_features", "load_features", "parse_features"]
 
@@ -35,12 +35,7 @@ def load_features(card: ModelCard, folder: str | Path) -> tuple[tuple[str, ...],
     if card.domain is None:
         return None
     path = Path(folder) / card.domain.file
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"can't read {path}: {error.strerror or error}; copy the bundle again") from error
-    if hashlib.sha256(data).hexdigest() != card.domain.digest:
-        raise ModelError(f"{path} is not the file its card names (other digest); copy the bundle again")
+    data = read_named(path, card.domain.digest)
     try:
         return parse_features(data)
     except ModelError as error:

@@ -1,7 +1,6 @@
 """The file of a bundle that intervals of its volumes are made from."""
 
 import csv
-import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from medseg.domain.card import ModelCard
 from medseg.domain.intervals import FoldVolume, VolumeCalibration
 from medseg.errors import ModelError
+from medseg.models.files import read_named
 
 __all__ = ["dump_volumes", "load_calibration"]
 
@@ -35,12 +35,7 @@ def load_calibration(card: ModelCard, folder: str | Path) -> VolumeCalibration |
     if card.intervals is None:
         return None
     path = Path(folder) / card.intervals.file
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"can't read {path}: {error.strerror or error}; copy the bundle again") from error
-    if hashlib.sha256(data).hexdigest() != card.intervals.digest:
-        raise ModelError(f"{path} is not the file its card names (other digest); copy the bundle again")
+    data = read_named(path, card.intervals.digest)
     try:
         rows = csv.DictReader(io.StringIO(data.decode()))
         volumes = tuple(

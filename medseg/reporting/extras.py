@@ -1,5 +1,6 @@
 """What stands on a page beside the Record."""
 
+import base64
 from dataclasses import dataclass
 
 from medseg.domain import Measurement
@@ -17,6 +18,11 @@ class Picture:
     png: bytes
     caption: str
     alt: str = ""
+
+    @property
+    def uri(self) -> str:
+        """The picture inside a page: a data URI, so that nothing else is needed."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
 
     @property
     def words(self) -> str:

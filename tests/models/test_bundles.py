@@ -118,7 +118,7 @@ class Bomb:
 
 
 WEIGHTS = [
-    (lambda folder: (folder / "weights" / "1.safetensors").unlink(), "can't read weights"),
+    (lambda folder: (folder / "weights" / "1.safetensors").unlink(), "can't read .*1.safetensors"),
     (lambda folder: edit(folder, weights__0__file="../../elsewhere.safetensors"), "not of the form"),
     (lambda folder: edit(folder, weights__0__file="/etc/passwd"), "not of the form"),
     (lambda folder: edit(folder, weights__0__file="weights/0.pt"), "not of the form"),

@@ -1,6 +1,5 @@
 """The comparison page: predictions against references as one self-contained HTML file, no script, all escaped."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -87,7 +86,7 @@ def _context(comparison: Comparison) -> dict[str, Any]:
     rows = [_structure_row(name, table[name, None], worst.get(name), single=single) for name in structures]
     items = [(case, item) for case in done for item in case.measurements if item.target.lesion is None]
     lesions = [(case, item) for case in done for item in case.measurements if item.target.lesion is not None]
-    pictures = [(picture, _uri(picture)) for picture in comparison.pictures]
+    pictures = [(picture, picture.uri) for picture in comparison.pictures]
     return {
         "css": files("medseg.reporting").joinpath("many.css").read_text("utf-8"),
         "title": "Comparison with references",
@@ -231,7 +230,3 @@ def _item_row(case: ComparedCase, item: Measurement) -> tuple[str, str, str, str
         name = f"{name} ({target.detail})"
     value = "not computed" if item.value is None else _text(item.value, item.quantity, item.unit)
     return case.case, name, title, value, item.reason or item.method
-
-
-def _uri(picture: Picture) -> str:
-    return f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"

@@ -1,6 +1,5 @@
 """The contact sheet: a card per case, to sort and to filter, and distributions; one self-contained HTML file."""
 
-import base64
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -120,7 +119,7 @@ def _card(card: Card, title: str, state: Cell, values: Mapping[str, float]) -> d
         "rank": _STATES.index(state.text),
         "values": json.dumps(values),
         "href": card.href,
-        "image": "" if picture is None else _uri(picture),
+        "image": "" if picture is None else picture.uri,
         "alt": "" if picture is None else picture.caption,
     }
     if record is None:
@@ -217,7 +216,3 @@ def _bare(value: float, unit: str) -> str:
 
 def _text(value: float, unit: str) -> str:
     return f"{_bare(value, unit)} {unit_text(unit)}".rstrip()
-
-
-def _uri(picture: Picture) -> str:
-    return f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"

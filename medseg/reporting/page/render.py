@@ -1,6 +1,5 @@
 """The page: a Record and its pictures as one self-contained file."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -139,7 +138,7 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         **_identified(record, extras),
         "css": _asset("page.css"),
         "sorting": _asset("sort.js"),
-        "pictures": {picture.name: (picture, _uri(picture)) for picture in pictures},
+        "pictures": {picture.name: (picture, picture.uri) for picture in pictures},
         "first_pictures": _FIRST_PICTURES[purpose],
         "reviewed": record.review.state == "reviewed",
         "review_text": review_text(record),
@@ -265,7 +264,7 @@ def _appendix(record: Record, pictures: Sequence[Picture], extras: PageExtras) -
     used = {item.quantity for item in (*record.measurements, *extras.comparison)}
     return {
         "all": all_measurements(record, index_of(record.measurements)),
-        "lesion_pictures": [(item, _uri(item)) for item in pictures if item.name.startswith(PREFIX)],
+        "lesion_pictures": [(item, item.uri) for item in pictures if item.name.startswith(PREFIX)],
         "lesions_note": _lesions_note(record, pictures),
         "compared": [
             (item, quantity_text(item), value_text(item, record.mask.grid)) for item in extras.comparison
@@ -356,7 +355,3 @@ def _figure(item: Measurement, grid: Grid) -> str:
 
 def _of_mask(detail: str | None) -> str:
     return {None: "", "prediction": ", this mask", "reference": ", reference"}[detail]
-
-
-def _uri(picture: Picture) -> str:
-    return f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"

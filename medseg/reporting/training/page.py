@@ -1,6 +1,5 @@
 """The training page as one self-contained HTML file, no script, all escaped."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -126,9 +125,9 @@ def _context(page: TrainingPage) -> dict[str, Any]:
         "css": files("medseg.reporting").joinpath("many.css").read_text("utf-8"),
         "page": page,
         "legend": LEGEND,
-        "curves": [(picture, _uri(picture)) for picture in page.curves],
-        "worst": [(picture, _uri(picture)) for picture in page.worst],
-        "agreement": [(picture, _uri(picture)) for picture in page.agreement],
+        "curves": [(picture, picture.uri) for picture in page.curves],
+        "worst": [(picture, picture.uri) for picture in page.worst],
+        "agreement": [(picture, picture.uri) for picture in page.agreement],
         "targets": [_target(line) for line in page.targets],
         "sizes": [
             (line.name, f"{line.low_ml:.3g} to {line.high_ml:.3g} ml", line.subjects, f"{line.mean:.3f}")
@@ -185,7 +184,3 @@ def _subject(line: SubjectLine) -> tuple[int, str, str, str, str, str]:
 
     dice = "both empty" if line.dice is None else f"{line.dice:.3f}"
     return line.fold, line.subject, line.name, dice, ml(line.reference_ml), ml(line.prediction_ml)
-
-
-def _uri(picture: Picture) -> str:
-    return f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
