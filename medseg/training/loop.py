@@ -20,13 +20,14 @@ from medseg.domain import Finding, Run
 from medseg.domain.values import as_details
 from medseg.errors import Cancelled
 from medseg.inference.device import choose_device
+from medseg.inference.memory import held_bytes
 from medseg.training.cache import CachedCase
 from medseg.training.check import write_findings
 from medseg.training.checkpoints import WholeCheckpoints, newest_whole, step_of
 from medseg.training.config import TrainConfig
 from medseg.training.module import SegmentationModule
 from medseg.training.patches import EpochSampler, Patches
-from medseg.training.timing import FoldTiming, memory_peak, write_timing
+from medseg.training.timing import FoldTiming, write_timing
 
 __all__ = ["Pace", "fit_fold", "fit_module", "precision_for"]
 
@@ -235,7 +236,7 @@ class _Watch(Callback):
 
     def timing(self) -> FoldTiming:
         """What this attempt took so far."""
-        return FoldTiming(time.monotonic() - self.begun[0], self.waiting, memory_peak())
+        return FoldTiming(time.monotonic() - self.begun[0], self.waiting, held_bytes())
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         self.begun = (time.monotonic(), trainer.global_step)

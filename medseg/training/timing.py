@@ -1,37 +1,30 @@
 """What a fold took: seconds, how many of them it waited for data, and memory; added up over attempts."""
 
 import json
-import resource
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from medseg.io.atomic import write_bytes
 
-__all__ = ["FoldTiming", "memory_peak", "read_timing", "write_timing"]
+__all__ = ["FoldTiming", "read_timing", "write_timing"]
 
 _FILE = "timing.json"
 
 
 @dataclass(frozen=True, slots=True)
 class FoldTiming:
-    """Seconds of training in all and of waiting for data, and the largest memory of the process."""
+    """Seconds of training in all and of waiting for data, and the largest memory of the process where that is known."""
 
     seconds: float
     waiting_s: float
-    peak_bytes: int
+    peak_bytes: int | None
 
     def __add__(self, other: "FoldTiming") -> "FoldTiming":
         return FoldTiming(
             self.seconds + other.seconds,
             self.waiting_s + other.waiting_s,
-            max(self.peak_bytes, other.peak_bytes),
+            max((one for one in (self.peak_bytes, other.peak_bytes) if one is not None), default=None),
         )
-
-
-def memory_peak() -> int:
-    """The most memory that this process has had so far, by the system's account."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def read_timing(fold: Path) -> FoldTiming | None:

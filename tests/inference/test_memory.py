@@ -110,6 +110,15 @@ def test_a_box_of_a_grid_lies_where_it_lay() -> None:
     assert np.allclose(box.to_position(np.zeros(3)), grid.to_position(np.array([2.0, 0.0, 5.0])))
 
 
+def test_what_the_program_that_starts_one_holds_is_not_its_own() -> None:
+    held = np.ones(600_000_000, np.uint8)  # touched, so that this process holds it
+    words = [sys.executable, "-c", "from medseg.inference.memory import held_bytes; print(held_bytes())"]
+    own = memory.held_bytes()
+    child = int(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    assert own is not None
+    assert own > held.nbytes > 1.5 * child
+
+
 RUN = """
 import json, sys
 from pathlib import Path

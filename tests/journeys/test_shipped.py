@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 import medseg as api
@@ -90,23 +92,22 @@ def test_the_demo(medseg: Medseg, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_killed_segmentation_leaves_nothing(tmp_path: Path) -> None:
     sample = settings.shipped_folder() / "samples" / "sarcoma"
-    command = [
-        *(sys.executable, "-m", "medseg", "segment", "sarcoma", "--same-space"),
-        *("--channel", f"mr={sample / 'mr.nii.gz'}", "--channel", f"pet={sample / 'pet.nii.gz'}"),
-        *(
-            "--out",
-            str(tmp_path / "mask.nii.gz"),
-            "-p",
-            "overlap=0.9",
-        ),  # so many windows that it is still at work
-    ]
+    channels: list[str] = []
+    for name in ("mr", "pet"):  # wider than a window, so that it is still at work when it is stopped
+        image = nib.load(sample / f"{name}.nii.gz")
+        wide = np.tile(np.asanyarray(image.dataobj), (3, 3, 2))
+        nib.save(nib.Nifti1Image(wide, image.affine), tmp_path / f"{name}.nii")
+        channels += ["--channel", f"{name}={tmp_path / name}.nii"]
+    before = sorted(tmp_path.iterdir())
+    command = [*(sys.executable, "-m", "medseg", "segment", "sarcoma", "--same-space"), *channels]
+    command += ["--out", str(tmp_path / "mask.nii.gz"), "-p", "overlap=0.9"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     time.sleep(4)
     running.send_signal(signal.SIGTERM)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "stopped" in err
-    assert not list(tmp_path.iterdir())
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_models_are_listed_with_their_cards(medseg: Medseg) -> None:

@@ -15,8 +15,8 @@ from medseg.domain import Run
 from medseg.domain.run import Device
 from medseg.errors import ResourceError
 from medseg.inference.device import choose_device
+from medseg.inference.memory import held_bytes
 from medseg.training.config import TrainConfig, config_from, dump_config
-from medseg.training.timing import memory_peak
 
 __all__ = ["Probe", "cut_patch", "probe", "try_out"]
 
@@ -161,7 +161,7 @@ class _Trial:
 
         if self.device.type == "cuda":
             return int(torch.cuda.max_memory_reserved(self.device))
-        return memory_peak()
+        return held_bytes() or 0
 
     def _step(self, batch: int, patch: tuple[int, ...]) -> None:
         import torch
