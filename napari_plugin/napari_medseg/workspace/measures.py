@@ -153,7 +153,7 @@ class Measures:
         """Other names: every row of a label whose name is another one is stale."""
         if self.numbers is None:
             return
-        old = {label.value: label.name for label in self.numbers.inputs.mask.table.labels}
+        old = {label.value: label.name for label in self.numbers.table.labels}
         new = {label.value: label.name for label in self.mask.table.labels}
         values = {value for value in old.keys() | new.keys() if old.get(value) != new.get(value)}
         rows = tuple(
