@@ -48,7 +48,9 @@ def test_the_canvas_keeps_700_pixels(
         window.resize(*size)
     main = panel.window()
     qtbot.waitUntil(lambda: (main.width(), main.height()) == size, timeout=10_000)
-    qtbot.waitUntil(lambda: main.centralWidget().width() >= 700, timeout=10_000)  # docks settle when there is time
+    qtbot.waitUntil(
+        lambda: main.centralWidget().width() >= 700, timeout=10_000
+    )  # docks settle when there is time
     assert panel.isVisible()
     assert panel.height() > 400
     assert panel.width() >= 320
