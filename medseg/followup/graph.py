@@ -232,7 +232,7 @@ def _by_overlap(
 def _largest_parts(
     touching: Sequence[_Pair], chosen: set[int], earlier: set[int], later: set[int], rules: MatchRules
 ) -> Iterator[int]:
-    """Links beside the assignment: of a lesion without one, its best; of others, where most of it truly lies within.
+    """Links beside the assignment: of a lesion without one, its best; of others, where they truly overlap.
 
     What only lies beside another, within the margin, is no part of it: half the share must truly overlap.
     """
@@ -240,7 +240,7 @@ def _largest_parts(
     for number, item in enumerate(touching):
         if number in chosen:
             continue
-        truly = max(item.earlier_overlap, item.later_overlap) >= rules.share
+        truly = max(item.earlier_overlap, item.later_overlap) >= rules.share / 2
         free = [
             key
             for key, index, taken, share, overlap in (

@@ -61,6 +61,8 @@ CRITERIA: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 }
 #: RECIST 1.1: at most so many targets, so many of one organ; all nodes are one organ. A node below 10 mm is normal.
 _MOST, _MOST_OF_SITE, _NORMAL_NODE_MM = 5, 2, 10.0
+#: A figure this little short of a limit is at it: rounding of a quotient.
+_ROUNDING = 1e-9
 #: Targets of RANO 2010, and of RANO 2.0.
 _MOST_RANO = {"rano-2010": 5, "rano-2.0": 3, "rano-2.0-volume": 3}
 
@@ -287,13 +289,13 @@ def _recist(seen: _Seen) -> tuple[str, str]:
         return "CR", "all targets are gone, and nodes are below 10 mm"
     grown = seen.now - seen.nadir
     share = grown / seen.nadir if seen.nadir else float("inf")
-    if share >= 0.2 and grown >= 5:
+    if share >= 0.2 - _ROUNDING and grown >= 5 - _ROUNDING:
         return (
             "PD",
             f"{_percent(share)} and {grown:+.1f} mm from the smallest sum, which is at least +20 % and 5 mm",
         )
     less = seen.now / seen.baseline - 1
-    if less <= -0.3:
+    if less <= -0.3 + _ROUNDING:
         return "PR", f"{_percent(less)} from baseline, which is at least −30 %"
     return (
         "SD",
@@ -307,9 +309,9 @@ def _by_shares(response: float, progression: float) -> Judge:
             return "CR", "all targets are gone"
         more = seen.now / seen.nadir - 1 if seen.nadir else float("inf")
         less = seen.now / seen.baseline - 1
-        if more >= progression:
+        if more >= progression - _ROUNDING:
             return "PD", f"{_percent(more)} from the smallest sum, which is at least {_percent(progression)}"
-        if less <= response:
+        if less <= response + _ROUNDING:
             return "PR", f"{_percent(less)} from baseline, which is at least {_percent(response)}"
         return "SD", f"{_percent(less)} from baseline, {_percent(more)} from the smallest sum"
 
@@ -356,7 +358,7 @@ def _hottest(rows: Sequence[Measurement]) -> float | None:
 def _by_peak(first: float, now: float) -> tuple[str, str]:
     change, share = now - first, now / first - 1
     words = f"{_percent(share)} and {change:+.2f} SUL of the hottest lesion at each time"
-    if abs(share) >= 0.3 and abs(change) >= 0.8:
+    if abs(share) >= 0.3 - _ROUNDING and abs(change) >= 0.8 - _ROUNDING:
         return ("PD" if change > 0 else "PR"), f"{words}, which is at least 30 % and 0.8"
     return "SD", words
 

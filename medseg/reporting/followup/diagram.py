@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from medseg.domain import Quantity
-from medseg.domain.followup import EventKind, FollowedGroup, FollowUp, LesionEvent, LesionLink, Track
+from medseg.domain.followup import (
+    ChangeError,
+    EventKind,
+    FollowedGroup,
+    FollowUp,
+    LesionEvent,
+    LesionLink,
+    Track,
+)
 from medseg.reporting.followup.words import error_text, lesion_name
 
 __all__ = ["curves_svg", "graph_svg"]
@@ -126,7 +134,9 @@ def _mark(found: FollowUp, track: Track, event: LesionEvent, place: tuple[float,
         drawn = f'<path class="new" d="{d}">{told}</path>'
     else:
         drawn = f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}">{told}</circle>'
-    label = f'<text class="event" x="{x + 15:.1f}" y="{y + 3.5:.1f}">{escape(word)}</text>' if word else ""
+    # Beside the last scan there is room; before it a line runs on, and the word stands above.
+    rise = 3.5 if event.point == len(found.points) - 1 or kind == "lost" else -8.0
+    label = f'<text class="event" x="{x + 15:.1f}" y="{y + rise:.1f}">{escape(word)}</text>' if word else ""
     return drawn + label
 
 
@@ -153,50 +163,69 @@ def _told(tracks: Sequence[Track]) -> str:
     return ". ".join(lines)
 
 
-_WIDTH, _HEIGHT, _PAD_LEFT, _PAD_RIGHT, _PAD_TOP, _PAD_BOTTOM = 460.0, 240.0, 54.0, 74.0, 16.0, 34.0
-#: Lines of single lesions beside the total.
-_MOST_LINES = 8
+_WIDTH, _HEIGHT, _PAD_LEFT, _PAD_RIGHT, _PAD_TOP, _PAD_BOTTOM = 460.0, 210.0, 54.0, 92.0, 18.0, 30.0
+#: Lines of single lesions in one drawing, the largest first; names nearer than this (of the drawing) are moved apart.
+_MOST_LINES, _APART = 8, 11.0
 
 
 def curves_svg(found: FollowUp, name: str, key: str) -> str:
-    """Volumes of one structure over time: the total with its no-change range, and its largest lesions.
+    """Volumes of one structure over time: the total with its no-change range, and its largest lesions below.
 
-    The scale of volume is logarithmic where nothing is 0, so that equal ratios are equal heights.
+    The scale of volume is logarithmic, so that equal ratios are equal heights; where a lesion is gone its line ends.
+    Nothing with two scans or more gives no drawing.
     """
     groups = [group for group in found.groups if group.name == name]
-    total = next(group for group in groups if group.is_sum)
-    single = sorted((group for group in groups if not group.is_sum), key=lambda group: -_top(group))[
-        :_MOST_LINES
-    ]
-    lines = [(total, Quantity.LESION_VOLUME), *((group, Quantity.VOLUME) for group in single)]
-    places = [_places(found, group, quantity) for group, quantity in lines]
-    values = [y for line in places for _, y in line]
-    if len(values) < 2:
+    total = [group for group in groups if group.is_sum]
+    single = sorted((group for group in groups if not group.is_sum), key=lambda group: -_top(group))
+    drawn = (
+        _chart(found, total, Quantity.LESION_VOLUME, f"{key}-total"),
+        _chart(found, single[:_MOST_LINES], Quantity.VOLUME, f"{key}-lesions") if len(single) > 1 else "",
+    )
+    return "".join(drawn)
+
+
+def _chart(found: FollowUp, groups: Sequence[FollowedGroup], quantity: Quantity, key: str) -> str:
+    lines = [(group, line) for group in groups if (line := _places(found, group, quantity))]
+    if not any(len(line) > 1 for _, line in lines):
         return ""
-    error = next(
-        (item.error for item in total.changes if item.quantity is Quantity.LESION_VOLUME and item.error), None
-    )
-    band = (
-        () if error is None or not places[0] else (places[0][0][1] * error.low, places[0][0][1] * error.high)
-    )
-    axis = _Axis.of([*values, *band], [_time(found, number) for number in range(len(found.points))])
+    first = lines[0]
+    errors = (item.error for item in first[0].changes if item.quantity is quantity and item.error is not None)
+    error = next(errors, None) if first[0].is_sum else None
+    band = () if error is None else (first[1][0][1] * error.low, first[1][0][1] * error.high)
+    values = [*(y for _, line in lines for _, y in line), *(value for value in band if value > 0)]
+    axis = _Axis(values, [_time(found, number) for number in range(len(found.points))])
     parts = [axis.frame(found)]
-    if band and error is not None:
-        top, bottom = axis.y(band[1]), axis.y(band[0])
+    if error is not None:
+        parts.append(_band(axis, band[0], band[1], error))
+    heights = _apart([axis.y(line[-1][1]) for _, line in lines])
+    for number, ((group, line), height) in enumerate(zip(lines, heights, strict=True)):
         parts.append(
-            f'<rect class="band" x="{axis.x(axis.first):.1f}" y="{top:.1f}" '
-            f'width="{axis.x(axis.last) - axis.x(axis.first):.1f}" height="{max(1.0, bottom - top):.1f}">'
-            f"<title>no-change range of the total, {escape(error_text(error))}</title></rect>"
+            _curve(axis, line, (lesion_name(group), height), "total" if group.is_sum else f"c{number % 4}")
         )
-    taken: list[float] = []
-    for number, ((group, _), line) in enumerate(zip(lines, places, strict=True)):
-        if line:
-            parts.append(_curve(axis, line, lesion_name(group), number, taken))
-    told = f"Volumes of {name} over the scans"
+    told = f"{'Total volume' if first[0].is_sum else 'Volumes'} of {first[0].name} over the scans"
     return (
         f'<svg class="curves" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-labelledby="{key}-t">'
         f'<title id="{key}-t">{escape(told)}</title>{"".join(parts)}</svg>'
     )
+
+
+def _band(axis: "_Axis", low: float, high: float, error: ChangeError) -> str:
+    top, bottom = axis.y(high), axis.y(low)
+    return (
+        f'<rect class="band" x="{axis.x(axis.first):.1f}" y="{top:.1f}" '
+        f'width="{axis.x(axis.last) - axis.x(axis.first):.1f}" height="{max(1.0, bottom - top):.1f}">'
+        f"<title>no-change range of the total, {escape(error_text(error))}</title></rect>"
+    )
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """Heights of names, moved apart upwards from the lowest, in the order given."""
+    found = list(heights)
+    limit = _HEIGHT - _PAD_BOTTOM
+    for index in sorted(range(len(found)), key=lambda index: -found[index]):
+        found[index] = min(found[index], limit)
+        limit = found[index] - _APART
+    return found
 
 
 def _top(group: FollowedGroup) -> float:
@@ -206,41 +235,33 @@ def _top(group: FollowedGroup) -> float:
 
 
 def _time(found: FollowUp, point: int) -> float:
-    days = found.points[point].days
-    return float(point) if days is None else float(days)
+    """Days where all are known, else the number of the scan."""
+    days = [item.days for item in found.points]
+    return float(point) if None in days else float(days[point] or 0)
 
 
 def _places(found: FollowUp, group: FollowedGroup, quantity: Quantity) -> list[tuple[float, float]]:
     return [
         (_time(found, item.point), item.value)
         for item in group.readings
-        if item.quantity is quantity and item.value is not None
+        if item.quantity is quantity and item.value
     ]
 
 
 class _Axis:
     """Where days and volumes lie on the drawing."""
 
-    def __init__(self, low: float, high: float, times: Sequence[float], *, is_log: bool) -> None:
-        self.low, self.high, self.is_log = low, high, is_log
+    def __init__(self, values: Sequence[float], times: Sequence[float]) -> None:
+        self.low, self.high = min(values) / 1.15, max(values) * 1.15
         self.first, self.last = times[0], times[-1]
 
-    @classmethod
-    def of(cls, values: Sequence[float], times: Sequence[float]) -> "_Axis":
-        is_log = min(values) > 0
-        low, high = (min(values) / 1.15, max(values) * 1.15) if is_log else (0.0, max(values) * 1.08 or 1.0)
-        return cls(low, high, times, is_log=is_log)
-
     def x(self, time: float) -> float:
-        share = (time - self.first) / (self.last - self.first)
+        share = (time - self.first) / ((self.last - self.first) or 1.0)
         return _PAD_LEFT + share * (_WIDTH - _PAD_LEFT - _PAD_RIGHT)
 
     def y(self, value: float) -> float:
-        if self.is_log:
-            value = min(max(value, self.low), self.high)
-            share = math.log(value / self.low) / math.log(self.high / self.low)
-        else:
-            share = (value - self.low) / (self.high - self.low)
+        held = min(max(value, self.low), self.high)
+        share = math.log(held / self.low) / math.log(self.high / self.low)
         return _HEIGHT - _PAD_BOTTOM - share * (_HEIGHT - _PAD_TOP - _PAD_BOTTOM)
 
     def frame(self, found: FollowUp) -> str:
@@ -248,50 +269,40 @@ class _Axis:
         parts = [
             f'<line class="axis" x1="{_PAD_LEFT}" x2="{_WIDTH - _PAD_RIGHT}" y1="{floor}" y2="{floor}"/>'
         ]
-        for number in range(len(found.points)):
-            time = _time(found, number)
-            word = (
-                f"scan {number + 1}"
-                if found.points[number].days is None
-                else f"day {found.points[number].days}"
-            )
-            parts.append(f'<text x="{self.x(time):.1f}" y="{floor + 15}" text-anchor="middle">{word}</text>')
+        last = -math.inf
+        for number, point in enumerate(found.points):
+            x = self.x(_time(found, number))
+            word = f"scan {number + 1}" if point.days is None else f"day {point.days}"
+            if x - last > 40:
+                parts.append(f'<text x="{x:.1f}" y="{floor + 15}" text-anchor="middle">{word}</text>')
+                last = x
         for value in self.ticks():
             y = self.y(value)
             parts.append(
                 f'<line class="axis" x1="{_PAD_LEFT - 4}" x2="{_PAD_LEFT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             )
             parts.append(f'<text x="{_PAD_LEFT - 7}" y="{y + 3.5:.1f}" text-anchor="end">{value:g}</text>')
-        scale = "ml, log scale" if self.is_log else "ml"
-        parts.append(f'<text x="{_PAD_LEFT - 7}" y="11" text-anchor="start">{scale}</text>')
+        parts.append('<text x="4" y="11">ml, log scale</text>')
         return "".join(parts)
 
     def ticks(self) -> list[float]:
         """A handful of round volumes."""
-        if not self.is_log:
-            step = 10 ** math.floor(math.log10(self.high)) / 2
-            while self.high / step > 6:
-                step *= 2
-            return [step * n for n in range(int(self.high / step) + 1)]
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        found = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-        inside = [round(value, 12) for value in found if self.low <= value <= self.high]
+        digits = (1, 2, 5) if self.high / self.low > 3 else (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+        found = [float(f"{digit * 10.0**power:.6g}") for power in powers for digit in digits]
+        inside = [value for value in found if self.low <= value <= self.high]
         return inside if len(inside) < 8 else inside[:: math.ceil(len(inside) / 7)]
 
 
-def _curve(
-    axis: _Axis, line: Sequence[tuple[float, float]], name: str, number: int, taken: list[float]
-) -> str:
-    kind = "total" if not number else f"c{number % 4}"
+def _curve(axis: _Axis, line: Sequence[tuple[float, float]], named: tuple[str, float], kind: str) -> str:
+    name, height = named
     points = " ".join(f"{axis.x(x):.1f},{axis.y(y):.1f}" for x, y in line)
     dots = "".join(
         f'<circle class="{kind}" cx="{axis.x(x):.1f}" cy="{axis.y(y):.1f}" r="2.6">'
         f"<title>{escape(name)}: {y:g} ml</title></circle>"
         for x, y in line
     )
-    x, y = axis.x(line[-1][0]) + 7, axis.y(line[-1][1]) + 3.5
-    while any(abs(y - other) < 10 for other in taken):
-        y += 2
-    taken.append(y)
-    word = f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(name)}</text>' if y < _HEIGHT - 8 else ""
+    word = (
+        f'<text class="{kind}" x="{axis.x(line[-1][0]) + 8:.1f}" y="{height + 3.5:.1f}">{escape(name)}</text>'
+    )
     return f'<polyline class="{kind}" points="{points}"/>{dots}{word}'

@@ -134,15 +134,15 @@ def _row(found: FollowUp, group: FollowedGroup) -> dict[str, Any]:
         "values": [reading_text(found, group, quantity, point) for point in range(len(found.points))],
         "change": "–" if change is None or change.absolute is None else _signed_ml(found, change),
         "percent": "–" if change is None or change.percent is None else percent_text(change.percent),
-        "range": "" if change is None or change.absolute is None else range_text(change),
-        "per_year": ""
-        if change is None or change.per_year is None
-        else f"{_signed(change.per_year)} ml/year",
+        "range": ""
+        if change is None or change.absolute is None or change.call == "gone"
+        else range_text(change),
+        "per_year": _per_year(change),
         "doubling": "" if change is None else _doubling(change),
         "call": _event_words(found, group) if change is None else change.call,
         "loud": change is not None and change.call not in ("within error", *_NOT_SAID),
         "reason": "" if change is None else change.reason,
-        "nadir": "" if nadir is None else _nadir(nadir),
+        "nadir": "" if nadir is None or change is None or nadir.since == change.since else _nadir(nadir),
     }
 
 
@@ -156,6 +156,13 @@ def _event_words(found: FollowUp, group: FollowedGroup) -> str:
         if event.point
     ]
     return kinds[0] if kinds else ""
+
+
+def _per_year(change: Change | None) -> str:
+    """Only of what is beyond error; the tables have it of all."""
+    if change is None or change.per_year is None or change.call in ("within error", *_NOT_SAID):
+        return ""
+    return f"{_signed(change.per_year)} ml/year"
 
 
 def _nadir(change: Change) -> str:

@@ -57,7 +57,8 @@ def _structure(found: FollowUp, total: FollowedGroup) -> str:
 
 def _calls(groups: Sequence[FollowedGroup], last: int) -> Iterator[str]:
     """`two lesions grew beyond error`, by what was called."""
-    calls = [change.call for group in groups if (change := group.change(Quantity.VOLUME, last)) is not None]
+    changes = [change for group in groups if (change := group.change(Quantity.VOLUME, last)) is not None]
+    calls = [change.call for change in changes]
     for call, words in (
         ("grown", "grew beyond error"),
         ("shrunk", "shrank beyond error"),
@@ -65,7 +66,9 @@ def _calls(groups: Sequence[FollowedGroup], last: int) -> Iterator[str]:
         ("smaller than segmentation noise", "came out smaller than segmentation noise"),
     ):
         if count := calls.count(call):  # type: ignore[arg-type]
-            yield f"{_lesions(count)} {words}"
+            late = sum(change.call == call and change.since > 0 for change in changes)
+            since = f" ({_number(late)} of them since first seen later)" if late else ""
+            yield f"{_lesions(count)} {words}{since}"
     if "error unknown" in calls and not {"grown", "shrunk"} & set(calls):
         yield "no growth or shrinkage is called, as the error of a change is unknown"
 
