@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from medseg.workflows.files import open_dataset, read, read_segmentation, write
     from medseg.workflows.measure import measure
     from medseg.workflows.record import read_record
+    from medseg.workflows.repeatability import repeatability
     from medseg.workflows.report import report, to_dataframe
     from medseg.workflows.segment import segment
     from medseg.workflows.train import train
@@ -72,6 +73,7 @@ _ROOMS = {
         "train",
         "write",
     ),
+    "medseg.workflows.repeatability": ("repeatability",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -100,6 +102,7 @@ __all__ = [
     "read",
     "read_record",
     "read_segmentation",
+    "repeatability",
     "report",
     "segment",
     "to_dataframe",
