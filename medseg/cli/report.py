@@ -84,6 +84,8 @@ def command(
     Example: medseg report record.json --html report.html --pdf report.pdf
 
     Many records: medseg report records/ --html pages/ --csv cases.csv --xlsx cases.xlsx
+
+    Their masks and images moved: medseg report records/ masks/ images/ --html pages/
     """
     if purpose is not None and purpose not in ASKABLE:
         raise ConfigError(f"--purpose is one of {', '.join(ASKABLE)}, not {purpose!r}")
@@ -91,9 +93,9 @@ def command(
         raise ConfigError(f"--paper is one of {', '.join(PAPERS)}, not {paper!r}")
     look = PageLook(purpose, full, paper, opt.windows(window))
     if record.is_dir():
-        if image or channel or mask or files:
+        if image or channel or mask:
             raise InputError(
-                "many records find their inputs by the paths in them; leave out --image, --mask and further files"
+                "--image, --channel and --mask are of one record; give files or folders after the records"
             )
         if reference is not None:
             raise InputError("--reference is of one record; 'medseg evaluate' compares folders")
@@ -102,7 +104,12 @@ def command(
         records = records_by_stem(record)
         with running("cpu", quiet=json) as run:
             results = report_cases(
-                records, ReportFiles(html, pdf, csv, xlsx, csv_long), look=look, force=force, run=run
+                records,
+                ReportFiles(html, pdf, csv, xlsx, csv_long),
+                among=files or (),
+                look=look,
+                force=force,
+                run=run,
             )
         aside = left_aside(record, chain.from_iterable(records.values()))
         print_results(results, as_json=json, command="report", findings=aside)

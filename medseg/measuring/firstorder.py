@@ -1,5 +1,6 @@
 """First-order statistics of a set of values: each a number, or the sentence why there is none."""
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -167,8 +168,9 @@ def _moments(values: NDArray[Any]) -> dict[Quantity, Answer]:
 
 def _deviations(values: NDArray[Any], found: dict[Quantity, Answer]) -> dict[Quantity, Answer]:
     low, high = (float(found[quantity]) for quantity in (Quantity.P10, Quantity.P90))
-    # Sorted, so the values from the 10th to the 90th percentile lie side by side.
-    inner = values[np.searchsorted(values, low, "left") : np.searchsorted(values, high, "right")]
+    # Sorted, so the values from the 10th to the 90th percentile lie side by side. NumPy's search would turn all of them
+    # into float64 first.
+    inner = values[bisect_left(values, low) : bisect_right(values, high)]
     robust: Answer = "no value lies between the 10th and the 90th percentile"
     if inner.size:
         robust = _mean_distance(inner, _mean(inner))

@@ -61,9 +61,7 @@ def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, 
     if not rows.wants(FIRST_ORDER):
         return
     part = sampled.counts.part(values)
-    inside, without = np.empty(0), 0
-    if part.box is not None:
-        inside, without = _values(sampled, values, part.box)
+    inside = np.empty(0) if part.box is None else _values(sampled, values, part.box, part.count)
     if inside.size == 0:
         reason = (
             f"no voxel of channel {name!r} lies in {rows.target.name}" if here else not_found(rows.target)
@@ -72,8 +70,8 @@ def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, 
         return
     was_cut, was_reason = rows.cut, rows.cut_reason
     rows.cut = was_cut or (sampled.own_grid and part.on_border > 0)
-    if without and not rows.cut:
-        voxels = f"{without} of {without + inside.size} voxels"
+    if inside.size < part.count and not rows.cut:
+        voxels = f"{part.count - inside.size} of {part.count} voxels"
         rows.cut, rows.cut_reason = True, f"{voxels} of the structure hold no value in channel {name!r}"
     width = bin_width_of(sampled.image.value_unit)
     for quantity, answer in _answers(inside, rows, width).items():
@@ -107,18 +105,25 @@ def _unit(quantity: Quantity, image: Image) -> str:
 
 
 def _values(
-    sampled: Sampled, values: tuple[int, ...], box: tuple[slice, slice, slice]
-) -> tuple[NDArray[Any], int]:
-    """Measured, finite values of the structure, in no order, and how many of its voxels have none."""
-    array, outside = sampled.image.array[box], sampled.image.outside
-    mask = mask_in_box(sampled.labels, box, values)
-    count = int(np.count_nonzero(mask))
-    if outside is not None:
-        mask &= ~outside[box]
-    if mask.strides[0] < mask.strides[2]:
-        # Picking follows the last axis; along memory it is several times faster.
-        array, mask = array.T, mask.T
-    inside: NDArray[Any] = array[mask]
-    if inside.dtype.kind == "f":
-        inside = inside[np.isfinite(inside)]
-    return inside, count - inside.size
+    sampled: Sampled, values: tuple[int, ...], box: tuple[slice, slice, slice], count: int
+) -> NDArray[Any]:
+    """Measured, finite values of the structure, which has `count` voxels, in no order.
+
+    Plane by plane along memory: a mask of the whole box would be half as large as an image of two bytes.
+    """
+    array, labels, outside = sampled.image.array[box], sampled.labels[box], sampled.image.outside
+    outside = None if outside is None else outside[box]
+    if labels.strides[0] < labels.strides[2]:  # picking follows the last axis
+        array, labels = array.T, labels.T
+        outside = None if outside is None else outside.T
+    found, size = np.empty(count, array.dtype), 0
+    for plane in range(len(labels)):
+        mask = mask_in_box(labels, (plane,), values)
+        if outside is not None:
+            mask &= ~outside[plane]
+        inside = array[plane][mask]
+        if inside.dtype.kind == "f":
+            inside = inside[np.isfinite(inside)]
+        found[size : size + inside.size] = inside
+        size += inside.size
+    return found[:size]

@@ -138,6 +138,7 @@ NAMES = [
     ("a.yaml", "1: liver\n1: spleen\n", "key '1' stands twice"),
     ("a.json", '{"1": "liver", "1": "spleen"}', "key '1' stands twice"),
     ("a.json", '{"1": NaN}', "NaN is no number"),
+    ("a.tsv", "index\tname\tName\n1\tliver\tspleen\n", "column 'name' stands twice"),
     ("a.yaml", "true: liver\n", "true is no value of a mask"),
     ("a.yaml", "a: &a {k: v}\nb: {<<: [*a, *a]}\n", "aliases are not taken"),
     ("a.yaml", "1: 2026-99-99", "month must be in 1..12"),

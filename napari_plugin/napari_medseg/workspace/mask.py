@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from medseg.domain import Label, LabelTable, Run, Segmentation
 from medseg.domain.labels import Color
+from medseg.domain.plan import MeasurePlan
 from medseg.domain.provenance import Provenance
 from medseg.domain.segmentation import count_labels
 from medseg.errors import InputError
@@ -106,6 +107,7 @@ class EditedMask:
             self.labels = np.array(self.before.labels, np.uint16)
         self.table: LabelTable = self.before.table
         self.version = 0
+        self.plan = MeasurePlan()
         self._maker: Provenance | None = None
         self._autosave: Autosave | None = None
         self._unsaved = 0 if self.file else 1
