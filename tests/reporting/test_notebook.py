@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from html import unescape
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,7 +89,7 @@ def test_what_is_empty_or_has_no_label_is_shown_too() -> None:
     ],
     ids=["mask", "image", "record"],
 )
-def test_names_from_files_run_nothing(value: object) -> None:
+def test_names_from_files_run_nothing(value: Any) -> None:
     shown = value._repr_html_()
     assert "<script" not in shown
     assert "alert(1)" in shown
