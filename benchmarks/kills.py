@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import warnings
@@ -27,6 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.commit import commit_tried
 from benchmarks.kill_cases import CASES, Case, files_of, look_at, prepare
 from benchmarks.kill_tries import Ended, Place, answer_of, run_command
 from medseg import cli
@@ -321,13 +321,6 @@ def load(*, heavy: bool = False) -> None:
         raise SystemExit("a library began a thread, and a process with threads can't be forked")
 
 
-def _commit() -> str:
-    """Short name of the commit that is tried, with a + where files differ from it."""
-    words = ["git", "describe", "--always", "--abbrev=7", "--exclude=*", "--dirty=+"]
-    ended = subprocess.run(words, cwd=PAGE.parents[2], capture_output=True, text=True, check=False)
-    return ended.stdout.strip() or "unknown"
-
-
 def table(rows: list[Row], before: str = "") -> str:
     """Lines of the page's table: of these rows, and of a page of before those of commands that were not run now."""
     head = "| command | over | file operations | kills | had finished | whole | agreed | old and new beside one another | reran | swept | at |"
@@ -422,7 +415,7 @@ def main() -> None:
 
 
 def _run(bench: Bench, chosen: list[Case], kept: list[Row], keep: Path | None) -> list[Row]:
-    rows, at = [], _commit()
+    rows, at = [], commit_tried()
     for number, case in enumerate(chosen, start=1):
         known = [row for row in kept if row.command == case.name]
         if known:
