@@ -90,7 +90,7 @@ def _line(scale: float, offset: float, source: int, target: int) -> AxisWeights:
         place = np.arange(target, dtype=np.float64)
     inside = (place >= -0.5 - AT_FACE) & (place <= source - 0.5 + AT_FACE)
     place = np.clip(place, 0, source - 1)
-    lower = np.minimum(np.floor(place), max(source - 2, 0)).astype(np.intp)
+    lower = np.floor(place).astype(np.intp)
     return AxisWeights(lower, np.minimum(lower + 1, source - 1), (place - lower).astype(np.float32), inside)
 
 
