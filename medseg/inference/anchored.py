@@ -160,8 +160,7 @@ def labels_to_native(labels: NDArray[Any], source: Grid, native: Grid, decision:
     if source is native:
         return labels
     if decision.interpolated == "nearest_label":
-        index = [_nearest(source, native, axis) for axis in range(3)]
-        return labels[np.ix_(*index)]
+        return _nearest(labels, source, native)
     lines = lines_between(source, native)
     found = np.empty(native.shape, labels.dtype)
     for plane in range(native.shape[0]):
@@ -172,21 +171,26 @@ def labels_to_native(labels: NDArray[Any], source: Grid, native: Grid, decision:
     return found
 
 
-def _nearest(source: Grid, native: Grid, axis: int) -> NDArray[np.intp]:
-    """Index of the nearest voxel along an axis, by the arithmetic of MONAI: it decides where two are as near."""
+def _nearest(labels: NDArray[Any], source: Grid, native: Grid) -> NDArray[Any]:
+    """The nearest label, plane by plane, by the arithmetic of MONAI and torch: it decides where two are as near."""
     import torch
-    from torch.nn.functional import affine_grid
 
     between = np.linalg.solve(source.affine, native.affine)
     theta = _to_unit(source.shape) @ between @ np.linalg.inv(_to_unit(native.shape))
-    turned = theta[[2, 1, 0]][:, [2, 1, 0, 3]]
-    size = [1, 1, *(native.shape[other] if other == axis else 1 for other in range(3))]
-    places = (
-        affine_grid(torch.from_numpy(turned)[None], size, align_corners=False)[..., 2 - axis].numpy().ravel()
+    to_places = torch.from_numpy(np.ascontiguousarray(theta[[2, 1, 0]][:, [2, 1, 0, 3]].T))[None]
+    first, second, third = (
+        torch.linspace(-1, 1, size, dtype=torch.float64) * (size - 1) / size for size in native.shape
     )
-    extent = source.shape[axis]
-    index = np.rint(np.clip(((places + 1) * extent - 1) / 2, 0, extent - 1))
-    found: NDArray[np.intp] = index.astype(np.intp)
+    extents = torch.tensor(source.shape[::-1], dtype=torch.float64)
+    across = torch.cartesian_prod(second, third)
+    rows = torch.stack([across[:, 1], across[:, 0], torch.ones(len(across)), torch.ones(len(across))], dim=1)
+    found = np.empty(native.shape, labels.dtype)
+    for plane, place in enumerate(first):
+        rows[:, 2] = place
+        unit = torch.bmm(rows[None], to_places)[0]
+        index = torch.minimum(torch.round(((unit + 1) * extents - 1).div(2).clamp(min=0)), extents - 1)
+        k, j, i = index.to(torch.int64).T.numpy()
+        found[plane] = labels[i, j, k].reshape(native.shape[1:])
     return found
 
 
