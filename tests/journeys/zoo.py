@@ -10,7 +10,8 @@ import yaml
 
 __all__ = ["CORONAL", "OBLIQUE", "THICK", "made_bundle", "monais_labels", "scan"]
 
-Change = Callable[[dict[str, Any]], None]
+#: Changes the configuration of inference, and the metadata.
+Change = Callable[[dict[str, Any], dict[str, Any]], None]
 
 
 def turned(angle: float) -> np.ndarray:
@@ -61,17 +62,14 @@ def made_bundle(
     import torch
 
     (folder / "configs").mkdir(parents=True)
-    for path in (source / "configs").iterdir():
-        text = path.read_text()
-        if path.stem == "inference":
-            config = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-            change(config)
-            text = (
-                json.dumps(config, indent=1)
-                if path.suffix == ".json"
-                else yaml.safe_dump(config, sort_keys=False)
-            )
-        (folder / "configs" / path.name).write_text(text)
+    path = next((source / "configs").glob("inference.*"))
+    is_json = path.suffix == ".json"
+    config = json.loads(path.read_text()) if is_json else yaml.safe_load(path.read_text())
+    metadata = json.loads((source / "configs" / "metadata.json").read_text())
+    change(config, metadata)
+    text = json.dumps(config, indent=1) if is_json else yaml.safe_dump(config, sort_keys=False)
+    (folder / "configs" / path.name).write_text(text)
+    (folder / "configs" / "metadata.json").write_text(json.dumps(metadata))
     network = _parser(folder).get_parsed_content("network_def")
     _draw(network, seed)
     target = folder / weights
@@ -111,7 +109,9 @@ def _parser(folder: Path) -> Any:
             item for item in chain["transforms"] if "SaveImage" not in str(item["_target_"])
         ]
         parser["postprocessing"] = chain
-    for item in parser.get("preprocessing")["transforms"] if isinstance(parser.get("preprocessing"), dict) else []:
+    for item in (
+        parser.get("preprocessing")["transforms"] if isinstance(parser.get("preprocessing"), dict) else []
+    ):
         if isinstance(item, dict):
             item.pop("reader", None)  # ITK's gives the same voxels, and is not installed
     # Code of the bundle's own is not there.
