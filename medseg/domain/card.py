@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict
 
+from medseg.domain.calibration import Calibration
 from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
 from medseg.domain.recipe import Before, Decision, StoredGrid, WindowRule
@@ -17,6 +18,7 @@ __all__ = [
     "ChannelSpec",
     "Clip",
     "DomainFile",
+    "FillHoles",
     "Instances",
     "IntervalQuality",
     "IntervalsFile",
@@ -125,6 +127,15 @@ class RemoveSmall:
 
 
 @dataclass(frozen=True, slots=True)
+class FillHoles:
+    """Give a label the background that it encloses in three dimensions (of a single slice: in two)."""
+
+    label: int
+    step: Literal["fill_holes"] = "fill_holes"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class Instances:
     """Number the objects of a label by a seeded watershed on a distance that the network predicts.
 
@@ -195,7 +206,7 @@ class RequireRange:
 
 
 PreStep: TypeAlias = Clip | Scale | ZScore | ZScoreInside | ToUnit | RequireRange
-PostStep: TypeAlias = KeepLargest | RemoveSmall | Instances
+PostStep: TypeAlias = KeepLargest | RemoveSmall | FillHoles | Instances
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +336,8 @@ class ModelCard:
         A model that runs first, and what this one takes of it.
     origin
         Where a model of another program comes from: kind, name and digest of what was read, as pairs.
+    calibration
+        Temperature of its probabilities; None where none was fitted, and they are as the networks say them.
     """
 
     name: str
@@ -355,6 +368,7 @@ class ModelCard:
     decision: Decision = Decision()
     before: Before | None = None
     origin: Details = ()
+    calibration: Calibration | None = None
     schema: str = CARD_SCHEMA
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
