@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict
 
+from medseg.domain.calibration import Calibration
 from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
 from medseg.domain.recipe import AnchoredGrid, Before, Decision, StoredGrid, WindowRule
@@ -17,6 +18,7 @@ __all__ = [
     "ChannelSpec",
     "Clip",
     "DomainFile",
+    "FillHoles",
     "Instances",
     "IntervalQuality",
     "IntervalsFile",
@@ -124,6 +126,15 @@ class RemoveSmall:
     labels: tuple[int, ...]
     minimum_mm3: float
     step: Literal["remove_small"] = "remove_small"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class FillHoles:
+    """Give a label the background that it encloses in three dimensions (of a single slice: in two)."""
+
+    label: int
+    step: Literal["fill_holes"] = "fill_holes"
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -248,7 +259,7 @@ class PercentileRange:
 PreStep: TypeAlias = (
     Clip | Scale | ZScore | ZScoreInside | ToUnit | RequireRange | Normalise | Rescale | PercentileRange
 )
-PostStep: TypeAlias = KeepLargest | RemoveSmall | Instances
+PostStep: TypeAlias = KeepLargest | RemoveSmall | FillHoles | Instances
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +389,8 @@ class ModelCard:
         A model that runs first, and what this one takes of it.
     origin
         Where a model of another program comes from: kind, name and digest of what was read, as pairs.
+    calibration
+        Temperature of its probabilities; None where none was fitted, and they are as the networks say them.
     """
 
     name: str
@@ -408,6 +421,7 @@ class ModelCard:
     decision: Decision = Decision()
     before: Before | None = None
     origin: Details = ()
+    calibration: Calibration | None = None
     schema: str = CARD_SCHEMA
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 

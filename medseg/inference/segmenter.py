@@ -51,6 +51,7 @@ from medseg.inference.reducers import (
 from medseg.inference.slices import network_slice_axis
 from medseg.inference.steps import postprocess
 from medseg.inference.stream import SlabStream
+from medseg.inference.temperature import temperature_of, tempered
 from medseg.inference.verdict import domain_verdict
 from medseg.inference.windows import Tiling
 from medseg.models import card_digest, load_calibration, model_facts, weights_digest
@@ -182,6 +183,7 @@ class ModelSegmenter:
             if params.keep_probabilities:
                 shares = np.stack([kept.values[output] for output in range(self.card.classes)])
                 probabilities = probabilities_on_native(shares, prepared.grid, reference.grid)
+                probabilities = tempered(probabilities, temperature_of(self.card))
             if members is not None:
                 made_by = replace(made_by, intervals=members.intervals(labels))
         clock.tell(run)

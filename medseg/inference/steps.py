@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from medseg.domain import Grid
 from medseg.domain.card import (
     Clip,
+    FillHoles,
     Instances,
     KeepLargest,
     Normalise,
@@ -25,6 +26,7 @@ from medseg.domain.card import (
 )
 from medseg.errors import InputError
 from medseg.masks.components import label_parts
+from medseg.masks.fill import fill_holes
 from medseg.masks.sizes import SAME_VOLUME
 
 __all__ = ["AFTER", "BEFORE", "postprocess", "preprocess"]
@@ -151,6 +153,11 @@ def _remove_small(step: RemoveSmall, labels: NDArray[Any], grid: Grid) -> NDArra
     return _without(labels, small[components])
 
 
+def _fill(step: FillHoles, labels: NDArray[Any], grid: Grid) -> NDArray[Any]:
+    filled = fill_holes(labels == step.label, grid)
+    return np.where(filled & (labels == 0), step.label, labels).astype(labels.dtype)
+
+
 def _without(labels: NDArray[Any], what: NDArray[np.bool_]) -> NDArray[Any]:
     return np.where(what, 0, labels).astype(labels.dtype)
 
@@ -170,5 +177,6 @@ BEFORE: dict[type, Callable[[Any, NDArray[np.float32], NDArray[np.bool_]], NDArr
 AFTER: dict[type, Callable[[Any, NDArray[Any], Grid], NDArray[Any]]] = {
     KeepLargest: _keep_largest,
     RemoveSmall: _remove_small,
+    FillHoles: _fill,
     Instances: lambda _step, labels, _grid: labels,  # numbered after all others, by `inference.instances`
 }

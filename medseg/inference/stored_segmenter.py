@@ -33,6 +33,7 @@ from medseg.inference.stored_prepare import (
     prepare_stored,
     with_labels_before,
 )
+from medseg.inference.temperature import temperature_of, tempered
 
 __all__ = ["StoredSegmenter"]
 
@@ -104,7 +105,9 @@ class StoredSegmenter:
         if within is not None:
             labels = np.where(within, labels, 0)
         labels = postprocess(labels, grid, self.card.postprocessing)
-        shares = order.undo(_shares(outputs, stored)) if params.keep_probabilities else None
+        shares = None
+        if params.keep_probabilities:
+            shares = tempered(order.undo(_shares(outputs, stored)), temperature_of(self.card))
         return Segmentation(
             labels,
             grid,
