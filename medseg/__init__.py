@@ -36,6 +36,19 @@ if TYPE_CHECKING:
     from medseg.workflows.edit import edit
     from medseg.workflows.evaluate import evaluate, evaluate_lesions
     from medseg.workflows.files import open_dataset, read, read_segmentation, write
+    from medseg.workflows.interchange import (
+        from_nibabel,
+        from_numpy,
+        from_sitk,
+        from_torch,
+        from_torchio,
+        to_monai,
+        to_nibabel,
+        to_numpy,
+        to_sitk,
+        to_torch,
+        to_torchio,
+    )
     from medseg.workflows.measure import measure
     from medseg.workflows.record import read_record
     from medseg.workflows.repeatability import repeatability
@@ -73,6 +86,19 @@ _ROOMS = {
         "train",
         "write",
     ),
+    "medseg.workflows.interchange": (
+        "from_nibabel",
+        "from_numpy",
+        "from_sitk",
+        "from_torch",
+        "from_torchio",
+        "to_monai",
+        "to_nibabel",
+        "to_numpy",
+        "to_sitk",
+        "to_torch",
+        "to_torchio",
+    ),
     "medseg.workflows.repeatability": ("repeatability",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
@@ -97,6 +123,11 @@ __all__ = [
     "edit",
     "evaluate",
     "evaluate_lesions",
+    "from_nibabel",
+    "from_numpy",
+    "from_sitk",
+    "from_torch",
+    "from_torchio",
     "measure",
     "open_dataset",
     "read",
@@ -106,6 +137,12 @@ __all__ = [
     "report",
     "segment",
     "to_dataframe",
+    "to_monai",
+    "to_nibabel",
+    "to_numpy",
+    "to_sitk",
+    "to_torch",
+    "to_torchio",
     "train",
     "write",
 ]

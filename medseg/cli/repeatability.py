@@ -1,30 +1,62 @@
 """`medseg repeatability`: how far two scans differ although nothing changed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
+from medseg.cli import measure_options as ask
 from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table, show
+from medseg.cli.progress import running
 from medseg.domain import ReadOptions
 from medseg.domain.repeatability import RepeatabilityStudy
-from medseg.errors import ConfigError
+from medseg.errors import ConfigError, InputError
 from medseg.reporting.repeatability.table import repeatability_rows
 from medseg.reporting.repeatability.words import figures_of, name_of, study_sentences
 from medseg.workflows.paired import quantity_of
 from medseg.workflows.repeatability import PairsOptions, RepeatabilityFiles, repeatability_files
+from medseg.workflows.segment import SegmentOptions
+from medseg.workflows.selftest import SelfOptions, self_test_files
+
+_SELF = "One scan alone"
 
 
-@opt.reading(without=("series", "volume", "space"))
+@opt.reading(without=("space",))
 def command(
     pairs: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="CSV with the columns subject, first, second: values (then label, quantity, unit too), or paths of "
-            "Records or masks."
+            "Records or masks. With --self an image."
         ),
-    ],
+    ] = None,
+    self_: Annotated[
+        str | None,
+        typer.Option(
+            "--self",
+            metavar="NAME",
+            help="One scan alone: segment it again and again by this method or model, disturbed, and changed by known "
+            "amounts. A lower bound.",
+            rich_help_panel=_SELF,
+        ),
+    ] = None,
+    channel: opt.Channels = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p", "--param", metavar="FIELD=VALUE", help="A parameter of it.", rich_help_panel=_SELF
+        ),
+    ] = None,
+    plant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A label of which small objects are planted too; repeat for each.", rich_help_panel=_SELF
+        ),
+    ] = None,
+    values: ask.Values = None,
+    same_space: opt.SameSpace = False,
+    device: opt.Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(help="The study as JSON, which 'medseg followup' takes as the error of a change."),
@@ -67,8 +99,28 @@ def command(
     Example: medseg repeatability pairs.csv --out repeatability.json --html repeatability.html
 
     Within-subject SD and CV, repeatability coefficient, the range of no change on the log scale, ICC(2,1), bias.
+
+    One scan alone: medseg repeatability scan.nii.gz --self hippocampus --html grade.html
     """
-    options = PairsOptions(
+    files = RepeatabilityFiles(out, html, csv)
+    if self_ is not None:
+        asked = SegmentOptions(
+            parameters=tuple(opt.pairs(param, "-p").items()),
+            same_space=same_space,
+            values=ask.value_kinds(values),
+            read=read,
+        )
+        inputs = _images(pairs, channel)
+        with running(device, quiet=json) as run:
+            options = SelfOptions(tuple(plant or ()), asked)
+            study = self_test_files(self_, inputs, files, options=options, force=force, run=run)
+        show_study(study, as_json=json)
+        return
+    if pairs is None or channel or param or plant:
+        raise InputError(
+            "give a CSV of pairs; --channel, -p and --plant are of --self NAME, which tests one scan"
+        )
+    paired = PairsOptions(
         columns=opt.pairs(column, "--column"),
         quantities=tuple(quantity_of(name, "--quantity") for name in quantity or ()),
         unit=unit,
@@ -77,8 +129,7 @@ def command(
         source=source,
         read=read,
     )
-    files = RepeatabilityFiles(out, html, csv)
-    study = repeatability_files(pairs, files, options=options, model=model, force=force)
+    study = repeatability_files(pairs, files, options=paired, model=model, force=force)
     show_study(study, as_json=json)
 
 
@@ -95,11 +146,18 @@ def show_study(study: RepeatabilityStudy, *, as_json: bool) -> None:
     for line in study_sentences(study):
         show(line)
     items = (*study.items, *study.by_size)
-    if not items:
+    if not items or study.evidence == "self":
         return
     head = ("structure", "n", *(name for name, _, _ in figures_of(items[0])))
     rows = [(name_of(item), item.subjects, *map(_cell, figures_of(item))) for item in items]
     print_table(head, rows)
+
+
+def _images(image: Path | None, channel: list[str] | None) -> dict[str, Path]:
+    channels = opt.channel_paths(channel)
+    if (image is None) == (not channels):
+        raise InputError("--self takes either an image or --channel NAME=FILE for each channel")
+    return channels or {"image": cast("Path", image)}
 
 
 def _cell(figure: tuple[str, str, str]) -> str:

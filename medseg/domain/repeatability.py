@@ -15,9 +15,11 @@ from medseg.errors import InputError
 __all__ = [
     "FEWEST_SUBJECTS",
     "REPEATABILITY_SCHEMA",
+    "Disturbed",
     "Estimate",
     "Evidence",
     "PairedValue",
+    "Recovered",
     "Repeatability",
     "RepeatabilityStudy",
     "Trend",
@@ -67,6 +69,48 @@ class PairedValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Disturbed:
+    """One structure on a scan that was disturbed without any change of the structure: how, and its volume then."""
+
+    how: str
+    target: str
+    volume_ml: float
+    probability_ml: float | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A known change that was put into a scan, and what of it came back.
+
+    Parameters
+    ----------
+    kind, target
+        What was done to an object of which structure.
+    size_ml
+        Of the object before the change; of a planted one, its volume.
+    put_ml, found_ml
+        True change of the structure's volume, and that which was measured.
+    """
+
+    kind: Literal["grown", "shrunk", "planted"]
+    target: str
+    size_ml: float
+    put_ml: float
+    found_ml: float
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    @property
+    def share(self) -> float:
+        """Part of the change that came back: 1 is all of it.
+
+        >>> Recovered("grown", "node", 2.0, 0.5, 0.45).share
+        0.9
+        """
+        return self.found_ml / self.put_ml
+
+
+@dataclass(frozen=True, slots=True)
 class Repeatability:
     """Repeatability of one quantity of one structure.
 
@@ -75,7 +119,8 @@ class Repeatability:
     target, quantity, unit
         Name of the label or region, what was measured of it, and its unit (UCUM).
     subjects, pairs
-        How many; more pairs than subjects are several lesions of one subject.
+        How many; more pairs than subjects are several lesions of one subject. Of one scan disturbed, which is one
+        subject, how often it was measured.
     low, high
         Smallest and largest mean of a pair: of other sizes nothing is known.
     wsd
@@ -172,6 +217,8 @@ class RepeatabilityStudy:
         What made the masks, where all of them were made alike; a change is judged by it alone if it was made so too.
     findings
         What a reader must know: pairs left out, masks that were made in unlike ways.
+    disturbed, recovered
+        Of one scan: every measurement of it disturbed, and every known change that was put into it.
     """
 
     source: str
@@ -183,6 +230,8 @@ class RepeatabilityStudy:
     weights_digest: str | None = None
     parameters_digest: str | None = None
     findings: tuple[Finding, ...] = ()
+    disturbed: tuple[Disturbed, ...] = ()
+    recovered: tuple[Recovered, ...] = ()
     analysed_on: str | None = None
     schema: str = REPEATABILITY_SCHEMA
     __pydantic_config__: ClassVar[ConfigDict] = STRICT

@@ -272,3 +272,34 @@ def test_the_json_reads_back_as_it_was(tmp_path: Path, data: Data, medseg: Medse
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
     plain = json.loads((tmp_path / "one.json").read_text("utf-8"))
     assert plain["schema"] == "medseg.repeatability/1.0"
+
+
+def test_one_scan_alone_is_graded_and_called_what_it_is(medseg: Medseg, ball: Path, tmp_path: Path) -> None:
+    seen = medseg(
+        *("repeatability", ball, "--self", "otsu", "--plant", "foreground"),
+        *("--out", tmp_path / "s.json", "--html", tmp_path / "s.html", "--csv", tmp_path / "s.csv"),
+    )
+    assert seen.code == 0, seen.err
+    assert "lower bound" in seen.out
+    assert "is within segmentation noise" in seen.out
+    study = read_repeatability(tmp_path / "s.json")
+    assert (study.evidence, study.segmenter) == ("self", "otsu")
+    assert {item.kind for item in study.recovered} == {"grown", "shrunk", "planted"}
+    with (tmp_path / "s.csv").open() as stream:
+        (row,) = csv.DictReader(stream)
+    assert (row["evidence"], float(row["wcv"])) == ("self", study.items[0].wcv.value)
+    with pytest.raises(InputError, match="not known which model"):
+        store_repeatability(study, model_folder("hippocampus"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "give a CSV of pairs"),
+        (("--plant", "x"), "tests one scan"),
+        (("--self", "otsu"), "either an image"),
+    ],
+)
+def test_what_to_test_must_be_said(medseg: Medseg, arguments: tuple[str, ...], words: str) -> None:
+    seen = medseg("repeatability", *arguments)
+    assert (seen.code, words in seen.line) == (2, True)

@@ -2,16 +2,13 @@
 
 from medseg.domain.repeatability import FEWEST_SUBJECTS, Estimate, Repeatability, RepeatabilityStudy
 from medseg.reporting.numbers import number_text, unit_text
+from medseg.reporting.repeatability.selfwords import self_sentences
 
-__all__ = ["DEFINITIONS", "LOWER_BOUND", "figures_of", "name_of", "study_sentences"]
+__all__ = ["DEFINITIONS", "figures_of", "name_of", "study_sentences"]
 
 _STEP = 0.001
 #: Beyond this a test is said to have found something; the same as in `medseg.metrics.repeatability`.
 _ALPHA = 0.05
-LOWER_BOUND = (
-    "One scan, disturbed and measured again: a lower bound of what two scans would show. A change beyond it is "
-    "larger than segmentation noise; whether it is larger than the difference of two scans, it does not say."
-)
 DEFINITIONS = {
     "wSD": "Within-subject SD: √(Σd²/2n), d = first − second.",
     "RC": "Repeatability coefficient: 1.96·√2·wSD; two scans of an unchanged patient differ by less in 95 %.",
@@ -38,7 +35,9 @@ def name_of(item: Repeatability) -> str:
 
 def study_sentences(study: RepeatabilityStudy) -> list[str]:
     """What stands first: per structure what is no change, then bias and growth of errors, and on what it rests."""
-    lines = [LOWER_BOUND] if study.evidence == "self" else []
+    if study.evidence == "self":
+        return self_sentences(study)
+    lines = []
     for item in study.items:
         lines.append(f"{name_of(item)}: {_no_change(item)}{_rests(item)}.")
         lines += _tests(item)
