@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from medseg.workflows.edit import edit
     from medseg.workflows.evaluate import evaluate, evaluate_lesions
     from medseg.workflows.files import open_dataset, read, read_segmentation, write
+    from medseg.workflows.followup import FollowOptions, FollowScan, follow_up
     from medseg.workflows.measure import measure
     from medseg.workflows.record import read_record
     from medseg.workflows.report import report, to_dataframe
@@ -56,6 +57,8 @@ _ROOMS = {
         "Segmentation",
     ),
     "medseg.domain.plan": ("LesionPlan", "MeasurePlan", "PetPlan", "TissuePlan"),
+    # Named unlike the room `medseg.followup`, which would stand in its place.
+    "medseg.workflows.followup": ("FollowOptions", "FollowScan", "follow_up"),
     "medseg.workflows": (
         "convert",
         "edit",
@@ -77,6 +80,8 @@ _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Dataset",
+    "FollowOptions",
+    "FollowScan",
     "Grid",
     "Image",
     "Label",
@@ -95,6 +100,7 @@ __all__ = [
     "edit",
     "evaluate",
     "evaluate_lesions",
+    "follow_up",
     "measure",
     "open_dataset",
     "read",

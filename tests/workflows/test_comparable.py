@@ -45,8 +45,8 @@ def thick(mm):
         (record(plan=LesionPlan(connectivity=6)), ["settings"]),
         (record(made_by=replace(MADE, edits=(Edit("changed by hand"),))), ["review"]),
         (record(modality="MR"), ["protocol"]),
-        (record(grid=thick(1.05)), []),
-        (record(grid=thick(5.0)), ["protocol"]),
+        (record(grid=thick(1.2)), []),
+        (record(grid=thick(1.3)), ["protocol"]),
     ],
 )
 def test_one_difference_at_a_time(other, expected) -> None:
@@ -93,8 +93,8 @@ def test_another_patient_can_not_be_accepted() -> None:
 @pytest.mark.parametrize(
     ("keyword", "value", "words"),
     [
-        ("PatientID", "another", "patient ID"),
-        ("PatientSex", "F", "sex"),
+        ("PatientID", "q123", "patient ID"),
+        ("PatientSex", "O", "sex"),
         ("PatientBirthDate", "19700102", "birth date"),
     ],
 )
