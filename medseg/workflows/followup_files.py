@@ -251,7 +251,7 @@ def _target(row: Mapping[str, str]) -> PickedTarget:
 
 def _rows(path: Path, needed: Sequence[str], make: Callable[[Mapping[str, str]], Any]) -> Iterator[Any]:
     text = read_plain(path).decode("utf-8-sig", "replace")
-    table = csv.DictReader(io.StringIO(text))
+    table = csv.DictReader(io.StringIO(text.replace("\0", " ")))
     missing = [name for name in needed if name not in (table.fieldnames or ())]
     if missing:
         raise InputError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
