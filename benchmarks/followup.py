@@ -284,9 +284,7 @@ def lesions_of(found, case: SimpleNamespace, scans: list[FollowScan]) -> tuple[l
 
     from medseg.followup.tracks import pieces
 
-    seen = []
-    for number in (0, 1):
-        seen.append((places(scans[number].mask), np.linalg.inv(case.into[number])))
+    seen = [(places(scans[number].mask), np.linalg.inv(case.into[number])) for number in (0, 1)]
     near, calls = [], set()
     for number, group in enumerate(group for group in found.groups if not group.is_sum):
         clouds = [
