@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from medseg.workflows.edit import edit
     from medseg.workflows.evaluate import evaluate, evaluate_lesions
     from medseg.workflows.files import open_dataset, read, read_segmentation, write
+    from medseg.workflows.followup import FollowOptions, FollowScan, follow_up
     from medseg.workflows.interchange import (
         from_nibabel,
         from_numpy,
@@ -70,6 +71,8 @@ _ROOMS = {
         "Segmentation",
     ),
     "medseg.domain.plan": ("LesionPlan", "MeasurePlan", "PetPlan", "TissuePlan"),
+    # Named unlike the room `medseg.followup`, which would stand in its place.
+    "medseg.workflows.followup": ("FollowOptions", "FollowScan", "follow_up"),
     "medseg.workflows": (
         "convert",
         "edit",
@@ -105,6 +108,8 @@ _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Dataset",
+    "FollowOptions",
+    "FollowScan",
     "Grid",
     "Image",
     "Label",
@@ -123,6 +128,7 @@ __all__ = [
     "edit",
     "evaluate",
     "evaluate_lesions",
+    "follow_up",
     "from_nibabel",
     "from_numpy",
     "from_sitk",

@@ -1,5 +1,6 @@
 """`medseg info`: what is this path?"""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table, show
 from medseg.cli.progress import running
 from medseg.domain import Source
-from medseg.domain.card import IntervalQuality
+from medseg.domain.card import IntervalQuality, ModelCard
 from medseg.domain.parts_card import PartsCard
 from medseg.domain.protocol import ProtocolRow
 from medseg.errors import PartialFailure
@@ -112,16 +113,28 @@ def print_card(found: Info) -> None:
         print_table(("label", "quantity", "mean", "interval", "cases", "command"), quality)
     if isinstance(card, PartsCard):
         return
-    if card.domain is not None:
-        known = card.domain
-        show(
-            f"Scans unlike the {known.scans} of the training are named; {known.false_alarms:.1%} of those would be "
-            f"(at most {known.false_alarms_upper:.1%})."
-        )
+    for text in _sentences(card):
+        show(text)
     if card.intervals is not None:
         title = f"{card.intervals.level:.0%} intervals of volumes"
         head = ("label", "guaranteed", "measured coverage", "median width", "subjects")
         print_table(head, map(_interval_row, card.intervals.quality), title=title)
+
+
+def _sentences(card: ModelCard) -> Iterator[str]:
+    """What is known of the scans of the training, and of probabilities."""
+    if card.domain is not None:
+        known = card.domain
+        yield (
+            f"Scans unlike the {known.scans} of the training are named; {known.false_alarms:.1%} of those would be "
+            f"(at most {known.false_alarms_upper:.1%})."
+        )
+    if card.calibration is not None:
+        found = card.calibration
+        yield (
+            f"Probabilities have the temperature {found.temperature:.3g}, fitted on {found.subjects} subjects that "
+            f"folds had not seen; calibration error {found.before.error:.4f} before, {found.after.error:.4f} after."
+        )
 
 
 def _interval_row(item: IntervalQuality) -> tuple[object, ...]:

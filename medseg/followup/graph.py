@@ -214,46 +214,45 @@ def _distances(points: Positions, inside: NDArray[np.bool_], tree: Any, reach: f
 def _by_overlap(
     pairs: Sequence[_Pair], rules: MatchRules, places: tuple[LesionPlaces, LesionPlaces], point: int
 ) -> Iterator[LesionLink]:
-    touching = [item for item in pairs if max(item.earlier_share, item.later_share) >= rules.share]
-    chosen = _assign(touching)
-    carried_earlier = {touching[n].earlier for n in chosen}
-    carried_later = {touching[n].later for n in chosen}
-    ties = _ties(touching, chosen)
-    parts = {*_largest_parts(touching, chosen, carried_earlier, carried_later, rules)}
-    for number, item in enumerate(touching):
-        if number in chosen:
-            how = _overlap_words(item, rules) + ties.get(number, "")
-            yield _link(item, places, point, by="overlap", carries=True, reason=how)
-        elif number in parts:
-            words = _overlap_words(item, rules)
-            yield _link(item, places, point, by="overlap", carries=False, reason=f"{words}, as a part")
+    near = [n for n, item in enumerate(pairs) if max(item.earlier_share, item.later_share) >= rules.share]
+    chosen = {near[n] for n in _assign([pairs[n] for n in near])}
+    ties = _ties(pairs, chosen)
+    parts = {*_largest_parts(pairs, chosen, rules)}
+    for number in sorted(chosen | parts):
+        item, carries = pairs[number], number in chosen
+        words = _overlap_words(item, rules) + (ties.get(number, "") if carries else ", as a part")
+        yield _link(item, places, point, by="overlap", carries=carries, reason=words)
 
 
-def _largest_parts(
-    touching: Sequence[_Pair], chosen: set[int], earlier: set[int], later: set[int], rules: MatchRules
-) -> Iterator[int]:
+def _largest_parts(pairs: Sequence[_Pair], chosen: set[int], rules: MatchRules) -> Iterator[int]:
     """Links beside the assignment: of a lesion without one, its best; of others, where they truly overlap.
 
     What only lies beside another, within the margin, is no part of it: half the share must truly overlap.
     """
+    earlier = {pairs[n].earlier for n in chosen}
+    later = {pairs[n].later for n in chosen}
     best: dict[tuple[str, int], int] = {}
-    for number, item in enumerate(touching):
-        if number in chosen:
+    for number, item in enumerate(pairs):
+        least = rules.share / 2
+        if number in chosen or max(item.earlier_overlap, item.later_overlap) < least:
             continue
-        truly = max(item.earlier_overlap, item.later_overlap) >= rules.share / 2
         free = [
             key
-            for key, index, taken, share, overlap in (
-                ("earlier", item.earlier, earlier, item.earlier_share, item.earlier_overlap),
-                ("later", item.later, later, item.later_share, item.later_overlap),
+            for key, taken, share, overlap in (
+                (
+                    ("earlier", item.earlier),
+                    item.earlier in earlier,
+                    item.earlier_share,
+                    item.earlier_overlap,
+                ),
+                (("later", item.later), item.later in later, item.later_share, item.later_overlap),
             )
-            if index not in taken and share >= rules.share and overlap >= rules.share / 2
+            if not taken and share >= rules.share and overlap >= least
         ]
         for key in free:
-            place = (key, getattr(item, key))
-            if place not in best or touching[best[place]].weight < item.weight:
-                best[place] = number
-        if truly and not free:
+            if key not in best or pairs[best[key]].weight < item.weight:
+                best[key] = number
+        if item.earlier in earlier and item.later in later:
             yield number
     yield from best.values()
 

@@ -22,6 +22,8 @@ __all__ = ["Registration", "register_rigid"]
 _WORKING_MM = 2.0
 #: Shrink factors and smoothing of the levels, coarse to fine, in working voxels.
 _SHRINK, _SMOOTH = (4, 2, 1), (2.0, 1.0, 0.0)
+#: Voxels along an axis that a level needs at least.
+_LEAST_VOXELS = 4
 #: Share of the voxels of a body that the metric samples, with a fixed seed.
 _SHARE, _SEED = 0.2, 1
 _BINS = 50
@@ -186,8 +188,9 @@ def _fit(fixed: _Body, moving: _Body) -> NDArray[np.float64]:
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(2.0, 1e-4, 200, 0.5, 1e-6)
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel(list(_SHRINK))
-    method.SetSmoothingSigmasPerLevel(list(_SMOOTH))
+    levels = _levels(fixed, moving)
+    method.SetShrinkFactorsPerLevel([shrink for shrink, _ in levels])
+    method.SetSmoothingSigmasPerLevel([smooth for _, smooth in levels])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOff()
     method.SetInitialTransform(start, inPlace=True)
     try:
@@ -196,6 +199,24 @@ def _fit(fixed: _Body, moving: _Body) -> NDArray[np.float64]:
         words = str(error).strip().splitlines()[-1]
         raise InputError(f"the scans could not be registered ({words}); give --transform") from error
     return _affine_of(start)
+
+
+def _levels(*bodies: _Body) -> list[tuple[int, float]]:
+    """Shrink factor and smoothing of each level that leaves enough voxels along every axis.
+
+    Raises
+    ------
+    InputError
+        If there are too few to begin with.
+    """
+    thin = min(min(body.grid.shape) for body in bodies)
+    if thin < _LEAST_VOXELS:
+        raise InputError(
+            f"a scan has {thin} slices at {_WORKING_MM:g} mm or more, too few to be registered; give --transform, or "
+            "--same-space if both scans share one space"
+        )
+    pairs = zip(_SHRINK, _SMOOTH, strict=True)
+    return [(shrink, smooth) for shrink, smooth in pairs if shrink == 1 or thin // shrink >= _LEAST_VOXELS]
 
 
 def _centred(fixed: _Body, moving: _Body) -> Any:

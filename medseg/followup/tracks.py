@@ -166,12 +166,13 @@ def _next(
     others = [item for item in step.of_later(own.name, own.later) if not item.carries]
     joined = tuple(live[item.name, item.earlier] for item in others)
     kind: EventKind = "merged" if joined else "split" if parts else "followed"
-    words = own.reason
-    if joined:
-        words = f"{_named(joined)} went into it; {words}"
-    if parts:
-        words = f"{_named(parts)} split off it; {words}"
-    return LesionEvent(step.point, own.later, kind, words, (*joined, *parts))
+    went = {live[item.name, item.earlier] for item in step.links if item.carries}
+    words = [f"{'a part of ' if one in went else ''}lesion {one} went into it" for one in joined]
+    words += [
+        f"a part of it went into lesion {one}" if one in went else f"lesion {one} split off it"
+        for one in parts
+    ]
+    return LesionEvent(step.point, own.later, kind, "; ".join([*words, own.reason]), (*joined, *parts))
 
 
 def _lost(track: _Open, step: _Step, least: Mapping[str, float]) -> LesionEvent:

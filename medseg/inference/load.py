@@ -61,8 +61,9 @@ def choose_backend(card: ModelCard, run: Run) -> BackendChoice:
         if run.device not in ("auto", "cpu"):
             raise InputError(f"openvino runs on the CPU here, not on {run.device}; use --backend torch")
         return BackendChoice("openvino", "asked for" if run.backend == "openvino" else "it is kept as ONNX")
-    if run.backend == "torch":
-        return BackendChoice("torch", "asked for")
+    if run.backend == "torch" or card.windows.placing == "whole":
+        reason = "asked for" if run.backend == "torch" else "its windows are as large as the image"
+        return BackendChoice("torch", reason)
     if missing_modules("openvino"):
         return BackendChoice("torch", "OpenVINO is not installed")
     if run.device not in ("auto", "cpu"):

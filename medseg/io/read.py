@@ -15,6 +15,8 @@ from medseg.io.answers import apply_answers
 from medseg.io.choose import choose, require_volume
 from medseg.io.choose_mask import choose_mask, refuse_masks
 from medseg.io.dicom import READER
+from medseg.io.dicom.archives import kind_of
+from medseg.io.dicom.packed import why_not
 from medseg.io.dicom.reader import DicomReader
 from medseg.io.layered import are_layers, layered_segmentation
 from medseg.io.masks import only_label, read_table, segmentation_of
@@ -46,6 +48,9 @@ def find_reader(path: str | Path) -> Reader:
             return reader
     if path.is_dir():
         raise UnsupportedFormatError(f"folder {path} holds no DICOM files{_other_files(path)}")
+    archive = kind_of(path, head)
+    if archive is not None:
+        raise UnsupportedFormatError(why_not(path, archive))
     raise UnsupportedFormatError(
         f"{path} is in no known format ({suffix_of(path) or 'no suffix'}); known: NIfTI, NRRD, MHA, DICOM, "
         "FreeSurfer, PNG, TIFF, JPEG"

@@ -36,10 +36,10 @@ def read_transform(path: Path, common: Grid, scan: Grid) -> NDArray[np.float64]:
     """
     data = read_plain(path, most=_MOST_BYTES)
     rows = _numbers(data)
-    matrix = _of_itk(path) if rows is None else _of_fsl(rows, common, scan)
+    matrix = _of_itk(path) if rows is None else rows
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3])) < 1e-6:
         raise InputError(f"{path}: the transform can't be inverted")
-    return matrix
+    return matrix if rows is None else _of_fsl(rows, common, scan)
 
 
 def _numbers(data: bytes) -> NDArray[np.float64] | None:

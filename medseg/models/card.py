@@ -28,7 +28,7 @@ _ADAPTER: TypeAdapter[ModelCard] = TypeAdapter(ModelCard)
 _PARTS: TypeAdapter[PartsCard] = TypeAdapter(PartsCard)
 #: Fields that cards of before them lack, by where they stand: left out at their defaults, so that digests stay.
 _LATER = {
-    "": ("grid", "windows", "decision", "before", "origin"),
+    "": ("grid", "windows", "decision", "before", "origin", "calibration"),
     "network": (
         "encoder_blocks",
         "decoder_blocks",

@@ -1,6 +1,7 @@
 """The common space of a follow-up: the same frame, a transform given, or a registration; never assumed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,7 @@ def align_scans(
     given = transforms or {}
     run = run or Run()
     found = [BASELINE]
+    frames = [_frame(grid, own) for grid, own in zip(grids, images, strict=True)]
     for number in range(1, len(grids)):
         run.check()
         run.progress(number - 1, len(grids) - 1, f"aligning scan {number + 1}")
@@ -55,7 +57,7 @@ def align_scans(
         elif same_space:
             words = "stated: both scans share one world space; nothing checked it"
             found.append(Alignment("stated", np.eye(4), words))
-        elif (frame := grids[0].frame_of_reference) and frame == grids[number].frame_of_reference:
+        elif (frame := frames[0]) and frame == frames[number]:
             words = (
                 "both scans have one DICOM frame of reference, which does not prove that the patient lay alike: "
                 "see the picture"
@@ -64,6 +66,15 @@ def align_scans(
         else:
             found.append(_by_registration(images[0], images[number], number))
     return tuple(found)
+
+
+def _frame(grid: Grid, images: Mapping[str, Image]) -> str | None:
+    """Frame of reference of a mask, or of an image on its grid: files of masks seldom say it."""
+    known = (image.grid for image in images.values() if image.grid.frame_of_reference)
+    own = (
+        item.frame_of_reference for item in known if same_grid(replace(item, frame_of_reference=None), grid)
+    )
+    return grid.frame_of_reference or next(own, None)
 
 
 def _by_transform(given: Mapping[int, NDArray[np.float64]], number: int) -> Alignment:

@@ -15,8 +15,8 @@ __all__ = ["ACCEPTABLE", "Difference", "differences", "require_acceptable", "sai
 
 #: What a user may accept as no hindrance, in words; another patient never.
 ACCEPTABLE = ("method", "settings", "review", "protocol")
-#: Thicknesses and spacings across slices within this relative difference are one protocol.
-_THICKNESS = 0.1
+#: Thicknesses, or spacings across slices where none is stated, within this relative difference are one protocol.
+_THICKNESS = 0.25
 #: Facts of an image that make another protocol where both say them, and those that are only told.
 _PROTOCOL = {"sequence": "sequence", "acquisition": "acquisition", "contrast": "contrast", "kernel": "kernel"}
 _TOLD = {
@@ -162,15 +162,17 @@ def _protocol(first: Record, other: Record) -> Iterator[Difference]:
             old, new = facts[0].get(key), facts[1].get(key)
             if old is not None and new is not None and old != new:
                 yield Difference("protocol", f"another {words}: {old} and {new}")
-        thick = [_thickness(item) for item in (one, two)]
-        if abs(thick[0] - thick[1]) > _THICKNESS * min(thick):
-            yield Difference("protocol", f"another slice thickness: {thick[0]:.3g} and {thick[1]:.3g} mm")
+        (old, what), (new, _) = _thickness(one), _thickness(two)
+        if abs(old - new) > _THICKNESS * min(old, new):
+            yield Difference("protocol", f"another slice {what}: {old:.3g} and {new:.3g} mm")
 
 
-def _thickness(item: InputRef) -> float:
-    """As stated, else the spacing across slices."""
+def _thickness(item: InputRef) -> tuple[float, str]:
+    """As stated, else the spacing across slices; and which of them."""
     stated = item.grid.slice_thickness
-    return stated if stated is not None else item.grid.spacing[slice_axis(item.grid)]
+    if stated is not None:
+        return stated, "thickness"
+    return item.grid.spacing[slice_axis(item.grid)], "spacing"
 
 
 def _pairs(first: Record, other: Record) -> Iterator[tuple[InputRef, InputRef]]:

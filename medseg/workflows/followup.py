@@ -24,7 +24,7 @@ from medseg.workflows.align import align_scans
 from medseg.workflows.comparable import differences, require_acceptable, said_differences
 from medseg.workflows.record import days_between
 
-__all__ = ["FollowOptions", "FollowScan", "followup", "lesion_places"]
+__all__ = ["FollowOptions", "FollowScan", "follow_up", "lesion_places"]
 
 Transforms: TypeAlias = Mapping[int, NDArray[np.float64]]
 #: Errors that rest on fewer pairs are called preliminary.
@@ -75,7 +75,7 @@ class FollowOptions:
     accept: tuple[str, ...] = ()
 
 
-def followup(
+def follow_up(
     scans: Sequence[FollowScan], options: FollowOptions | None = None, *, run: Run | None = None
 ) -> FollowUp:
     """Follow the lesions of one patient over two scans or more.

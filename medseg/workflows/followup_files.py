@@ -33,7 +33,7 @@ from medseg.reporting.followup.pictures import ShownScan, draw_alignment, draw_l
 from medseg.reporting.followup.tables import followup_to_csv, followup_to_xlsx
 from medseg.reporting.followup.words import lesion_name
 from medseg.workflows.align import shown_image
-from medseg.workflows.followup import FollowOptions, FollowScan, followup, lesion_places
+from medseg.workflows.followup import FollowOptions, FollowScan, follow_up, lesion_places
 from medseg.workflows.lookup import find_inputs
 from medseg.workflows.record import read_record
 from medseg.workflows.reopen import as_recorded, reopen_image, reopen_mask
@@ -106,7 +106,7 @@ def followup_files(
     Raises
     ------
     InputError
-        As `followup`; and if a mask or an image is not there, or is not the one that was measured.
+        As `follow_up`; and if a mask or an image is not there, or is not the one that was measured.
     OutputError
         If a file exists and `force` is not set.
     """
@@ -122,7 +122,7 @@ def followup_files(
             run.check()
             run.progress(number, len(records), f"reading {path.name}")
             scans.append(open_scan(path, inputs.among))
-        found = followup(scans, _with_files(options, inputs, scans), run=run)
+        found = follow_up(scans, _with_files(options, inputs, scans), run=run)
         write_followup(found, scans, files, force=force)
     return found
 
@@ -251,7 +251,7 @@ def _target(row: Mapping[str, str]) -> PickedTarget:
 
 def _rows(path: Path, needed: Sequence[str], make: Callable[[Mapping[str, str]], Any]) -> Iterator[Any]:
     text = read_plain(path).decode("utf-8-sig", "replace")
-    table = csv.DictReader(io.StringIO(text))
+    table = csv.DictReader(io.StringIO(text.replace("\0", " ")))
     missing = [name for name in needed if name not in (table.fieldnames or ())]
     if missing:
         raise InputError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")

@@ -166,7 +166,6 @@ def test_a_split_target_is_the_sum_of_its_parts_and_a_merged_one_counts_once() -
         FollowUp("s", points, split, (), ()), TargetPlan((PickedTarget(1, "liver"),)), measured
     )
     assert (found[0].value, found[0].category) == (29.0, "SD")
-    away = LesionEvent(1, None, "merged away", "", (1,))
     merged = (
         Track(
             1,

@@ -14,9 +14,9 @@ from medseg.domain.texts import parse_yaml
 from medseg.domain.values import STRICT
 from medseg.errors import InputError, LabelError, ModelError
 from medseg.extras import require_extra
-from medseg.models.foreign.nnunet import plain_words
 from medseg.models.foreign.onnx_fields import keeps_data_outside, opset_of
 from medseg.models.foreign.reading import digest_of_file
+from medseg.models.foreign.told import plain_words
 from medseg.models.foreign.values import Understood, Wanted
 
 __all__ = ["ONNX", "OnnxFile"]

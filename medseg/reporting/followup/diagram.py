@@ -191,7 +191,8 @@ def _chart(found: FollowUp, groups: Sequence[FollowedGroup], quantity: Quantity,
     first = lines[0]
     errors = (item.error for item in first[0].changes if item.quantity is quantity and item.error is not None)
     error = next(errors, None) if first[0].is_sum else None
-    band = () if error is None else (first[1][0][1] * error.low, first[1][0][1] * error.high)
+    start = first[1][0][1]
+    band = (start, start) if error is None else (start * error.low, start * error.high)
     values = [*(y for _, line in lines for _, y in line), *(value for value in band if value > 0)]
     axis = _Axis(values, [_time(found, number) for number in range(len(found.points))])
     parts = [axis.frame(found)]

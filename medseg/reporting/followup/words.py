@@ -18,6 +18,8 @@ __all__ = [
 
 #: The finest step that is shown, by unit; a volume is never finer than its voxels.
 _STEPS = {"mm": 0.1, "mm2": 1.0, "g": 0.1}
+#: Per cent from which on a change, and an end of a range, is shown without decimals.
+_WHOLE, _WHOLE_RANGE = 9.5, 5.0
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _KINDS = {
     "test-retest": "test–retest",
@@ -126,7 +128,7 @@ def error_text(error: ChangeError) -> str:
     '−9 to +10 %'
     """
     low, high = 100 * (error.low - 1), 100 * (error.high - 1)
-    return f"{_signed(low)} to {_signed(high)} %"
+    return f"{_signed(low, _WHOLE_RANGE)} to {_signed(high, _WHOLE_RANGE)} %"
 
 
 def percent_text(value: float) -> str:
@@ -138,8 +140,8 @@ def percent_text(value: float) -> str:
     return f"{_signed(value)} %"
 
 
-def _signed(value: float) -> str:
-    digits = 0 if abs(value) >= 9.5 or abs(value - round(value)) < 0.05 else 1
+def _signed(value: float, whole: float = _WHOLE) -> str:
+    digits = 0 if abs(value) >= whole or abs(value - round(value)) < 0.05 else 1
     text = f"{value:+.{digits}f}".replace("-", "−")
     return "0" if text.strip("+−0.") == "" else text
 
