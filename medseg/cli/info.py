@@ -15,8 +15,10 @@ from medseg.domain.card import IntervalQuality, ModelCard
 from medseg.domain.parts_card import PartsCard
 from medseg.domain.protocol import ProtocolRow
 from medseg.errors import PartialFailure
+from medseg.reporting.repeatability.words import study_sentences
 from medseg.workflows.info import Info, describe_grid, info
 from medseg.workflows.protocol import check_protocol, passes, read_protocol
+from medseg.workflows.repeatability import model_repeatability
 
 
 def command(
@@ -113,6 +115,9 @@ def print_card(found: Info) -> None:
         print_table(("label", "quantity", "mean", "interval", "cases", "command"), quality)
     if isinstance(card, PartsCard):
         return
+    study = model_repeatability(found.path)
+    for line in () if study is None else study_sentences(study):
+        show(line)
     for text in _sentences(card):
         show(text)
     if card.intervals is not None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import psutil
 
 from medseg import measuring
-from medseg.domain import Finding, Params, Quantity, Run, Segmentation, Segmenter, Target
+from medseg.domain import Finding, Image, Params, Quantity, Run, Segmentation, Segmenter, Target
 from medseg.domain.repeatability import Disturbed, Estimate, Recovered, Repeatability, RepeatabilityStudy
 from medseg.domain.values import digest_of_plain
 from medseg.errors import InputError
@@ -31,6 +32,8 @@ __all__ = ["SelfOptions", "self_test", "self_test_files"]
 FACTORS = (0.8, 1.25)
 _REACH = 1.96 * np.sqrt(2)
 _FEW = 3
+#: Of the free memory, that a run with its probabilities may take; else it runs without.
+_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def self_test(
     """
     engine = find_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
     matched = match_channels(engine.spec, as_mapping(images))
-    task = SegmentTask(engine, matched, _params(engine, params or {}), None, None, same_space)
+    task = SegmentTask(engine, matched, _params(engine, params or {}, matched), None, None, same_space)
     return _tested(task, tuple(plant), run or Run())
 
 
@@ -95,16 +98,20 @@ def self_test_files(
         require_absent(path, force=force)
     engine = find_segmenter(segmenter)
     task = read_task(engine, inputs, Path("not-written.nii.gz"), options.segment)
-    task = replace(task, params=_params(engine, dict(options.segment.parameters)))
+    task = replace(task, params=_params(engine, dict(options.segment.parameters), task.images))
     study = _tested(task, options.plant, run or Run())
     write_study(study, files, force=force)
     return study
 
 
-def _params(engine: Segmenter, given: Mapping[str, Any]) -> Params:
-    """With probabilities kept where the segmenter has any: their volume is watched too."""
-    kept = {"keep_probabilities": True} if "keep_probabilities" in engine.Params.model_fields else {}
-    return make_params(engine, {**given, **kept})
+def _params(engine: Segmenter, given: Mapping[str, Any], images: Mapping[str, Image]) -> Params:
+    """With probabilities kept where the segmenter has any and they fit into memory: their volume is watched too."""
+    plain = make_params(engine, given)
+    if "keep_probabilities" not in engine.Params.model_fields:
+        return plain
+    kept = make_params(engine, {**given, "keep_probabilities": True})
+    needed = engine.memory_bytes({name: image.grid for name, image in images.items()}, kept)
+    return kept if needed < _SHARE * psutil.virtual_memory().available else plain
 
 
 def _tested(task: SegmentTask, plant: tuple[str, ...], run: Run) -> RepeatabilityStudy:

@@ -186,8 +186,9 @@ def test_a_study_is_kept_with_the_model_it_is_about(medseg: Medseg, tmp_path: Pa
     assert kept.of("liver", Quantity.VOLUME).pairs == 3
     again = medseg("repeatability", pairs, "--model", folder)
     assert (again.code, "exists" in again.err) == (2, True)
-    # The model still runs, and its card is the same.
-    assert medseg("models", "show", folder).code == 0
+    # The model is still one, and shows what is known of it.
+    shown = medseg("models", "show", folder)
+    assert (shown.code, "liver, volume: a change" in shown.out) == (0, True)
     (folder / "repeatability.json").write_text(
         (folder / "repeatability.json").read_text().replace(own.weights_digest, "c" * 64)
     )

@@ -10,8 +10,10 @@ from medseg.domain import Grid, Image, Label, LabelTable, Quantity, Segmentation
 from medseg.domain.finding import Finding
 from medseg.errors import Cancelled, InputError
 from medseg.reporting.repeatability.page import repeatability_to_html
+from medseg.workflows import selftest
 from medseg.workflows.disturb import disturbances
 from medseg.workflows.implant import planted, scan_objects, sizes_to_plant, with_growth
+from medseg.workflows.segmenters import find_segmenter
 from medseg.workflows.selftest import self_test
 
 GRID = Grid((64, 56, 40), np.array([[-1.0, 0, 0, 30], [0, 1.0, 0, -20], [0, 0, 1.5, 5], [0, 0, 0, 1.0]]))
@@ -187,3 +189,12 @@ def test_the_page_calls_it_a_lower_bound() -> None:
     assert page.count('data-head="Share"') == len(study.recovered) == 4
     assert page.count('<td class="name">shifted by') == 6
     assert "preliminary" not in page
+
+
+@pytest.mark.parametrize(("share", "kept"), [(1e9, True), (0.0, False)])
+def test_probabilities_are_kept_where_they_fit(
+    monkeypatch: pytest.MonkeyPatch, share: float, *, kept: bool
+) -> None:
+    monkeypatch.setattr(selftest, "_SHARE", share)
+    params = selftest._params(find_segmenter("hippocampus"), {}, {"mr": scan()})
+    assert params.model_dump()["keep_probabilities"] is kept
