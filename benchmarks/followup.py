@@ -127,7 +127,8 @@ def real_pairs(folder: Path) -> str:
     lines = [
         "## Real pairs: an illustration",
         "",
-        "Two MS patients at two visits (Lesjak et al. 2016, CC BY), with a human's mask of voxels that changed. Nothing says which way they",
+        "Two MS patients at two visits (Lesjak et al. 2016, CC BY; the transforms published with them are affine, ours are rigid), with a",
+        "human's mask of voxels that changed. Nothing says which way they",
         "changed, and there are no masks of lesions: those are made here by a threshold of local FLAIR contrast (voxels some robust SD above",
         f"the mean around them, Gaussian of {AROUND_MM:g} mm, {RIM_MM:g} mm from the brain's rim, {LEAST_MM3:g} mm³ and more), which is no lesion segmenter and",
         "finds much that is no lesion. So this shows that the way from two scans to events works on real ones, not how sensitive a model is.",
@@ -284,7 +285,7 @@ def lesions_of(found, case: SimpleNamespace, scans: list[FollowScan]) -> tuple[l
 
     from medseg.followup.tracks import pieces
 
-    seen = [(places(scans[number].mask), np.linalg.inv(case.into[number])) for number in (0, 1)]
+    seen = [(places(scans[n].mask), np.linalg.inv(case.into[n])) for n in (0, 1)]
     near, calls = [], set()
     for number, group in enumerate(group for group in found.groups if not group.is_sum):
         clouds = [

@@ -39,6 +39,14 @@ def command(
             help="The same with events, links, scans and a data dictionary.", rich_help_panel=_VIEWS
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            help="The last scan's record with the baseline's values, changes and errors beside its own, which 'medseg "
+            "report' and 'medseg export' show.",
+            rich_help_panel=_VIEWS,
+        ),
+    ] = None,
     among: Annotated[
         list[Path] | None,
         typer.Option(
@@ -141,7 +149,7 @@ def command(
         accept=tuple(accept or ()),
     )
     inputs = FollowInputs(tuple(among or ()), _transforms(transform or ()), tuple(repeatability or ()), links)
-    files = FollowFiles(out, html, pdf, csv, xlsx)
+    files = FollowFiles(out, html, pdf, csv, xlsx, record)
     with running("cpu", quiet=json) as run:
         found = followup_files([baseline, *later], files, options, inputs, force=force, run=run)
     _print(found, files, json=json)
@@ -161,7 +169,9 @@ def _print(found: FollowUp, files: FollowFiles, *, json: bool) -> None:
     ]
     print_table(head, rows)
     print_findings(found.findings)
-    for path in (files.out, *files.views.values()):
+    for path in (*files.views.values(), files.out, files.record):
+        if path is None:
+            continue
         say(f"wrote {path}")
 
 

@@ -34,8 +34,9 @@ from medseg.reporting.followup.tables import followup_to_csv, followup_to_xlsx
 from medseg.reporting.followup.words import lesion_name
 from medseg.workflows.align import shown_image
 from medseg.workflows.followup import FollowOptions, FollowScan, follow_up, lesion_places
+from medseg.workflows.followup_record import with_earlier
 from medseg.workflows.lookup import find_inputs
-from medseg.workflows.record import read_record
+from medseg.workflows.record import read_record, write_record
 from medseg.workflows.reopen import as_recorded, reopen_image, reopen_mask
 
 __all__ = [
@@ -57,13 +58,17 @@ _EVIDENCE = {"test-retest": "test-retest", "self": "lower bound"}
 
 @dataclass(frozen=True, slots=True)
 class FollowFiles:
-    """Where the follow-up and its views go; None leaves a view out."""
+    """Where the follow-up and its views go; None leaves a view out.
+
+    `record` is the last scan's Record with the baseline's values beside its own, for `report` and `export`.
+    """
 
     out: Path
     html: Path | None = None
     pdf: Path | None = None
     csv: Path | None = None
     xlsx: Path | None = None
+    record: Path | None = None
 
     @property
     def views(self) -> dict[str, Path]:
@@ -111,7 +116,7 @@ def followup_files(
         If a file exists and `force` is not set.
     """
     options, inputs, run = options or FollowOptions(), inputs or FollowInputs(), run or Run()
-    wanted = (files.out, *files.views.values())
+    wanted = (files.out, *files.views.values(), *(() if files.record is None else (files.record,)))
     with together(*wanted):
         for path in wanted:
             require_absent(path, force=force)
@@ -277,9 +282,21 @@ def write_followup(
     }
     for view, path in views.items():
         write_bytes(path, made[view](), force=force)
+    if files.record is not None:
+        _write_record(found, ordered[-1], files.record, force=force)
     folder = files.out.parent
     points = tuple(replace(point, record=_beside(point.record, folder)) for point in found.points)
     write_bytes(files.out, followup_to_json(replace(found, points=points)), force=force)
+
+
+def _write_record(found: FollowUp, last: FollowScan, path: Path, *, force: bool) -> None:
+    """The last scan's Record with earlier values; its inputs lie where they are."""
+    record = with_earlier(last.record, found, len(found.points) - 1)
+    folder = Path(last.path).parent
+    anchored = tuple(
+        replace(item, path=str(folder / item.path) if item.path else "") for item in record.inputs
+    )
+    write_record(replace(record, inputs=anchored), path, force=force)
 
 
 def _beside(path: str, folder: Path) -> str:

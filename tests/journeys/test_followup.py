@@ -267,3 +267,136 @@ def test_dates_of_dicom_give_order_and_days(medseg: Medseg, data, tmp_path: Path
         "first seen",
         "followed",
     }
+
+
+@pytest.fixture
+def two_days(medseg: Medseg, data, tmp_path: Path) -> Path:
+    """A real CT and a copy of it 200 days later, one voxel unlike; two made lesions on each, one of which grows."""
+    import pydicom
+    from pydicom.uid import generate_uid
+
+    from medseg import io as files
+    from medseg.domain import Label, LabelTable, Segmentation
+    from medseg.domain.provenance import Provenance
+
+    for name, day, radius in (("early", "20200101", 9.0), ("late", "20200719", 14.0)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for path in sorted(data("dicom/ibsi_sts002/CT").rglob("*.dcm")):
+            ds = pydicom.dcmread(path)
+            if ds.get("Modality") != "CT":
+                continue
+            for keyword in ("AcquisitionDate", "SeriesDate", "ContentDate", "StudyDate"):
+                setattr(ds, keyword, day)
+            if name == "late":
+                pixels = np.array(ds.pixel_array)
+                pixels[0, 0] += 1
+                ds.set_pixel_data(pixels, ds.PhotometricInterpretation, ds.BitsStored)
+                ds.SeriesInstanceUID = generate_uid(entropy_srcs=[ds.SeriesInstanceUID])
+                ds.SOPInstanceUID = generate_uid(entropy_srcs=[ds.SOPInstanceUID])
+                ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+            ds.save_as(folder / path.name)
+        image = files.read(folder)
+        positions = image.grid.to_position(np.moveaxis(np.indices(image.grid.shape), 0, -1))
+        middle = image.grid.to_position((np.array(image.grid.shape) - 1) / 2)
+        labels = np.linalg.norm(positions - middle, axis=-1) <= radius
+        labels |= np.linalg.norm(positions - middle - np.array([45.0, 0.0, 0.0]), axis=-1) <= 6.0
+        made = Provenance("net", weights_digest="ab" * 32)
+        mask = Segmentation(labels.astype(np.uint8), image.grid, LabelTable((Label(1, "tumour"),)), made)
+        files.write_segmentation(mask, tmp_path / f"{name}.nii.gz")
+        seen = medseg(
+            "measure", tmp_path / f"{name}.nii.gz", "--image", folder, "--lesions", "tumour", "--subject", "p1",
+            "--out", tmp_path / f"{name}.json",
+        )  # fmt: skip
+        assert seen.code == 0, seen.err
+    (tmp_path / "errors.yaml").write_text(ERRORS)
+    return tmp_path
+
+
+def numbers_of(sr) -> dict[str, list[str]]:
+    """Tracking UID of each group → the texts in it."""
+    found: dict[str, list[str]] = {}
+
+    def texts(items):
+        for item in items:
+            if item.ValueType == "TEXT":
+                yield str(item.TextValue)
+            yield from texts(item.get("ContentSequence") or ())
+
+    def walk(items):
+        for item in items:
+            inside = item.get("ContentSequence") or ()
+            uids = [str(child.UID) for child in inside if child.ValueType == "UIDREF"]
+            if uids:
+                found.setdefault(uids[0], []).extend(texts(inside))
+            walk(inside)
+
+    walk(sr.ContentSequence)
+    return found
+
+
+def test_earlier_values_and_tracking_uids_go_into_dicom(medseg: Medseg, two_days: Path) -> None:
+    import pydicom
+
+    where = two_days
+    seen = medseg(
+        "followup", where / "early.json", where / "late.json", "--out", where / "f.json", "--repeatability",
+        where / "errors.yaml", "--record", where / "told.json", "--html", where / "f.html",
+    )  # fmt: skip
+    assert seen.code == 0, seen.err
+    assert seen.out.startswith("One lesion grew beyond error; total ")
+    assert "200 days" in seen.out
+    found = json.loads((where / "f.json").read_bytes())
+    uids = {track["id"]: track["uid"] for track in found["tracks"]}
+    assert medseg("verify", where / "told.json").code == 0
+    for name, record in (("then", "early.json"), ("now", "told.json")):
+        export = medseg(
+            "export",
+            where / record,
+            "--sr",
+            "--seg",
+            "--fhir",
+            "--followup",
+            where / "f.json",
+            "--out",
+            where / name,
+        )
+        assert export.code == 0, export.err
+    objects = {
+        name: [pydicom.dcmread(path) for path in sorted((where / name).glob("*.dcm"))]
+        for name in ("then", "now")
+    }
+    reports = {name: next(ds for ds in those if ds.Modality == "SR") for name, those in objects.items()}
+    assert set(uids.values()) <= set(numbers_of(reports["then"])) & set(numbers_of(reports["now"]))
+    told = " ".join(numbers_of(reports["now"])[uids[1]])
+    assert "earlier: " in told
+    assert "200 days before, ok, change +" in told
+    assert "from test–retest: 40 pairs" in told
+    assert "earlier" not in " ".join(numbers_of(reports["then"])[uids[1]])
+    segments = {
+        str(item.TrackingUID)
+        for ds in objects["now"]
+        if ds.Modality == "SEG"
+        for item in ds.SegmentSequence
+        if "lesion" in str(item.get("TrackingID", ""))
+    }
+    assert segments == set(uids.values())
+    fhir = next((where / "now").glob("*.json")).read_text("utf-8")
+    assert "Days from the earlier scan to this one" in fhir
+    assert uids[1] in fhir
+
+
+def test_the_record_with_earlier_values_needs_days(medseg: Medseg, pair: Path) -> None:
+    seen = follow(medseg, pair, "--accept", "method", "--record", pair / "told.json")
+    assert seen.code == 2
+    assert "give them with --days" in seen.line
+    assert not (pair / "f.json").exists()
+
+
+def test_another_records_followup_gives_no_uids(medseg: Medseg, two_days: Path, pair: Path) -> None:
+    assert follow(medseg, pair, "--accept", "method").code == 0
+    seen = medseg(
+        "export", two_days / "late.json", "--sr", "--followup", pair / "f.json", "--out", two_days / "out"
+    )
+    assert seen.code == 2
+    assert "none of its scans has the mask of this record" in seen.line

@@ -113,7 +113,8 @@ class NiftiReader:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         stored, left = _read_voxels(header, int(source.volume or 0))
-        values, outside, more = drop_nonfinite(rescale(stored, header.slope, header.intercept), str(path))
+        scaled = rescale(stored, header.slope, header.intercept, str(path))
+        values, outside, more = drop_nonfinite(scaled, str(path))
         findings = (*findings, *left, *more)
         placed = replace(source, grid=grid, findings=findings)
         return Image(freeze(values), grid, findings=findings, source=placed, outside=outside)

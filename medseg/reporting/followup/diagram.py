@@ -1,6 +1,7 @@
 """The graph of lesions as SVG: a column per scan, a row per lesion, a line where two are the same; and curves."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -17,6 +18,32 @@ from medseg.domain.followup import (
 from medseg.reporting.followup.words import error_text, lesion_name
 
 __all__ = ["curves_svg", "graph_svg"]
+
+#: Element and class → how it looks without the page's style (which has these in light and dark), as in a PDF.
+_INK, _SOFT, _LINE, _FAR, _LOST = "#1a1d21", "#555c66", "#c9ced6", "#d55e00", "#7a2036"
+_CURVES = ("#d55e00", "#0072b2", "#009e73", "#cc79a7")
+_LOOKS = {
+    ("line", "column"): f'stroke="{_LINE}" stroke-dasharray="2 4"',
+    ("line", "axis"): f'stroke="{_SOFT}"',
+    ("line", "link carried"): f'stroke="{_SOFT}" stroke-width="2"',
+    ("line", "link part"): f'stroke="{_FAR}" stroke-width="2" stroke-dasharray="5 3"',
+    ("line", "link reader"): 'stroke="#0b57a4" stroke-width="3"',
+    ("circle", "seen"): 'fill="#0072b2"',
+    ("circle", "joined"): f'fill="{_FAR}"',
+    ("circle", "unseen"): f'fill="none" stroke="{_SOFT}" stroke-width="1.6" stroke-dasharray="2 2"',
+    ("path", "new"): 'fill="#fff" stroke="#8a3b00" stroke-width="2.2"',
+    ("path", "lost"): f'fill="none" stroke="{_LOST}" stroke-width="2.6"',
+    ("rect", "band"): 'fill="#dbe4ee"',
+    ("polyline", "total"): f'fill="none" stroke="{_INK}" stroke-width="2.6"',
+    ("circle", "total"): f'fill="{_INK}"',
+    **{
+        ("polyline", f"c{n}"): f'fill="none" stroke="{colour}" stroke-width="1.4"'
+        for n, colour in enumerate(_CURVES)
+    },
+    **{("circle", f"c{n}"): f'fill="{colour}"' for n, colour in enumerate(_CURVES)},
+}
+_CLASSED = re.compile(r'<(\w+) class="([^"]+)"')
+_TEXT = '<text font-size="11" font-family="DejaVu Sans, Segoe UI, Helvetica, Arial, sans-serif"'
 
 _LEFT, _STEP, _ROW, _TOP = 96.0, 190.0, 30.0, 34.0
 _LARGEST, _SMALLEST = 11.0, 3.5
@@ -65,6 +92,7 @@ def graph_svg(found: FollowUp) -> tuple[str, str]:
         f"{title}{told}{''.join(parts)}</svg>"
     )
     left = len(found.tracks) - len(tracks)
+    svg = _looking(svg)
     return svg, f"{left} lesions that were only followed are left out; the table has all." if left else ""
 
 
@@ -181,7 +209,17 @@ def curves_svg(found: FollowUp, name: str, key: str) -> str:
         _chart(found, total, Quantity.LESION_VOLUME, f"{key}-total"),
         _chart(found, single[:_MOST_LINES], Quantity.VOLUME, f"{key}-lesions") if len(single) > 1 else "",
     )
-    return "".join(drawn)
+    return _looking("".join(drawn))
+
+
+def _looking(svg: str) -> str:
+    """With the looks of every element; a page's own style goes before them."""
+
+    def looks(found: re.Match[str]) -> str:
+        look = _LOOKS.get((found[1], found[2]), "")
+        return f"{found[0]} {look}" if look else found[0]
+
+    return _CLASSED.sub(looks, svg).replace("<text", _TEXT)
 
 
 def _chart(found: FollowUp, groups: Sequence[FollowedGroup], quantity: Quantity, key: str) -> str:

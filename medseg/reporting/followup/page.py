@@ -141,7 +141,7 @@ def _row(found: FollowUp, group: FollowedGroup) -> dict[str, Any]:
         "doubling": "" if change is None else _doubling(change),
         "call": _event_words(found, group) if change is None else change.call,
         "loud": change is not None and change.call not in ("within error", *_NOT_SAID),
-        "reason": "" if change is None else change.reason,
+        "reason": "" if change is None or change.call == "error unknown" else change.reason,
         "nadir": "" if nadir is None or change is None or nadir.since == change.since else _nadir(nadir),
     }
 
@@ -216,6 +216,10 @@ def _errors(found: FollowUp) -> Iterator[str]:
         for change in group.changes
         if change.error is not None
     }
+    unknown = {
+        change.reason for group in found.groups for change in group.changes if change.call == "error unknown"
+    }
+    yield from (f"Error unknown: {reason}." for reason in sorted(unknown))
     for text, source, pairs, is_sum in seen:
         few = f"; {pairs} pairs" if pairs is not None else ""
         yield f"{'Sums' if is_sum else 'Single lesions'}: {text} (95 %), from {source}{few}."

@@ -49,8 +49,13 @@ def _structure(found: FollowUp, total: FollowedGroup) -> str:
     last = len(found.points) - 1
     groups = [group for group in found.groups if group.name == total.name and not group.is_sum]
     parts = [*_calls(groups, last), *_events(found, total.name, last)]
-    first = parts or ["no lesion changed beyond error" if _is_judged(groups, last) else "no change is called"]
-    text = ", ".join(first)
+    clauses = [", ".join(parts)] if parts else []
+    if _is_unknown(groups, last):
+        clauses.append("no growth or shrinkage is called, as the error of a change is unknown")
+    elif not parts:
+        said = "no lesion changed beyond error" if _is_judged(groups, last) else "no change is called"
+        clauses.append(said)
+    text = "; ".join(clauses)
     name = f"{total.name}: " if sum(group.is_sum for group in found.groups) > 1 else ""
     days = "" if found.points[last].days is None else f", {days_text(found.points[last].days or 0)}"
     sentence = f"{text}; {_total(total, found, last)}{days}."
@@ -71,8 +76,12 @@ def _calls(groups: Sequence[FollowedGroup], last: int) -> Iterator[str]:
             late = sum(change.call == call and change.since > 0 for change in changes)
             since = f" ({_number(late)} of them since first seen later)" if late else ""
             yield f"{_lesions(count)} {words}{since}"
-    if "error unknown" in calls and not {"grown", "shrunk"} & set(calls):
-        yield "no growth or shrinkage is called, as the error of a change is unknown"
+
+
+def _is_unknown(groups: Sequence[FollowedGroup], last: int) -> bool:
+    """Whether there are changes whose error nobody knows, and none that was called."""
+    calls = {change.call for group in groups if (change := group.change(Quantity.VOLUME, last)) is not None}
+    return "error unknown" in calls and not {"grown", "shrunk"} & calls
 
 
 def _events(found: FollowUp, name: str, last: int) -> Iterator[str]:
