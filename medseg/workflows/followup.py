@@ -97,7 +97,12 @@ def follow_up(
     """
     options, run = options or FollowOptions(), run or Run()
     require_acceptable(options.accept)
+    given = list(scans)
     scans, days, days_from = _in_order(scans, options.days)
+    if list(scans) != given and (options.transforms or options.corrections):
+        raise InputError(
+            "the records are not in order of time, so transforms and links would name other scans; give them in order"
+        )
     for scan in scans:
         if scan.mask.grid.unit == "px":
             raise InputError(
@@ -146,6 +151,7 @@ def lesion_places(scan: FollowScan, plan: LesionPlan, alignment: Alignment) -> L
     own = scan.record.plan.lesions or plan
     found = measuring.find_lesions(scan.mask, own)
     fields = {name: measuring.find_field(image) for name, image in scan.images.items()}
+    wanted = tuple({value for item in found.structures for value in item.labels})
     places = LesionPlaces(
         found.ids,
         found.targets,
@@ -153,6 +159,7 @@ def lesion_places(scan: FollowScan, plan: LesionPlan, alignment: Alignment) -> L
         scan.mask.grid,
         alignment.matrix,
         outside_of(fields, scan.mask.grid),
+        (found.ids == 0) & scan.mask.mask(*wanted) if wanted and own.minimum_mm3 else None,
     )
     told = {item.target for item in scan.record.measurements if item.target.lesion is not None}
     listed = {replace(item, detail=None) for item in told}

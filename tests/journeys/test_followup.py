@@ -197,6 +197,23 @@ def test_inputs_that_moved_are_found_by_their_digests(medseg: Medseg, pair: Path
     assert follow(medseg, pair, "--accept", "method", "--among", elsewhere).code == 0
 
 
+def test_a_lesion_that_fell_below_the_least_size_is_not_gone(medseg: Medseg, pair: Path) -> None:
+    write_scan(pair, "second", [(BEFORE[0][0], 5.0), (BEFORE[1][0], 2.0)])
+    for name in ("first", "second"):
+        seen = medseg(
+            "measure", pair / f"{name}-mask.nii.gz", "--image", pair / f"{name}.nii.gz", "--lesions", "all",
+            "--min-lesion-mm3", "60", "--out", pair / f"{name}.json", "--force",
+        )  # fmt: skip
+        assert seen.code == 0, seen.err
+    assert follow(medseg, pair, "--same-space", "--accept", "method").code == 0
+    found = json.loads((pair / "f.json").read_bytes())
+    assert [track["events"][-1]["kind"] for track in found["tracks"]] == [
+        "followed",
+        "below detection",
+        "gone",
+    ]
+
+
 def test_what_exists_is_kept_without_force(medseg: Medseg, pair: Path) -> None:
     (pair / "f.html").write_text("mine")
     seen = follow(medseg, pair, "--html", pair / "f.html", "--accept", "method")
