@@ -112,7 +112,8 @@ def identity_of_images(images: Mapping[str, Image]) -> Identity | None:
                 headers = read_headers(image.source)
             except MedsegError:
                 continue
-            return identity_in(next(iter(headers.values())))
+            if headers:
+                return identity_in(next(iter(headers.values())))
     return None
 
 
