@@ -8,6 +8,7 @@ import typer
 from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, say
 from medseg.cli.progress import running
+from medseg.errors import InputError
 from medseg.workflows.train import findings_of, train
 from medseg.workflows.training_page import PAGE_FILE
 
@@ -26,8 +27,8 @@ def command(
         Path, typer.Option(help="Folder of the run; an unfinished one with the same plan goes on.")
     ] = ...,  # type: ignore[assignment]
     fold: Annotated[
-        int | None, typer.Option(min=0, help="Only this fold; by default all, one after another.")
-    ] = None,
+        str, typer.Option(metavar="N|all", help="Only this fold, or all of them, one after another.")
+    ] = "all",
     restart: Annotated[bool, typer.Option("--restart", help="Throw away a run with another plan.")] = False,
     device: opt.Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default all.")] = None,
@@ -38,7 +39,7 @@ def command(
     Example: medseg train hippocampus_3d data.root=Task04_Hippocampus --out runs/hippocampus
     """
     with running(device, threads=threads, quiet=json) as run:
-        bundle = train(config, overrides or [], out=out, fold=fold, restart=restart, run=run)
+        bundle = train(config, overrides or [], out=out, fold=_fold_of(fold), restart=restart, run=run)
     if json:
         emit("train", {"bundle": str(bundle)}, findings_of(out))
         return
@@ -46,3 +47,11 @@ def command(
     if (out / PAGE_FILE).is_file():
         say(f"how it went: {out / PAGE_FILE}")
     say(f"the model is in {bundle}; segment with: medseg segment {bundle} IMAGE --out mask.nii.gz")
+
+
+def _fold_of(word: str) -> int | None:
+    if word == "all":
+        return None
+    if not word.isdecimal():
+        raise InputError(f"--fold is a number from 0 on, or all, not {word!r}")
+    return int(word)

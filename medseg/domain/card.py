@@ -6,9 +6,10 @@ from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict
 
+from medseg.domain.calibration import Calibration
 from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
-from medseg.domain.recipe import Before, Decision, StoredGrid, WindowRule
+from medseg.domain.recipe import AnchoredGrid, Before, Decision, StoredGrid, WindowRule
 from medseg.domain.values import STRICT, Details
 from medseg.errors import ConfigError
 
@@ -17,16 +18,20 @@ __all__ = [
     "ChannelSpec",
     "Clip",
     "DomainFile",
+    "FillHoles",
     "Instances",
     "IntervalQuality",
     "IntervalsFile",
     "KeepLargest",
     "ModelCard",
+    "Normalise",
+    "PercentileRange",
     "PostStep",
     "PreStep",
     "Quality",
     "RemoveSmall",
     "RequireRange",
+    "Rescale",
     "Scale",
     "ToUnit",
     "WeightsFile",
@@ -125,6 +130,15 @@ class RemoveSmall:
 
 
 @dataclass(frozen=True, slots=True)
+class FillHoles:
+    """Give a label the background that it encloses in three dimensions (of a single slice: in two)."""
+
+    label: int
+    step: Literal["fill_holes"] = "fill_holes"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class Instances:
     """Number the objects of a label by a seeded watershed on a distance that the network predicts.
 
@@ -194,8 +208,58 @@ class RequireRange:
             raise ConfigError(f"step require_range: [{self.low}, {self.high}] leaves no values")
 
 
-PreStep: TypeAlias = Clip | Scale | ZScore | ZScoreInside | ToUnit | RequireRange
-PostStep: TypeAlias = KeepLargest | RemoveSmall | Instances
+@dataclass(frozen=True, slots=True)
+class Normalise:
+    """(value − mean) / SD over all voxels, or over those that are not 0; those that are then stay so.
+
+    In float32, as MONAI's NormalizeIntensity; where all values are one, only the mean is taken off.
+    """
+
+    channel: str
+    only_nonzero: bool = False
+    step: Literal["normalise"] = "normalise"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """From the range of the image itself to [low, high], as MONAI's ScaleIntensity; one value becomes value × low."""
+
+    channel: str
+    low: float = 0.0
+    high: float = 1.0
+    step: Literal["rescale"] = "rescale"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.low) and isfinite(self.high) and self.low < self.high):
+            raise ConfigError(f"step rescale: [{self.low}, {self.high}] is no range")
+
+
+@dataclass(frozen=True, slots=True)
+class PercentileRange:
+    """From the range between two percentiles of the image to [low, high], as MONAI's ScaleIntensityRangePercentiles."""
+
+    channel: str
+    lower: float
+    upper: float
+    low: float
+    high: float
+    clip: bool = False
+    step: Literal["percentile_range"] = "percentile_range"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lower < self.upper <= 100 or not self.low < self.high:
+            raise ConfigError(
+                f"step percentile_range: {self.lower} to {self.upper} or [{self.low}, {self.high}] is no range"
+            )
+
+
+PreStep: TypeAlias = (
+    Clip | Scale | ZScore | ZScoreInside | ToUnit | RequireRange | Normalise | Rescale | PercentileRange
+)
+PostStep: TypeAlias = KeepLargest | RemoveSmall | FillHoles | Instances
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +389,8 @@ class ModelCard:
         A model that runs first, and what this one takes of it.
     origin
         Where a model of another program comes from: kind, name and digest of what was read, as pairs.
+    calibration
+        Temperature of its probabilities; None where none was fitted, and they are as the networks say them.
     """
 
     name: str
@@ -350,11 +416,12 @@ class ModelCard:
     attribution: str = ""
     intended_use: str = "Research only; not a medical device."
     limits: tuple[str, ...] = ()
-    grid: StoredGrid | None = None
+    grid: StoredGrid | AnchoredGrid | None = None
     windows: WindowRule = WindowRule()
     decision: Decision = Decision()
     before: Before | None = None
     origin: Details = ()
+    calibration: Calibration | None = None
     schema: str = CARD_SCHEMA
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -393,9 +460,13 @@ class ModelCard:
 
     def _require_decision(self) -> None:
         """Labels that outputs write are labels of the table."""
-        if self.grid is None and self.decision != Decision():
-            raise ConfigError(f"card {self.name!r}: only on a stored grid do outputs become labels otherwise")
-        if self.given_channels and self.grid is None:
+        if self.decision != Decision() and (self.intervals is not None or self.distance_channels):
+            raise ConfigError(
+                f"card {self.name!r}: distances and intervals of volumes belong to the usual decision only"
+            )
+        if self.decision.is_first and isinstance(self.grid, StoredGrid):
+            raise ConfigError(f"card {self.name!r}: on a stored grid labels are decided last")
+        if self.given_channels and not isinstance(self.grid, StoredGrid):
             raise ConfigError(
                 f"card {self.name!r}: labels of an earlier model are channels on a stored grid only"
             )
@@ -420,7 +491,7 @@ class ModelCard:
             raise ConfigError(
                 f"card {self.name!r}: a window of {self.window} voxels is larger than any scan (up to {MOST_VOXELS})"
             )
-        dimensions = 3 if self.grid is None else len(self.window)
+        dimensions = len(self.window) if isinstance(self.grid, StoredGrid) else 3
         if set(self.mirror_axes) - set(range(dimensions)) or len(set(self.mirror_axes)) < len(
             self.mirror_axes
         ):

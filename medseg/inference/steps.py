@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 from medseg.domain import Grid
 from medseg.domain.card import (
     Clip,
+    FillHoles,
     Instances,
     KeepLargest,
+    Normalise,
+    PercentileRange,
     PostStep,
     PreStep,
     RemoveSmall,
     RequireRange,
+    Rescale,
     Scale,
     ToUnit,
     ZScore,
@@ -22,6 +26,7 @@ from medseg.domain.card import (
 )
 from medseg.errors import InputError
 from medseg.masks.components import label_parts
+from medseg.masks.fill import fill_holes
 from medseg.masks.sizes import SAME_VOLUME
 
 __all__ = ["AFTER", "BEFORE", "postprocess", "preprocess"]
@@ -85,6 +90,37 @@ def _to_unit(_: ToUnit, values: NDArray[np.float32], _inside: NDArray[np.bool_])
     return found
 
 
+def _normalise(step: Normalise, values: NDArray[np.float32], _: NDArray[np.bool_]) -> NDArray[np.float32]:
+    where = values != 0
+    sample = values[where] if step.only_nonzero else values
+    if sample.size == 0:
+        return values
+    deviation = np.float32(sample.std(dtype=np.float64))
+    divisor = deviation if deviation > 0 else np.float32(1)
+    scaled = (values - np.float32(sample.mean(dtype=np.float64))) / divisor
+    found: NDArray[np.float32] = np.where(where, scaled, values) if step.only_nonzero else scaled
+    return found
+
+
+def _rescale(step: Rescale, values: NDArray[np.float32], _: NDArray[np.bool_]) -> NDArray[np.float32]:
+    low, high = values.min(), values.max()
+    if low == high:
+        return (values * np.float32(step.low)).astype(np.float32)
+    found: NDArray[np.float32] = (values - low) / (high - low)
+    return found * np.float32(step.high - step.low) + np.float32(step.low)
+
+
+def _percentile_range(
+    step: PercentileRange, values: NDArray[np.float32], _: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    start, stop = np.percentile(values, (step.lower, step.upper)).astype(np.float32)
+    # As MONAI: where both percentiles are one value, it is only taken off.
+    span = stop - start if stop > start else np.float32((step.high - step.low) or 1)
+    scaled = (values - start) / span * np.float32(step.high - step.low) + np.float32(step.low)
+    found: NDArray[np.float32] = np.clip(scaled, step.low, step.high) if step.clip else scaled
+    return found.astype(np.float32)
+
+
 def _require_range(
     step: RequireRange, values: NDArray[np.float32], _: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
@@ -117,6 +153,11 @@ def _remove_small(step: RemoveSmall, labels: NDArray[Any], grid: Grid) -> NDArra
     return _without(labels, small[components])
 
 
+def _fill(step: FillHoles, labels: NDArray[Any], grid: Grid) -> NDArray[Any]:
+    filled = fill_holes(labels == step.label, grid)
+    return np.where(filled & (labels == 0), step.label, labels).astype(labels.dtype)
+
+
 def _without(labels: NDArray[Any], what: NDArray[np.bool_]) -> NDArray[Any]:
     return np.where(what, 0, labels).astype(labels.dtype)
 
@@ -129,9 +170,13 @@ BEFORE: dict[type, Callable[[Any, NDArray[np.float32], NDArray[np.bool_]], NDArr
     ZScoreInside: _zscore_inside,
     ToUnit: _to_unit,
     RequireRange: _require_range,
+    Normalise: _normalise,
+    Rescale: _rescale,
+    PercentileRange: _percentile_range,
 }
 AFTER: dict[type, Callable[[Any, NDArray[Any], Grid], NDArray[Any]]] = {
     KeepLargest: _keep_largest,
     RemoveSmall: _remove_small,
+    FillHoles: _fill,
     Instances: lambda _step, labels, _grid: labels,  # numbered after all others, by `inference.instances`
 }

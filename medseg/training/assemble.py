@@ -14,22 +14,29 @@ from pydantic import TypeAdapter
 
 from medseg.domain.card import DomainFile, IntervalQuality, IntervalsFile, ModelCard, Quality
 from medseg.domain.intervals import FoldVolume, VolumeCalibration
+from medseg.domain.values import Details, as_details
 from medseg.errors import InputError
 from medseg.inference.conformal import cross_fitted, guaranteed_coverage
 from medseg.inference.domain import train_domain
 from medseg.io.atomic import write_bytes
 from medseg.metrics.summarise import bootstrap_interval
 from medseg.models import dump_volumes, load_weights, parse_features, read_card, write_bundle
+from medseg.training.calibrate import calibration_of
 from medseg.training.check import read_findings
-from medseg.training.curve import draw_quality
-from medseg.training.validate import SubjectDice
+from medseg.training.choose import StepChoice, chosen_steps, step_words
+from medseg.training.curve import draw_quality, draw_reliability
+from medseg.training.heldout import cropped, kept_cases
+from medseg.training.validate import SubjectDice, subject_dice
 
 __all__ = [
     "FEATURES_FILE",
     "assemble_bundle",
+    "dice_table",
     "domain_file",
+    "finished_folds",
     "fold_volumes",
     "intervals_file",
+    "judged_rows",
     "licence_text",
     "quality_of_folds",
     "read_dice",
@@ -61,7 +68,8 @@ def assemble_bundle(
     Returns
     -------
     Path
-        Of the bundle: card, weights, `plan.yaml`, `LICENSE`, `quality.csv` (Dice by subject), `quality.png`.
+        Of the bundle: card, weights, `plan.yaml`, `LICENSE`, `quality.csv` (Dice by subject), pictures. Once all
+        folds are finished the card also has the postprocessing that they chose, temperature and intervals.
 
     Raises
     ------
@@ -70,44 +78,89 @@ def assemble_bundle(
     """
     run = Path(run)
     folder = Path(out) if out is not None else run / "bundle"
-    finished = [fold for fold in sorted(run.glob("fold[0-9]*"), key=_number) if (fold / _DICE).is_file()]
+    finished = finished_folds(run)
     if not finished:
         raise InputError(f"{run} has no finished fold yet; train it to the end first")
-    rows = tuple(row for fold in finished for row in read_dice(fold))
     first = read_card(finished[0] / "bundle")
     states = [
         state for fold in finished for state in load_weights(read_card(fold / "bundle"), fold / "bundle")
     ]
+    card, extras = _measured(run, finished, first, command)
+    extras |= {"plan.yaml": _shared_plan(run / "plan.yaml"), "LICENSE": licence_text(first)}
+    write_bundle(folder, card, states, extras=extras, force=force)
+    return folder
+
+
+def _measured(
+    run: Path, finished: Sequence[Path], first: ModelCard, command: str
+) -> tuple[ModelCard, dict[str, bytes]]:
+    """The card with all that the folds say of the model, and the files that belong to it."""
     folds = int(dict(first.trained).get("folds") or len(finished))
+    whole = len(finished) == folds
+    choice = chosen_steps(run, finished, first.table) if whole else None
+    rows = judged_rows(run, choice)
     judged = "each subject judged by the one fold that did not train on it"
     if dict(first.trained).get("subjects") == 1:
         judged = "its only subject was trained on and judged by itself"
     note = f"{len(finished)} of {folds} folds; {judged}"
-    found = tuple(item.message for item in read_findings(run) if item.severity != "info")
     volumes = fold_volumes(rows)
-    intervals = intervals_file(volumes) if len(finished) == folds else None
-    domain = domain_file((run / FEATURES_FILE).read_bytes()) if (run / FEATURES_FILE).is_file() else None
-    extras = {
-        "plan.yaml": _shared_plan(run / "plan.yaml"),
-        "LICENSE": licence_text(first),
-        "quality.csv": _table(rows),
-        "quality.png": draw_quality(rows, f"{first.title}: cross-validation"),
-    }
-    limits = tuple(dict.fromkeys((*first.limits, *found)))
+    intervals = intervals_file(volumes) if whole else None
+    scans = run / FEATURES_FILE
+    domain = domain_file(scans.read_bytes()) if scans.is_file() else None
+    calibration = (
+        calibration_of({_number(fold): tuple(kept_cases(fold)) for fold in finished}) if whole else None
+    )
+    found = tuple(item.message for item in read_findings(run) if item.severity != "info")
     card = replace(
         first,
         weights=(),
-        limits=limits,
+        limits=tuple(dict.fromkeys((*first.limits, *found))),
+        postprocessing=(*first.postprocessing, *(() if choice is None else choice.steps)),
+        trained=(*first.trained, *_chosen(choice, first)),
         quality=quality_of_folds(rows, command=command, note=note),
         intervals=intervals,
         domain=domain,
+        calibration=calibration,
     )
+    extras = {
+        "quality.csv": dice_table(rows),
+        "quality.png": draw_quality(rows, f"{first.title}: cross-validation"),
+    }
     if intervals is not None:
         extras[intervals.file] = dump_volumes(volumes)
     if domain is not None:
-        extras[domain.file] = (run / FEATURES_FILE).read_bytes()
-    write_bundle(folder, card, states, extras=extras, force=force)
-    return folder
+        extras[domain.file] = scans.read_bytes()
+    if calibration is not None:
+        extras["calibration.png"] = draw_reliability(calibration, f"{first.title}: calibration")
+    return card, extras
+
+
+def _chosen(choice: StepChoice | None, card: ModelCard) -> Details:
+    """What was chosen on the folds, as a fact of the training."""
+    if choice is None or not choice.steps or choice.gain is None:
+        return ()
+    words = "; ".join(step_words(step, card.table) for step in choice.steps)
+    gained = f"mean Dice {choice.gain:+.4f}, 95 % interval {choice.low:+.4f} to {choice.high:+.4f}"
+    return as_details(postprocessing=f"{words} (chosen on the folds: {gained})")
+
+
+def finished_folds(run: Path) -> list[Path]:
+    """Folders of the folds that are trained and judged, in order."""
+    return [fold for fold in sorted(run.glob("fold[0-9]*"), key=_number) if (fold / _DICE).is_file()]
+
+
+def judged_rows(run: Path, choice: StepChoice | None) -> tuple[SubjectDice, ...]:
+    """Dice of every subject by the fold that had not seen it, after the steps that the other folds chose."""
+    steps = {} if choice is None else dict(choice.by_fold)
+    rows: list[SubjectDice] = []
+    for fold in finished_folds(run):
+        number = _number(fold)
+        if steps.get(number):
+            table = read_card(fold / "bundle").table
+            rows += subject_dice(map(cropped, kept_cases(fold)), table, fold=number, steps=steps[number])
+        else:
+            rows += read_dice(fold)
+    return tuple(rows)
 
 
 def quality_of_folds(rows: Sequence[SubjectDice], *, command: str, note: str) -> tuple[Quality, ...]:
@@ -190,7 +243,8 @@ def _number(fold: Path) -> int:
     return int(fold.name.removeprefix("fold"))
 
 
-def _table(rows: Sequence[SubjectDice]) -> bytes:
+def dice_table(rows: Sequence[SubjectDice]) -> bytes:
+    """Dice of each subject as CSV, UTF-8: `quality.csv` of a bundle."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, [field.name for field in fields(SubjectDice)], lineterminator="\n")
     writer.writeheader()

@@ -6,9 +6,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from medseg.domain.calibration import Calibration
 from medseg.training.validate import SubjectDice
 
-__all__ = ["draw_curve", "draw_quality"]
+__all__ = ["draw_curve", "draw_quality", "draw_reliability"]
 
 
 def draw_curve(folder: Path, title: str) -> bytes:
@@ -42,6 +43,30 @@ def draw_quality(rows: Sequence[SubjectDice], title: str) -> bytes:
             axes.hlines(sum(values) / len(values), place - 0.3, place + 0.3, colors="black")
     axes.set(xticks=range(len(targets)), ylim=(0, 1), ylabel="Dice, subjects not trained on")
     axes.set_xticklabels(targets)
+    return _png(figure)
+
+
+def draw_reliability(calibration: Calibration, title: str) -> bytes:
+    """Share that came true over what was said, before and after; a disc's area is the share of the voxels."""
+    figure, axes = _figure(title)
+    axes.plot((0, 1), (0, 1), color="grey", linewidth=1, label="as said")
+    for found, name, colour, marker in (
+        (calibration.before, "before", "#d55e00", "o"),
+        (calibration.after, f"after, temperature {calibration.temperature:.3g}", "#0072b2", "s"),
+    ):
+        places = [item.confidence for item in found.bins], [item.accuracy for item in found.bins]
+        sizes = [20 + 300 * item.share for item in found.bins]
+        words = f"{name}: error {found.error:.4f}"
+        axes.plot(*places, color=colour, linewidth=1, marker=marker, markersize=4, label=words)
+        axes.scatter(*places, s=sizes, alpha=0.25, color=colour, edgecolors="none")
+    least = min(item.confidence for found in (calibration.before, calibration.after) for item in found.bins)
+    axes.set(
+        xlim=(max(0.0, least - 0.05), 1.02),
+        ylim=(0, 1.02),
+        xlabel="largest probability of a voxel",
+        ylabel="share that came true",
+    )
+    axes.legend(loc="upper left")
     return _png(figure)
 
 

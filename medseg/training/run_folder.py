@@ -177,5 +177,13 @@ def _clear(folder: Path) -> None:
     for item in (*folder.glob("fold[0-9]*"), folder / "bundle", folder / "cache"):
         if item.is_dir():
             shutil.rmtree(item)
-    for name in (_PLAN, _SPLIT, "metrics.json", "findings.json", "quality.csv", "training.html"):
+    for name in (
+        _PLAN,
+        _SPLIT,
+        "metrics.json",
+        "findings.json",
+        "quality.csv",
+        "training.html",
+        "postprocessing.json",
+    ):
         (folder / name).unlink(missing_ok=True)

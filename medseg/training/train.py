@@ -12,9 +12,10 @@ from medseg.errors import ConfigError, ModelError
 from medseg.io import open_dataset
 from medseg.io.atomic import write_bytes
 from medseg.models import CARD_FILE, dump_features, read_card, write_bundle
-from medseg.training.assemble import FEATURES_FILE, assemble_bundle, read_dice, write_dice
+from medseg.training.assemble import FEATURES_FILE, assemble_bundle, judged_rows, write_dice
 from medseg.training.cache import CachedCase, build_cache
 from medseg.training.check import check_cases, write_findings
+from medseg.training.choose import kept_choice
 from medseg.training.config import TrainConfig
 from medseg.training.curve import draw_curve
 from medseg.training.run_folder import RunFolder, card_from, open_run
@@ -128,7 +129,9 @@ def _train_fold(plan: RunFolder, number: int, cache: dict[str, CachedCase], run:
             run=run,
         )
         _leave_bundle(plan, number, module)
-    rows = validate_bundle(folder / "bundle", validation, plan.config, plan.names, fold=number, run=run)
+    rows = validate_bundle(
+        folder / "bundle", validation, plan.config, plan.names, fold=number, run=run, keep=folder
+    )
     write_dice(folder, rows)
     if rows and not any(row.prediction_voxels for row in rows) and any(row.reference_voxels for row in rows):
         text = f"The model of fold {number} found nothing in any of its {len(validation)} validation cases."
@@ -152,7 +155,7 @@ def _self_test(plan: RunFolder, bundle: Path, number: int, run: Run) -> dict[str
 
 
 def _write_metrics(plan: RunFolder, bundle: Path, tested: dict[str, float | None]) -> None:
-    folds = [folder for folder in sorted(plan.folder.glob("fold[0-9]*")) if (folder / "dice.json").is_file()]
+    rows = judged_rows(plan.folder, kept_choice(plan.folder))
     values = {
         "schema": "medseg.training/1.0",
         "plan_digest": plan.digest,
@@ -160,7 +163,7 @@ def _write_metrics(plan: RunFolder, bundle: Path, tested: dict[str, float | None
         "steps_per_fold": plan.config.loop.steps,
         "self_test": tested,
         "quality": [asdict(item) for item in read_card(bundle).quality],
-        "dice": [asdict(row) for folder in folds for row in read_dice(folder)],
+        "dice": [asdict(row) for row in rows],
     }
     write_bytes(plan.folder / "metrics.json", json.dumps(values, indent=1).encode(), force=True)
 

@@ -1,6 +1,6 @@
 """Dice of a bundle on cases it was not trained on, through the real segmenter, on native grids."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from medseg.domain import Case, Grid, LabelTable, Run
+from medseg.domain.card import PostStep
 from medseg.domain.values import STRICT
 from medseg.inference import ModelSegmenter
+from medseg.inference.steps import postprocess
 from medseg.models import read_card
-from medseg.training.cases import load_case
 from medseg.training.config import TrainConfig
+from medseg.training.heldout import HeldOutCase, judge_cases
 
-__all__ = ["SubjectDice", "pooled_dice", "validate_bundle"]
+__all__ = ["SubjectDice", "pooled_dice", "subject_dice", "target_values", "validate_bundle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +48,41 @@ def pooled_dice(overlap: int, prediction: int, reference: int) -> float | None:
 
 
 def validate_bundle(
-    bundle: Path, cases: Sequence[Case], config: TrainConfig, names: dict[str, str], *, fold: int, run: Run
+    bundle: Path,
+    cases: Sequence[Case],
+    config: TrainConfig,
+    names: dict[str, str],
+    *,
+    fold: int,
+    run: Run,
+    keep: Path | None = None,
 ) -> tuple[SubjectDice, ...]:
-    """Segment each case with the bundle on disk and compare; one row per subject and label or region."""
+    """Segment each case with the bundle on disk and compare; one row per subject and label or region.
+
+    With `keep`, what was found is kept in that folder, and a case that is kept there is not segmented again.
+    """
     card = read_card(bundle)
     segmenter = ModelSegmenter(card, bundle)
-    targets = _targets(card.table)
+    judged = judge_cases(segmenter, cases, config, names, fold=keep, run=run)
+    return subject_dice(_told(judged, len(cases), fold, run), card.table, fold=fold)
+
+
+def subject_dice(
+    cases: Iterable[HeldOutCase], table: LabelTable, *, fold: int, steps: Sequence[PostStep] = ()
+) -> tuple[SubjectDice, ...]:
+    """Rows of cases whose predictions are known, after further steps of postprocessing."""
     counts: dict[tuple[str, str], NDArray[np.int64]] = {}
     voxels: dict[str, set[float | None]] = {}
-    plain = Run(device=run.device, threads=run.threads, seed=run.seed, cancel=run.cancel)
-    for number, case in enumerate(cases):
-        loaded = load_case(case, config, names)
-        size = None if loaded.ignored is not None else _voxel_ml(loaded.images[config.reference].grid)
+    for case in cases:
+        size = None if case.judged is not None else _voxel_ml(case.grid)
         voxels.setdefault(case.subject, set()).add(size)
-        found = segmenter.segment(loaded.images, segmenter.Params(), run=plain).labels
-        judged = True if loaded.ignored is None else ~loaded.ignored
-        for name, values in targets.items():
-            one, two = np.isin(found, values) & judged, np.isin(loaded.labels, values)
+        found = postprocess(case.prediction, case.grid, steps)
+        judged = True if case.judged is None else case.judged
+        for name, values in target_values(table).items():
+            one, two = np.isin(found, values) & judged, np.isin(case.reference, values)
             row = np.array([(one & two).sum(), one.sum(), two.sum(), 1])
             key = (case.subject, name)
             counts[key] = counts.get(key, np.zeros(4, np.int64)) + row
-        run.progress(number + 1, len(cases), f"fold {fold}: validation")
     return tuple(
         SubjectDice(
             fold,
@@ -82,10 +98,17 @@ def validate_bundle(
     )
 
 
+def _told(cases: Iterable[HeldOutCase], total: int, fold: int, run: Run) -> Iterator[HeldOutCase]:
+    for number, case in enumerate(cases):
+        yield case
+        run.progress(number + 1, total, f"fold {fold}: validation")
+
+
 def _voxel_ml(grid: Grid) -> float | None:
     return None if grid.unit == "px" else round(grid.voxel_volume / 1000, 9)
 
 
-def _targets(table: LabelTable) -> dict[str, tuple[int, ...]]:
+def target_values(table: LabelTable) -> dict[str, tuple[int, ...]]:
+    """Name of each label and region → its values."""
     named = {label.name: (label.value,) for label in table.labels}
     return {**named, **{region.name: region.labels for region in table.regions}}

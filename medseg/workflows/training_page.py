@@ -9,6 +9,7 @@ import numpy as np
 from medseg.domain import Case, Run, Segmentation
 from medseg.domain.card import ModelCard
 from medseg.inference import ModelSegmenter
+from medseg.inference.steps import postprocess
 from medseg.io.atomic import write_bytes
 from medseg.models import read_card
 from medseg.reporting.comparison.cases import Compared
@@ -17,15 +18,18 @@ from medseg.reporting.extras import Picture
 from medseg.reporting.training.page import (
     FoldCost,
     SizeLine,
+    StepLine,
     SubjectLine,
     TargetLine,
     TrainingPage,
     training_to_html,
 )
-from medseg.training.assemble import fold_volumes, read_dice
+from medseg.training.assemble import finished_folds, fold_volumes, judged_rows
 from medseg.training.cases import load_case
 from medseg.training.check import read_findings
+from medseg.training.choose import StepChoice, kept_choice, step_words
 from medseg.training.config import TrainConfig
+from medseg.training.heldout import judge_cases
 from medseg.training.run_folder import RunFolder
 from medseg.training.timing import read_timing
 from medseg.training.validate import SubjectDice
@@ -49,8 +53,9 @@ def write_training_page(plan: RunFolder, run: Run) -> Path:
     Cancelled
         If the user stopped it; an older page stays.
     """
-    folds = [fold for fold in _folds(plan.folder) if (fold / "dice.json").is_file()]
-    rows = tuple(row for fold in folds for row in read_dice(fold))
+    folds = finished_folds(plan.folder)
+    choice = kept_choice(plan.folder)
+    rows = judged_rows(plan.folder, choice)
     card = read_card(plan.folder / "bundle")
     agreements = agreement_of(_volumes(rows))
     page = TrainingPage(
@@ -66,13 +71,53 @@ def write_training_page(plan: RunFolder, run: Run) -> Path:
         agreement=[draw_agreement([agreement_plot(item) for item in agreements])] if agreements else [],
         agreements={item.name: agreement_lines(item) for item in agreements},
         intervals=card.intervals,
+        steps=_steps(choice, card),
+        choice=_choice_words(choice, card),
+        calibration=card.calibration,
+        reliability=_reliability(plan.folder / "bundle", card),
         findings=[item.message for item in read_findings(plan.folder) if item.severity != "info"],
     )
     return write_bytes(plan.folder / PAGE_FILE, training_to_html(page), force=True)
 
 
-def _folds(folder: Path) -> list[Path]:
-    return sorted(folder.glob("fold[0-9]*"), key=lambda path: int(path.name.removeprefix("fold")))
+def _steps(choice: StepChoice | None, card: ModelCard) -> list[StepLine]:
+    """What was tried, the best first; what changed nobody is left out."""
+    tried = () if choice is None else sorted(choice.tried, key=lambda item: (not item.taken, -item.gain))
+    return [
+        StepLine(step_words(item.step, card.table, _unit(card)), item.gain, item.low, item.high, item.taken)
+        for item in tried
+    ]
+
+
+def _choice_words(choice: StepChoice | None, card: ModelCard) -> str:
+    if choice is None:
+        return ""
+    if not choice.steps or choice.gain is None:
+        return (
+            f"No step of postprocessing helps beyond noise on the {choice.subjects} subjects that folds had not seen, "
+            "so none was added."
+        )
+    words = "; ".join(step_words(step, card.table, _unit(card)) for step in choice.steps)
+    return (
+        f"Chosen on the folds and part of the model: {words}. Mean Dice {choice.gain:+.4f} (95 % interval "
+        f"{choice.low:+.4f} to {choice.high:+.4f}) on {choice.subjects} subjects, each with what the other folds chose."
+    )
+
+
+def _unit(card: ModelCard) -> str:
+    return "mm³" if card.spacing is not None or card.grid is not None else "mm³ (pixels without a size)"
+
+
+def _reliability(bundle: Path, card: ModelCard) -> list[Picture]:
+    path = bundle / "calibration.png"
+    if card.calibration is None or not path.is_file():
+        return []
+    found = card.calibration
+    caption = (
+        "Reliability: how often the most probable label of a voxel came true, by the probability that it had, before "
+        f"and after the temperature {found.temperature:.3g}; discs are as large as their share of the voxels."
+    )
+    return [Picture("reliability", path.read_bytes(), caption)]
 
 
 def _sentences(card: ModelCard, rows: Sequence[SubjectDice], folds: int) -> list[str]:
@@ -184,9 +229,12 @@ def _drawn(plan: RunFolder, row: SubjectDice, case: Case, run: Run) -> Picture:
     loaded = load_case(case, plan.config, plan.names)
     bundle = plan.folder / f"fold{row.fold}" / "bundle"
     segmenter = ModelSegmenter(read_card(bundle), bundle)
-    plain = Run(device=run.device, threads=run.threads, seed=run.seed, cancel=run.cancel)
-    found = segmenter.segment(loaded.images, segmenter.Params(), run=plain)
+    (kept,) = judge_cases(segmenter, (case,), plan.config, plan.names, fold=bundle.parent, run=run)
+    choice = kept_choice(plan.folder)
+    steps = {} if choice is None else dict(choice.by_fold)
     image = loaded.images[plan.config.reference]
+    labels = postprocess(kept.prediction, image.grid, steps.get(row.fold, ()))
+    found = Segmentation(labels, image.grid, plan.config.labels)
     reference = Segmentation(loaded.labels, image.grid, plan.config.labels)
     return draw_pair(found, reference, _compared(row, plan.config), image)
 

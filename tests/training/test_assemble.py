@@ -9,8 +9,8 @@ import yaml
 from medseg.errors import InputError
 from medseg.training.assemble import (
     _shared_plan,
-    _table,
     assemble_bundle,
+    dice_table,
     licence_text,
     quality_of_folds,
     read_dice,
@@ -50,7 +50,7 @@ def test_rows_come_back_from_a_folds_folder(tmp_path: Path) -> None:
 
 
 def test_rows_as_a_table() -> None:
-    assert _table(ROWS[:1]).decode().splitlines() == [
+    assert dice_table(ROWS[:1]).decode().splitlines() == [
         "fold,subject,target,dice,reference_voxels,prediction_voxels,cases,voxel_ml",
         "0,s1,a,0.5,40,50,2,",
     ]

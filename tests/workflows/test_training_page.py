@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 
 from medseg.domain import Run
+from medseg.models import read_card
+from medseg.training.assemble import judged_rows, read_dice
+from medseg.training.choose import kept_choice, step_words
 from medseg.workflows.train import train
+from tests.reporting.browsed import assert_no_sideways_scroll, barriers
 from tests.training.test_journey import TINY, decathlon
 
 pytestmark = pytest.mark.slow
@@ -74,6 +78,54 @@ def test_it_needs_nothing_else_and_runs_nothing(run: Path) -> None:
 def test_intervals_stand_on_card_and_page(run: Path) -> None:
     assert (run / "bundle/intervals.csv").is_file()
     assert "90% intervals of volumes" in words(run)
+
+
+def test_calibration_on_the_page_is_that_of_the_card(run: Path) -> None:
+    found, text = read_card(run / "bundle").calibration, words(run)
+    assert found is not None
+    assert f"as the networks say 1 {found.before.error:.4f}" in text
+    assert f"with the temperature {found.temperature:.3g} {found.after.error:.4f}" in text
+    assert f"{found.voxels} voxels of {found.subjects} subjects" in text
+    assert (run / "bundle/calibration.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_chosen_is_on_card_and_page_and_in_the_figures(run: Path) -> None:
+    choice, card, text = kept_choice(run), read_card(run / "bundle"), words(run)
+    assert choice is not None
+    assert card.postprocessing == choice.steps
+    for step in choice.tried[:3]:
+        assert step_words(step.step, card.table) in text
+    if not choice.steps:
+        assert "No step of postprocessing helps beyond noise" in text
+        return
+    assert f"Mean Dice {choice.gain:+.4f}" in text
+    plain = [row for fold in (0, 1) for row in read_dice(run / f"fold{fold}")]
+    gained = [row.dice != old.dice for row, old in zip(judged_rows(run, choice), plain, strict=True)]
+    assert any(gained)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
+def test_no_barrier_that_axe_core_finds(run: Path, tmp_path: Path, width: int, *, dark: bool) -> None:
+    assert barriers((run / "training.html").read_bytes(), tmp_path, width=width, dark=dark) == []
+
+
+def test_a_phone_needs_no_sideways_scroll(run: Path, tmp_path: Path) -> None:
+    assert_no_sideways_scroll((run / "training.html").read_bytes(), tmp_path)
+
+
+def test_a_fold_that_was_stopped_while_it_was_judged_goes_on(run: Path) -> None:
+    """What was found in a case is kept whole: another look at it is the file's, and not the network's."""
+    kept = sorted((run / "fold0/heldout").glob("*.npz"))
+    assert len(kept) == 10
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    rows = read_dice(run / "fold0")
+    (run / "fold0/dice.json").unlink()
+    kept[3].write_bytes(kept[3].read_bytes()[:50])  # cut by a kill that no rename guards
+    root = str(next(run.parents[1].glob("data*/set")))
+    train("hippocampus_3d", [f"data.root={root}", "data.folds=2", *TINY], out=run, run=Run(device="cpu"))
+    assert read_dice(run / "fold0") == rows
+    again = [path for path in kept if path.stat().st_mtime_ns != before[path]]
+    assert again == [kept[3]]
 
 
 def test_the_same_command_again_changes_no_model(run: Path) -> None:

@@ -8,14 +8,25 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from medseg.domain.calibration import Calibration, Reliability
 from medseg.domain.card import IntervalsFile
 from medseg.reporting.comparison.pictures import LEGEND
 from medseg.reporting.extras import Picture
 
-__all__ = ["FoldCost", "SizeLine", "SubjectLine", "TargetLine", "TrainingPage", "training_to_html"]
+__all__ = [
+    "FoldCost",
+    "SizeLine",
+    "StepLine",
+    "SubjectLine",
+    "TargetLine",
+    "TrainingPage",
+    "training_to_html",
+]
 
 #: Rows of single subjects; the CSV in the bundle has all.
 _MOST_ROWS = 2000
+#: Steps of postprocessing that are shown, the taken and the best ones.
+_MOST_STEPS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,17 @@ class SubjectLine:
 
 
 @dataclass(frozen=True, slots=True)
+class StepLine:
+    """A step of postprocessing that was tried: mean Dice gained, its interval, and whether the model has it now."""
+
+    words: str
+    gain: float
+    low: float
+    high: float
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FoldCost:
     """What a fold took; None where it was not measured (a run of an older version)."""
 
@@ -84,6 +106,10 @@ class TrainingPage:
         Of volumes, as the card says it.
     costs
         Time and memory by fold.
+    steps, choice
+        Postprocessing that was tried on the folds, and what came of it in words; empty where nothing was.
+    calibration, reliability
+        Of probabilities, and its picture.
     findings
         What a reader of the model must know.
     plan
@@ -103,6 +129,10 @@ class TrainingPage:
     agreements: Mapping[str, Sequence[str]] = field(default_factory=dict)
     intervals: IntervalsFile | None = None
     findings: Sequence[str] = ()
+    steps: Sequence[StepLine] = ()
+    choice: str = ""
+    calibration: Calibration | None = None
+    reliability: Sequence[Picture] = ()
 
 
 def training_to_html(page: TrainingPage) -> bytes:
@@ -135,6 +165,9 @@ def _context(page: TrainingPage) -> dict[str, Any]:
         ],
         "intervals": _intervals(page.intervals),
         "level": "" if page.intervals is None else f"{page.intervals.level:.0%}",
+        "steps": [_step(line) for line in page.steps[:_MOST_STEPS]],
+        "calibration": _calibration(page.calibration),
+        "reliability": [(picture, picture.uri) for picture in page.reliability],
         "costs": [_cost(line) for line in page.costs],
         "subjects": [_subject(line) for line in page.subjects[:_MOST_ROWS]],
         "all_subjects": len(page.subjects),
@@ -165,6 +198,26 @@ def _intervals(found: IntervalsFile | None) -> list[tuple[str, int, str, str, st
         )
         for item in (() if found is None else found.quality)
     ]
+
+
+def _step(line: StepLine) -> tuple[str, str, str, str]:
+    interval = f"{line.low:+.4f} to {line.high:+.4f}".replace("-", "−")
+    return line.words, f"{line.gain:+.4f}".replace("-", "−"), interval, "taken" if line.taken else "no"
+
+
+def _calibration(found: Calibration | None) -> list[tuple[str, str, str, str]]:
+    """One row before and one after."""
+    if found is None:
+        return []
+    rows = (
+        ("as the networks say", "1", found.before),
+        ("with the temperature", f"{found.temperature:.3g}", found.after),
+    )
+    return [(name, temperature, f"{item.error:.4f}", _ends(item)) for name, temperature, item in rows]
+
+
+def _ends(item: Reliability) -> str:
+    return "" if item.low is None or item.high is None else f"{item.low:.4f} to {item.high:.4f}"
 
 
 def _cost(line: FoldCost) -> tuple[int, int, str, str, str]:
