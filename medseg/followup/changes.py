@@ -294,7 +294,9 @@ class _Task:
         known = [
             item.error
             for item in self.rules.known
-            if (item.quantity, item.of) == (quantity, of) and _fits(item, self.group.name, weights)
+            if (item.quantity, item.of) == (quantity, of)
+            and _fits(item, self.group.name, weights)
+            and (item.sizes is None or item.sizes[0] <= float(then.value or 0) <= item.sizes[1])
         ]
         for kind in kinds:
             if (found := next((item for item in known if item.kind == kind), None)) is not None:

@@ -320,7 +320,7 @@ def _findings(draft: FollowUp, scans: Sequence[FollowScan], options: FollowOptio
         yield Finding("followup.corrected", "info", _correction_words(item))
     for known in options.rules.known:
         if known.error.pairs is not None and known.error.pairs < _ENOUGH_PAIRS:
-            text = f"The no-change range rests on {known.error.pairs} pairs, fewer than {_ENOUGH_PAIRS}: preliminary."
+            text = f"A no-change range rests on {known.error.pairs} subjects, fewer than {_ENOUGH_PAIRS}: preliminary."
             yield Finding("followup.preliminary", "warning", text)
             break
 

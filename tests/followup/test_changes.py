@@ -68,6 +68,9 @@ def known(error, of="lesion", **more):
         (9.0, [known(RETEST, structure="node")], "error unknown"),
         (9.0, [known(RETEST, weights="ab" * 32)], "error unknown"),
         (1.4, [known(RETEST, structure="tumour")], "grown"),
+        # Of sizes that were not measured twice nothing is known.
+        (1.4, [known(RETEST, sizes=(0.5, 2.0))], "grown"),
+        (1.4, [known(RETEST, sizes=(2.0, 9.0))], "error unknown"),
     ],
 )
 def test_what_may_be_said(after, errors, call) -> None:
