@@ -21,7 +21,7 @@ from medseg.followup.response import TargetPlan, target_sums
 from medseg.measuring.field import outside_of
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.align import align_scans
-from medseg.workflows.comparable import differences, require_acceptable, said_differences
+from medseg.workflows.comparable import require_acceptable, said_differences, scan_differences
 from medseg.workflows.record import days_between
 
 __all__ = ["FollowOptions", "FollowScan", "follow_up", "lesion_places"]
@@ -238,7 +238,7 @@ def _points(
 ) -> Iterator[TimePoint]:
     for number, (scan, alignment) in enumerate(zip(scans, alignments, strict=True)):
         record = scan.record
-        found = differences(scans[0].record, record, (scans[0].images, scan.images)) if number else ()
+        found = scan_differences(scans[0].record, record, (scans[0].images, scan.images)) if number else ()
         yield TimePoint(
             scan.path,
             content_digest(record),
