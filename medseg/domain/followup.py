@@ -64,7 +64,7 @@ class ChangeError:
     level
         Share of unchanged values within it.
     pairs
-        Pairs that it rests on; below 35 it is preliminary.
+        Independent pairs (subjects) that it rests on; below 35 it is preliminary.
     """
 
     kind: ErrorKind
@@ -100,6 +100,8 @@ class KnownError:
         Digest of the model's weights that it was measured with; empty where no model was.
     detection_mm3
         Smallest lesion that was found again reliably; None where that was not measured.
+    sizes
+        Earlier values, in the quantity's unit, from and up to which it is known; None: of every size.
     """
 
     quantity: Quantity
@@ -108,6 +110,7 @@ class KnownError:
     structure: str = ""
     weights: str = ""
     detection_mm3: float | None = None
+    sizes: tuple[float, float] | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 

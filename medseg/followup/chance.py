@@ -45,7 +45,7 @@ def nadir_p(ratio: float, error: ChangeError, before: int) -> float:
 
     >>> error = ChangeError("test-retest", 1 / 1.2, 1.2, "")
     >>> [round(nadir_p(1.2, error, n) / 2, 3) for n in (1, 5)]
-    [0.025, 0.087]
+    [0.025, 0.091]
     """
     distance = math.sqrt(2) * math.copysign(_deviations(ratio, error), ratio - 1)
     step = 2 * _REACH / _STEPS

@@ -126,28 +126,31 @@ def _family(tracks: Sequence[Track], ids: Sequence[int], measured: Measured) -> 
     readings: list[Reading] = []
     for point in range(first, len(measured)):
         there = list(pieces(tracks, ids, point))
-        if not there:
-            readings += _nothing(tracks, ids, point, readings)
-            continue
-        rows = [
-            [row for row in measured[point] if (row.target.name, row.target.lesion) == key] for key in there
-        ]
-        readings += _together(rows, point)
+        unseen = _unseen_part(tracks, ids, point)
+        if there and not unseen:
+            rows = [
+                [row for row in measured[point] if (row.target.name, row.target.lesion) == key]
+                for key in there
+            ]
+            readings += _together(rows, point)
+        elif unseen:
+            readings.append(Reading(point, Quantity.VOLUME, None, "ml", Status.NOT_COMPUTED, unseen))
+        elif any(item.quantity is Quantity.VOLUME for item in readings):
+            readings.append(Reading(point, Quantity.VOLUME, 0.0, "ml", reason="gone"))
     return FollowedGroup(name, tuple(ids), tuple(readings), ())
 
 
-def _nothing(
-    tracks: Sequence[Track], ids: Sequence[int], point: int, before: Sequence[Reading]
-) -> Iterator[Reading]:
-    """A lesion that is gone has no volume; of one that can't be looked for, or is too small, nothing is known."""
-    last = [item.events[-1] for item in tracks if item.id in ids]
-    gone = all(event.kind in ("gone", "merged away") for event in last)
-    if any(item.quantity is Quantity.VOLUME for item in before):
-        if gone:
-            yield Reading(point, Quantity.VOLUME, 0.0, "ml", reason="gone")
-        else:
-            why = next(event.reason for event in last if event.kind not in ("gone", "merged away"))
-            yield Reading(point, Quantity.VOLUME, None, "ml", Status.NOT_COMPUTED, why)
+def _unseen_part(tracks: Sequence[Track], ids: Sequence[int], point: int) -> str:
+    """Why a group has no value at a scan: a part of it can't be looked for there, or was too small; empty if none."""
+    for item in tracks:
+        if item.id not in ids:
+            continue
+        first, last = item.events[0], item.events[-1]
+        if first.kind == "not assessable" and point < first.point:
+            return f"lesion {item.id} may have been there: {first.reason}"
+        if last.lesion is None and last.kind in ("not assessable", "below detection") and last.point <= point:
+            return f"lesion {item.id}: {last.reason}"
+    return ""
 
 
 def _together(parts: Sequence[Sequence[Measurement]], point: int) -> Iterator[Reading]:
@@ -291,7 +294,9 @@ class _Task:
         known = [
             item.error
             for item in self.rules.known
-            if (item.quantity, item.of) == (quantity, of) and _fits(item, self.group.name, weights)
+            if (item.quantity, item.of) == (quantity, of)
+            and _fits(item, self.group.name, weights)
+            and (item.sizes is None or item.sizes[0] <= float(then.value or 0) <= item.sizes[1])
         ]
         for kind in kinds:
             if (found := next((item for item in known if item.kind == kind), None)) is not None:

@@ -30,6 +30,8 @@ class LesionPlaces:
         (4, 4) position of this scan in mm → position of the baseline.
     outside
         (I, J, K) bool: voxels without a measurement; None where all hold one.
+    small
+        (I, J, K) bool: voxels of the structures in parts below the least size of lesions; None where none is asked.
     """
 
     ids: NDArray[Any]
@@ -38,6 +40,7 @@ class LesionPlaces:
     grid: Grid
     matrix: NDArray[np.float64]
     outside: NDArray[np.bool_] | None = None
+    small: NDArray[np.bool_] | None = None
 
     @property
     def half_diagonal_mm(self) -> float:
@@ -78,6 +81,13 @@ class LesionPlaces:
         if self.outside is not None:
             inside[inside] = ~self.outside[tuple(index[inside].T)]
         return inside
+
+    def leaves_at(self, positions: Positions) -> bool:
+        """Whether a part below the least size of lesions lies at some of the common positions."""
+        if self.small is None:
+            return False
+        index, inside = self._nearest(positions)
+        return bool(self.small[tuple(index[inside].T)].any())
 
     def _nearest(self, positions: Positions) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         back = np.linalg.inv(self.matrix)

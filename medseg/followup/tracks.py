@@ -183,6 +183,9 @@ def _lost(track: _Open, step: _Step, least: Mapping[str, float]) -> LesionEvent:
     if covered < _WHOLE:
         words = f"{100 * (1 - covered):.0f} % of its place lies outside the later scan"
         return LesionEvent(step.point, None, "not assessable", words)
+    if step.later.leaves_at(positions):
+        words = "something is there, below the least size of lesions"
+        return LesionEvent(step.point, None, "below detection", words)
     if volume < least.get(track.name, 0.0):
         words = f"at {volume:.0f} mm³ it was below the detection size of {least[track.name]:.0f} mm³"
         return LesionEvent(step.point, None, "below detection", words)
@@ -201,6 +204,9 @@ def _first(
     if covered < _WHOLE:
         words = f"{100 * (1 - covered):.0f} % of its place lies outside an earlier scan"
         return LesionEvent(step.point, lesion, "not assessable", words)
+    if any(scan.leaves_at(positions) for scan in before):
+        words = "something was there before, below the least size of lesions"
+        return LesionEvent(step.point, lesion, "below detection", words)
     if volume < least.get(name, 0.0):
         words = f"at {volume:.0f} mm³ it is below the detection size of {least[name]:.0f} mm³"
         return LesionEvent(step.point, lesion, "below detection", words)

@@ -11,7 +11,7 @@ from medseg.io.dicom.derived.origin import read_headers
 from medseg.io.dicom.derived.study import identity_in
 from medseg.masks import slice_axis
 
-__all__ = ["ACCEPTABLE", "Difference", "differences", "require_acceptable", "said_differences"]
+__all__ = ["ACCEPTABLE", "Difference", "require_acceptable", "said_differences", "scan_differences"]
 
 #: What a user may accept as no hindrance, in words; another patient never.
 ACCEPTABLE = ("method", "settings", "review", "protocol")
@@ -50,7 +50,7 @@ def require_acceptable(aspects: Sequence[str]) -> None:
             raise ConfigError(f"{', '.join(ACCEPTABLE)} can be accepted as they are, not {aspect!r}")
 
 
-def differences(
+def scan_differences(
     first: Record, other: Record, images: tuple[Mapping[str, Image], Mapping[str, Image]]
 ) -> tuple[Difference, ...]:
     """All that keeps a change between two Records from being called, the worst first.
@@ -112,7 +112,8 @@ def identity_of_images(images: Mapping[str, Image]) -> Identity | None:
                 headers = read_headers(image.source)
             except MedsegError:
                 continue
-            return identity_in(next(iter(headers.values())))
+            if headers:
+                return identity_in(next(iter(headers.values())))
     return None
 
 

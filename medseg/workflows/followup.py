@@ -21,7 +21,7 @@ from medseg.followup.response import TargetPlan, target_sums
 from medseg.measuring.field import outside_of
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.align import align_scans
-from medseg.workflows.comparable import differences, require_acceptable, said_differences
+from medseg.workflows.comparable import require_acceptable, said_differences, scan_differences
 from medseg.workflows.record import days_between
 
 __all__ = ["FollowOptions", "FollowScan", "follow_up", "lesion_places"]
@@ -97,7 +97,12 @@ def follow_up(
     """
     options, run = options or FollowOptions(), run or Run()
     require_acceptable(options.accept)
+    given = list(scans)
     scans, days, days_from = _in_order(scans, options.days)
+    if list(scans) != given and (options.transforms or options.corrections):
+        raise InputError(
+            "the records are not in order of time, so transforms and links would name other scans; give them in order"
+        )
     for scan in scans:
         if scan.mask.grid.unit == "px":
             raise InputError(
@@ -146,6 +151,7 @@ def lesion_places(scan: FollowScan, plan: LesionPlan, alignment: Alignment) -> L
     own = scan.record.plan.lesions or plan
     found = measuring.find_lesions(scan.mask, own)
     fields = {name: measuring.find_field(image) for name, image in scan.images.items()}
+    wanted = tuple({value for item in found.structures for value in item.labels})
     places = LesionPlaces(
         found.ids,
         found.targets,
@@ -153,6 +159,7 @@ def lesion_places(scan: FollowScan, plan: LesionPlan, alignment: Alignment) -> L
         scan.mask.grid,
         alignment.matrix,
         outside_of(fields, scan.mask.grid),
+        (found.ids == 0) & scan.mask.mask(*wanted) if wanted and own.minimum_mm3 else None,
     )
     told = {item.target for item in scan.record.measurements if item.target.lesion is not None}
     listed = {replace(item, detail=None) for item in told}
@@ -231,7 +238,7 @@ def _points(
 ) -> Iterator[TimePoint]:
     for number, (scan, alignment) in enumerate(zip(scans, alignments, strict=True)):
         record = scan.record
-        found = differences(scans[0].record, record, (scans[0].images, scan.images)) if number else ()
+        found = scan_differences(scans[0].record, record, (scans[0].images, scan.images)) if number else ()
         yield TimePoint(
             scan.path,
             content_digest(record),
@@ -313,7 +320,7 @@ def _findings(draft: FollowUp, scans: Sequence[FollowScan], options: FollowOptio
         yield Finding("followup.corrected", "info", _correction_words(item))
     for known in options.rules.known:
         if known.error.pairs is not None and known.error.pairs < _ENOUGH_PAIRS:
-            text = f"The no-change range rests on {known.error.pairs} pairs, fewer than {_ENOUGH_PAIRS}: preliminary."
+            text = f"A no-change range rests on {known.error.pairs} subjects, fewer than {_ENOUGH_PAIRS}: preliminary."
             yield Finding("followup.preliminary", "warning", text)
             break
 

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from medseg import measuring
 from medseg.domain import Quantity, Run
-from medseg.domain.followup import ChangeError, FollowedGroup, FollowUp, KnownError
+from medseg.domain.followup import FollowedGroup, FollowUp
 from medseg.domain.plan import LesionPlan
-from medseg.domain.texts import parse_json, parse_yaml
 from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
 from medseg.followup import ChangeRules, LesionPlaces
@@ -35,6 +33,7 @@ from medseg.reporting.followup.words import lesion_name
 from medseg.workflows.align import shown_image
 from medseg.workflows.followup import FollowOptions, FollowScan, follow_up, lesion_places
 from medseg.workflows.followup_record import with_earlier
+from medseg.workflows.known_errors import errors_of_model, known_errors
 from medseg.workflows.lookup import find_inputs
 from medseg.workflows.record import read_record, write_record
 from medseg.workflows.reopen import as_recorded, reopen_image, reopen_mask
@@ -42,7 +41,6 @@ from medseg.workflows.reopen import as_recorded, reopen_image, reopen_mask
 __all__ = [
     "FollowFiles",
     "followup_files",
-    "known_errors",
     "open_scan",
     "picked_targets",
     "reader_links",
@@ -52,8 +50,6 @@ __all__ = [
 #: Lesions that are drawn: those with something to say first.
 _MOST_PICTURES = 8
 _YES = {"yes", "true", "1", "node"}
-#: Of a file of repeatability: the kinds of evidence, and what they are to a change.
-_EVIDENCE = {"test-retest": "test-retest", "self": "lower bound"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,7 @@ class FollowInputs:
     transforms
         Index of a scan → file of the transform from the common space into it.
     errors, links, targets
-        Files; see `known_errors`, `reader_links`, `picked_targets`.
+        Files; see `known_errors`, `reader_links`, `picked_targets`. Without `errors` those kept with the model count.
     """
 
     among: Sequence[Path] = ()
@@ -166,68 +162,12 @@ def _with_files(options: FollowOptions, inputs: FollowInputs, scans: Sequence[Fo
             raise InputError(f"--transform names scan {number + 1}, and there are scans 1 to {len(scans)}")
         transforms[number] = read_transform(path, scans[0].mask.grid, scans[number].mask.grid)
     rules = options.rules
-    if inputs.errors:
-        known = tuple(item for path in inputs.errors for item in known_errors(path))
-        rules = ChangeRules((*rules.known, *known), rules.alpha)
+    known = tuple(item for path in inputs.errors for item in known_errors(path))
+    # What a user gives comes before what a model carries.
+    known = known or rules.known or errors_of_model(scans[-1].record)
+    rules = ChangeRules(known, rules.alpha)
     corrections = options.corrections if inputs.links is None else reader_links(inputs.links)
     return replace(options, transforms=transforms, rules=rules, corrections=corrections)
-
-
-def known_errors(path: Path) -> tuple[KnownError, ...]:
-    """No-change ranges of a file.
-
-    Parameters
-    ----------
-    path
-        What `medseg repeatability` writes (JSON): the log scale's factor of each structure. Or a list in YAML or JSON:
-        `quantity`, `of` (lesion or sum), `error` (`kind`, `low`, `high`, `source`, `pairs`), and where known
-        `structure`, `weights`, `detection_mm3`.
-
-    Raises
-    ------
-    InputError
-        If it is neither, or holds no range.
-    """
-    text = read_plain(path).decode("utf-8", "replace")
-    try:
-        plain = parse_json(text) if path.suffix.lower() == ".json" else parse_yaml(text)
-        if isinstance(plain, dict) and str(plain.get("schema", "")).startswith("medseg.repeatability/1."):
-            found = tuple(_of_study(plain))
-        else:
-            found = TypeAdapter(tuple[KnownError, ...]).validate_python(plain)
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, fault["loc"]))
-        raise InputError(f"{path}: {place}: {fault['msg'].splitlines()[0]}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} holds no ranges of no change: {error}") from error
-    if not found:
-        raise InputError(f"{path} holds no range of no change on the log scale")
-    return found
-
-
-def _of_study(plain: Mapping[str, Any]) -> Iterator[KnownError]:
-    """Ranges of a stored study of repeatability; pairs of single lesions are those whose pairs name one."""
-    kind = _EVIDENCE[plain["evidence"]]
-    named = {
-        (name, quantity)
-        for name, quantity, pairs in plain.get("values", ())
-        if any(pair.get("lesion") for pair in pairs)
-    }
-    for item in plain["items"]:
-        factor = (item.get("log_factor") or {}).get("value")
-        if factor is None or factor <= 1:
-            continue
-        key = item["target"], item["quantity"]
-        quantity = (
-            Quantity.VOLUME
-            if item["quantity"] == Quantity.LESION_VOLUME.value
-            else Quantity(item["quantity"])
-        )
-        words = f"{plain['source']} ({item['subjects']} subjects, {item['pairs']} pairs)"
-        error = ChangeError(kind, 1 / factor, factor, words, pairs=item["pairs"])  # type: ignore[arg-type]
-        of = "lesion" if key in named else "sum"
-        yield KnownError(quantity, error, of, item["target"], plain.get("weights_digest") or "")  # type: ignore[arg-type]
 
 
 def reader_links(path: Path) -> tuple[Correction, ...]:

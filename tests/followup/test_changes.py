@@ -68,6 +68,9 @@ def known(error, of="lesion", **more):
         (9.0, [known(RETEST, structure="node")], "error unknown"),
         (9.0, [known(RETEST, weights="ab" * 32)], "error unknown"),
         (1.4, [known(RETEST, structure="tumour")], "grown"),
+        # Of sizes that were not measured twice nothing is known.
+        (1.4, [known(RETEST, sizes=(0.5, 2.0))], "grown"),
+        (1.4, [known(RETEST, sizes=(2.0, 9.0))], "error unknown"),
     ],
 )
 def test_what_may_be_said(after, errors, call) -> None:
@@ -161,6 +164,33 @@ def test_what_can_not_be_looked_for_has_no_volume() -> None:
     groups = follow_groups([point(SEEN)] * 2, [one], [[lesion(1.0)], []], ChangeRules((known(RETEST),)))
     assert groups[0].value(Quantity.VOLUME, 1) is None
     assert groups[0].change(Quantity.VOLUME, 1).call == "not comparable"
+
+
+def test_a_group_with_a_part_out_of_sight_has_no_value() -> None:
+    """Of a lesion that split, one part lies outside the third scan: what is left there is no shrinkage."""
+    first = Track(
+        1,
+        "2.25.1",
+        "tumour",
+        (
+            LesionEvent(0, 1, "first seen", ""),
+            LesionEvent(1, 1, "split", "", (2,)),
+            LesionEvent(2, 1, "followed", ""),
+        ),
+    )
+    second = Track(
+        2,
+        "2.25.2",
+        "tumour",
+        (LesionEvent(1, 2, "split off", "", (1,)), LesionEvent(2, None, "not assessable", "outside")),
+    )
+    measured = [[lesion(4.0)], [lesion(2.0), lesion(2.0, 2)], [lesion(2.0)]]
+    rules = ChangeRules((known(RETEST),))
+    group = follow_groups([point(SEEN)] * 3, [first, second], measured, rules)[0]
+    assert group.change(Quantity.VOLUME, 1).call == "within error"
+    assert group.value(Quantity.VOLUME, 2) is None
+    found = group.change(Quantity.VOLUME, 2)
+    assert (found.call, found.reason) == ("not comparable", "lesion 2: outside")
 
 
 def test_a_sum_over_other_places_is_not_compared() -> None:

@@ -149,6 +149,17 @@ def test_below_the_detection_size_nothing_is_new_or_gone() -> None:
     assert kinds(follow([], large, least=least)[0]) == {1: ["candidate new"]}
 
 
+def test_what_is_left_below_the_least_size_is_not_gone_nor_what_grew_from_it_new() -> None:
+    whole, rest = scan([(A, 5)], grid()), scan([(A, 2)], grid())
+    empty = places(scan([], grid()))
+    left = type(empty)(empty.ids, (), (), empty.grid, empty.matrix, None, rest.labels > 0)
+    seen = places(whole)
+    assert kinds(make_tracks([seen, left], (), seed="x")) == {1: ["first seen", "below detection"]}
+    tracks = make_tracks([left, seen], (), seed="x")
+    assert kinds(tracks) == {1: ["below detection"]}
+    assert "something was there before" in tracks[0].events[0].reason
+
+
 def test_structures_are_never_mixed() -> None:
     one, two = places(scan([(A, 5)], grid())), places(scan([(A, 5)], grid()))
     other = type(two)(

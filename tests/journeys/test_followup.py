@@ -197,6 +197,23 @@ def test_inputs_that_moved_are_found_by_their_digests(medseg: Medseg, pair: Path
     assert follow(medseg, pair, "--accept", "method", "--among", elsewhere).code == 0
 
 
+def test_a_lesion_that_fell_below_the_least_size_is_not_gone(medseg: Medseg, pair: Path) -> None:
+    write_scan(pair, "second", [(BEFORE[0][0], 5.0), (BEFORE[1][0], 2.0)])
+    for name in ("first", "second"):
+        seen = medseg(
+            "measure", pair / f"{name}-mask.nii.gz", "--image", pair / f"{name}.nii.gz", "--lesions", "all",
+            "--min-lesion-mm3", "60", "--out", pair / f"{name}.json", "--force",
+        )  # fmt: skip
+        assert seen.code == 0, seen.err
+    assert follow(medseg, pair, "--same-space", "--accept", "method").code == 0
+    found = json.loads((pair / "f.json").read_bytes())
+    assert [track["events"][-1]["kind"] for track in found["tracks"]] == [
+        "followed",
+        "below detection",
+        "gone",
+    ]
+
+
 def test_what_exists_is_kept_without_force(medseg: Medseg, pair: Path) -> None:
     (pair / "f.html").write_text("mine")
     seen = follow(medseg, pair, "--html", pair / "f.html", "--accept", "method")
@@ -206,28 +223,23 @@ def test_what_exists_is_kept_without_force(medseg: Medseg, pair: Path) -> None:
 
 
 def test_the_file_of_a_repeatability_study_is_read(medseg: Medseg, pair: Path) -> None:
-    item = {
-        "target": "label 1",
-        "quantity": "volume",
-        "unit": "ml",
-        "subjects": 12,
-        "pairs": 30,
-        "log_factor": {"value": 1.3},
-    }
-    study = {
-        "schema": "medseg.repeatability/1.0",
-        "source": "two scans a week apart",
-        "evidence": "test-retest",
-        "items": [item],
-        "values": [["label 1", "volume", [{"subject": 1, "first": 1.0, "second": 1.1, "lesion": "1"}]]],
-    }
-    (pair / "study.json").write_text(json.dumps(study))
+    """What `medseg repeatability` writes of pairs of lesions is the error of lesions, of the sizes that it is about."""
+    rng = np.random.default_rng(0)
+    lines = ["subject,label,quantity,lesion,first,second,unit"]
+    for subject in range(12):
+        value = 0.2 + 0.05 * subject
+        lines.append(f"s{subject},label 1,volume,1,{value:.4f},{value * np.exp(rng.normal(0, 0.1)):.4f},ml")
+    (pair / "pairs.csv").write_text("\n".join(lines))
+    made = medseg("repeatability", pair / "pairs.csv", "--out", pair / "study.json")
+    assert made.code == 0, made.err
     seen = follow(medseg, pair, "--accept", "method", "--repeatability", pair / "study.json")
     assert seen.code == 0, seen.err
     found = json.loads((pair / "f.json").read_bytes())
     lesion = next(group for group in found["groups"] if group["tracks"] == [1])
     error = next(item["error"] for item in lesion["changes"] if item["quantity"] == "volume")
-    assert error["high"] == 1.3
+    assert error["kind"] == "test-retest"
+    assert 1.1 < error["high"] < 2
+    assert error["low"] == pytest.approx(1 / error["high"])
     assert "12 subjects" in error["source"]
     assert "fewer than 35: preliminary" in seen.err
 

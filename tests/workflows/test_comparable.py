@@ -10,7 +10,7 @@ from medseg.domain.plan import LesionPlan, MeasurePlan
 from medseg.domain.provenance import Edit, Provenance
 from medseg.domain.record import Review
 from medseg.errors import ConfigError
-from medseg.workflows.comparable import differences, require_acceptable, said_differences
+from medseg.workflows.comparable import require_acceptable, said_differences, scan_differences
 from medseg.workflows.measure import measure
 
 GRID = Grid((6, 6, 6), np.eye(4), slice_thickness=1.0)
@@ -28,7 +28,7 @@ def record(*, made_by=MADE, grid=GRID, details=(), plan=None, subject=None, moda
 
 
 def aspects(first, other):
-    return [item.aspect for item in differences(first, other, ({}, {}))]
+    return [item.aspect for item in scan_differences(first, other, ({}, {}))]
 
 
 def thick(mm):
@@ -115,8 +115,8 @@ def test_the_headers_patient_counts(keyword, value, words, data, tmp_path) -> No
                 setattr(ds, keyword, value)
             ds.save_as(folder / path.name)
         images.append({"mr": medseg.read(folder)})
-    assert differences(record(), record(), (images[0], images[0])) == ()
-    found = differences(record(), record(), (images[0], images[1]))
+    assert scan_differences(record(), record(), (images[0], images[0])) == ()
+    found = scan_differences(record(), record(), (images[0], images[1]))
     assert [item.aspect for item in found] == ["patient"]
     assert words in found[0].words
     assert value not in found[0].words
