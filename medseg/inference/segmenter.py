@@ -33,6 +33,7 @@ from medseg.inference.apart import Apart, has_members
 from medseg.inference.backends import Precision
 from medseg.inference.clock import Clock
 from medseg.inference.domain import domain_finding
+from medseg.inference.doubt import ExpectedDice
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
 from medseg.inference.load import choose_backend, load_predictor
@@ -162,8 +163,9 @@ class ModelSegmenter:
                 members = self._members(stream, params, prepared.grid, reference.grid)
             stream = stream if members is None else members.stream
         course = _Course(run, planned, clock, members)
-        found, kept = self._reduced(stream, prepared, reference.grid, params, course)
+        found, kept, doubt = self._reduced(stream, prepared, reference.grid, params, course)
         made_by = self.made_by(images, params, stream.predictor, run)
+        made_by = replace(made_by, expected_dice=doubt.value if within is None else None)
         with clock.on("decide"):
             labels, instances = self._finished(found, kept, within, prepared.grid, reference.grid)
             probabilities = None
@@ -270,8 +272,8 @@ class ModelSegmenter:
         native: Grid,
         params: ModelParams,
         course: "_Course",
-    ) -> tuple[LabelsOnNative, KeptOutputs]:
-        """Labels on the native grid, and the outputs that later steps need whole."""
+    ) -> tuple[LabelsOnNative, KeptOutputs, ExpectedDice]:
+        """Labels on the native grid, the outputs that later steps need whole, and what is expected of the labels."""
         axis = stream.axis(prepared.grid.shape)
         labels = LabelsOnNative(
             prepared.grid, native, axis, self.card.table.values, chunk_bytes=course.plan.chunk_bytes
@@ -279,13 +281,14 @@ class ModelSegmenter:
         whole = range(self.card.classes) if params.keep_probabilities else ()
         kept = KeptOutputs(prepared.grid, [*whole, *self.card.distance_channels])
         members = () if course.members is None else (course.members,)
-        reducers: tuple[Reducer, ...] = (labels, kept, *members)
+        doubt = ExpectedDice(self.card.classes, temperature_of(self.card))
+        reducers: tuple[Reducer, ...] = (labels, kept, doubt, *members)
         for slab in course.clock.each("network", stream.run(prepared.array, course.run)):
             with course.clock.on("decide"):
                 for reducer in reducers:
                     reducer.eat(slab)
             course.run.check()
-        return labels, kept
+        return labels, kept, doubt
 
     def made_by(
         self, images: Mapping[str, Image], params: ModelParams, predictor: Predictor, run: Run
