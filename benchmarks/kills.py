@@ -1,6 +1,7 @@
 """Endurance: every command that writes, ended by SIGKILL at many instants and right before every file operation.
 
 Run: python -m benchmarks.kills                       writes docs/reference/kills.md
+     python -m benchmarks.kills --only "report"       writes its rows anew; the others stay as they were
      python -m benchmarks.kills --instants 5 --only "edit" --only "sign" --json
 
 After every kill: what bears a final name is whole, mask and sidecar agree, what was to be replaced is the old or the new
@@ -19,12 +20,13 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.commit import commit_tried
 from benchmarks.kill_cases import CASES, Case, files_of, look_at, prepare
 from benchmarks.kill_tries import Ended, Place, answer_of, run_command
 from medseg import cli
@@ -78,7 +80,7 @@ _DONE = ("exists already", "exists; give another", "is signed already", "signed 
 
 @dataclass
 class Row:
-    """Counts of one command in one way: kills and what held after them; `faults` say what did not."""
+    """Counts of one command in one way: kills and what held after them; `faults` say what did not; `at` which commit."""
 
     command: str
     way: str
@@ -91,6 +93,7 @@ class Row:
     reran: int = 0
     swept: int = 0
     faults: list[str] = field(default_factory=list)
+    at: str = ""
 
 
 @dataclass(frozen=True)
@@ -318,31 +321,41 @@ def load(*, heavy: bool = False) -> None:
         raise SystemExit("a library began a thread, and a process with threads can't be forked")
 
 
-def table(rows: list[Row]) -> str:
-    head = "| command | over | file operations | kills | had finished | whole | agreed | old and new beside one another | reran | swept |"
-    lines = [head, "|" + "---|" * 10]
-    for row in rows:
-        good = [
-            f"{value} of {row.kills}" if value != row.kills else "all" for value in (row.whole, row.agreed)
-        ]
-        last = [
-            f"{value} of {row.kills}" if value != row.kills else "all" for value in (row.reran, row.swept)
-        ]
-        over = {"new": "nothing", "--force": "older outputs, `--force`"}.get(
-            row.way, "outputs asked for otherwise"
-        )
-        cells = [
-            f"`{row.command}`",
-            over,
-            row.operations or "–",
-            row.kills,
-            row.finished,
-            *good,
-            row.mixed or "–",
-            *last,
-        ]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+def table(rows: list[Row], before: str = "") -> str:
+    """Lines of the page's table: of these rows, and of a page of before those of commands that were not run now."""
+    head = "| command | over | file operations | kills | had finished | whole | agreed | old and new beside one another | reran | swept | at |"
+    run = {row.command for row in rows}
+    found = [(row.command, _line(row)) for row in rows]
+    kept = [(line.split("`")[1], line) for line in before.splitlines() if _is_row(line)]
+    found += [(command, line) for command, line in kept if command not in run]
+    order = [case.name for case in CASES]
+    known = sorted((item for item in found if item[0] in order), key=lambda item: order.index(item[0]))
+    return "\n".join([head, "|" + "---|" * 11, *(line for _, line in known)])
+
+
+def _is_row(line: str) -> bool:
+    """Whether a line of a page is one of this table; its other table has words between the marks."""
+    return bool(re.match(r"\| `[^`]+` \|", line)) and line.count("|") == 12
+
+
+def _line(row: Row) -> str:
+    good = [f"{value} of {row.kills}" if value != row.kills else "all" for value in (row.whole, row.agreed)]
+    last = [f"{value} of {row.kills}" if value != row.kills else "all" for value in (row.reran, row.swept)]
+    over = {"new": "nothing", "--force": "older outputs, `--force`"}.get(
+        row.way, "outputs asked for otherwise"
+    )
+    cells = [
+        f"`{row.command}`",
+        over,
+        row.operations or "–",
+        row.kills,
+        row.finished,
+        *good,
+        row.mixed or "–",
+        *last,
+        f"`{row.at}`",
+    ]
+    return "| " + " | ".join(map(str, cells)) + " |"
 
 
 def main() -> None:
@@ -395,13 +408,14 @@ def main() -> None:
     if asked.json:
         print(json.dumps([asdict(row) for row in rows]))
     else:
-        PAGE.write_text(page(rows, asked.instants), encoding="utf-8")
+        before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        PAGE.write_text(page(rows, asked.instants, before), encoding="utf-8")
         print(table(rows))
     sys.exit(any(row.faults for row in rows))
 
 
 def _run(bench: Bench, chosen: list[Case], kept: list[Row], keep: Path | None) -> list[Row]:
-    rows = []
+    rows, at = [], commit_tried()
     for number, case in enumerate(chosen, start=1):
         known = [row for row in kept if row.command == case.name]
         if known:
@@ -411,7 +425,7 @@ def _run(bench: Bench, chosen: list[Case], kept: list[Row], keep: Path | None) -
             load(heavy=True)
         done = []
         for way in bench.ways(case):
-            start, row = time.monotonic(), Row(case.name, way.name, len(way.operations))
+            start, row = time.monotonic(), Row(case.name, way.name, len(way.operations), at=at)
             total = bench.instants_of(way.name) + len(way.operations)
             for row in bench.tries(case, way):
                 each = (time.monotonic() - start) / max(1, row.kills)
@@ -424,7 +438,7 @@ def _run(bench: Bench, chosen: list[Case], kept: list[Row], keep: Path | None) -
                     flush=True,
                 )
             print(file=sys.stderr)
-            done.append(row)
+            done.append(replace(row, at=at))
         rows += done
         if keep is not None:
             with keep.open("a") as file:
@@ -432,15 +446,24 @@ def _run(bench: Bench, chosen: list[Case], kept: list[Row], keep: Path | None) -
     return rows
 
 
-def page(rows: list[Row], instants: int) -> str:
-    faults = sum(len(row.faults) for row in rows)
-    said = f"{faults or 'No'} faults were found{', which the command named' if faults else ''}."
-    for row in rows:
-        if not row.operations:
-            said += f" `{row.command}` was tried at {row.kills} instants alone, since a try of it takes long."
-    return PAGE_TEXT.format(
-        instants=instants, kills=sum(row.kills for row in rows), table=table(rows), said=said
+def page(rows: list[Row], instants: int, before: str = "") -> str:
+    """The page, with the rows of a page of before for commands that were not run now."""
+    lines = table(rows, before)
+    cells = [line.split(" | ") for line in lines.splitlines() if _is_row(line)]
+    kills = sum(int(row[3]) for row in cells)
+    held = sum(
+        int(cell.split(" of ")[0]) if " of " in cell else int(row[3])
+        for row in cells
+        for cell in (*row[5:7], *row[8:10])
     )
+    faults = 4 * kills - held
+    said = f"Of these {kills} kills, {faults or 'none'} left something that did not hold."
+    said += "".join(
+        f" {row[0].strip('| ')} was tried at {row[3]} instants alone, since a try of it takes long."
+        for row in cells
+        if row[2] == "–"
+    )
+    return PAGE_TEXT.format(instants=instants, kills=kills, table=lines, said=said)
 
 
 PAGE_TEXT = """# Kills: what stands after `kill -9`
@@ -461,7 +484,8 @@ After each kill, columns say how often
   line, and whoever of medseg reads or writes there after a kill between two names gives the rest theirs first;
 - **reran**: the same command, without `--force` where it had none, ends with 0 and gives what a run that nobody disturbed gives,
   to the byte where the format holds no time;
-- **swept**: nothing half-written is left then, beside the outputs or in the temporary folder.
+- **swept**: nothing half-written is left then, beside the outputs or in the temporary folder;
+- **at**: the commit that was tried (`+`: with changes that it did not hold yet). Rows of one page may be those of several.
 
 {said}
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.commit import commit_tried
 from benchmarks.mutant_changes import ROOT, Mutant, mutants
 from benchmarks.mutant_runs import LEAST_S, OTHERS_S, PATIENCE, QUICK_S, RESULTS, attempt, record, sources
 
@@ -120,8 +121,11 @@ which counts as noticed.
 its reason below. **When first tried**: the same share at each fault's first try. Tests were written for what survived, and the survivors
 tried once more; what had been noticed was not. Faults drawn later met the tests that earlier ones had led to. Lines are those that are not blank; their ratio is no aim.
 
-| room | lines of code | lines of tests | tests / code | faults drawn | of | noticed | timed out | survived | equivalent | share | when first tried |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+**At**: the commit whose code and tests were last tried (`+`: with changes that it did not hold yet). A room that was not tried
+since keeps its row and its survivors, whose lines are those of that commit.
+
+| room | lines of code | lines of tests | tests / code | faults drawn | of | noticed | timed out | survived | equivalent | share | when first tried | at |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -158,14 +162,26 @@ def summary(room: str, number: int, seed: int) -> str:
 
 
 def write_page(seed: int) -> None:
-    rooms = {room: figures(room, number, seed) for room, number in ROOMS.items()}
-    rows = [_row(room, found) for room, found in rooms.items() if found["tried"]]
-    parts = [_survivors(room, found) for room, found in rooms.items() if found["reasons"]]
+    """Rooms that have outcomes here anew; those that have none as the page of before had them."""
+    before, rows, parts = PAGE.read_text(encoding="utf-8"), [], []
+    survivors: set[tuple[str, str, str]] = set()
+    for room, number in ROOMS.items():
+        found = figures(room, number, seed)
+        if not found["tried"]:
+            rows += [line for line in before.splitlines() if line.startswith(f"| `{room}` |")]
+            parts += [
+                part for part in before.split("\n## ")[1:] if part.startswith(f"Survivors in `{room}`\n")
+            ]
+            continue
+        rows.append(_row(room, found))
+        parts += [_survivors(room, found)] if found["reasons"] else []
+        survivors |= {_place(mutant) for mutant, _ in found["reasons"]}
+        for file, text, change in sorted(equivalents().keys() - survivors):
+            if file.startswith(f"medseg/{room}/"):
+                print(f"{EQUIVALENT.name} names what is no survivor: {file}: {text}: {change}")
     head = HEAD.format(seed=seed, quick=QUICK_S, others=OTHERS_S, patience=PATIENCE, least=LEAST_S)
-    PAGE.write_text(head + "\n".join(rows) + "\n" + "".join(parts), encoding="utf-8")
-    survivors = {_place(mutant) for found in rooms.values() for mutant, _ in found["reasons"]}
-    for file, text, change in sorted(equivalents().keys() - survivors):
-        print(f"{EQUIVALENT.name} names what is no survivor: {file}: {text}: {change}")
+    text = "\n\n## ".join([head + "\n".join(rows), *(part.strip() for part in parts)])
+    PAGE.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _row(room: str, found: dict[str, Any]) -> str:
@@ -173,7 +189,8 @@ def _row(room: str, found: dict[str, Any]) -> str:
     every = sum(len(mutants(path)) for path in sources(room))
     tried = (found["tried"], every, found["killed"], found["timed"], found["survived"], found["same"])
     counts = " | ".join(map(str, tried))
-    return f"| `{room}` | {code} | {tests} | {tests / code:.2f} | {counts} | {found['share']:.1%} | {found['first']:.1%} |"
+    shares = f"{found['share']:.1%} | {found['first']:.1%}"
+    return f"| `{room}` | {code} | {tests} | {tests / code:.2f} | {counts} | {shares} | `{commit_tried()}` |"
 
 
 def _lines(folder: Path) -> int:
@@ -191,7 +208,7 @@ def _survivors(room: str, found: dict[str, Any]) -> str:
         for mutant, reason in found["reasons"]
     ]
     return (
-        f"\n## Survivors in `{room}`\n\n| where | fault | why nobody could notice |\n|---|---|---|\n"
+        f"Survivors in `{room}`\n\n| where | fault | why nobody could notice |\n|---|---|---|\n"
         + "\n".join(rows)
         + "\n"
     )

@@ -36,8 +36,23 @@ if TYPE_CHECKING:
     from medseg.workflows.edit import edit
     from medseg.workflows.evaluate import evaluate, evaluate_lesions
     from medseg.workflows.files import open_dataset, read, read_segmentation, write
+    from medseg.workflows.followup import FollowOptions, FollowScan, follow_up
+    from medseg.workflows.interchange import (
+        from_nibabel,
+        from_numpy,
+        from_sitk,
+        from_torch,
+        from_torchio,
+        to_monai,
+        to_nibabel,
+        to_numpy,
+        to_sitk,
+        to_torch,
+        to_torchio,
+    )
     from medseg.workflows.measure import measure
     from medseg.workflows.record import read_record
+    from medseg.workflows.repeatability import repeatability
     from medseg.workflows.report import report, to_dataframe
     from medseg.workflows.segment import segment
     from medseg.workflows.train import train
@@ -56,6 +71,8 @@ _ROOMS = {
         "Segmentation",
     ),
     "medseg.domain.plan": ("LesionPlan", "MeasurePlan", "PetPlan", "TissuePlan"),
+    # Named unlike the room `medseg.followup`, which would stand in its place.
+    "medseg.workflows.followup": ("FollowOptions", "FollowScan", "follow_up"),
     "medseg.workflows": (
         "convert",
         "edit",
@@ -72,11 +89,27 @@ _ROOMS = {
         "train",
         "write",
     ),
+    "medseg.workflows.interchange": (
+        "from_nibabel",
+        "from_numpy",
+        "from_sitk",
+        "from_torch",
+        "from_torchio",
+        "to_monai",
+        "to_nibabel",
+        "to_numpy",
+        "to_sitk",
+        "to_torch",
+        "to_torchio",
+    ),
+    "medseg.workflows.repeatability": ("repeatability",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Dataset",
+    "FollowOptions",
+    "FollowScan",
     "Grid",
     "Image",
     "Label",
@@ -95,14 +128,27 @@ __all__ = [
     "edit",
     "evaluate",
     "evaluate_lesions",
+    "follow_up",
+    "from_nibabel",
+    "from_numpy",
+    "from_sitk",
+    "from_torch",
+    "from_torchio",
     "measure",
     "open_dataset",
     "read",
     "read_record",
     "read_segmentation",
+    "repeatability",
     "report",
     "segment",
     "to_dataframe",
+    "to_monai",
+    "to_nibabel",
+    "to_numpy",
+    "to_sitk",
+    "to_torch",
+    "to_torchio",
     "train",
     "write",
 ]

@@ -68,6 +68,12 @@ def command(
     by: Annotated[
         str | None, typer.Option(help="How it was made: automatic, semiautomatic or manual.")
     ] = None,
+    followup: Annotated[
+        Path | None,
+        typer.Option(
+            help="What 'medseg followup' wrote: lesions keep the tracking UIDs that they have over all its scans."
+        ),
+    ] = None,
     stable_uids: Annotated[
         bool, typer.Option("--stable-uids", help="The same record gives the same UIDs.")
     ] = False,
@@ -119,6 +125,7 @@ def command(
         fhir_all=fhir_all,
         dicom=dicom,
         stable_uids=stable_uids,
+        followup=followup,
         force=force,
         deidentify=hiding,
         made_by=made_by,

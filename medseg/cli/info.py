@@ -11,9 +11,13 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table, show
 from medseg.cli.progress import running
 from medseg.domain import Source
-from medseg.domain.card import IntervalQuality, ModelCard
+from medseg.domain.card import ModelCard
+from medseg.domain.card_files import IntervalQuality
 from medseg.domain.parts_card import PartsCard
+from medseg.domain.protocol import ProtocolRow
+from medseg.errors import PartialFailure
 from medseg.workflows.info import Info, describe_grid, info
+from medseg.workflows.protocol import check_protocol, passes, read_protocol
 
 
 def command(
@@ -21,9 +25,20 @@ def command(
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Read every case of a dataset and look for faults.")
     ] = True,
+    protocol: Annotated[
+        Path | None,
+        typer.Option(
+            help="How the study asks for scans to be taken (YAML): each case passes or fails, with the tag."
+        ),
+    ] = None,
     json: opt.Json = False,
 ) -> None:
     """Say what a path is, and what is wrong with it: geometry, verdicts on slices, labels, channels."""
+    if protocol is not None:
+        asked = read_protocol(protocol)
+        with running(quiet=json) as run:
+            _print_protocol(check_protocol(path, asked, run=run), as_json=json)
+        return
     with running(quiet=json) as run:
         found = info(path, check=check, run=run)
     if json:
@@ -35,6 +50,23 @@ def command(
         print_card(found)
     else:
         _print_sources(found)
+
+
+def _print_protocol(rows: tuple[ProtocolRow, ...], *, as_json: bool) -> None:
+    """Every rule of every case, those that fail first to see; exit code 3 where a case fails."""
+    cases = passes(rows)
+    failed = [case for case, good in cases.items() if not good]
+    if as_json:
+        emit("info", {"kind": "protocol", "cases": cases, "rows": [asdict(row) for row in rows]})
+    else:
+        head = ("case", "channel", "fact", "wanted", "found", "where", "state")
+        ordered = sorted(rows, key=lambda row: row.state == "pass")
+        print_table(head, [tuple(asdict(row).values()) for row in ordered])
+        show(f"{len(cases) - len(failed)} of {len(cases)} cases are taken as the protocol asks")
+    if failed and as_json:
+        raise typer.Exit(PartialFailure.exit_code)
+    if failed:
+        raise PartialFailure(f"{len(failed)} of {len(cases)} cases are not as the protocol asks")
 
 
 def as_plain(found: Info) -> dict[str, Any]:

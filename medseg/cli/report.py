@@ -15,6 +15,7 @@ from medseg.reporting.purpose import ASKABLE, PAPERS, PageLook
 from medseg.workflows.aside import left_aside
 from medseg.workflows.report import BesideRecord, ReportFiles, report_files
 from medseg.workflows.report_many import records_by_stem, report_cases
+from medseg.workflows.study_files import StudyFiles, study_files
 
 
 def command(
@@ -66,6 +67,18 @@ def command(
         bool, typer.Option("--full", help="With the appendix: every measurement, its method, all pictures.")
     ] = False,
     window: opt.Windows = None,
+    redcap: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder for REDCap's data dictionary, dictionary.csv, and the data in its fields, data.csv."
+        ),
+    ] = None,
+    methods: Annotated[
+        Path | None,
+        typer.Option(
+            help="A paragraph on methods with references, and what an author has to add (Markdown)."
+        ),
+    ] = None,
     identified: Annotated[
         bool,
         typer.Option(
@@ -84,25 +97,24 @@ def command(
     Example: medseg report record.json --html report.html --pdf report.pdf
 
     Many records: medseg report records/ --html pages/ --csv cases.csv --xlsx cases.xlsx
+
+    Their masks and images moved: medseg report records/ masks/ images/ --html pages/
     """
-    if purpose is not None and purpose not in ASKABLE:
-        raise ConfigError(f"--purpose is one of {', '.join(ASKABLE)}, not {purpose!r}")
-    if paper not in PAPERS:
-        raise ConfigError(f"--paper is one of {', '.join(PAPERS)}, not {paper!r}")
-    look = PageLook(purpose, full, paper, opt.windows(window))
+    look = _look(purpose, paper, full=full, window=window)
+    views = ReportFiles(html, pdf, csv, xlsx, csv_long)
+    if _study_files(record, StudyFiles(redcap, methods), force=force) and not views.given:
+        return
     if record.is_dir():
-        if image or channel or mask or files:
-            raise InputError(
-                "many records find their inputs by the paths in them; leave out --image, --mask and further files"
-            )
-        if reference is not None:
-            raise InputError("--reference is of one record; 'medseg evaluate' compares folders")
-        if identified:
-            raise InputError("--identified names one patient: give one record, not a folder")
+        _require_of_many(single=bool(image or channel or mask), reference=reference, identified=identified)
         records = records_by_stem(record)
         with running("cpu", quiet=json) as run:
             results = report_cases(
-                records, ReportFiles(html, pdf, csv, xlsx, csv_long), look=look, force=force, run=run
+                records,
+                views,
+                among=files or (),
+                look=look,
+                force=force,
+                run=run,
             )
         aside = left_aside(record, chain.from_iterable(records.values()))
         print_results(results, as_json=json, command="report", findings=aside)
@@ -110,7 +122,7 @@ def command(
     images = opt.channel_paths(channel) or ({"image": image} if image else {})
     written = report_files(
         record,
-        ReportFiles(html, pdf, csv, xlsx, csv_long),
+        views,
         images=images,
         mask=mask,
         among=files or (),
@@ -123,3 +135,31 @@ def command(
         return
     for path in written.values():
         say(f"wrote {path}")
+
+
+def _look(purpose: str | None, paper: str, *, full: bool, window: list[str] | None) -> PageLook:
+    if purpose is not None and purpose not in ASKABLE:
+        raise ConfigError(f"--purpose is one of {', '.join(ASKABLE)}, not {purpose!r}")
+    if paper not in PAPERS:
+        raise ConfigError(f"--paper is one of {', '.join(PAPERS)}, not {paper!r}")
+    return PageLook(purpose, full, paper, opt.windows(window))
+
+
+def _require_of_many(*, single: bool, reference: Path | None, identified: bool) -> None:
+    """Refuse what is about one record where a folder of them is given."""
+    if single:
+        raise InputError(
+            "--image, --channel and --mask are of one record; give files or folders after the records"
+        )
+    if reference is not None:
+        raise InputError("--reference is of one record; 'medseg evaluate' compares folders")
+    if identified:
+        raise InputError("--identified names one patient: give one record, not a folder")
+
+
+def _study_files(record: Path, files: StudyFiles, *, force: bool) -> bool:
+    """Write what a study asks for, and whether it asked for anything."""
+    written = study_files(record, files, force=force) if files.given else {}
+    for path in written.values():
+        say(f"wrote {path}")
+    return bool(written)

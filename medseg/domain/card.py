@@ -7,9 +7,10 @@ from typing import ClassVar, Literal, TypeAlias
 from pydantic import ConfigDict
 
 from medseg.domain.calibration import Calibration
+from medseg.domain.card_files import DomainFile, IntervalsFile
 from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
-from medseg.domain.recipe import Before, Decision, StoredGrid, WindowRule
+from medseg.domain.recipe import AnchoredGrid, Before, Decision, StoredGrid, WindowRule
 from medseg.domain.values import STRICT, Details
 from medseg.errors import ConfigError
 
@@ -17,18 +18,18 @@ __all__ = [
     "CARD_SCHEMA",
     "ChannelSpec",
     "Clip",
-    "DomainFile",
     "FillHoles",
     "Instances",
-    "IntervalQuality",
-    "IntervalsFile",
     "KeepLargest",
     "ModelCard",
+    "Normalise",
+    "PercentileRange",
     "PostStep",
     "PreStep",
     "Quality",
     "RemoveSmall",
     "RequireRange",
+    "Rescale",
     "Scale",
     "ToUnit",
     "WeightsFile",
@@ -205,7 +206,57 @@ class RequireRange:
             raise ConfigError(f"step require_range: [{self.low}, {self.high}] leaves no values")
 
 
-PreStep: TypeAlias = Clip | Scale | ZScore | ZScoreInside | ToUnit | RequireRange
+@dataclass(frozen=True, slots=True)
+class Normalise:
+    """(value − mean) / SD over all voxels, or over those that are not 0; those that are then stay so.
+
+    In float32, as MONAI's NormalizeIntensity; where all values are one, only the mean is taken off.
+    """
+
+    channel: str
+    only_nonzero: bool = False
+    step: Literal["normalise"] = "normalise"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """From the range of the image itself to [low, high], as MONAI's ScaleIntensity; one value becomes value × low."""
+
+    channel: str
+    low: float = 0.0
+    high: float = 1.0
+    step: Literal["rescale"] = "rescale"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.low) and isfinite(self.high) and self.low < self.high):
+            raise ConfigError(f"step rescale: [{self.low}, {self.high}] is no range")
+
+
+@dataclass(frozen=True, slots=True)
+class PercentileRange:
+    """From the range between two percentiles of the image to [low, high], as MONAI's ScaleIntensityRangePercentiles."""
+
+    channel: str
+    lower: float
+    upper: float
+    low: float
+    high: float
+    clip: bool = False
+    step: Literal["percentile_range"] = "percentile_range"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lower < self.upper <= 100 or not self.low < self.high:
+            raise ConfigError(
+                f"step percentile_range: {self.lower} to {self.upper} or [{self.low}, {self.high}] is no range"
+            )
+
+
+PreStep: TypeAlias = (
+    Clip | Scale | ZScore | ZScoreInside | ToUnit | RequireRange | Normalise | Rescale | PercentileRange
+)
 PostStep: TypeAlias = KeepLargest | RemoveSmall | FillHoles | Instances
 
 
@@ -231,66 +282,6 @@ class Quality:
     cases: int
     command: str
     note: str = ""
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class IntervalQuality:
-    """Intervals of one structure's volume: coverage that is guaranteed and that was measured, and how wide they are.
-
-    Parameters
-    ----------
-    label
-        Name of the label or region.
-    guaranteed
-        Share of exchangeable subjects that are covered for certain.
-    measured
-        Share of the training's subjects whose volume lies in the interval that those of other folds give.
-    median_width_ml
-        Of these intervals.
-    subjects
-        That were calibrated on.
-    """
-
-    label: str
-    guaranteed: float
-    measured: float
-    median_width_ml: float
-    subjects: int
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class IntervalsFile:
-    """Where a bundle keeps what intervals of its volumes are made from; see `domain.intervals.VolumeCalibration`."""
-
-    digest: str
-    level: float
-    offset_ml: float
-    quality: tuple[IntervalQuality, ...] = ()
-    file: Literal["intervals.csv"] = "intervals.csv"
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class DomainFile:
-    """Where a bundle keeps what its training's scans were like, and how often one of them would be called strange.
-
-    Parameters
-    ----------
-    digest
-        SHA-256 of the file.
-    scans
-        How many there are.
-    false_alarms, false_alarms_upper
-        Share of them that the others call suspicious or unlike, and the upper end of its 95 % interval.
-    """
-
-    digest: str
-    scans: int
-    false_alarms: float
-    false_alarms_upper: float
-    file: Literal["domain.csv"] = "domain.csv"
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -363,7 +354,7 @@ class ModelCard:
     attribution: str = ""
     intended_use: str = "Research only; not a medical device."
     limits: tuple[str, ...] = ()
-    grid: StoredGrid | None = None
+    grid: StoredGrid | AnchoredGrid | None = None
     windows: WindowRule = WindowRule()
     decision: Decision = Decision()
     before: Before | None = None
@@ -407,9 +398,13 @@ class ModelCard:
 
     def _require_decision(self) -> None:
         """Labels that outputs write are labels of the table."""
-        if self.grid is None and self.decision != Decision():
-            raise ConfigError(f"card {self.name!r}: only on a stored grid do outputs become labels otherwise")
-        if self.given_channels and self.grid is None:
+        if self.decision != Decision() and (self.intervals is not None or self.distance_channels):
+            raise ConfigError(
+                f"card {self.name!r}: distances and intervals of volumes belong to the usual decision only"
+            )
+        if self.decision.is_first and isinstance(self.grid, StoredGrid):
+            raise ConfigError(f"card {self.name!r}: on a stored grid labels are decided last")
+        if self.given_channels and not isinstance(self.grid, StoredGrid):
             raise ConfigError(
                 f"card {self.name!r}: labels of an earlier model are channels on a stored grid only"
             )
@@ -434,7 +429,7 @@ class ModelCard:
             raise ConfigError(
                 f"card {self.name!r}: a window of {self.window} voxels is larger than any scan (up to {MOST_VOXELS})"
             )
-        dimensions = 3 if self.grid is None else len(self.window)
+        dimensions = len(self.window) if isinstance(self.grid, StoredGrid) else 3
         if set(self.mirror_axes) - set(range(dimensions)) or len(set(self.mirror_axes)) < len(
             self.mirror_axes
         ):

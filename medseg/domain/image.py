@@ -14,6 +14,7 @@ from medseg.domain.finding import Finding
 from medseg.domain.grid import Grid
 from medseg.domain.source import Source
 from medseg.domain.values import owned
+from medseg.domain.views import shown_in_notebook
 from medseg.errors import InputError
 
 __all__ = ["Image", "digest_of"]
@@ -70,6 +71,9 @@ class Image:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(Image, **{name: getattr(self, name) for name in self.__slots__}), ()
+
+    def _repr_html_(self) -> str:
+        return shown_in_notebook(self)
 
     @property
     def is_pet(self) -> bool:

@@ -8,11 +8,48 @@ from pydantic import ConfigDict
 from medseg.domain.values import STRICT
 from medseg.errors import ConfigError
 
-__all__ = ["NetworkSpec"]
+__all__ = ["Attention", "NetworkSpec"]
 
 #: More levels halve the largest image to less than a voxel; more blocks no one has trained.
 MOST_LEVELS = 16
 MOST_BLOCKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """How the transformer of a `swin_unetr` or `unetr` attends.
+
+    Parameters
+    ----------
+    heads, hidden
+        Per stage: heads, and features within the perceptron.
+    window
+        `swin_unetr`: tokens along each axis that attend to one another; `unetr`: voxels of the only window it can take.
+    bias
+        Whether queries, keys and values have one.
+    patches
+        How voxels become tokens: by a strided convolution, or by one matrix for the values of a patch.
+    merging
+        `swin_unetr`: in which order eight neighbours make a token of the next stage, by MONAI's names;
+        `merging_repeated` takes two of them twice and leaves two out, as MONAI's `merging` did until 1.4.
+    convolved
+        `swin_unetr`: whether a residual block stands before each stage (SwinUNETR-V2).
+    """
+
+    heads: tuple[int, ...]
+    hidden: tuple[int, ...]
+    window: tuple[int, ...]
+    bias: bool = True
+    patches: Literal["conv", "perceptron"] = "conv"
+    merging: Literal["merging", "merging_repeated", "mergingv2"] = "merging"
+    convolved: bool = False
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if not (self.heads and self.window) or len(self.heads) != len(self.hidden):
+            raise ConfigError("attention needs heads and hidden features for each stage, and a window")
+        if min(*self.heads, *self.hidden, *self.window) < 1:
+            raise ConfigError("heads, hidden features and windows of attention start at 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +60,9 @@ class NetworkSpec:
     ----------
     architecture
         `unet` (MONAI UNet with residual units), `dynunet` (MONAI DynUNet, nnU-Net's plain form), `plain_conv_unet`
-        or `residual_encoder_unet` (both as nnU-Net v2 builds them, under its names of weights), or `onnx` (a file with
-        its own graph, of which the rest says inputs and outputs only).
+        or `residual_encoder_unet` (both as nnU-Net v2 builds them, under its names of weights), `segresnet`,
+        `swin_unetr`, `unetr`, `basic_unet`, `attention_unet`, `vnet` (MONAI's), or `onnx` (a file with its own graph,
+        of which the rest says inputs and outputs only).
     dimensions
         2 or 3.
     in_channels, out_channels
@@ -40,14 +78,35 @@ class NetworkSpec:
     dropout
         Share of features dropped in training.
     encoder_blocks, decoder_blocks
-        Of nnU-Net's networks: convolutions or residual blocks per level, top first; convolutions per step up, coarsest
-        first.
-    bias, norm, norm_eps, negative_slope
-        Of nnU-Net's networks: whether convolutions have a bias; norm and what it adds to the variance; slope of the
-        leaky ReLU below zero.
+        Of nnU-Net's networks and `segresnet`: convolutions or residual blocks per level, top first; the same per step
+        up, coarsest first. Of `swin_unetr` and `unetr`: blocks of the transformer per stage.
+    bias
+        Whether convolutions have one, where the architecture leaves it open.
+    norm, norm_eps, groups
+        Norm, what it adds to the variance, and groups of features of a `group` norm; `instance_plain` has no weights.
+    negative_slope
+        Of the leaky ReLU below zero, where the architecture leaves it open.
+    units
+        Of a residual `unet`: convolutions within the skip of a level.
+    upsample
+        Of `segresnet`: transposed convolutions, or linear interpolation.
+    attention
+        Of `swin_unetr` and `unetr`.
     """
 
-    architecture: Literal["unet", "dynunet", "plain_conv_unet", "residual_encoder_unet", "onnx"]
+    architecture: Literal[
+        "unet",
+        "dynunet",
+        "plain_conv_unet",
+        "residual_encoder_unet",
+        "segresnet",
+        "swin_unetr",
+        "unetr",
+        "basic_unet",
+        "attention_unet",
+        "vnet",
+        "onnx",
+    ]
     dimensions: Literal[2, 3]
     in_channels: int
     out_channels: int
@@ -60,9 +119,13 @@ class NetworkSpec:
     encoder_blocks: tuple[int, ...] = ()
     decoder_blocks: tuple[int, ...] = ()
     bias: bool = True
-    norm: Literal["instance", "batch"] = "instance"
+    norm: Literal["instance", "instance_plain", "batch", "group"] = "instance"
     norm_eps: float = 1e-5
     negative_slope: float = 0.01
+    units: int = 2
+    groups: int = 8
+    upsample: Literal["deconv", "linear"] = "deconv"
+    attention: Attention | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:
@@ -79,13 +142,19 @@ class NetworkSpec:
             raise ConfigError("strides and kernels of a network start at 1")
         if min(self.in_channels, self.out_channels, *self.filters) < 1:
             raise ConfigError("a network needs channels, outputs, and filters")
-        if self.of_nnunet:
+        if self.has_blocks:
             self._require_blocks()
+        if min(self.units, self.groups) < 1 or self.units > MOST_BLOCKS or len(self.filters) > MOST_LEVELS:
+            raise ConfigError(
+                f"a network has up to {MOST_LEVELS} levels of up to {MOST_BLOCKS} units, and groups from 1 on"
+            )
+        if (self.attention is not None) != (self.architecture in ("swin_unetr", "unetr")):
+            raise ConfigError(f"a {self.architecture} and attention do not go together, or one lacks")
 
     @property
-    def of_nnunet(self) -> bool:
-        """Whether it is one of nnU-Net's networks, which say how many blocks each level has."""
-        return self.architecture in ("plain_conv_unet", "residual_encoder_unet")
+    def has_blocks(self) -> bool:
+        """Whether it says how many blocks each level has."""
+        return self.architecture in ("plain_conv_unet", "residual_encoder_unet", "segresnet")
 
     def _require_blocks(self) -> None:
         levels = len(self.filters)

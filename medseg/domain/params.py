@@ -1,12 +1,12 @@
 """Parameters: their base class, and how text becomes them."""
 
-import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from medseg.domain.texts import parse_json
 from medseg.domain.values import Details, plain_scalar
 from medseg.errors import ConfigError
 
@@ -82,7 +82,7 @@ def _parsed(value: Any, annotation: Any) -> Any:
         return chosen[0]
     if value[:1] in ("[", "{"):
         try:
-            return json.loads(value)
-        except (json.JSONDecodeError, RecursionError) as error:
+            return parse_json(value)
+        except ValueError as error:
             raise ConfigError(f"{value!r} is no list such as [0, 0, 40]: {error}") from error
     return value

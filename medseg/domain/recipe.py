@@ -13,7 +13,7 @@ from pydantic import ConfigDict
 from medseg.domain.values import STRICT
 from medseg.errors import ConfigError
 
-__all__ = ["PART_FOLDER", "Before", "Decision", "Resize", "StoredGrid", "WindowRule"]
+__all__ = ["PART_FOLDER", "AnchoredGrid", "Before", "Decision", "Resize", "StoredGrid", "WindowRule"]
 
 #: Where a bundle keeps the models that it names: no path can leave it.
 PART_FOLDER = re.compile(r"parts/[a-z0-9_-]{1,100}")
@@ -87,6 +87,59 @@ class StoredGrid:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchoredGrid:
+    """Voxels turned to an orientation, then interpolated linearly from the centre of the first one on (MONAI's way).
+
+    Parameters
+    ----------
+    orientation
+        `stored` takes the file's own order; three letters turn the image to that orientation first.
+    spacing
+        mm along the axes of the turned image, 0 for the image's own; None keeps all voxels as they are.
+    scaled_before
+        How many of the card's steps come before the interpolation.
+    cropped_after
+        After how many of the card's steps all around the voxels above 0 in any channel is left out; None for never.
+    margin
+        Voxels that the crop is wider on each side.
+    slices
+        Axis of the turned image that a network of slices steps along.
+    """
+
+    orientation: str = "stored"
+    spacing: tuple[float, float, float] | None = None
+    scaled_before: int = 0
+    cropped_after: int | None = None
+    margin: int = 0
+    slices: int | None = None
+    kind: Literal["anchored"] = "anchored"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if self.orientation != "stored" and not _is_orientation(self.orientation):
+            raise ConfigError(f"a grid is stored or has three letters such as RAS, not {self.orientation!r}")
+        if self.spacing is not None and not all(step == 0 or 0.001 <= step <= 1000 for step in self.spacing):
+            raise ConfigError(
+                f"spacings of a grid are 0.001 to 1000 mm, or 0 for the own, not {self.spacing}"
+            )
+        if min(self.scaled_before, self.cropped_after or 0, self.margin) < 0 or self.slices not in (
+            None,
+            0,
+            1,
+            2,
+        ):
+            raise ConfigError(
+                "numbers of steps and margins of a grid start at 0, and slices lie along axis 0, 1 or 2"
+            )
+        if self.cropped_after is not None and self.cropped_after < self.scaled_before:
+            raise ConfigError("a grid is cropped after its interpolation")
+
+
+def _is_orientation(letters: str) -> bool:
+    return len(letters) == 3 and all(len(set(pair) & set(letters)) == 1 for pair in ("RL", "AP", "SI"))
+
+
+@dataclass(frozen=True, slots=True)
 class WindowRule:
     """Where windows lie, what their voxels count, and in which precision they are summed.
 
@@ -94,17 +147,20 @@ class WindowRule:
     ----------
     placing
         `stepped`: by the same step from the edge on, the last one moved back to the end (MONAI); `even`: as many, at
-        equal distances from edge to edge (nnU-Net).
+        equal distances from edge to edge (nnU-Net); `whole`: one window of the image's own extents.
     weighting
         A Gaussian around the middle of a window: `gaussian` as MONAI has it, `gaussian_float16` as nnU-Net (filtered
-        from one voxel, in float16).
+        from one voxel, in float16); `constant` counts all voxels alike.
     sums
         Of weighted outputs and of weights: `float32`, or nnU-Net's `float16`, in which near ties fall otherwise.
+    padding
+        Around images that are smaller than a window: zeros, or the value of the nearest voxel.
     """
 
-    placing: Literal["stepped", "even"] = "stepped"
-    weighting: Literal["gaussian", "gaussian_float16"] = "gaussian"
+    placing: Literal["stepped", "even", "whole"] = "stepped"
+    weighting: Literal["gaussian", "gaussian_float16", "constant"] = "gaussian"
     sums: Literal["float32", "float16"] = "float32"
+    padding: Literal["zeros", "nearest"] = "zeros"
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -117,17 +173,49 @@ class Decision:
     activation
         `softmax` over background and labels, of which the largest wins; `sigmoid` of each output by itself.
     average
-        What is averaged over windows, mirrored copies and folds, and brought to the native grid.
+        What is averaged over windows, mirrored copies and folds.
     order
-        With `sigmoid`: the label that each output writes where it is above one half; later ones over earlier ones.
+        With `sigmoid`: the label that each output writes where it is above the threshold; later ones over earlier ones.
+    sequence
+        In which outputs write, each named by its number; as they come where it is empty.
+    threshold
+        Share from which on an output writes its label.
+    interpolated
+        What is brought to the native grid: the `averages`; the `shares` that the activation makes of them; or labels
+        that are decided before, by the `nearest_label`, or as `label_numbers` that are interpolated and rounded.
+    finished_first
+        Whether the card's steps after the network come before labels go to the native grid.
     """
 
     activation: Literal["softmax", "sigmoid"] = "softmax"
     average: Literal["probabilities", "logits"] = "probabilities"
     order: tuple[int, ...] = ()
+    sequence: tuple[int, ...] = ()
+    threshold: float = 0.5
+    interpolated: Literal["averages", "shares", "nearest_label", "label_numbers"] = "averages"
+    finished_first: bool = False
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
+    @property
+    def is_first(self) -> bool:
+        """Whether labels are decided on the network's grid, and brought to the native one."""
+        return self.interpolated in ("nearest_label", "label_numbers")
+
     def __post_init__(self) -> None:
+        if self.sequence and sorted(self.sequence) != list(range(len(self.order))):
+            raise ConfigError(
+                f"decision: sequence names each of {len(self.order)} outputs once: {self.sequence}"
+            )
+        if not 0 < self.threshold < 1 or (self.threshold != 0.5 and not self.order):
+            raise ConfigError(
+                f"decision: a threshold of sigmoid is a share within 0 to 1, not {self.threshold}"
+            )
+        if self.interpolated == "shares" and self.average == "probabilities":
+            raise ConfigError(
+                "decision: probabilities that are averaged are the shares; interpolate the averages"
+            )
+        if self.finished_first and not self.is_first:
+            raise ConfigError("decision: only labels that are decided first can be finished first")
         if (self.activation == "sigmoid") != bool(self.order):
             raise ConfigError("decision: order belongs to sigmoid, and sigmoid needs it")
         if any(value < 1 for value in self.order):

@@ -13,6 +13,7 @@ from medseg.domain.plan import MeasurePlan
 from medseg.domain.provenance import Provenance
 from medseg.domain.source import ReadOptions
 from medseg.domain.values import STRICT, Details
+from medseg.domain.views import shown_in_notebook
 
 __all__ = ["RECORD_SCHEMA", "InputRef", "Panel", "Record", "Review"]
 
@@ -156,3 +157,6 @@ class Record:
     def images(self) -> tuple[InputRef, ...]:
         """The images that were measured, in channel order."""
         return tuple(item for item in self.inputs if item.role == "image")
+
+    def _repr_html_(self) -> str:
+        return shown_in_notebook(self)

@@ -14,6 +14,7 @@ from medseg.domain.image import digest_of
 from medseg.domain.labels import LabelTable
 from medseg.domain.provenance import Provenance
 from medseg.domain.values import owned
+from medseg.domain.views import shown_in_notebook
 from medseg.errors import LabelError
 
 __all__ = ["NOT_READ", "Segmentation", "count_labels", "smallest_unsigned", "voxels_with"]
@@ -74,6 +75,9 @@ class Segmentation:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(Segmentation, **{name: getattr(self, name) for name in self.__slots__}), ()
+
+    def _repr_html_(self) -> str:
+        return shown_in_notebook(self)
 
     @property
     def present(self) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
-"""JSON and YAML from others, read strictly: each key once, finite numbers, and nothing that grows as it is read."""
+"""JSON, YAML and tables from others, read strictly: each name once, finite numbers, nothing that grows when read."""
 
+import csv
+import io
 import json
 import math
 from collections import Counter
@@ -9,7 +11,7 @@ import yaml
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
-__all__ = ["parse_json", "parse_yaml", "plain_json"]
+__all__ = ["parse_json", "parse_table", "parse_yaml", "plain_json"]
 
 #: Characters of a number in YAML; a longer one takes ever longer to read, above all in base 60 (`1:1:1`).
 _LONGEST_NUMBER = 400
@@ -17,8 +19,8 @@ _LONGEST_NUMBER = 400
 _LONGEST_REASON = 160
 
 
-def parse_json(data: str | bytes) -> Any:
-    """What a JSON text says.
+def parse_json(data: str | bytes, *, finite: bool = True) -> Any:
+    """What a JSON text says; with `finite` off, whoever takes a number out of it looks whether it is one.
 
     Raises
     ------
@@ -27,6 +29,8 @@ def parse_json(data: str | bytes) -> Any:
         numbers (`1e999`): of two answers none is chosen.
     """
     try:
+        if not finite:
+            return json.loads(data, object_pairs_hook=_each_key_once)
         return json.loads(
             data, object_pairs_hook=_each_key_once, parse_constant=_no_constant, parse_float=_finite
         )
@@ -40,6 +44,27 @@ def plain_json(data: bytes) -> bytes:
     """The text itself, once `parse_json` takes it: for readers that check types but not these faults."""
     parse_json(data)
     return data
+
+
+def parse_table(text: str, delimiter: str, rest: str | None = None) -> list[dict[str, Any]]:
+    r"""Rows of a table by the names of its columns; cells beyond them lie under `rest`.
+
+    >>> parse_table("index,name\n1,liver\n", ",")
+    [{'index': '1', 'name': 'liver'}]
+
+    Raises
+    ------
+    ValueError
+        In one line, if two columns have one name (case and blanks aside), or a cell has no end.
+    """
+    found = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey=rest)
+    try:
+        counts = Counter(name.strip().lower() for name in found.fieldnames or () if name.strip())
+        if twice := [name for name, count in counts.items() if count > 1]:
+            raise ValueError(f"column {twice[0][:80]!r} stands twice")
+        return list(found)
+    except csv.Error as error:
+        raise ValueError(_line(error)) from None
 
 
 def parse_yaml(text: str) -> Any:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from medseg.domain import Segmenter
 from medseg.domain.parts_card import PartsCard
+from medseg.domain.recipe import AnchoredGrid, StoredGrid
 from medseg.errors import ModelError
 from medseg.inference.boxed import BoxedSegmenter
 from medseg.inference.parts_segmenter import PartsSegmenter
 from medseg.inference.segmenter import ModelSegmenter
 from medseg.inference.stored_segmenter import StoredSegmenter
+from medseg.inference.turned import TurnedSegmenter
 from medseg.models.card import card_digest, read_any_card
 
 __all__ = ["segmenter_of"]
@@ -32,10 +34,20 @@ def segmenter_of(folder: Path, *, depth: int = 0) -> Segmenter:
     model = ModelSegmenter(card, folder)
     first = None if card.before is None else _part(folder, card.before.folder, card.before.digest, depth)
     takes_labels = card.before is not None and card.before.gives == "labels"
-    own = model if card.grid is None else StoredSegmenter(model, first if takes_labels else None)
+    own = _by_its_grid(model, first if takes_labels else None)
     if card.before is None or first is None or takes_labels:
         return own
     return BoxedSegmenter(first, own, card.before)
+
+
+def _by_its_grid(model: ModelSegmenter, first: Segmenter | None) -> Segmenter:
+    """A model in the axes that its grid starts from; `first` gives it labels as channels."""
+    rule = model.card.grid
+    if isinstance(rule, StoredGrid):
+        return StoredSegmenter(model, first)
+    if isinstance(rule, AnchoredGrid) and rule.orientation != "RAS":
+        return TurnedSegmenter(model, rule.orientation)
+    return model
 
 
 def _part(folder: Path, name: str, digest: str, depth: int) -> Segmenter:

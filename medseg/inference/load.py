@@ -18,7 +18,7 @@ from medseg.errors import InputError
 from medseg.extras import missing_modules, require_extra
 from medseg.inference.backends import Precision
 from medseg.inference.backends.cache import keep, kept
-from medseg.inference.backends.graph import GRAPHS
+from medseg.inference.backends.graph import has_graph
 from medseg.inference.backends.openvino import compiled
 from medseg.inference.backends.torch import TorchBackend
 from medseg.inference.device import choose_device
@@ -61,8 +61,9 @@ def choose_backend(card: ModelCard, run: Run) -> BackendChoice:
         if run.device not in ("auto", "cpu"):
             raise InputError(f"openvino runs on the CPU here, not on {run.device}; use --backend torch")
         return BackendChoice("openvino", "asked for" if run.backend == "openvino" else "it is kept as ONNX")
-    if run.backend == "torch":
-        return BackendChoice("torch", "asked for")
+    if run.backend == "torch" or card.windows.placing == "whole":
+        reason = "asked for" if run.backend == "torch" else "its windows are as large as the image"
+        return BackendChoice("torch", reason)
     if missing_modules("openvino"):
         return BackendChoice("torch", "OpenVINO is not installed")
     if run.device not in ("auto", "cpu"):
@@ -73,7 +74,7 @@ def choose_backend(card: ModelCard, run: Run) -> BackendChoice:
             return measured
     if run.device == "auto" and has_accelerator():
         return BackendChoice("torch", "there is an accelerator")
-    if card.network.architecture not in GRAPHS:
+    if not has_graph(card.network):
         return BackendChoice(
             "torch", f"a {card.network.architecture} is compiled by way of torch, which takes long"
         )

@@ -103,6 +103,8 @@ def needs(
 ) -> Needs:
     """What segmenting one image needs; `apart` networks whose outputs are kept beside those of all."""
     window = card.window if flat is None else (*card.window[:flat], 1, *card.window[flat:])
+    if card.windows.placing == "whole":
+        window = model.shape if flat is None else (*model.shape[:flat], 1, *model.shape[flat + 1 :])
     extents = tuple(max(pair) for pair in zip(model.shape, window, strict=True))
     axis = flat if flat is not None else stream_axis(model.shape, window)
     outputs = card.network.out_channels * (1 + apart)

@@ -2,24 +2,44 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from math import log
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid
+from medseg.domain.recipe import Decision
 from medseg.errors import ModelError
 from medseg.geometry.resample import resample
 from medseg.inference.disk import forget_pages
+from medseg.inference.ensemble import ACTIVATIONS
 from medseg.inference.memory import MOST_CHUNK_BYTES
 from medseg.inference.stream import Slab
 
-__all__ = ["KeptOutputs", "LabelsOnNative", "Reducer", "labels_on_native", "probabilities_on_native"]
+__all__ = [
+    "TO_FACES",
+    "AxisWeights",
+    "KeptOutputs",
+    "LabelsOnNative",
+    "Reducer",
+    "labels_on_native",
+    "lines_between",
+    "probabilities_on_native",
+    "regions_written",
+]
 
+Reach: TypeAlias = Sequence[tuple[float, float]]
+#: What is decided where a card says nothing else.
+_USUAL = Decision()
 #: Grids that lean against each other by more than this (voxels over the whole grid) are refused.
 LEANS = 1e-3
-#: Positions beyond the outer voxels' faces by less than this (voxels) are rounding.
-AT_FACE = 1e-6
+#: From the centres of the outer voxels to their faces (voxels), and a little for rounding.
+AT_FACE = 0.5 + 1e-6
+#: That, before and after, along each axis.
+TO_FACES = ((AT_FACE, AT_FACE),) * 3
+#: The same around a crop whose surroundings are filled with nothing before interpolation (MONAI): almost a voxel.
+AROUND_CROP = 1 - 1e-6
 
 
 class Reducer(Protocol):
@@ -63,10 +83,13 @@ class AxisWeights:
         return found
 
 
-def lines_between(source: Grid, native: Grid) -> tuple[AxisWeights, AxisWeights, AxisWeights]:
+def lines_between(
+    source: Grid, native: Grid, *, reach: Reach = TO_FACES
+) -> tuple[AxisWeights, AxisWeights, AxisWeights]:
     """Interpolation along each axis from `source` to `native`, whose axes are parallel.
 
-    Beyond the centres of the outer voxels values stay as they are there, up to these voxels' faces.
+    Beyond the centres of the outer voxels values stay as they are there, up to `reach` voxels before and after
+    them.
 
     Raises
     ------
@@ -78,26 +101,27 @@ def lines_between(source: Grid, native: Grid) -> tuple[AxisWeights, AxisWeights,
     if (np.abs(index_map[:3, :3] - scale) @ np.array(native.shape)).max() > LEANS:
         raise ModelError("the model's grid leans against the image's; its axes must be parallel to them")
     first, second, third = (
-        _line(index_map[axis, axis], index_map[axis, 3], source.shape[axis], native.shape[axis])
+        _line(index_map[axis, axis], index_map[axis, 3], source.shape[axis], native.shape[axis], reach[axis])
         for axis in range(3)
     )
     return first, second, third
 
 
-def _line(scale: float, offset: float, source: int, target: int) -> AxisWeights:
+def _line(scale: float, offset: float, source: int, target: int, reach: tuple[float, float]) -> AxisWeights:
     place = scale * np.arange(target) + offset
     if source == target and np.allclose(place, np.arange(target), atol=1e-9):
         place = np.arange(target, dtype=np.float64)
-    inside = (place >= -0.5 - AT_FACE) & (place <= source - 0.5 + AT_FACE)
+    inside = (place >= -reach[0]) & (place <= source - 1 + reach[1])
     place = np.clip(place, 0, source - 1)
-    lower = np.minimum(np.floor(place), max(source - 2, 0)).astype(np.intp)
+    lower = np.floor(place).astype(np.intp)
     return AxisWeights(lower, np.minimum(lower + 1, source - 1), (place - lower).astype(np.float32), inside)
 
 
 class LabelsOnNative:
-    """Labels on the native grid: each class is interpolated linearly, and the largest wins, the first of equals.
+    """Labels on the native grid: each output is interpolated linearly, then the card's rule decides.
 
-    A native plane is decided once both model planes beside it are there; one class is held at a time. Beyond the model
+    Of classes the largest wins, the first of equals; of regions each that is above the threshold writes its label. A
+    native plane is decided once both model planes beside it are there; one class is held at a time. Beyond the model
     grid there is background for certain.
 
     Parameters
@@ -110,6 +134,10 @@ class LabelsOnNative:
         Label of each class from the second on; the first is background.
     chunk_bytes
         Of one class on the native planes that are decided at once; labels do not depend on it.
+    decision
+        The rule.
+    reach
+        How far answers hold beyond the centres of the outer voxels, before and after, along each axis (voxels).
     """
 
     def __init__(
@@ -120,12 +148,16 @@ class LabelsOnNative:
         values: tuple[int, ...],
         *,
         chunk_bytes: int = MOST_CHUNK_BYTES,
+        decision: Decision = _USUAL,
+        reach: Reach = TO_FACES,
     ) -> None:
-        lines = lines_between(source, native)
+        lines = lines_between(source, native, reach=reach)
         self._along = lines[axis]
         self._across = [line for other, line in enumerate(lines) if other != axis]
         kind = np.uint8 if max(values) < 1 << 8 else np.uint16
         self._values = np.array((0, *values), kind)
+        self._decision = decision
+        self._outputs = len(decision.order) or len(self._values)
         self._labels = np.zeros(native.shape, kind)
         self._chunk_bytes = chunk_bytes
         self._view = np.moveaxis(self._labels, axis, 0)
@@ -143,7 +175,9 @@ class LabelsOnNative:
 
     def eat(self, slab: Slab) -> None:
         """Decide all native planes that lie within what has come."""
-        values = slab.values[: len(self._values)]
+        values = slab.values[: self._outputs]
+        if self._decision.interpolated == "shares":
+            values = ACTIVATIONS[self._decision.activation](values[None])[0]
         ready = int(np.searchsorted(self._along.upper, slab.stop))
         for start, stop in _chunks(self._done, ready, 4 * self._view[0].size, self._chunk_bytes):
             self._decide(values, slab.start, start, stop)
@@ -172,18 +206,28 @@ class LabelsOnNative:
     def _decide(self, values: NDArray[np.float32], first: int, start: int, stop: int) -> None:
         line = self._along.part(start, stop)
         low, high = int(line.lower[0]), int(line.upper[-1]) + 1
-        winner = np.zeros((stop - start, *self._view.shape[1:]), self._values.dtype)
-        best = self._on_native(self._planes(values, 0, first, low, high), line, low)
-        for number in range(1, len(values)):
-            share = self._on_native(self._planes(values, number, first, low, high), line, low)
-            better = share > best
-            winner[better] = self._values[number]
-            np.copyto(best, share, where=better)
+        planes = (
+            self._on_native(self._planes(values, number, first, low, high), line, low)
+            for number in self._decision.sequence or range(len(values))
+        )
+        winner = self._winner(planes)
         inside = line.inside[:, None, None] & np.logical_and.outer(
             self._across[0].inside, self._across[1].inside
         )
         winner[~inside] = 0
         self._view[start:stop] = winner
+
+    def _winner(self, planes: Iterator[NDArray[np.float32]]) -> NDArray[Any]:
+        """Labels of outputs that come one by one."""
+        if self._decision.activation == "sigmoid":
+            return regions_written(planes, self._decision, self._values.dtype)
+        best = next(planes)
+        winner = np.zeros(best.shape, self._values.dtype)
+        for value, share in zip(self._values[1:], planes, strict=True):
+            better = share > best
+            winner[better] = value
+            np.copyto(best, share, where=better)
+        return winner
 
     def _on_native(self, planes: NDArray[np.float32], line: AxisWeights, first: int) -> NDArray[np.float32]:
         for axis, across in enumerate(self._across, start=1):
@@ -233,6 +277,24 @@ def probabilities_on_native(
         *(resample(plane, source, native) for plane in others),
     ]
     return np.stack(planes).astype(np.float32)
+
+
+def regions_written(planes: Iterator[NDArray[np.float32]], decision: Decision, kind: Any) -> NDArray[Any]:
+    """Labels of outputs that come one by one, in the order of the decision: each above the threshold writes its own.
+
+    Later ones write over earlier ones.
+    """
+    of_logits = decision.average == "logits" and decision.interpolated != "shares"
+    threshold = decision.threshold
+    if of_logits:
+        # In float32, one half is what a sigmoid gives up to here.
+        threshold = log(threshold / (1 - threshold)) or 1e-7
+    labels: NDArray[Any] | None = None
+    for number, share in zip(decision.sequence or range(len(decision.order)), planes, strict=True):
+        labels = np.zeros(share.shape, kind) if labels is None else labels
+        labels[share > np.float32(threshold)] = decision.order[number]
+    assert labels is not None  # noqa: S101 - for the type checker: a decision by sigmoid has outputs
+    return labels
 
 
 def _reversed(line: AxisWeights) -> AxisWeights:

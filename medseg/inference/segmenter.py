@@ -27,8 +27,11 @@ from medseg.domain import (
 )
 from medseg.domain.card import ChannelSpec
 from medseg.domain.provenance import ImageDigest
+from medseg.domain.recipe import AnchoredGrid, Decision
 from medseg.domain.segmenter import ChannelNeed
 from medseg.domain.values import Details, as_details
+from medseg.errors import InputError
+from medseg.inference.anchored import anchored_grid, labels_to_native, prepare_anchored, reach_around
 from medseg.inference.apart import Apart, has_members
 from medseg.inference.backends import Precision
 from medseg.inference.clock import Clock
@@ -39,7 +42,13 @@ from medseg.inference.instances import number_objects
 from medseg.inference.load import choose_backend, load_predictor
 from medseg.inference.memory import MemoryPlan, available_bytes, needs, plan_memory
 from medseg.inference.prepare import Prepared, model_grid, prepare
-from medseg.inference.reducers import KeptOutputs, LabelsOnNative, Reducer, probabilities_on_native
+from medseg.inference.reducers import (
+    TO_FACES,
+    KeptOutputs,
+    LabelsOnNative,
+    Reducer,
+    probabilities_on_native,
+)
 from medseg.inference.slices import network_slice_axis
 from medseg.inference.steps import postprocess
 from medseg.inference.stream import SlabStream
@@ -114,7 +123,7 @@ class ModelSegmenter:
             kind="model",
             channels=tuple(_need(channel) for channel in self.card.channels),
             reference=self.card.reference,
-            needs_mm=self.card.spacing is not None,
+            needs_mm=_needs_mm(self.card),
             dimensions=(self.card.network.dimensions,) if self.card.network.dimensions == 3 else (2, 3),
             version=card_digest(self.card),
         )
@@ -148,13 +157,17 @@ class ModelSegmenter:
         ModelError
             If the weights are damaged.
         """
+        if params.keep_probabilities and self.card.decision != Decision():
+            raise InputError(
+                f"{self.card.name} decides otherwise than by shares of classes, and keeps no probabilities"
+            )
         run.check()
         clock = Clock()
         reference = images[self.card.reference]
         flat = _flat_axis(self.card, reference)
         planned = self._planned(reference.grid, params, run, flat)
         with clock.on("resample"):
-            prepared = prepare(images, self.card)
+            prepared = _prepared(images, self.card)
             verdict = domain_verdict(prepared, reference.grid, self.card, self.folder)
         with clock.on("start"):
             stream = replace(self.stream(params, run, flat), on_disk=planned.sums_on_disk)
@@ -165,7 +178,8 @@ class ModelSegmenter:
         course = _Course(run, planned, clock, members)
         found, kept, doubt = self._reduced(stream, prepared, reference.grid, params, course)
         made_by = self.made_by(images, params, stream.predictor, run)
-        made_by = replace(made_by, expected_dice=doubt.value if within is None else None)
+        if doubt is not None and within is None:
+            made_by = replace(made_by, expected_dice=doubt.value)
         with clock.on("decide"):
             labels, instances = self._finished(found, kept, within, prepared.grid, reference.grid)
             probabilities = None
@@ -218,6 +232,8 @@ class ModelSegmenter:
         return len(self.card.weights) if self.card.intervals is not None and len(self.card.weights) > 1 else 0
 
     def _grid(self, native: Grid) -> Grid:
+        if isinstance(self.card.grid, AnchoredGrid):
+            return anchored_grid(native, self.card.grid)
         return model_grid(native, self.card.spacing)
 
     def _kept(self, params: ModelParams) -> int:
@@ -236,7 +252,7 @@ class ModelSegmenter:
         batch = 1 if predictor.device == "cpu" else ACCELERATOR_BATCH
         rule = self.card.windows
         tiling = Tiling(window, overlap, rule.placing, rule.weighting)
-        return SlabStream(predictor, tiling, flat, batch, np.dtype(rule.sums))
+        return SlabStream(predictor, tiling, flat, batch, np.dtype(rule.sums), padding=rule.padding)
 
     def _members(self, stream: SlabStream, params: ModelParams, source: Grid, native: Grid) -> Apart | None:
         """Members told apart, for intervals of volumes; None where this run is not what was calibrated."""
@@ -259,10 +275,15 @@ class ModelSegmenter:
     ) -> tuple[NDArray[Any], NDArray[np.uint32] | None]:
         """Labels after the card's steps, and numbers of objects where it asks for them."""
         labels: NDArray[Any] = found.labels
+        steps, decision = self.card.postprocessing, self.card.decision
+        if decision.is_first:
+            whole = self._grid(native)
+            labels = postprocess(labels, whole, steps) if decision.finished_first else labels
+            labels = labels_to_native(labels, whole, native, decision)
         if within is not None:
             labels = np.where(within, labels, 0).astype(labels.dtype)
-        steps = self.card.postprocessing
-        labels = postprocess(labels, native, steps)
+        if not decision.finished_first:
+            labels = postprocess(labels, native, steps)
         return number_objects(labels, kept.values, source, native, steps)
 
     def _reduced(
@@ -272,23 +293,37 @@ class ModelSegmenter:
         native: Grid,
         params: ModelParams,
         course: "_Course",
-    ) -> tuple[LabelsOnNative, KeptOutputs, ExpectedDice]:
+    ) -> tuple[LabelsOnNative, KeptOutputs, ExpectedDice | None]:
         """Labels on the native grid, the outputs that later steps need whole, and what is expected of the labels."""
-        axis = stream.axis(prepared.grid.shape)
-        labels = LabelsOnNative(
-            prepared.grid, native, axis, self.card.table.values, chunk_bytes=course.plan.chunk_bytes
-        )
+        if self.card.windows.placing == "whole":
+            _require_whole(self.card, prepared.grid.shape, stream.flat)
+        labels = self._labels(prepared.grid, native, stream.axis(prepared.grid.shape), course.plan)
         whole = range(self.card.classes) if params.keep_probabilities else ()
         kept = KeptOutputs(prepared.grid, [*whole, *self.card.distance_channels])
         members = () if course.members is None else (course.members,)
-        doubt = ExpectedDice(self.card.classes, temperature_of(self.card))
-        reducers: tuple[Reducer, ...] = (labels, kept, doubt, *members)
+        by_shares = self.card.decision == Decision()
+        doubt = ExpectedDice(self.card.classes, temperature_of(self.card)) if by_shares else None
+        reducers: tuple[Reducer, ...] = (labels, kept, *((doubt,) if doubt else ()), *members)
         for slab in course.clock.each("network", stream.run(prepared.array, course.run)):
             with course.clock.on("decide"):
                 for reducer in reducers:
                     reducer.eat(slab)
             course.run.check()
         return labels, kept, doubt
+
+    def _labels(self, source: Grid, native: Grid, axis: int, plan: MemoryPlan) -> LabelsOnNative:
+        """What decides labels, on the native grid or, where they are decided first, on that of the model."""
+        decision, whole = self.card.decision, self._grid(native)
+        is_anchored = isinstance(self.card.grid, AnchoredGrid)
+        return LabelsOnNative(
+            source,
+            whole if decision.is_first else native,
+            axis,
+            self.card.table.values,
+            chunk_bytes=plan.chunk_bytes,
+            decision=decision,
+            reach=reach_around(source, whole) if is_anchored else TO_FACES,
+        )
 
     def made_by(
         self, images: Mapping[str, Image], params: ModelParams, predictor: Predictor, run: Run
@@ -310,6 +345,21 @@ class ModelSegmenter:
         )
 
 
+def _require_whole(card: ModelCard, shape: tuple[int, ...], flat: int | None) -> None:
+    """Refuse an image that the network can't halve as often as it does, as one window."""
+    extents = [size for axis, size in enumerate(shape) if axis != flat]
+    if any(size % step for size, step in zip(extents, card.network.divisor, strict=True)):
+        raise InputError(
+            f"{card.name} sees an image as one window, whose extents must be multiples of {card.network.divisor}, not "
+            f"{tuple(extents)}; crop or pad the image"
+        )
+
+
+def _prepared(images: Mapping[str, Image], card: ModelCard) -> Prepared:
+    """What the network sees, by the card's rule of the grid."""
+    return prepare_anchored(images, card) if isinstance(card.grid, AnchoredGrid) else prepare(images, card)
+
+
 @dataclass(frozen=True, slots=True)
 class _Course:
     """How one segmentation runs: for whom, with what memory, and where its seconds go."""
@@ -327,7 +377,16 @@ def _origin(card: ModelCard) -> Details:
 
 def _flat_axis(card: ModelCard, reference: Image) -> int | None:
     """Axis that a 2D network steps along."""
-    return network_slice_axis(reference) if card.network.dimensions == 2 else None
+    if card.network.dimensions != 2:
+        return None
+    if isinstance(card.grid, AnchoredGrid) and card.grid.slices is not None:
+        return card.grid.slices
+    return network_slice_axis(reference)
+
+
+def _needs_mm(card: ModelCard) -> bool:
+    """Whether its grid has a spacing."""
+    return (card.grid.spacing if isinstance(card.grid, AnchoredGrid) else card.spacing) is not None
 
 
 def emptiness(labels: NDArray[Any], card: ModelCard) -> tuple[Finding, ...]:

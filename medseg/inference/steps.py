@@ -12,10 +12,13 @@ from medseg.domain.card import (
     FillHoles,
     Instances,
     KeepLargest,
+    Normalise,
+    PercentileRange,
     PostStep,
     PreStep,
     RemoveSmall,
     RequireRange,
+    Rescale,
     Scale,
     ToUnit,
     ZScore,
@@ -87,6 +90,37 @@ def _to_unit(_: ToUnit, values: NDArray[np.float32], _inside: NDArray[np.bool_])
     return found
 
 
+def _normalise(step: Normalise, values: NDArray[np.float32], _: NDArray[np.bool_]) -> NDArray[np.float32]:
+    where = values != 0
+    sample = values[where] if step.only_nonzero else values
+    if sample.size == 0:
+        return values
+    deviation = np.float32(sample.std(dtype=np.float64))
+    divisor = deviation if deviation > 0 else np.float32(1)
+    scaled = (values - np.float32(sample.mean(dtype=np.float64))) / divisor
+    found: NDArray[np.float32] = np.where(where, scaled, values) if step.only_nonzero else scaled
+    return found
+
+
+def _rescale(step: Rescale, values: NDArray[np.float32], _: NDArray[np.bool_]) -> NDArray[np.float32]:
+    low, high = values.min(), values.max()
+    if low == high:
+        return (values * np.float32(step.low)).astype(np.float32)
+    found: NDArray[np.float32] = (values - low) / (high - low)
+    return found * np.float32(step.high - step.low) + np.float32(step.low)
+
+
+def _percentile_range(
+    step: PercentileRange, values: NDArray[np.float32], _: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    start, stop = np.percentile(values, (step.lower, step.upper)).astype(np.float32)
+    # As MONAI: where both percentiles are one value, it is only taken off.
+    span = stop - start if stop > start else np.float32((step.high - step.low) or 1)
+    scaled = (values - start) / span * np.float32(step.high - step.low) + np.float32(step.low)
+    found: NDArray[np.float32] = np.clip(scaled, step.low, step.high) if step.clip else scaled
+    return found.astype(np.float32)
+
+
 def _require_range(
     step: RequireRange, values: NDArray[np.float32], _: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
@@ -136,6 +170,9 @@ BEFORE: dict[type, Callable[[Any, NDArray[np.float32], NDArray[np.bool_]], NDArr
     ZScoreInside: _zscore_inside,
     ToUnit: _to_unit,
     RequireRange: _require_range,
+    Normalise: _normalise,
+    Rescale: _rescale,
+    PercentileRange: _percentile_range,
 }
 AFTER: dict[type, Callable[[Any, NDArray[Any], Grid], NDArray[Any]]] = {
     KeepLargest: _keep_largest,

@@ -12,6 +12,7 @@ from medseg.domain.recipe import Decision, StoredGrid
 from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.geometry import same_grid
+from medseg.inference.reducers import regions_written
 from medseg.inference.steps import preprocess
 from medseg.inference.stored_grid import (
     crop_box,
@@ -21,7 +22,15 @@ from medseg.inference.stored_grid import (
     resized_shape,
 )
 
-__all__ = ["StoredArray", "decided", "outputs_to_native", "prepare_stored", "with_labels_before"]
+__all__ = [
+    "StoredArray",
+    "channel_values",
+    "decided",
+    "outputs_to_native",
+    "prepare_stored",
+    "require_one_grid",
+    "with_labels_before",
+]
 
 #: Between the slices of a picture there is no distance; nnU-Net takes this many times its pixels.
 NO_DISTANCE = 999.0
@@ -81,17 +90,12 @@ def prepare_stored(images: Mapping[str, Image], card: ModelCard) -> StoredArray:
         If channels lie on different grids, or values are none that the model takes.
     """
     rule = card.grid
-    assert rule is not None  # noqa: S101 - for the type checker: only cards with such a grid come here
+    assert isinstance(rule, StoredGrid)  # noqa: S101 - for the type checker: only cards with such a grid come here
     reference = images[card.reference]
-    for channel in card.channels:
-        if not same_grid(images[channel.name].grid, reference.grid):
-            raise InputError(
-                f"{card.name} takes channels of one grid, and {channel.name!r} has another one than "
-                f"{card.reference!r}; bring it there with 'medseg convert --like'"
-            )
+    require_one_grid(images, card)
     spacing = tuple(_spacing(reference)[axis] for axis in rule.axes)
     wanted = (*spacing[: 3 - len(rule.spacing)], *rule.spacing)
-    arrays, findings = _values(images, card)
+    arrays, findings = channel_values(images, card)
     stacked = np.stack([array.transpose(rule.axes) for array in arrays])
     inside = nonzero_inside(stacked) if rule.crop else np.ones(stacked.shape[1:], np.bool_)
     box = crop_box(inside)
@@ -140,17 +144,32 @@ def decided(
             winner[better] = value
             np.copyto(best, outputs[number], where=better)
         return winner
-    # In float32, one half is what a sigmoid gives up to here.
-    half = np.float32(1e-7) if decision.average == "logits" else np.float32(0.5)
-    labels = np.zeros(outputs.shape[1:], np.uint16)
-    for output, value in zip(outputs, decision.order, strict=True):
-        labels[output > half] = value
-    return labels
+    sequence = decision.sequence or range(len(decision.order))
+    return regions_written((outputs[number] for number in sequence), decision, np.uint16)
 
 
-def _values(
+def require_one_grid(images: Mapping[str, Image], card: ModelCard) -> Grid:
+    """The grid of the reference channel, if it is that of all.
+
+    Raises
+    ------
+    InputError
+        Naming the first channel on another one.
+    """
+    grid = images[card.reference].grid
+    for channel in card.channels:
+        if not same_grid(images[channel.name].grid, grid):
+            raise InputError(
+                f"{card.name} takes channels of one grid, and {channel.name!r} has another one than "
+                f"{card.reference!r}; bring it there with 'medseg convert --like'"
+            )
+    return grid
+
+
+def channel_values(
     images: Mapping[str, Image], card: ModelCard
 ) -> tuple[list[NDArray[np.float32]], tuple[Finding, ...]]:
+    """Voxels of each channel in float32; those without a number become 0, with a Finding."""
     arrays, findings = [], []
     for channel in card.channels:
         array = images[channel.name].array.astype(np.float32)

@@ -19,6 +19,7 @@ from medseg.domain import (
     Segmenter,
     SegmenterSpec,
 )
+from medseg.domain.recipe import StoredGrid
 from medseg.errors import InputError
 from medseg.geometry import AxisOrder, order_to
 from medseg.inference.doubt import ExpectedDice
@@ -123,7 +124,7 @@ class StoredSegmenter:
     def memory_bytes(self, grids: Mapping[str, Grid], params: ModelParams) -> int:
         """Channels and outputs on the network's grid, outputs and labels on the native one, and a batch of windows."""
         rule = self.card.grid
-        assert rule is not None  # noqa: S101 - for the type checker
+        assert isinstance(rule, StoredGrid)  # noqa: S101 - for the type checker
         native = grids[self.card.reference]
         steps = [native.spacing[axis] for axis in rule.axes]
         wanted = (*steps[: 3 - len(rule.spacing)], *rule.spacing)
@@ -164,7 +165,7 @@ class StoredSegmenter:
 
 def _order(card: ModelCard, grid: Grid) -> AxisOrder:
     """From the axes of the file to those that the rule of the grid starts from."""
-    orientation = card.grid.orientation if card.grid is not None else "stored"
+    orientation = card.grid.orientation if isinstance(card.grid, StoredGrid) else "stored"
     return order_to(grid, grid.orientation if orientation == "stored" else orientation)
 
 

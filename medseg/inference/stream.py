@@ -7,9 +7,9 @@ still reach are held, so memory does not grow with the length of a scan.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,8 @@ class SlabStream:
         Type in which weighted outputs and weights are added up; each sum is rounded to it.
     on_disk
         Whether sums lie in a temporary file, where memory is short.
+    padding
+        What lies around an array that is smaller than a window.
     """
 
     predictor: Predictor
@@ -74,6 +76,7 @@ class SlabStream:
     batch: int = 1
     sums: np.dtype[Any] = np.dtype(np.float32)  # noqa: RUF009 - it never changes
     on_disk: bool = False
+    padding: Literal["zeros", "nearest"] = "zeros"
     _findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -88,9 +91,16 @@ class SlabStream:
     def run(self, array: NDArray[np.float32], run: Run) -> Iterator[Slab]:
         """Slabs of (C, I, J, K) float32, in order; values hold until the next; cancel is polled per batch."""
         extents = array.shape[1:]
+        if self.tiling.placing == "whole":
+            one = tuple(1 if axis == self.flat else size for axis, size in enumerate(extents))
+            whole = replace(self, tiling=replace(self.tiling, window=one, placing="stepped"))
+            yield from whole.run(array, run)
+            return
         axis = self.axis(extents)
         before, after = _margins(extents, self.tiling.window)
-        array = np.pad(array, ((0, 0), *zip(before, after, strict=True))) if any(after) else array
+        if any(after):
+            mode: Any = "edge" if self.padding == "nearest" else "constant"
+            array = np.pad(array, ((0, 0), *zip(before, after, strict=True)), mode)
         with self.predictor.running(run):
             for start, values in self._rows(array, axis, run):
                 yield _cropped(Slab(axis, start, values), before, extents)

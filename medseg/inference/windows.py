@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 __all__ = ["PLACINGS", "WEIGHTINGS", "Placing", "Tiling", "Weighting", "stream_axis"]
 
 #: `stepped`: every window × (1 − overlap), the last one moved back to the end. `even`: as few as keep to that step,
-#: at equal distances.
-Placing: TypeAlias = Literal["stepped", "even"]
-#: `gaussian` as MONAI's inferer has it, `gaussian_float16` as nnU-Net's.
-Weighting: TypeAlias = Literal["gaussian", "gaussian_float16"]
+#: at equal distances. `whole`: one of the array's own extents.
+Placing: TypeAlias = Literal["stepped", "even", "whole"]
+#: `gaussian` as MONAI's inferer has it, `gaussian_float16` as nnU-Net's, `constant`: all voxels alike.
+Weighting: TypeAlias = Literal["gaussian", "gaussian_float16", "constant"]
 #: SD of the Gaussian that weighs a window, as a share of its extents.
 SIGMA = 0.125
 #: No voxel of a window counts less than this, beside 1 in its middle.
@@ -119,12 +119,21 @@ def _gaussian_float16(window: Sequence[int]) -> NDArray[np.float32]:
     return found
 
 
+def _constant(window: Sequence[int]) -> NDArray[np.float32]:
+    return np.ones(tuple(window), np.float32)
+
+
 #: Rule → weights of a window.
 WEIGHTINGS: dict[Weighting, Callable[[Sequence[int]], NDArray[np.float32]]] = {
     "gaussian": _gaussian,
     "gaussian_float16": _gaussian_float16,
+    "constant": _constant,
 }
 
 
 #: Rule → first indices of (extent, size, overlap), ascending.
-PLACINGS: dict[Placing, Callable[[int, int, float], tuple[int, ...]]] = {"stepped": _stepped, "even": _even}
+PLACINGS: dict[Placing, Callable[[int, int, float], tuple[int, ...]]] = {
+    "stepped": _stepped,
+    "even": _even,
+    "whole": lambda _extent, _size, _overlap: (0,),
+}

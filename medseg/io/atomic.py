@@ -79,7 +79,7 @@ def staged_file(path: str | Path, *, force: bool = False) -> Iterator[Path]:
         yield staged
         _flush(staged)
         require_absent(path, force=force)
-        waits = name_in_turn(staged, path, partial(_name, force=force))
+        waits = name_in_turn(staged, path, partial(_name_in_a_line, force=force))
         if not waits:
             _name(staged, path, force=force)
     except OSError as error:
@@ -185,6 +185,15 @@ def _name(staged: Path, path: Path, *, force: bool) -> None:
         else:
             return
     staged.replace(path)
+
+
+def _name_in_a_line(staged: Path, path: Path, *, force: bool) -> None:
+    try:
+        _name(staged, path, force=force)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise _refusal(path, error) from error
 
 
 def _flush(staged: Path) -> None:

@@ -4,8 +4,6 @@ YAML and JSON of pairs; ITK-SNAP's label descriptions; colour tables of 3D Slice
 `dataset.json` of nnU-Net and the Decathlon.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.domain.labels import Color
-from medseg.domain.texts import parse_json, parse_yaml
+from medseg.domain.texts import parse_json, parse_table, parse_yaml
 
 __all__ = ["NamedLabel", "named_labels", "unions_of"]
 
@@ -93,7 +91,7 @@ def _pairs(content: Any) -> list[NamedLabel]:
 
 
 def _rows(text: str, delimiter: str) -> list[NamedLabel]:
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
+    rows = parse_table(text, delimiter)
     heads = {str(head).strip().lower(): head for head in (rows[0] if rows else {})}
     value = next((heads[name] for name in _VALUES if name in heads), None)
     name = next((heads[name] for name in _NAMES if name in heads), None)

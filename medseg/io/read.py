@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,11 +15,13 @@ from medseg.io.answers import apply_answers
 from medseg.io.choose import choose, require_volume
 from medseg.io.choose_mask import choose_mask, refuse_masks
 from medseg.io.dicom import READER
+from medseg.io.dicom.archives import kind_of
+from medseg.io.dicom.packed import why_not
 from medseg.io.dicom.reader import DicomReader
 from medseg.io.layered import are_layers, layered_segmentation
 from medseg.io.masks import only_label, read_table, segmentation_of
 from medseg.io.names import split_part, suffix_of
-from medseg.io.plain import require_regular
+from medseg.io.plain import require_regular, unchanged
 from medseg.io.plausible import plausible_image, plausible_source
 from medseg.io.protocols import HEAD_BYTES, INDEX_VOLUME, Reader, SegmentationReader, unreadable
 from medseg.io.suffixes import image_suffixes
@@ -45,6 +48,9 @@ def find_reader(path: str | Path) -> Reader:
             return reader
     if path.is_dir():
         raise UnsupportedFormatError(f"folder {path} holds no DICOM files{_other_files(path)}")
+    archive = kind_of(path, head)
+    if archive is not None:
+        raise UnsupportedFormatError(why_not(path, archive))
     raise UnsupportedFormatError(
         f"{path} is in no known format ({suffix_of(path) or 'no suffix'}); known: NIfTI, NRRD, MHA, DICOM, "
         "FreeSurfer, PNG, TIFF, JPEG"
@@ -96,8 +102,9 @@ def read(path: str | Path, *, options: ReadOptions | None = None, source: Source
     UnsupportedFormatError
         If no reader claims it.
     """
-    reader, chosen, options = _chosen(path, options, source)
-    return _load(reader, chosen, options)
+    with _steady(path):
+        reader, chosen, options = _chosen(path, options, source)
+        return _load(reader, chosen, options)
 
 
 def read_files(paths: Sequence[str | Path], *, options: ReadOptions | None = None) -> Image:
@@ -151,17 +158,20 @@ def read_segmentation(
         As for `read`.
     """
     table = None if labels is None else Path(labels)
-    layered = _layered(Path(path), options or _PLAIN, table)
+    with _steady(path):
+        layered = _layered(Path(path), options or _PLAIN, table)
     if layered is not None:
         return layered if options is None or options.label is None else only_label(layered, options.label)
-    reader, chosen, options = _chosen(path, options, None, mask=True)
-    found = None
-    if isinstance(reader, SegmentationReader):
-        found = reader.load_segmentation(chosen, options, on)
-    if found is None:
-        found = segmentation_of(_load(reader, chosen, options), chosen, labels=table)
-    elif table is not None:
-        found = _renamed(found, read_table(table))
+    with _steady(path):
+        reader, chosen, options = _chosen(path, options, None, mask=True)
+        found = None
+        if isinstance(reader, SegmentationReader):
+            with unchanged(*_files_of(chosen)):
+                found = reader.load_segmentation(chosen, options, on)
+        if found is None:
+            found = segmentation_of(_load(reader, chosen, options), chosen, labels=table)
+        elif table is not None:
+            found = _renamed(found, read_table(table))
     return found if options.label is None else only_label(found, options.label)
 
 
@@ -225,8 +235,20 @@ def _inspect(reader: Reader, path: Path, run: Run | None = None) -> tuple[Source
         return (unreadable(path, reader.name, str(error)),)
 
 
+def _steady(path: str | Path) -> AbstractContextManager[None]:
+    """What is read inside the block, header and voxels, is that of one and the same file."""
+    file, _ = split_part(path)
+    require_regular(file)  # what a killed run left is completed before
+    return unchanged(file)
+
+
+def _files_of(source: Source) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(Path(item.file) for item in source.instances))
+
+
 def _load(reader: Reader, source: Source, options: ReadOptions) -> Image:
-    image = reader.load(source, options)
+    with unchanged(*_files_of(source)):
+        image = reader.load(source, options)
     return plausible_image(apply_answers(image if image.source else replace(image, source=source), options))
 
 

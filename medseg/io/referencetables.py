@@ -1,7 +1,5 @@
 """Reference values that a user brings, as CSV or YAML; what is not understood is refused by its name."""
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +8,7 @@ from typing import Any
 
 from medseg.domain import Quantity
 from medseg.domain.reference import RANGES, Limits, ReferenceRow, ReferenceTable
-from medseg.domain.texts import parse_yaml
+from medseg.domain.texts import parse_table, parse_yaml
 from medseg.errors import ConfigError, InputError
 from medseg.io.plain import read_plain
 
@@ -55,8 +53,8 @@ def _csv_rows(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     # Spreadsheets of many countries write CSV with semicolons.
     delimiter = ";" if ";" in head and "," not in head else ","
     try:
-        found = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey="more"))
-    except csv.Error as error:
+        found = parse_table(text, delimiter, rest="more")
+    except ValueError as error:
         raise InputError(f"{path} is no table of reference values: {error}") from error
     rows = [
         {str(key).strip(): value.strip() for key, value in row.items() if value and value.strip()}

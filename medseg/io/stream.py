@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Finding
 from medseg.errors import InputError, ResourceError
+from medseg.io.plain import unchanged
 
 __all__ = [
     "LEFT_OVER",
@@ -48,8 +49,8 @@ def packing_of(path: Path) -> Packing:
 
 @contextmanager
 def unpacked(path: Path, packing: Packing, start: int = 0) -> Iterator[IO[bytes]]:
-    """The bytes from `start` on, unpacked; what is damaged raises InputError, also while reading."""
-    with _damage(path), path.open("rb") as raw:
+    """The bytes from `start` on, unpacked; what is damaged or changes raises InputError, also while reading."""
+    with unchanged(path), _damage(path), path.open("rb") as raw:
         raw.seek(start)
         if packing == "raw":
             yield raw

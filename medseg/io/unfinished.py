@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from medseg.errors import OutputError
 from medseg.io.leftovers import NOTE, is_left, remove, staged_name, sweep
 from medseg.io.outlets import descriptor_of
 
@@ -37,13 +38,18 @@ __all__ = [
 
 Namer: TypeAlias = Callable[[Path, Path], None]
 
+#: Suffix of the second name of what is being replaced: what a killed run left under it is removed, not brought back.
+_OLD = ".old"
 #: Folders without notes, and when they had last changed: not every file that is read asks for a list of its folder.
 _WITHOUT_NOTES: dict[Path, int] = {}
 
 
 @dataclass(slots=True)
 class _Run:
-    """Outputs asked for, what killed runs of them left (by path), their notes, and what this one has put there."""
+    """Outputs asked for, what killed runs of them left (by path), their notes, and what this one has put there.
+
+    `replaced`: by path, the state of what stands there now, and what stood there before, under another name.
+    """
 
     outputs: frozenset[Path]
     left: dict[Path, str] = field(default_factory=dict)
@@ -51,6 +57,7 @@ class _Run:
     new: dict[Path, str] = field(default_factory=dict)
     notes: dict[Path, Path] = field(default_factory=dict)
     waiting: list[tuple[Path, Path, Namer]] = field(default_factory=list)
+    replaced: dict[Path, tuple[str, Path | None]] = field(default_factory=dict)
 
     def learn(self, folder: Path) -> None:
         """Read what killed runs noted in a folder; a note that nothing is left of goes."""
@@ -74,11 +81,25 @@ class _Run:
             self.write_down([(staged, path) for staged, path, _ in waiting], as_one=True)
             with _uninterrupted():
                 for staged, path, name in waiting:
+                    self._keep(staged, path)
                     name(staged, path)
         finally:
             for staged, _, _ in waiting:
                 with suppress(OSError):
                     staged.unlink(missing_ok=True)
+
+    def _keep(self, staged: Path, path: Path) -> None:
+        """Give what is about to be replaced a second name, until the run has come to its end."""
+        if not os.path.lexists(path):
+            return
+        _, old = self.replaced.get(path, ("", None))
+        if old is None:
+            old = staged_name(path, _OLD)
+            try:
+                os.link(path, old, follow_symlinks=False)
+            except (OSError, NotImplementedError):  # a file system without links, or a file of somebody else
+                old = None
+        self.replaced[path] = (_state_of(staged), old)
 
     def write_down(self, pairs: list[tuple[Path, Path]], *, as_one: bool = False) -> None:
         """Note what is about to get a name: (complete, name); `as_one`: if one gets it, all do, whoever gives it."""
@@ -111,12 +132,23 @@ class _Run:
             with suppress(OSError):
                 staged.unlink(missing_ok=True)
 
-    def take_back(self) -> None:
-        """A run that fails leaves nothing of its answer under a name that was free."""
+    def take_back(self) -> list[Path]:
+        """A run that fails leaves nothing of its answer: free names are free again, and what it replaced is back.
+
+        Returns what it could not bring back.
+        """
         for path, state in self.new.items():
-            if _state_of(path) == state:
+            if path not in self.replaced and _state_of(path) == state:
                 with suppress(OSError):
                     remove(path)
+        return [path for path, (state, old) in self.replaced.items() if not _is_back(path, state, old)]
+
+    def forget(self) -> None:
+        """What was replaced is no longer needed."""
+        for _, old in self.replaced.values():
+            if old is not None:
+                with suppress(OSError):
+                    old.unlink(missing_ok=True)
 
 
 _RUN: ContextVar[_Run | None] = ContextVar("medseg_outputs_of_a_run", default=None)
@@ -126,8 +158,13 @@ _RUN: ContextVar[_Run | None] = ContextVar("medseg_outputs_of_a_run", default=No
 def together(*outputs: Path | None) -> Iterator[None]:
     """Outputs that are one answer: if the run is killed before all of them stand, the next one may replace them.
 
-    Files get their names when the block ends. If it fails, none does, and what got a free name is taken away again. A
-    block inside another one is a part of it.
+    Files get their names when the block ends. If it fails, or one of them can't get its name, all is as it was: what
+    got a free name is taken away again, and what was replaced is back. A block inside another one is a part of it.
+
+    Raises
+    ------
+    OutputError
+        If it fails and what stood before can't be brought back, as on a file system without links.
     """
     paths = frozenset(
         Path(path).absolute() for path in outputs if path is not None and descriptor_of(path) is None
@@ -145,12 +182,16 @@ def together(*outputs: Path | None) -> Iterator[None]:
         run.put()
         for note in run.old:
             note.unlink(missing_ok=True)
-    except BaseException:
+    except BaseException as error:
         run.drop()
-        run.take_back()
+        stuck = run.take_back()
+        if stuck and isinstance(error, OSError):
+            names = ", ".join(map(str, stuck))
+            raise OutputError(f"{error}; what stood before at {names} could not be kept") from error
         raise
     finally:
         _RUN.reset(token)
+        run.forget()
         for note in run.notes.values():
             note.unlink(missing_ok=True)
 
@@ -231,6 +272,19 @@ def announce(path: Path, staged: Path) -> None:
     path = path.absolute()
     if run is not None and run.is_beside(path):
         run.write_down([(staged, path)])
+
+
+def _is_back(path: Path, state: str, old: Path | None) -> bool:
+    """Whether what stood at a path stands there again; True too if it was never replaced, or by somebody else since."""
+    if _state_of(path) != state:
+        return True
+    if old is None:
+        return False
+    try:
+        old.replace(path)
+    except OSError:
+        return False
+    return True
 
 
 def _state_of(path: Path) -> str:

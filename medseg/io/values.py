@@ -28,7 +28,7 @@ def freeze(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def rescale(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
+def rescale(stored: NDArray[Any], slope: float, intercept: float, name: str = "values") -> NDArray[Any]:
     """Values `stored × slope + intercept`; whole numbers stay whole where slope and intercept are.
 
     Else float32 for stored types that it holds exactly (8 and 16 bit, float32), float64 for wider ones.
@@ -36,6 +36,11 @@ def rescale(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any
 
     >>> rescale(np.array([0, 2000], np.uint16), 1.0, -1024.0).tolist()
     [-1024, 976]
+
+    Raises
+    ------
+    InputError
+        If that leads beyond the numbers that the type holds; `name` is that of the file.
     """
     if slope == 1 and intercept == 0:
         return stored
@@ -45,8 +50,13 @@ def rescale(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any
             return whole
     narrow = stored.dtype.itemsize <= 2 or stored.dtype == np.float32
     result = np.empty(stored.shape, np.float32 if narrow else np.float64, order="F")
-    for part in _slabs(stored):
-        result[..., part] = stored[..., part].astype(np.float64) * slope + intercept
+    try:
+        with np.errstate(over="raise"):
+            for part in _slabs(stored):
+                result[..., part] = stored[..., part].astype(np.float64) * slope + intercept
+    except FloatingPointError as error:
+        scale = f"slope {slope:g}, intercept {intercept:g}"
+        raise InputError(f"{name}: the header is damaged ({scale}: beyond all numbers)") from error
     return result
 
 

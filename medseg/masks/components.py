@@ -13,23 +13,19 @@ Connectivity: TypeAlias = Literal[6, 18, 26]
 def label_parts(mask: NDArray[np.bool_], connectivity: Connectivity = 26) -> tuple[NDArray[Any], int]:
     """(ids from 1 in no particular order, their count) of a mask (A, B) or (I, J, K); on a slice 26 means 8.
 
-    The only door to connected-components-3d. Its two-dimensional code with 8 neighbours joins separate parts
-    of some masks with odd sides (seen in 4.1.1), so a slice goes through the three-dimensional one; a mask too
-    dense for it is left to SciPy, which is slower.
+    The only door to connected-components-3d (4.1.1), and to its general code alone: that for binary images has too
+    little room for the parts of some masks (a row `1 0 1`, a lattice), says so on stderr and stops, and is no
+    faster. The two-dimensional code with 8 neighbours joins separate parts of some masks with odd sides, so a slice
+    goes through the three-dimensional one.
     """
     import cc3d
 
     solid = mask if mask.ndim == 3 else mask[..., None]
-    if not solid.flags.writeable:
-        solid = solid.copy(order="K")  # the library asks for a buffer that it could write to
-    try:
-        ids, count = cc3d.connected_components(
-            solid, connectivity=connectivity, return_N=True, binary_image=True
-        )
-    except RuntimeError:
-        from scipy.ndimage import generate_binary_structure, label
-
-        ids, count = label(solid, generate_binary_structure(3, (6, 18, 26).index(connectivity) + 1))
+    if not (solid.flags.forc and solid.flags.writeable):
+        # The library asks for a buffer that it could write to, and misreads a part of an array.
+        solid = solid.copy(order="K")
+    values = solid.view(np.uint8)  # of bool it would take the binary code by itself
+    ids, count = cc3d.connected_components(values, connectivity=connectivity, return_N=True)
     return (ids if mask.ndim == 3 else ids[..., 0]), int(count)
 
 

@@ -1,6 +1,7 @@
 """Largest distances between vertices of a mask's surface: in space, and within planes across the array axes."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -138,11 +139,17 @@ def _widths(
 
 def _guess(points: NDArray[np.float64]) -> Span:
     """A distance that is nearly the largest: the best of the extreme points in 49 directions."""
-    steps = np.array(np.meshgrid(*[np.arange(-2, 3)] * 3, indexing="ij")).reshape(3, -1)
-    directions = steps / np.maximum(np.linalg.norm(steps, axis=0), 1)
-    reach = points @ directions
-    chosen = np.unique(np.concatenate([reach.argmax(axis=0), reach.argmin(axis=0)]))
-    return _farthest(points[chosen])
+    chosen = set()
+    for direction in _directions():  # one at a time: all at once are many times as large as the points
+        reach = points @ direction
+        chosen |= {int(reach.argmax()), int(reach.argmin())}
+    return _farthest(points[sorted(chosen)])
+
+
+def _directions() -> list[NDArray[np.float64]]:
+    """Directions of whole steps up to 2 along each axis, each once and without its opposite."""
+    steps = (np.array(step) for step in product(range(-2, 3), repeat=3) if step > (0, 0, 0))
+    return [step / np.linalg.norm(step) for step in steps if np.gcd.reduce(step) == 1]
 
 
 def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,15 +1,15 @@
 """First-order statistics of a set of values: each a number, or the sentence why there is none."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Quantity
+from medseg.measuring.sample import Sample
 
-__all__ = ["BIN_WIDTH", "FIRST_ORDER", "Answer", "bin_width_of", "first_order"]
+__all__ = ["BIN_WIDTH", "FIRST_ORDER", "Answer", "bin_width_of", "first_order", "variance_of"]
 
 Answer: TypeAlias = float | str
 
@@ -17,8 +17,6 @@ Answer: TypeAlias = float | str
 BIN_WIDTH = 25.0
 #: On SUVs, of which few reach 25: Leijenaar et al. 2015, Sci Rep 5:11075 (fixed bins of 0.5 g/ml).
 SUV_BIN_WIDTH = 0.5
-#: Values turned into float64 in one go.
-_BLOCK = 1 << 20
 
 #: Every statistic, in the order they are reported.
 FIRST_ORDER = tuple(quantity for quantity in Quantity if quantity.info.kind == "intensity")
@@ -42,15 +40,15 @@ def bin_width_of(unit: str) -> float:
 
 
 def first_order(
-    values: NDArray[Any], *, bin_width: float = BIN_WIDTH, shift: float = 0.0
+    values: NDArray[Any] | Sample, *, bin_width: float = BIN_WIDTH, shift: float = 0.0
 ) -> dict[Quantity, Answer]:
     """Every first-order statistic of a set of values.
 
     Parameters
     ----------
     values
-        (N,) finite numbers, N at least 1, in the image's unit; the array is sorted in place where it is
-        writeable and contiguous, else copied.
+        Finite numbers, at least one, in the image's unit: a sample, or an array (N,), which is sorted in place where it
+        is writeable and contiguous, else copied.
     bin_width
         Width of the bins of entropy and uniformity, in the image's unit; edges lie at its multiples.
     shift
@@ -79,44 +77,36 @@ def first_order(
     >>> found[Quantity.MEAN], found[Quantity.VARIANCE], found[Quantity.MEDIAN], found[Quantity.ENERGY]
     (2.5, 1.25, 2.5, 30.0)
     """
-    if values.size == 0 or not bin_width > 0:
-        raise ValueError(f"needs values and a positive bin width, not {values.size} values and {bin_width}")
-    values = _sorted(values)
+    sample = values if isinstance(values, Sample) else Sample(values)
+    if sample.size == 0 or not bin_width > 0:
+        raise ValueError(f"needs values and a positive bin width, not {sample.size} values and {bin_width}")
+    sample = sample.sorted()
     found: dict[Quantity, Answer] = {}
-    found |= _order_statistics(values)
-    found |= _moments(values)
-    found |= _deviations(values, found)
-    found |= _energies(values, shift)
-    found |= _histogram(values, bin_width)
+    found |= _order_statistics(sample)
+    found |= _moments(sample)
+    found |= _deviations(sample, found)
+    found |= _energies(sample, shift)
+    found |= _histogram(sample, bin_width)
     return {quantity: found[quantity] for quantity in FIRST_ORDER}
 
 
-def _sorted(values: NDArray[Any]) -> NDArray[Any]:
-    if not values.flags.writeable or not values.flags.c_contiguous:
-        values = values.copy()
-    values.sort()
-    return values
+def variance_of(sample: Sample) -> float:
+    """Population variance."""
+    if sample.values.min() == sample.values.max():  # a constant's deviations are rounding alone
+        return 0.0
+    return sample.total(lambda block: (block - sample.mean) ** 2) / sample.size
 
 
-def _blocks(values: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
-    for start in range(0, values.size, _BLOCK):
-        yield values[start : start + _BLOCK].astype(np.float64)
-
-
-def _mean(values: NDArray[Any]) -> float:
-    return sum(float(block.sum()) for block in _blocks(values)) / values.size
-
-
-def _percentile(values: NDArray[Any], percent: float) -> float:
-    place = (values.size - 1) * percent / 100
+def _percentile(sample: Sample, percent: float) -> float:
+    place = (sample.size - 1) * percent / 100
     low = int(place)
-    first, second = float(values[low]), float(values[min(low + 1, values.size - 1)])
+    first, second = sample.at(low), sample.at(min(low + 1, sample.size - 1))
     return first + (second - first) * (place - low)
 
 
-def _order_statistics(values: NDArray[Any]) -> dict[Quantity, Answer]:
-    cuts = {quantity: _percentile(values, percent) for quantity, percent in _PERCENTILES.items()}
-    low, high = float(values[0]), float(values[-1])
+def _order_statistics(sample: Sample) -> dict[Quantity, Answer]:
+    cuts = {quantity: _percentile(sample, percent) for quantity, percent in _PERCENTILES.items()}
+    low, high = sample.at(0), sample.at(sample.size - 1)
     quartiles = cuts[Quantity.P25], cuts[Quantity.P75]
     total = quartiles[0] + quartiles[1]
     dispersion: Answer = "the quartiles add up to 0, so their ratio has no value"
@@ -132,26 +122,19 @@ def _order_statistics(values: NDArray[Any]) -> dict[Quantity, Answer]:
     }
 
 
-def _moments(values: NDArray[Any]) -> dict[Quantity, Answer]:
-    mean = _mean(values)
-    second = third = fourth = 0.0
-    if values[0] != values[-1]:  # a constant's deviations are rounding alone
-        for block in _blocks(values):
-            away = block - mean
-            square = away * away
-            second += float(square.sum())
-            third += float((square * away).sum())
-            fourth += float((square * square).sum())
-    variance = second / values.size
+def _moments(sample: Sample) -> dict[Quantity, Answer]:
+    mean = sample.mean
+    variance = variance_of(sample)
     sd = variance**0.5
     same = "all values are equal, so their distribution has no form"
     form: dict[Quantity, Answer] = dict.fromkeys(
         (Quantity.SKEWNESS, Quantity.KURTOSIS, Quantity.EXCESS_KURTOSIS), same
     )
     if variance > 0:
-        kurtosis = fourth / values.size / variance**2
+        third = sample.total(lambda block: (block - mean) ** 2 * (block - mean))
+        kurtosis = sample.total(lambda block: ((block - mean) ** 2) ** 2) / sample.size / variance**2
         form = {
-            Quantity.SKEWNESS: third / values.size / variance**1.5,
+            Quantity.SKEWNESS: third / sample.size / variance**1.5,
             Quantity.KURTOSIS: kurtosis,
             Quantity.EXCESS_KURTOSIS: kurtosis - 3,
         }
@@ -165,40 +148,38 @@ def _moments(values: NDArray[Any]) -> dict[Quantity, Answer]:
     }
 
 
-def _deviations(values: NDArray[Any], found: dict[Quantity, Answer]) -> dict[Quantity, Answer]:
-    low, high = (float(found[quantity]) for quantity in (Quantity.P10, Quantity.P90))
-    # Sorted, so the values from the 10th to the 90th percentile lie side by side.
-    inner = values[np.searchsorted(values, low, "left") : np.searchsorted(values, high, "right")]
+def _deviations(sample: Sample, found: dict[Quantity, Answer]) -> dict[Quantity, Answer]:
+    inner = sample.between(*(float(found[quantity]) for quantity in (Quantity.P10, Quantity.P90)))
     robust: Answer = "no value lies between the 10th and the 90th percentile"
     if inner.size:
-        robust = _mean_distance(inner, _mean(inner))
+        robust = _mean_distance(inner, inner.mean)
     return {
-        Quantity.MEAN_DEVIATION: _mean_distance(values, float(found[Quantity.MEAN])),
+        Quantity.MEAN_DEVIATION: _mean_distance(sample, sample.mean),
         Quantity.ROBUST_MEAN_DEVIATION: robust,
-        Quantity.MEDIAN_DEVIATION: _mean_distance(values, float(found[Quantity.MEDIAN])),
+        Quantity.MEDIAN_DEVIATION: _mean_distance(sample, float(found[Quantity.MEDIAN])),
     }
 
 
-def _mean_distance(values: NDArray[Any], centre: float) -> float:
-    return sum(float(np.abs(block - centre).sum()) for block in _blocks(values)) / values.size
+def _mean_distance(sample: Sample, centre: float) -> float:
+    return sample.total(lambda block: np.abs(block - centre)) / sample.size
 
 
-def _energies(values: NDArray[Any], shift: float) -> dict[Quantity, Answer]:
-    energy = sum(float(((block + shift) ** 2).sum()) for block in _blocks(values))
-    return {Quantity.ENERGY: energy, Quantity.ROOT_MEAN_SQUARE: (energy / values.size) ** 0.5}
+def _energies(sample: Sample, shift: float) -> dict[Quantity, Answer]:
+    energy = sample.total(lambda block: (block + shift) ** 2)
+    return {Quantity.ENERGY: energy, Quantity.ROOT_MEAN_SQUARE: (energy / sample.size) ** 0.5}
 
 
-def _histogram(values: NDArray[Any], width: float) -> dict[Quantity, Answer]:
-    tally: Counter[float] = (
-        Counter()
-    )  # a block at a time: the bins of all values are as large as these in float64
-    for block in _blocks(values):
-        bins, found = np.unique_counts(np.floor(block / width))
-        tally.update(dict(zip(bins.tolist(), found.tolist(), strict=True)))
+def _histogram(sample: Sample, width: float) -> dict[Quantity, Answer]:
+    tally: Counter[float] = Counter()
+    for block, counts in sample.blocks():  # the bins of all values at once are as large as these in float64
+        bins = np.floor(block / width)
+        starts = np.append(0, 1 + np.flatnonzero(np.diff(bins)))  # sorted, so equal bins lie side by side
+        found = np.add.reduceat(np.broadcast_to(counts, bins.shape), starts)
+        tally.update(dict(zip(bins[starts].tolist(), found.tolist(), strict=True)))
     counts = np.array([tally[key] for key in sorted(tally)])
     both = (Quantity.ENTROPY, Quantity.UNIFORMITY)
     if counts.size < 2:
         why = f"all values lie in one bin of width {width:g}, so the histogram says nothing"
         return dict.fromkeys(both, why)
-    share = counts / values.size
+    share = counts / sample.size
     return dict(zip(both, (float(-(share * np.log2(share)).sum()), float((share**2).sum())), strict=True))

@@ -1,5 +1,6 @@
 """First-order statistics of an image inside a structure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 from medseg.domain import Grid, Image, Quantity
 from medseg.geometry import same_grid
 from medseg.geometry.resample import resample
-from medseg.measuring.firstorder import FIRST_ORDER, Answer, bin_width_of, first_order
+from medseg.measuring.firstorder import FIRST_ORDER, Answer, bin_width_of, first_order, variance_of
 from medseg.measuring.rows import Rows, not_found
+from medseg.measuring.sample import Sample, sample_of
 from medseg.measuring.structure import mask_in_box
 from medseg.measuring.tally import Tally, tally
 from medseg.measuring.units import squared
@@ -61,9 +63,7 @@ def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, 
     if not rows.wants(FIRST_ORDER):
         return
     part = sampled.counts.part(values)
-    inside, without = np.empty(0), 0
-    if part.box is not None:
-        inside, without = _values(sampled, values, part.box)
+    inside = Sample(np.empty(0)) if part.box is None else _values(sampled, values, part.box, part.count)
     if inside.size == 0:
         reason = (
             f"no voxel of channel {name!r} lies in {rows.target.name}" if here else not_found(rows.target)
@@ -72,8 +72,8 @@ def add_intensities(rows: Rows, name: str, sampled: Sampled, values: tuple[int, 
         return
     was_cut, was_reason = rows.cut, rows.cut_reason
     rows.cut = was_cut or (sampled.own_grid and part.on_border > 0)
-    if without and not rows.cut:
-        voxels = f"{without} of {without + inside.size} voxels"
+    if inside.size < part.count and not rows.cut:
+        voxels = f"{part.count - inside.size} of {part.count} voxels"
         rows.cut, rows.cut_reason = True, f"{voxels} of the structure hold no value in channel {name!r}"
     width = bin_width_of(sampled.image.value_unit)
     for quantity, answer in _answers(inside, rows, width).items():
@@ -92,13 +92,12 @@ def refuse_intensities(rows: Rows, name: str, sampled: Sampled, reason: str) -> 
         rows.refuse(quantity, reason, channel=name, unit=_unit(quantity, sampled.image))
 
 
-def _answers(inside: NDArray[Any], rows: Rows, width: float) -> dict[Quantity, Answer]:
+def _answers(inside: Sample, rows: Rows, width: float) -> dict[Quantity, Answer]:
     """All statistics; mean and spread alone without sorting, where nothing else is wanted."""
     if rows.wants(set(FIRST_ORDER) - _BASIC):
         return first_order(inside, bin_width=width)
-    mean = float(inside.mean(dtype=np.float64))
-    variance = float(inside.var(dtype=np.float64))
-    return {Quantity.MEAN: mean, Quantity.SD: variance**0.5, Quantity.VARIANCE: variance}
+    variance = variance_of(inside)
+    return {Quantity.MEAN: inside.mean, Quantity.SD: variance**0.5, Quantity.VARIANCE: variance}
 
 
 def _unit(quantity: Quantity, image: Image) -> str:
@@ -106,19 +105,22 @@ def _unit(quantity: Quantity, image: Image) -> str:
     return {"image": image.value_unit, "image2": squared(image.value_unit)}.get(unit, unit)
 
 
-def _values(
+def _values(sampled: Sampled, values: tuple[int, ...], box: tuple[slice, slice, slice], count: int) -> Sample:
+    """Measured, finite values of the structure, which has `count` voxels."""
+    return sample_of(_planes(sampled, values, box), sampled.image.array.dtype, count)
+
+
+def _planes(
     sampled: Sampled, values: tuple[int, ...], box: tuple[slice, slice, slice]
-) -> tuple[NDArray[Any], int]:
-    """Measured, finite values of the structure, in no order, and how many of its voxels have none."""
-    array, outside = sampled.image.array[box], sampled.image.outside
-    mask = mask_in_box(sampled.labels, box, values)
-    count = int(np.count_nonzero(mask))
-    if outside is not None:
-        mask &= ~outside[box]
-    if mask.strides[0] < mask.strides[2]:
-        # Picking follows the last axis; along memory it is several times faster.
-        array, mask = array.T, mask.T
-    inside: NDArray[Any] = array[mask]
-    if inside.dtype.kind == "f":
-        inside = inside[np.isfinite(inside)]
-    return inside, count - inside.size
+) -> Iterator[NDArray[Any]]:
+    """Measured values plane by plane along memory: a mask of the whole box would be half as large as the image."""
+    array, labels, outside = sampled.image.array[box], sampled.labels[box], sampled.image.outside
+    outside = None if outside is None else outside[box]
+    if labels.strides[0] < labels.strides[2]:  # picking follows the last axis
+        array, labels = array.T, labels.T
+        outside = None if outside is None else outside.T
+    for plane in range(len(labels)):
+        mask = mask_in_box(labels, (plane,), values)
+        if outside is not None:
+            mask &= ~outside[plane]
+        yield array[plane][mask]

@@ -26,6 +26,9 @@ __all__ = [
     "add_spans",
 ]
 
+#: Planes that are compared with their neighbours in one go.
+_PART = 16
+
 _MESH = "marching cubes of the mask at level 0.5 (Lorensen and Cline 1987, patterns as in PyRadiomics)"
 _FLAT = "a single slice has no closed surface in space"
 _GAPS = "the marching-cubes surface does not close: voxels touch along edges or corners alone, so it has no volume"
@@ -244,14 +247,25 @@ def _faces(structure: Structure, axis: int) -> tuple[int, int]:
     """Faces across an axis between the structure and what is not it, and those of them on the border."""
     mask = np.moveaxis(structure.mask, axis, 0)
     side, extent = structure.box[axis], structure.grid.shape[axis]
-    inner = mask[1:] != mask[:-1]
-    faces = int(inner.sum()) + int(mask[0].sum()) + int(mask[-1].sum())
+    first, last = int(np.count_nonzero(mask[0])), int(np.count_nonzero(mask[-1]))
+    faces = first + last + _steps(structure.mask, axis)
     if structure.part.on_border == 0:
         return faces, 0
-    cut = int(mask[0].sum()) * (side.start == 0) + int(mask[-1].sum()) * (side.stop == extent)
+    cut = first * (side.start == 0) + last * (side.stop == extent)
     if structure.outside is not None:
-        cut += _faces_beside(structure.outside, structure, axis, inner)
+        cut += _faces_beside(structure.outside, structure, axis, mask[1:] != mask[:-1])
     return faces, cut
+
+
+def _steps(mask: NDArray[np.bool_], axis: int) -> int:
+    """Neighbours along an axis that differ; a part at a time, since where they do is as large as the mask."""
+    if mask.strides[0] < mask.strides[2]:  # parts that lie together in memory
+        mask, axis = mask.T, 2 - axis
+    found = 0
+    for start in range(0, len(mask), _PART):
+        part = np.moveaxis(mask[start : start + _PART + (axis == 0)], axis, 0)
+        found += int(np.count_nonzero(part[1:] != part[:-1]))
+    return found
 
 
 def _faces_beside(

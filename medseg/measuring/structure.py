@@ -61,8 +61,8 @@ class Structure:
         )
 
 
-def mask_in_box(labels: NDArray[Any], box: Box, values: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Where a box of a label array holds one of the values; memory order is kept."""
+def mask_in_box(labels: NDArray[Any], box: Box | tuple[int], values: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Where a box, or a plane, of a label array holds one of the values; memory order is kept."""
     inside = labels[box]
     mask = inside == values[0]
     for value in values[1:]:

@@ -30,6 +30,7 @@ On sheared grids Dice and volumes hold, surface Dice and distances are not compu
 from medseg.metrics.agreement import BlandAltman, Icc, bland_altman, icc
 from medseg.metrics.evaluate import evaluate
 from medseg.metrics.lesions import LesionRule, evaluate_lesions
+from medseg.metrics.repeatability import Measured, repeatability_by_size, repeatability_of
 from medseg.metrics.summarise import summarise
 from medseg.metrics.surface import SurfaceDistances, surface_distances
 
@@ -37,11 +38,14 @@ __all__ = [
     "BlandAltman",
     "Icc",
     "LesionRule",
+    "Measured",
     "SurfaceDistances",
     "bland_altman",
     "evaluate",
     "evaluate_lesions",
     "icc",
+    "repeatability_by_size",
+    "repeatability_of",
     "summarise",
     "surface_distances",
 ]

@@ -29,7 +29,18 @@ _PARTS: TypeAdapter[PartsCard] = TypeAdapter(PartsCard)
 #: Fields that cards of before them lack, by where they stand: left out at their defaults, so that digests stay.
 _LATER = {
     "": ("grid", "windows", "decision", "before", "origin", "calibration"),
-    "network": ("encoder_blocks", "decoder_blocks", "bias", "norm", "norm_eps", "negative_slope"),
+    "network": (
+        "encoder_blocks",
+        "decoder_blocks",
+        "bias",
+        "norm",
+        "norm_eps",
+        "negative_slope",
+        "units",
+        "groups",
+        "upsample",
+        "attention",
+    ),
 }
 
 

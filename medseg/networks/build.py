@@ -130,6 +130,42 @@ def _residual_encoder_unet(spec: NetworkSpec) -> "nn.Module":
     return ResidualEncoderUNet(spec)
 
 
+def _segresnet(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.segresnet import SegResNet  # noqa: PLC0415 - loads torch
+
+    return SegResNet(spec)
+
+
+def _swin_unetr(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.swin_unetr import SwinUNETR  # noqa: PLC0415 - loads torch
+
+    return SwinUNETR(spec)
+
+
+def _unetr(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.unetr import UNETR  # noqa: PLC0415 - loads torch
+
+    return UNETR(spec)
+
+
+def _basic_unet(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.basic_unet import BasicUNet  # noqa: PLC0415 - loads torch
+
+    return BasicUNet(spec)
+
+
+def _attention_unet(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.attention_unet import attention_unet  # noqa: PLC0415 - loads torch
+
+    return attention_unet(spec)
+
+
+def _vnet(spec: NetworkSpec) -> "nn.Module":
+    from medseg.networks.vnet import VNet  # noqa: PLC0415 - loads torch
+
+    return VNet(spec)
+
+
 def _onnx(spec: NetworkSpec) -> "nn.Module":
     raise ConfigError(
         f"a network of {spec.in_channels} channels kept as ONNX runs by OpenVINO, and is not built"
@@ -142,5 +178,11 @@ BUILDERS: dict[str, Callable[[NetworkSpec], "nn.Module"]] = {
     "dynunet": _dynunet,
     "plain_conv_unet": _plain_conv_unet,
     "residual_encoder_unet": _residual_encoder_unet,
+    "segresnet": _segresnet,
+    "swin_unetr": _swin_unetr,
+    "unetr": _unetr,
+    "basic_unet": _basic_unet,
+    "attention_unet": _attention_unet,
+    "vnet": _vnet,
     "onnx": _onnx,
 }

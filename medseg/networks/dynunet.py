@@ -5,20 +5,17 @@ nnU-Net's plain form (Isensee et al. 2021, doi 10.1038/s41592-020-01008-z): its 
 same ones.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from medseg.domain.network import NetworkSpec
-from medseg.networks.layers import CONVS, NORMS, TRANSPOSED
+from medseg.networks.blocks import SLOPE, BasicBlock, OutBlock, ResidualBlock, add_dropout
+from medseg.networks.layers import TRANSPOSED
 
 __all__ = ["DynUNet"]
 
 Sizes = tuple[int, ...]
-#: Slope of a LeakyReLU below zero, which the drawing of weights allows for.
-SLOPE = 0.01
 
 
 class DynUNet(nn.Module):
@@ -43,7 +40,7 @@ class DynUNet(nn.Module):
         )
         self.bottleneck = _block(spec, filters[-2], filters[-1], len(filters) - 1)
         self.upsamples = nn.ModuleList(_Up(spec, level) for level in range(len(filters) - 1, 0, -1))
-        self.output_block = _Out(spec, filters[0])
+        self.output_block = OutBlock(spec, filters[0])
         torch.rand(1)  # MONAI draws one number here, and what is drawn afterwards depends on it
         self.heads = spec.deep_supervision
         if self.heads >= max(1, len(filters) - 1):
@@ -52,7 +49,7 @@ class DynUNet(nn.Module):
             )
         if self.heads:
             self.deep_supervision_heads = nn.ModuleList(
-                _Out(spec, filters[level + 1]) for level in range(self.heads)
+                OutBlock(spec, filters[level + 1]) for level in range(self.heads)
             )
         self.apply(_draw)
 
@@ -73,42 +70,6 @@ class DynUNet(nn.Module):
         return torch.stack([found, *(interpolate(one, found.shape[2:]) for one in more)], dim=1)
 
 
-class _Basic(nn.Module):
-    """Two convolutions with norm and activation."""
-
-    def __init__(self, spec: NetworkSpec, inputs: int, outputs: int, kernel: Sizes, stride: Sizes) -> None:
-        super().__init__()
-        self.conv1 = _conv(spec, inputs, outputs, kernel, stride)
-        self.conv2 = _conv(spec, outputs, outputs, kernel, (1,) * spec.dimensions)
-        self.lrelu = nn.LeakyReLU(SLOPE, inplace=True)
-        self.norm1 = NORMS[spec.dimensions](outputs, affine=True)
-        self.norm2 = NORMS[spec.dimensions](outputs, affine=True)
-
-    def forward(self, values: Tensor) -> Tensor:
-        found = self.lrelu(self.norm1(self.conv1(values)))
-        activated: Tensor = self.lrelu(self.norm2(self.conv2(found)))
-        return activated
-
-
-class _Residual(_Basic):
-    """The same, added to its input, which a convolution fits where extents or features change."""
-
-    def __init__(self, spec: NetworkSpec, inputs: int, outputs: int, kernel: Sizes, stride: Sizes) -> None:
-        super().__init__(spec, inputs, outputs, kernel, stride)
-        ones = (1,) * spec.dimensions
-        self.downsample = inputs != outputs or stride != ones
-        if self.downsample:
-            self.conv3 = _conv(spec, inputs, outputs, ones, stride)
-            self.norm3 = NORMS[spec.dimensions](outputs, affine=True)
-
-    def forward(self, values: Tensor) -> Tensor:
-        found = self.lrelu(self.norm1(self.conv1(values)))
-        found = self.norm2(self.conv2(found))
-        found += self.norm3(self.conv3(values)) if self.downsample else values
-        activated: Tensor = self.lrelu(found)
-        return activated
-
-
 class _Up(nn.Module):
     """From one level to the next finer one, with what was seen there on the way down."""
 
@@ -118,56 +79,17 @@ class _Up(nn.Module):
         self.transp_conv = nn.Sequential()
         conv = TRANSPOSED[spec.dimensions](inputs, outputs, kernel_size=stride, stride=stride, bias=False)
         self.transp_conv.add_module("conv", conv)
-        _add_dropout(self.transp_conv, spec)
-        self.conv_block = _Basic(spec, 2 * outputs, outputs, spec.kernels[level], (1,) * spec.dimensions)
+        add_dropout(self.transp_conv, spec)
+        self.conv_block = BasicBlock(spec, 2 * outputs, outputs, spec.kernels[level], (1,) * spec.dimensions)
 
     def forward(self, values: Tensor, skip: Tensor) -> Tensor:
         found: Tensor = self.conv_block(torch.cat((self.transp_conv(values), skip), dim=1))
         return found
 
 
-class _Out(nn.Module):
-    """Features to classes, voxel by voxel."""
-
-    def __init__(self, spec: NetworkSpec, inputs: int) -> None:
-        super().__init__()
-        ones = (1,) * spec.dimensions
-        self.conv = _conv(spec, inputs, spec.out_channels, ones, ones, bias=True)
-
-    def forward(self, values: Tensor) -> Tensor:
-        found: Tensor = self.conv(values)
-        return found
-
-
 def _block(spec: NetworkSpec, inputs: int, outputs: int, level: int) -> nn.Module:
-    kind = _Residual if spec.residual else _Basic
+    kind = ResidualBlock if spec.residual else BasicBlock
     return kind(spec, inputs, outputs, spec.kernels[level], spec.strides[level])
-
-
-def _conv(
-    spec: NetworkSpec, inputs: int, outputs: int, kernel: Sizes, stride: Sizes, *, bias: bool = False
-) -> nn.Module:
-    found = nn.Sequential()
-    conv = CONVS[spec.dimensions](
-        inputs, outputs, kernel_size=kernel, stride=stride, padding=_padding(kernel, stride), bias=bias
-    )
-    found.add_module("conv", conv)
-    _add_dropout(found, spec)
-    return found
-
-
-def _add_dropout(block: nn.Sequential, spec: NetworkSpec) -> None:
-    if spec.dropout:
-        dropout = nn.Sequential()
-        dropout.add_module("D", nn.Dropout(spec.dropout))
-        block.add_module("adn", dropout)
-
-
-def _padding(kernel: Sequence[int], stride: Sequence[int]) -> Sizes:
-    padding = [(size - step + 1) / 2 for size, step in zip(kernel, stride, strict=True)]
-    if min(padding) < 0:
-        raise AssertionError(f"a stride of {tuple(stride)} is longer than its kernel of {tuple(kernel)}")
-    return tuple(int(size) for size in padding)
 
 
 def _draw(module: nn.Module) -> None:

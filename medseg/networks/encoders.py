@@ -4,25 +4,13 @@ nnU-Net keeps each weight under two to four names; here each stands once, under 
 (nnU-Net, Nat Methods 18:203) and 2024 (nnU-Net revisited, MICCAI) describe the two networks.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from medseg.domain.network import NetworkSpec
+from medseg.networks.layers import CONVS, POOLS, TRANSPOSED, norm_layer
 
 __all__ = ["PlainConvUNet", "ResidualEncoderUNet"]
-
-# Of either dimension: torch's own types name only the tuples of one.
-_CONV: dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
-_TRANSPOSED: dict[int, Any] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-_POOL: dict[int, Any] = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
-_NORM = {
-    ("instance", 2): nn.InstanceNorm2d,
-    ("instance", 3): nn.InstanceNorm3d,
-    ("batch", 2): nn.BatchNorm2d,
-    ("batch", 3): nn.BatchNorm3d,
-}
 
 
 class _ConvNorm(nn.Module):
@@ -40,8 +28,8 @@ class _ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         padding = tuple((size - 1) // 2 for size in kernel)
-        self.conv = _CONV[spec.dimensions](*channels, kernel, stride, padding, bias=bias)
-        self.norm = _NORM[spec.norm, spec.dimensions](channels[1], eps=spec.norm_eps, affine=True)
+        self.conv = CONVS[spec.dimensions](*channels, kernel, stride, padding, bias=bias)
+        self.norm = norm_layer(spec, channels[1])
         self.active = nn.LeakyReLU(spec.negative_slope, inplace=True) if active else nn.Identity()
 
     def forward(self, values: Tensor) -> Tensor:
@@ -92,7 +80,7 @@ class _Block(nn.Module):
         ones = (1,) * spec.dimensions
         self.conv1 = _ConvNorm(spec, channels, kernel, stride, bias=spec.bias)
         self.conv2 = _ConvNorm(spec, (channels[1], channels[1]), kernel, ones, bias=spec.bias, active=False)
-        around: list[nn.Module] = [_POOL[spec.dimensions](stride, stride)] if max(stride) > 1 else []
+        around: list[nn.Module] = [POOLS[spec.dimensions](stride, stride)] if max(stride) > 1 else []
         if channels[0] != channels[1]:
             around.append(_ConvNorm(spec, channels, ones, ones, bias=False, active=False))
         self.skip = nn.Sequential(*around)
@@ -171,12 +159,12 @@ class _Decoder(nn.Module):
             level = levels - 2 - number
             above, below = spec.filters[level], spec.filters[level + 1]
             stride = spec.strides[level + 1]
-            ups.append(_TRANSPOSED[spec.dimensions](below, above, stride, stride, bias=spec.bias))
+            ups.append(TRANSPOSED[spec.dimensions](below, above, stride, stride, bias=spec.bias))
             ones = (1,) * spec.dimensions
             stages.append(_Stack(spec, (2 * above, above), spec.kernels[level], ones, count))
         self.stages = nn.ModuleList(stages)
         self.transpconvs = nn.ModuleList(ups)
-        last = _CONV[spec.dimensions](spec.filters[0], spec.out_channels, 1)
+        last = CONVS[spec.dimensions](spec.filters[0], spec.out_channels, 1)
         self.seg_layers = nn.ModuleDict({str(levels - 2): last})
 
     def forward(self, levels: list[Tensor]) -> Tensor:

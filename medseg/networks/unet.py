@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from medseg.domain.network import NetworkSpec
-from medseg.networks.layers import CONVS, NORMS, TRANSPOSED
+from medseg.networks.layers import CONVS, TRANSPOSED, norm_layer
 
 __all__ = ["unet"]
 
@@ -82,7 +82,7 @@ def _level(
 
 def _down(spec: NetworkSpec, inputs: int, outputs: int, stride: Sizes) -> nn.Module:
     if spec.residual:
-        return _residual(spec, inputs, outputs, stride, units=2)
+        return _residual(spec, inputs, outputs, stride, units=spec.units)
     return _convolution(spec, inputs, outputs, stride)
 
 
@@ -140,7 +140,7 @@ def _with_norm(spec: NetworkSpec, conv: nn.Module, outputs: int, *, bare: bool) 
     found.add_module("conv", conv)
     if not bare:
         after = nn.Sequential()
-        after.add_module("N", NORMS[spec.dimensions](outputs, affine=True))
+        after.add_module("N", norm_layer(spec, outputs))
         after.add_module("D", nn.Dropout(spec.dropout))
         after.add_module("A", nn.PReLU())
         found.add_module("adn", after)

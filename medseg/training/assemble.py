@@ -12,7 +12,8 @@ import numpy as np
 import yaml
 from pydantic import TypeAdapter
 
-from medseg.domain.card import DomainFile, IntervalQuality, IntervalsFile, ModelCard, Quality
+from medseg.domain.card import ModelCard, Quality
+from medseg.domain.card_files import DomainFile, IntervalQuality, IntervalsFile
 from medseg.domain.intervals import FoldVolume, VolumeCalibration
 from medseg.domain.values import Details, as_details
 from medseg.errors import InputError

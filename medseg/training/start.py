@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medseg.domain import ModelCard, NetworkSpec
+from medseg.domain.recipe import AnchoredGrid, StoredGrid
 from medseg.errors import ConfigError
 from medseg.models import load_weights, read_card, weights_digest
 from medseg.models.bundle import shapes_of
@@ -90,12 +91,21 @@ def require_startable(card: ModelCard) -> None:
         why = "its outputs are regions that overlap; training has one output for each label"
     elif card.distance_channels:
         why = "it numbers objects, and is trained on phantoms"
-    elif card.grid is not None and len(card.grid.spacing) != card.network.dimensions:
-        why = "its network takes slices on a grid of its own"
     elif card.grid is not None and card.network.dimensions != 3:
-        why = "its network takes slices in the file's own order"
+        why = "its network takes slices on a grid of its own"
+    elif isinstance(card.grid, AnchoredGrid):
+        why = _anchored(card.grid)
     if why is not None:
         raise ConfigError(f"training can't go on from the model {card.name}: {why}")
+
+
+def _anchored(grid: AnchoredGrid) -> str | None:
+    """Why a grid is none that medseg's training has; None where it is."""
+    if grid.orientation not in ("stored", "RAS"):
+        return f"its network works in the orientation {grid.orientation}, and training in RAS"
+    if grid.spacing is not None and min(grid.spacing) == 0:
+        return "it keeps the image's own spacing along some axes, and training has one for all"
+    return None
 
 
 def same_name(one: str, other: str) -> bool:
@@ -109,7 +119,7 @@ def same_name(one: str, other: str) -> bool:
 def array_axes(card: ModelCard) -> tuple[int, ...]:
     """Axis of the network that runs along each axis of the image in medseg's order."""
     dimensions = card.network.dimensions
-    if card.grid is None:
+    if not isinstance(card.grid, StoredGrid):
         return tuple(range(dimensions))
     return tuple(card.grid.axes.index(axis) for axis in range(dimensions))
 

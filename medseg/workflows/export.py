@@ -20,6 +20,7 @@ from medseg.io.unfinished import together
 from medseg.reporting.record.json import content_digest
 from medseg.workflows.deidentify import DeidentifyOptions, Hidden, deidentify_export, hide
 from medseg.workflows.fhir import FhirSources, fhir_bundle
+from medseg.workflows.followup_record import tracking_uids
 from medseg.workflows.identified import dicom_sources, mask_first, patient_of_images, patient_of_record
 from medseg.workflows.lookup import find_inputs
 from medseg.workflows.objects import MAKERS, Made, Material
@@ -61,6 +62,8 @@ class ExportOptions:
         them now. DICOM objects always carry the patient of their source in their headers.
     windows
         (channel, low, high): grey values of the pictures in PDF and captures, as a reader has set them.
+    followup
+        JSON of a follow-up with this Record among its scans: lesions keep their tracking UIDs.
     """
 
     kinds: tuple[str, ...]
@@ -76,6 +79,7 @@ class ExportOptions:
     by: MakerKind | None = None
     identified: bool = False
     windows: tuple[tuple[str, float, float], ...] = ()
+    followup: Path | None = None
 
     def __post_init__(self) -> None:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
@@ -235,7 +239,14 @@ def _tracking_uids(record: Record, material: Material | None, options: ExportOpt
     """What the export tracks structures by; None where a UID would stand in no other object."""
     if material is not None and {"seg", "sr"} & set(options.kinds):
         return material.uids
-    return Uids(content_digest(record)) if options.stable_uids else None
+    if not options.stable_uids and options.followup is None:
+        return None
+    return _uids(record, options)
+
+
+def _uids(record: Record, options: ExportOptions) -> Uids:
+    known = () if options.followup is None else tracking_uids(options.followup, record)
+    return Uids(content_digest(record) if options.stable_uids else token_hex(16), known)
 
 
 def _write_hidden(made: list[Made], hidden: Hidden, out: Path) -> dict[str, Exported]:
@@ -255,7 +266,7 @@ def _material(record: Record, inputs: _Inputs, options: ExportOptions) -> Materi
         inputs.folder,
         segmentation,
         origin,
-        Uids(content_digest(record) if options.stable_uids else token_hex(16)),
+        _uids(record, options),
         options.seg_kind,
         options.packing,
         options.kinds,

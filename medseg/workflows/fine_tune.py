@@ -12,6 +12,7 @@ import numpy as np
 from medseg.domain import Case, ChannelSpec, Dataset, Finding, LabelTable, ModelCard, Run, Segmenter
 from medseg.domain.card import PreStep, ZScore
 from medseg.domain.channels import pair_channels
+from medseg.domain.recipe import StoredGrid
 from medseg.domain.values import as_details
 from medseg.errors import ConfigError, InputError, ModelError
 from medseg.geometry import order_to
@@ -150,7 +151,9 @@ def config_of_model(card: ModelCard, dataset: Dataset) -> TrainConfig:
     table = _table(card, dataset)
     channels, steps = _channels(card, dataset)
     names = [item.name for item in channels]
-    spacing = card.spacing if card.grid is None else tuple(card.grid.spacing[axis] for axis in axes)
+    spacing = card.spacing if card.grid is None else card.grid.spacing
+    if isinstance(card.grid, StoredGrid):
+        spacing = tuple(card.grid.spacing[axis] for axis in axes)
     mirror = tuple(sorted(axes.index(axis) for axis in card.mirror_axes))
     if table.is_lateralised or table.names_sides:
         mirror = tuple(axis for axis in mirror if axis != 0)

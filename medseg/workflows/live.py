@@ -6,14 +6,14 @@ whole mask, in every digit.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import LabelTable, Measurement, Quantity, Record, Run, Segmentation, Target
+from medseg.domain import Grid, Image, LabelTable, Measurement, Quantity, Record, Run, Segmentation, Target
 from medseg.domain.plan import MeasurePlan
 from medseg.geometry import same_grid
 from medseg.measuring.field import outside_of
@@ -49,10 +49,16 @@ class LiveRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveNumbers:
-    """Numbers of a mask as it was last measured, and what has changed since.
+    """Numbers of a mask as it was last measured, and what has changed since; its voxels are not kept.
 
     Parameters
     ----------
+    images
+        By channel, in the space of the mask.
+    grid, table, not_read
+        Of the mask as it was measured.
+    weighs
+        Whether volumes were weighed by probabilities, so that each depends on all voxels.
     record
         Of the mask that was measured last.
     rows
@@ -64,7 +70,11 @@ class LiveNumbers:
         wait for a measurement.
     """
 
-    inputs: MeasureInputs
+    images: Mapping[str, Image]
+    grid: Grid
+    table: LabelTable
+    not_read: Mapping[str, str]
+    weighs: bool
     record: Record
     rows: tuple[LiveRow, ...]
     touched: frozenset[int]
@@ -122,10 +132,9 @@ def take_change(
     sums = numbers.sums.updated(before, box, labels, numbers.outside)
     present = tuple(int(value) for value in np.flatnonzero(sums.count) if value)
     named = _targets(table.completed(present))
-    mask = numbers.inputs.mask
     # Also what earlier strokes touched: its sums are as right as those of this one.
     wanted = [(target, target.labels) for target in named if not touched.isdisjoint(target.labels)]
-    fresh = {_key(item): item for item in measure_sums(sums, mask.grid, wanted, refused=mask.not_read)}
+    fresh = {_key(item): item for item in measure_sums(sums, numbers.grid, wanted, refused=numbers.not_read)}
     rows = tuple(_aged(numbers.rows, touched, fresh))
     return replace(numbers, rows=rows, touched=touched, sums=sums)
 
@@ -146,11 +155,10 @@ def measure_again(
     plan
         What to measure from now on; None keeps what was asked.
     """
-    before = numbers.inputs
-    inputs = measure_inputs(segmentation, before.images, declared=True)
+    inputs = measure_inputs(segmentation, numbers.images, declared=True)
     plan = asked_plan(numbers.record.plan if plan is None else plan, inputs.mask.table)
     draft = draft_record(inputs, subject=numbers.record.subject, plan=plan)
-    alike = same_grid(inputs.mask.grid, before.mask.grid) and not _weighs(before) and not _weighs(inputs)
+    alike = same_grid(inputs.mask.grid, numbers.grid) and not numbers.weighs and not _weighs(inputs)
     known = _known(numbers) if alike else {}
     return _measured(inputs, segmentation, draft, run or Run(), known)
 
@@ -164,12 +172,22 @@ def _measured(
 ) -> LiveNumbers:
     record = measured_record(inputs, draft, run, known)
     run.check()
-    rows = tuple(LiveRow(item) for item in record.measurements)
-    if not same_grid(inputs.mask.grid, segmentation.grid):
-        return LiveNumbers(inputs, record, rows, frozenset(), None, None)
-    outside = outside_of(inputs.images, inputs.mask.grid)
-    sums = tally(inputs.mask.labels, outside)
-    return LiveNumbers(inputs, record, rows, frozenset(), sums, outside)
+    mask, sums, outside = inputs.mask, None, None
+    if same_grid(mask.grid, segmentation.grid):
+        outside = outside_of(inputs.images, mask.grid)
+        sums = tally(mask.labels, outside)
+    return LiveNumbers(
+        images=inputs.images,
+        grid=mask.grid,
+        table=mask.table,
+        not_read=mask.not_read,
+        weighs=_weighs(inputs),
+        record=record,
+        rows=tuple(LiveRow(item) for item in record.measurements),
+        touched=frozenset(),
+        sums=sums,
+        outside=outside,
+    )
 
 
 def _known(numbers: LiveNumbers) -> dict[Target, list[Measurement]]:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from medseg import io
 from medseg.domain import InputRef, Record
@@ -79,8 +79,17 @@ def _is_single(path: Path) -> bool:
 
 
 def _found(record: Record, item: InputRef, folder: Path, candidates: Sequence[Path]) -> InputRef:
-    """The input where it was found; where it was not, as it is."""
-    for path in candidates:
+    """The input where it was found; where it was not, as it is.
+
+    Files of its own name and of its subject's come first: which one it is the digest says, but among many cases
+    most need not be read.
+    """
+    names = (PurePosixPath(item.path).name, record.subject)
+
+    def is_far(path: Path) -> bool:
+        return path.name != names[0] and not (names[1] and path.name.startswith(names[1]))
+
+    for path in sorted(candidates, key=is_far):
         if _is_input(record, item, path):
             return replace(item, path=Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix())
     return item

@@ -15,6 +15,7 @@ from medseg.io import open_dataset
 from medseg.io.atomic import require_absent, write_bytes
 from medseg.io.datasets import check_dataset
 from medseg.io.plain import require_regular
+from medseg.io.unfinished import together
 from medseg.training.config import DataConfig, config_from
 from medseg.training.planning import (
     BUDGETS,
@@ -107,11 +108,25 @@ def plan_files(
         If `out` exists and may not be replaced.
     """
     out = Path(out)
-    require_absent(out, force=force)
+    with together(out):
+        require_absent(out, force=force)
+        planned = _planned(Path(source), budget, root, values=values, trial=trial, run=run)
+        write_bytes(out, planned.text.encode(), force=force)
+    return planned
+
+
+def _planned(
+    source: Path,
+    budget: str,
+    root: str | Path | None,
+    *,
+    values: Mapping[str, str] | None,
+    trial: bool,
+    run: Run | None,
+) -> Planned:
     chosen = BUDGETS.get(budget)
     if chosen is None:
         raise ConfigError(f"--budget is {', '.join(BUDGETS)}, not {budget!r}")
-    source = Path(source)
     require_regular(source)
     is_list = source.is_file()
     if root is not None and not is_list:
@@ -123,7 +138,6 @@ def plan_files(
     )
     planned = plan(dataset, chosen, data, values=values, trial=trial, run=run)
     config_from(yaml.safe_load(planned.text))  # what is written can be trained
-    write_bytes(out, planned.text.encode(), force=force)
     return planned
 
 

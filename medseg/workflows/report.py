@@ -34,6 +34,7 @@ __all__ = [
     "Opened",
     "PageLook",
     "ReportFiles",
+    "open_inputs",
     "open_record",
     "report",
     "report_files",
@@ -199,6 +200,17 @@ def open_record(
     """
     folder = record_path.parent
     record = find_inputs(read_record(record_path), folder, among)
+    return open_inputs(record, folder, images=images, mask=mask)
+
+
+def open_inputs(
+    record: Record,
+    folder: Path,
+    *,
+    images: Mapping[str, Path] | None = None,
+    mask: Path | None = None,
+) -> Opened:
+    """As `open_record`, of a Record that is read already and whose paths start at `folder`."""
     try:
         segmentation = reopen_mask(record, mask or folder / record.mask.path)
         given = dict(images or {})

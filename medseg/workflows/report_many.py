@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from medseg.reporting.record.json import content_digest
 from medseg.reporting.record.signature import unsigned
 from medseg.workflows.batch import CaseResult, each, make_folder, only
 from medseg.workflows.ledger import Ledger, file_digest, ledger_path, open_ledger
+from medseg.workflows.lookup import find_inputs
 from medseg.workflows.record import is_record, read_record
-from medseg.workflows.report import CHANGED, ReportFiles, open_record, write_views
+from medseg.workflows.report import CHANGED, ReportFiles, open_inputs, write_views
 
 __all__ = ["CONTACT_SHEET", "records_by_stem", "report_cases"]
 
@@ -36,6 +37,7 @@ def report_cases(
     records: Mapping[str, tuple[Path, ...]],
     files: ReportFiles,
     *,
+    among: Sequence[Path] = (),
     look: PageLook = USUAL,
     force: bool = False,
     run: Run | None = None,
@@ -49,6 +51,9 @@ def report_cases(
     files
         `html` and `pdf` are folders, and that of HTML gets a contact sheet, `index.html`. `csv` has a row per case,
         `long` one per measurement, and `xlsx` both as sheets. What stands and is asked for alike is kept.
+    among
+        Files and folders that hold the inputs of those Records that do not find them where they say: see
+        `find_inputs`. One that is not among them either is a case that failed.
     """
     if not files.given:
         raise InputError("nothing to write: give at least one of --html, --pdf, --csv, --csv-long, --xlsx")
@@ -58,7 +63,7 @@ def report_cases(
         make_folder(folder)
     home = next(iter(folders.values()), None) or next(iter(tables.values())).parent
     ledger = open_ledger(ledger_path(home, "report"), "report")
-    batch = _Batch(records, folders, tables, ledger, look, force)
+    batch = _Batch(records, folders, tables, ledger, look, force, among)
     run = run or Run()
     results = each(records, batch.page if batch.folders else batch.read_only, run, "report")
     results = results if batch.folders else tuple(item for item in results if item.state == "failed")
@@ -77,6 +82,7 @@ class _Batch:
     ledger: Ledger
     look: PageLook
     force: bool
+    among: Sequence[Path] = ()
     shown: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def page(self, case: str) -> CaseResult:
@@ -89,9 +95,10 @@ class _Batch:
             )
 
         def make(replaces: bool) -> dict[str, Any]:  # noqa: FBT001 - the ledger's signature
-            return _write_page(path, ReportFiles(**views), look=self.look, force=replaces)
+            return _write_page(record, path.parent, ReportFiles(**views), look=self.look, force=replaces)
 
-        asked = _asked_of_page(path, views, self.look)
+        record = find_inputs(read_record(path), path.parent, self.among)
+        asked = _asked_of_page(path, record, views, self.look)
         result, shown = self.ledger.settle(case, asked, tuple(views.values()), make, force=self.force)
         self.shown[case] = shown
         return result
@@ -134,9 +141,11 @@ class _Batch:
         return self.ledger.settle(case, asked, tuple(self.tables.values()), make, force=self.force)[0]
 
 
-def _write_page(path: Path, files: ReportFiles, *, look: PageLook, force: bool) -> dict[str, Any]:
+def _write_page(
+    record: Record, folder: Path, files: ReportFiles, *, look: PageLook, force: bool
+) -> dict[str, Any]:
     """Write a case's pages; what the contact sheet shows of it, as plain values for the ledger."""
-    found = open_record(path)
+    found = open_inputs(record, folder)
     write_views(
         found.record,
         files,
@@ -195,9 +204,8 @@ def _may_be_record(path: Path) -> bool:
     return isinstance(found, dict) and str(found.get("schema", "")).startswith("medseg.record/")
 
 
-def _asked_of_page(path: Path, views: Mapping[str, Path], look: PageLook) -> dict[str, str]:
-    """A page is made of its Record, and of the inputs whose pictures it shows."""
-    record = read_record(path)
+def _asked_of_page(path: Path, record: Record, views: Mapping[str, Path], look: PageLook) -> dict[str, str]:
+    """A page is made of its Record, and of the inputs whose pictures it shows, where they were found."""
     inputs = [file_digest(path.parent / item.path) for item in record.inputs if item.path]
     return {
         "the record": file_digest(path),

@@ -15,6 +15,8 @@ MAY_BE_SEVERAL = {
     "read": "a verb in two forms",
     "read_segmentation": "a verb in two forms",
     "train": "a verb in two forms",
+    "from_sitk": "arrays in geometry, images with their place in workflows",
+    "to_sitk": "arrays in geometry, images with their place in workflows",
     "Box": "a prompt; a solid, which only tests and authors of plugins see",
 }
 

@@ -40,6 +40,12 @@ GOOD: dict[str, dict[str, str]] = {
     "verify": {"record": "record.json"},
     "export": {"record": "record.json", "out": "new", "fhir": "yes"},
     "evaluate": {"prediction": "mask.nii.gz", "reference": "mask.nii.gz"},
+    "followup": {
+        "baseline": "record.json",
+        "later": "later.json",
+        "out": "new.json",
+        "same_space": "yes",
+    },
     "plan": {"dataset": "set", "out": "new.yaml"},
     "train": {
         "config": "hippocampus_3d",
@@ -53,6 +59,8 @@ BESIDE: dict[tuple[str, str], dict[str, str]] = {
     ("evaluate", "image"): {"html": "new.html"},
     ("export", "key"): {"deidentify": "yes"},
     ("export", "dicom"): {"seg": "yes"},
+    ("export", "followup"): {"stable_uids": "yes"},
+    ("followup", "record"): {"days": "0,9"},
     ("convert", "labels"): {"mask": "yes", "source": "mask.nii.gz"},
     ("convert", "image"): {"mask": "yes", "source": "mask.nii.gz"},
     ("report", "image"): {"html": "new.html"},
@@ -76,6 +84,12 @@ WRITTEN = {
     ("export", "out"),
     ("evaluate", "out"),
     ("evaluate", "html"),
+    ("followup", "out"),
+    ("followup", "html"),
+    ("followup", "pdf"),
+    ("followup", "csv"),
+    ("followup", "xlsx"),
+    ("followup", "record"),
     ("plan", "out"),
     ("train", "out"),
     ("convert", "target"),
@@ -90,6 +104,7 @@ WITHIN: list[tuple[str, dict[str, str]]] = [
     ("segment", {"name": "./{}", "inputs": "image.nii.gz", "out": "new.nii.gz"}),
     ("measure", {"mask": "mask.nii.gz", "channel": "image={}", "out": "new.json"}),
     ("report", {"record": "record.json", "channel": "image={}", "html": "new.html"}),
+    ("followup", {"baseline": "record.json", "later": "later.json", "transform": "2={}", "out": "new.json"}),
     ("models", {"name": "./{}"}),
     ("train", {"config": "{}", "out": "new"}),
     *(
@@ -148,6 +163,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     write_segmentation(Segmentation(labels, grid, LabelTable((Label(1, "liver"),))), tmp_path / "mask.nii.gz")
     measure_files(tmp_path / "mask.nii.gz", {"image": tmp_path / "image.nii.gz"}, tmp_path / "record.json")
+    labels[2, 2, 2] = 0
+    later = Segmentation(labels, grid, LabelTable((Label(1, "liver"),)))
+    write_segmentation(later, tmp_path / "later.nii.gz")
+    measure_files(tmp_path / "later.nii.gz", {"image": tmp_path / "image.nii.gz"}, tmp_path / "later.json")
     (tmp_path / "set").mkdir()
     for name in ("a.nii.gz", "a_mask.nii.gz"):
         shutil.copy(tmp_path / "mask.nii.gz", tmp_path / "set" / name)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from medseg.domain.texts import parse_json, parse_yaml, plain_json
+from medseg.domain.texts import parse_json, parse_table, parse_yaml, plain_json
 
 #: Nine times nine, ten levels deep: 10^9 values, and as many pairs where mappings are merged.
 ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -90,3 +90,24 @@ def test_json_that_is_read() -> None:
     text = b'{"a": [1, 2.5, 1e3, null, true], "b": {"a": "\\u00e4"}}'
     assert parse_json(text) == {"a": [1, 2.5, 1000.0, None, True], "b": {"a": "ä"}}
     assert plain_json(text) is text
+
+
+def test_json_of_others_may_hold_what_is_no_number_but_nothing_twice() -> None:
+    """Plans of nnU-Net: NaN where nothing was measured."""
+    assert str(parse_json(b'{"median": NaN}', finite=False)) == "{'median': nan}"
+    with pytest.raises(ValueError, match="'a' stands twice"):
+        parse_json('{"a": NaN, "a": 1}', finite=False)
+
+
+@pytest.mark.parametrize("head", ["low,low", "low, Low ", "a,low,b,LOW"])
+def test_a_table_with_two_columns_of_one_name_is_refused(head: str) -> None:
+    with pytest.raises(ValueError, match="column 'low' stands twice"):
+        parse_table(f"{head}\n1,2,3,4\n", ",")
+
+
+def test_a_table_is_read_by_the_names_of_its_columns() -> None:
+    rows = parse_table('a;b;;\n1;"x;\ny"\n\n2;z;;;5\n', ";", rest="more")
+    assert [(row["a"], row["b"], row.get("more")) for row in rows] == [
+        ("1", "x;\ny", None),
+        ("2", "z", ["5"]),
+    ]

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medseg.domain import Grid, NetworkSpec, Run
+from medseg.domain import Grid, Label, LabelTable, NetworkSpec, Run
 from medseg.errors import ResourceError
 from medseg.geometry.resample import crop_grid, grid_with_spacing
 from medseg.inference import memory, prepare
 from medseg.inference.disk import zeros_on_disk
 from medseg.inference.ensemble import Ensemble
-from medseg.inference.memory import LEAST_CHUNK_BYTES, Needs, plan_memory
+from medseg.inference.memory import LEAST_CHUNK_BYTES, Needs, needs, plan_memory
 from medseg.inference.reducers import LabelsOnNative
 from medseg.inference.stream import SlabStream
 from medseg.inference.windows import Tiling
@@ -36,6 +36,21 @@ def test_what_a_budget_chooses(budget: float, on_disk: bool, small: bool) -> Non
     assert found.sums_on_disk is on_disk
     assert (found.chunk_bytes == LEAST_CHUNK_BYTES) is small
     assert found.predicted_bytes <= NEEDS.total(sums_in_memory=not on_disk)
+
+
+@pytest.mark.parametrize(("sums", "on_disk"), [(300 << 20, True), (256 << 20, False), (200 << 20, False)])
+def test_sums_that_are_small_are_not_worth_a_file(sums: int, on_disk: bool) -> None:
+    needed = replace(NEEDS, sums=sums, scaling=0)
+    assert plan_memory(needed, GB).sums_on_disk is on_disk
+    assert needed.least == needed.total(sums_in_memory=False) + min(sums, 256 << 20)
+
+
+@pytest.mark.parametrize(("value", "bytes_each"), [(255, 1), (256, 2)])
+def test_labels_beyond_a_byte_take_two(value: int, bytes_each: int) -> None:
+    card = make_card(table=LabelTable((Label(value, "part"),)))
+    grid = Grid((10, 10, 10), np.eye(4))
+    assert needs(card, grid, grid, 0, flat=None).native == 3 * bytes_each * 1000
+    assert needs(card, grid, grid, 0, flat=None, apart=2).native == 5 * bytes_each * 1000
 
 
 def test_a_control_group_is_a_smaller_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,53 @@ def test_labels_across_thick_slices_are_the_nearest_slices() -> None:
     assert done[:, 0, 0].tolist() == [0, 0, 1, 1, 2, 2]
 
 
+@pytest.mark.parametrize(
+    ("order", "values", "labels"),
+    [
+        (0, [0, 0, 8, 8], [0, 0, 2, 2]),
+        (1, [0, 2, 6, 8], [0, 0, 2, 2]),
+        (3, [-0.6875, 2.0, 6.0, 8.6875], None),
+    ],
+)
+def test_across_thick_slices_a_spline_of_its_own_order_runs(
+    order: int, values: list[float], labels: list[int] | None
+) -> None:
+    """Two slices become four: their middles lie a quarter before, a quarter and three quarters between, and behind."""
+    rule, thick, thin = Resize("spline", 1, order), (9.0, 1.0, 1.0), (4.5, 1.0, 1.0)
+    slices = np.array([0.0, 8.0]).repeat(9).reshape(1, 2, 3, 3)
+    done = resize_values(slices, (4, 3, 3), thick, thin, rule)
+    if order < 3:
+        assert done[0, :, 1, 1].tolist() == values
+    else:
+        assert np.allclose(done[0, :, 1, 1], done[0, :, 0, 0])
+        assert done[0, 1, 1, 1] + done[0, 2, 1, 1] == pytest.approx(8)
+    given = np.array([0, 2]).repeat(9).reshape(2, 3, 3)
+    found = resize_labels(given, (4, 3, 3), thick, thin, rule)
+    assert found[:, 1, 1].tolist() == (labels or [0, 0, 2, 2])
+    # Slices that stay where they are are only interpolated within.
+    same = resize_values(slices, (2, 6, 6), thick, (9.0, 0.5, 0.5), rule)
+    assert same[0, :, 3, 3].tolist() == [0, 8]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_which_axis_is_the_thick_one_makes_no_other_difference(axis: int) -> None:
+    rule = Resize("spline", 1, 1)
+    values = np.random.default_rng(3).normal(size=(1, 3, 4, 5))
+    first = resize_values(values, (5, 6, 7), (9.0, 1.0, 1.0), ONES, rule)
+    steps = np.roll((9.0, 1.0, 1.0), axis)
+    order = np.roll([1, 2, 3], axis)
+    turned = resize_values(
+        values.transpose(0, *order), np.array((5, 6, 7))[order - 1], steps, ONES, rule
+    ).transpose(0, *(np.argsort(order) + 1))
+    np.testing.assert_allclose(turned, first)
+
+
+def test_labels_that_are_not_to_be_resized_stay_the_same_array() -> None:
+    labels = np.array([[[0, 1]]])
+    assert resize_labels(labels, (1, 1, 4), ONES, ONES, Resize("none")) is labels
+    assert resize_labels(labels, (1, 1, 2), ONES, ONES, SPLINE) is labels
+
+
 def test_windows_lie_evenly_and_weigh_as_a_smoothed_voxel_in_float16() -> None:
     tiling = Tiling((64,), 0.5, "even", "gaussian_float16")
     assert tiling.starts((110,)) == ((0, 23, 46),)
@@ -140,6 +187,13 @@ def test_windows_lie_evenly_and_weigh_as_a_smoothed_voxel_in_float16() -> None:
     assert weights.max() == 10
     assert weights.min() > 0
     np.testing.assert_array_equal(weights, weights.astype(np.float16).astype(np.float32))
+
+
+def test_in_a_corner_where_float16_ends_a_voxel_still_counts() -> None:
+    weights = Tiling((32, 32, 32), 0.5, "even", "gaussian_float16").weights()
+    assert weights.min() == weights[0, 0, 0] > 0
+    assert np.count_nonzero(weights == weights.min()) > 8
+    assert weights[16, 16, 16] == 10
 
 
 def test_z_scores_within_the_border_leave_it_as_it_is() -> None:

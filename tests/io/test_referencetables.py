@@ -105,6 +105,7 @@ BARE = "a,volume,ml,b"
             f"{HEAD},low,sex,age_from,age_to\n{BARE},1,female,60,70\n{BARE},1,,69,80\n",
             "hold the same persons (female, 60 to 70 years; 69 to 80 years)",
         ),
+        (f"{HEAD},low,Low\n{BARE},1,2\n", "column 'low' stands twice"),
         (f"{HEAD},low\n", "holds no reference values"),
         ("", "holds no reference values"),
     ],

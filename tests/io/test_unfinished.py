@@ -1,5 +1,6 @@
 """What a killed run has put there is known as its own; what a person put or changed there since is not."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from medseg.errors import InputError, OutputError
 from medseg.io.atomic import require_absent, staged_folder, write_bytes
 from medseg.io.plain import read_plain
-from medseg.io.unfinished import together
+from medseg.io.unfinished import put_all, together
 
 KILLED = """
 import os, signal
@@ -153,6 +154,76 @@ def test_of_several_files_none_is_replaced_before_all_are_complete(tmp_path: Pat
             write_bytes(tmp_path / name, b"new", force=True)
             assert (tmp_path / name).read_bytes() == b"old"
     assert [(tmp_path / name).read_bytes() for name in names(tmp_path)] == [b"new", b"new"]
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
+    """A disk that lets no file have this name."""
+    replace = Path.replace
+
+    def replaced(self: Path, target: Path) -> Path:
+        if target.name == name:
+            raise OSError(number, os.strerror(number))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", replaced)
+
+
+def over_older(folder: Path, outputs: tuple[str, ...]) -> None:
+    with together(*(folder / name for name in outputs)):
+        for name in outputs:
+            write_bytes(folder / name, b"new", force=True)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EACCES, "no permission"), (errno.ENOSPC, "the disk is full")]
+)
+@pytest.mark.parametrize("older", [("a.txt", "b.txt", "c.txt"), ("a.txt", "b.txt"), ("b.txt",)])
+def test_where_one_of_several_can_not_be_replaced_all_are_as_they_were(
+    tmp_path: Path, older: tuple[str, ...], number: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in older:
+        (tmp_path / name).write_bytes(b"old")
+    refuse(monkeypatch, "b.txt", number)
+    with pytest.raises(OutputError, match=rf"b\.txt can't be written: {words}[^;]*; [^;]*$"):
+        over_older(tmp_path, ("a.txt", "b.txt", "c.txt"))
+    assert contents(tmp_path) == dict.fromkeys(older, b"old")
+
+
+def test_what_was_named_early_is_as_it_was_too(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"old")
+
+    def fail() -> None:
+        with together(tmp_path / "a.txt"):
+            for content in (b"new", b"newer"):
+                write_bytes(tmp_path / "a.txt", content, force=True)
+                put_all()
+                assert (tmp_path / "a.txt").read_bytes() == content
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert contents(tmp_path) == {"a.txt": b"old"}
+
+
+def test_what_could_not_be_kept_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk without links a file has no second name while it is replaced."""
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_bytes(b"old")
+
+    def no_links(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    refuse(monkeypatch, "b.txt", errno.EACCES)
+    with pytest.raises(
+        OutputError, match=r"b\.txt can't .*what stood before at \S*a\.txt could not be kept$"
+    ):
+        over_older(tmp_path, ("a.txt", "b.txt"))
+    assert contents(tmp_path) == {"a.txt": b"new", "b.txt": b"old"}
 
 
 def test_where_the_second_name_is_taken_the_first_is_taken_back(tmp_path: Path) -> None:

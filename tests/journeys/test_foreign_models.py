@@ -244,6 +244,11 @@ def no_json(folder: Path) -> None:
     (folder / "plans.json").write_text("{" * 100_000)
 
 
+def labels_twice(folder: Path) -> None:
+    text = (folder / "dataset.json").read_text("utf-8")
+    (folder / "dataset.json").write_text(text.replace("{", '{"labels": {"background": 0, "liver": 1}, ', 1))
+
+
 def no_labels(folder: Path) -> None:
     change(folder / "dataset.json", lambda dataset: dataset.pop("labels"))
 
@@ -261,6 +266,7 @@ BAD = [
     (bare_pickle, "no whole checkpoint"),
     (bomb, "would inflate"),
     (no_json, "plans.json is no JSON"),
+    (labels_twice, "key 'labels' stands twice in one object"),
     (no_labels, "no 'labels'"),
 ]
 

@@ -76,6 +76,22 @@ def test_a_record_is_signed_by_what_was_found_and_keeps_its_own_places(
     assert after["inputs"] == before
 
 
+def test_pages_of_many_records_find_theirs_too(medseg: Medseg, moved: Path, tmp_path: Path) -> None:
+    lost = json.loads(moved.read_bytes())
+    lost["inputs"][1]["digest"] = "0" * 64
+    moved.with_name("lost.json").write_text(json.dumps(lost), "utf-8")
+    pages = tmp_path / "pages"
+    words = ("report", moved.parent, tmp_path / "archive", "--html", pages)
+    seen = medseg(*words)
+    assert seen.code == 3, seen.err
+    assert "not found among the files given: mask (digest 00000000)" in " ".join(seen.out.split())
+    assert "No pictures" not in (pages / "r.html").read_text("utf-8")
+    assert not (pages / "lost.html").exists()
+    assert medseg(*words).out.count("kept") == 2  # the page and the sheet
+    (tmp_path / "archive/labels-1.nii.gz").rename(tmp_path / "archive/labels-2.nii.gz")
+    assert medseg(*words).out.count("kept") == 2  # found again, wherever it lies
+
+
 @pytest.mark.parametrize("command", ["verify", "report", "sign", "export"])
 def test_what_was_not_found_is_named(command: str, medseg: Medseg, moved: Path, tmp_path: Path) -> None:
     (tmp_path / "archive/labels-1.nii.gz").unlink()

@@ -14,7 +14,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from medseg.io.dicom import packed
+from medseg.io.dicom import archives
 from medseg.io.raster import pages
 from tests.journeys.conftest import Seen
 
@@ -126,7 +126,7 @@ def test_text_behind_the_voxels_is_left_alone(medseg: Medseg, tmp_path: Path) ->
 def test_a_zip_that_swells_is_not_unpacked(
     medseg: Medseg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packed, "FEW_BYTES", 1 << 20)
+    monkeypatch.setattr(archives, "FEW_BYTES", 1 << 20)
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.dcm", bytes(128) + b"DICM" + bytes(1 << 21))
     seen = medseg("convert", tmp_path / "a.zip", tmp_path / "y.nii")
@@ -138,6 +138,7 @@ NAMES = [
     ("a.yaml", "1: liver\n1: spleen\n", "key '1' stands twice"),
     ("a.json", '{"1": "liver", "1": "spleen"}', "key '1' stands twice"),
     ("a.json", '{"1": NaN}', "NaN is no number"),
+    ("a.tsv", "index\tname\tName\n1\tliver\tspleen\n", "column 'name' stands twice"),
     ("a.yaml", "true: liver\n", "true is no value of a mask"),
     ("a.yaml", "a: &a {k: v}\nb: {<<: [*a, *a]}\n", "aliases are not taken"),
     ("a.yaml", "1: 2026-99-99", "month must be in 1..12"),

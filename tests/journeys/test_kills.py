@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="tries are
 #: Commands that write nothing.
 READERS = {"info", "methods", "models", "doctor", "verify"}
 #: Quick enough to be killed before each of their file operations, too.
-QUICK = ("convert", "convert, VOC folder", "edit", "sign, with a new key", "edit, many")
+QUICK = ("convert", "convert, VOC folder", "edit", "sign, with a new key", "edit, many", "plan")
 #: They take minutes for a few tries.
 LONG = (
     "demo",

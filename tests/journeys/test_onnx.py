@@ -116,6 +116,14 @@ def test_a_card_that_does_not_fit_is_refused(
     assert not home.exists()
 
 
+def test_a_card_that_says_a_thing_twice_is_refused(medseg: Medseg, home: Path, tmp_path: Path) -> None:
+    path = card(tmp_path / "card.yaml")
+    path.write_text(path.read_text() + "spacing: [1, 1, 1]\n")
+    seen = medseg("models", "add", network(tmp_path / "net.onnx", 32, 32, 16), "--card", path)
+    assert (seen.code, "key 'spacing' stands twice" in seen.line) == (2, True), seen.err
+    assert not home.exists()
+
+
 def test_a_file_that_is_no_network_is_refused(medseg: Medseg, home: Path, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"no network" * 100)
     seen = medseg("models", "add", tmp_path / "net.onnx")

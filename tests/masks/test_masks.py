@@ -57,6 +57,21 @@ def test_connectivity(connectivity: int, count: int) -> None:
     assert components(flat((1, 1), (2, 2)), connectivity).max() == count  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 1, 1), (1, 5, 1), (3, 3, 1), (1, 5, 5), (5, 5, 5)])
+def test_single_voxels_in_every_second_place_are_parts_of_their_own_without_a_word(
+    shape: tuple[int, int, int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    lattice = np.zeros(shape, dtype=np.bool_)
+    lattice[::2, ::2, ::2] = True
+    assert components(lattice).max() == lattice.sum()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_part_of_an_array_has_the_components_of_its_copy() -> None:
+    column = np.array([[True, False], [False, False], [True, False]])[:, :1, None]
+    assert components(column).ravel().tolist() == [1, 0, 2]
+
+
 def shoelace(points: NDArray[np.float64]) -> float:
     a, b = points[:, 0], points[:, 1]
     return float((a * np.roll(b, -1) - b * np.roll(a, -1)).sum() / 2)

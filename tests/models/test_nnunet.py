@@ -11,9 +11,10 @@ from medseg.domain.card import Clip, RequireRange, Scale, ToUnit, ZScoreInside
 from medseg.domain.recipe import Resize
 from medseg.errors import ModelError
 from medseg.models.foreign import Wanted
-from medseg.models.foreign.nnunet import NNUNET, plain_words
+from medseg.models.foreign.nnunet import NNUNET
 from medseg.models.foreign.plans import channels_of, configuration_of, labels_of
 from medseg.models.foreign.reading import Fields, read_fields
+from medseg.models.foreign.told import plain_words
 
 Data = Callable[[str], Path]
 PLAIN = "nnunet/Dataset901_HippoTiny/nnUNetTrainer__nnUNetPlans__3d_fullres"

@@ -8,12 +8,13 @@ import pytest
 
 pytest.importorskip("napari")
 
-from medseg.domain import Grid, Image
-from napari_medseg.bridge.layers import image_layer, series_layer
+from medseg.domain import Grid, Image, Label, LabelTable, Segmentation
+from napari_medseg.bridge.layers import image_layer, labels_layer, series_layer
 from napari_medseg.bridge.overlay import lay_over, take_volume
 from napari_medseg.bridge.planes import CROSSHAIR
 from napari_medseg.bridge.signs import image_behind, signs_of
 from napari_medseg.bridge.window import open_range, window_of
+from napari_medseg.workspace.limits import Limits
 from tests.napari.test_screen import ORIENTATIONS, dot, rotation, scan, show
 
 pytestmark = pytest.mark.gui
@@ -207,6 +208,54 @@ def test_layers_come_and_go_in_all_planes_and_look_the_same(screen: Any, look: A
     look.three.click()
     assert CROSSHAIR not in screen.viewer.layers
     assert "medseg planes" not in screen.viewer.window.dock_widgets
+
+
+def test_the_tool_in_hand_paints_in_every_plane_and_the_mask_knows(screen: Any, look: Any) -> None:
+    image, _ = scan("RAS")
+    show(screen, image)
+    empty = Segmentation(np.zeros(image.grid.shape, np.uint8), image.grid, LabelTable((Label(1, "tumour"),)))
+    data, meta, _ = labels_layer(empty, "mask")
+    layer = screen.viewer.add_labels(data, **meta)
+    look.three.click()
+    session = window_of(screen.viewer).session
+    (mask,) = session.masks.values()
+    layer.mode, layer.selected_label, layer.brush_size = "paint", 1, 3
+    painted = 0
+    for at, model in enumerate(look.planes.planes.models.values()):
+        copy = model.layers.selection.active
+        assert (copy.name, str(copy.mode), copy.selected_label, copy.brush_size) == ("mask", "paint", 1, 3)
+        copy.paint((3 + 2 * at, 7, 6), 1)
+        assert np.count_nonzero(layer.data) > painted
+        painted = int(np.count_nonzero(layer.data))
+        assert len(mask.journal.done) == at + 1
+        assert np.count_nonzero(mask.labels) == painted
+        assert not mask.notice()  # nothing was painted that the history does not have
+    undo = next(iter(model.layers["mask"].keymap.values()))
+    undo(copy)
+    assert 0 < np.count_nonzero(mask.labels) < painted
+    mask.limits = Limits(locked=frozenset({1}))
+    kept = mask.labels.copy()
+    copy.brush_size = 30
+    copy.paint((3, 7, 6), 0)
+    copy.paint((3, 7, 6), 2)
+    assert np.array_equal(mask.labels == 1, kept == 1)
+    assert np.count_nonzero(layer.data == 2) == np.count_nonzero(mask.labels == 2) > 0
+
+
+def test_points_and_shapes_are_seen_in_every_plane(screen: Any, look: Any) -> None:
+    show(screen, scan("RAS")[0])
+    points = screen.viewer.add_points(np.array([[8.0, 6.0, 4.0]]), name="here", units="mm")
+    look.three.click()
+    boxes = screen.viewer.add_shapes(
+        [np.array([[8.0, 2, 2], [8, 2, 6], [8, 6, 6], [8, 6, 2]])], name="box", units="mm"
+    )
+    points.add([8.0, 9.0, 9.0])
+    boxes.data = []
+    for model in look.planes.planes.models.values():
+        assert np.array_equal(model.layers["here"].data, points.data)
+        assert len(model.layers["box"].data) == 0
+    screen.viewer.layers.remove("here")
+    assert not any("here" in model.layers for model in look.planes.planes.models.values())
 
 
 def test_another_series_is_laid_over_and_marked(screen: Any) -> None:

@@ -46,10 +46,11 @@ def test_the_canvas_keeps_700_pixels(
         window.resize(1600, 1000)
         qtbot.wait(100)
         window.resize(*size)
-    qtbot.wait(300)
     main = panel.window()
-    assert (main.width(), main.height()) == size
-    assert main.centralWidget().width() >= 700
+    qtbot.waitUntil(lambda: (main.width(), main.height()) == size, timeout=10_000)
+    qtbot.waitUntil(
+        lambda: main.centralWidget().width() >= 700, timeout=10_000
+    )  # docks settle when there is time
     assert panel.isVisible()
     assert panel.height() > 400
     assert panel.width() >= 320

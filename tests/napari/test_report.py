@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from typer.testing import CliRunner
 
 from medseg.cli.everything import app
-from medseg.domain import Grid, Image, LabelTable, Segmentation
+from medseg.domain import Grid, Image, LabelTable, Quantity, Segmentation
 from medseg.geometry import affine_orientation
 from medseg.workflows import open_dataset, read_record
 from medseg.workflows.verify import verify_files
@@ -162,6 +162,33 @@ def test_what_cannot_be_written_says_why_beside_its_box(
     assert "files in" in panel.wait(report)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"segmentation.dcm", "measurements.dcm", "structures.dcm", "report.fhir.json"} < names
+
+
+def test_the_report_measures_what_the_numbers_in_the_window_show(panel: Panel, tmp_path: Path) -> None:
+    grid = Grid((16, 16, 6), np.diag([2.0, 2.0, 3.0, 1.0]))
+    values = np.random.default_rng(0).random(grid.shape).astype(np.float32) * 9
+    add_image(
+        panel.viewer,
+        Image(values, grid, value_unit="g/ml{SUVbw}", modality="PT", channel="pt"),
+        "pet",
+    )
+    panel.segment()
+    measure = panel.tab("Measure")
+    measure.plan.uptake.setCurrentText("mask, 41 %")
+    measure.plan.lesions.setCurrentText("lesions, RECIST 1.1")
+    report = panel.write(tmp_path / "out", "csv")
+    assert " files in " in panel.wait(report)
+    panel.qtbot.waitUntil(lambda: measure.measures.is_fresh, timeout=60_000)
+    record = read_record(tmp_path / "out" / "record.json")
+    assert record.measurements == measure.measures.record.measurements
+    assert Quantity.MTV in {item.quantity for item in record.measurements}
+    report.form.rule.setCurrentText("structures only")
+    report.form.replace.setChecked(True)
+    panel.wait(panel.write(tmp_path / "out", "csv"))
+    again = read_record(tmp_path / "out" / "record.json")
+    assert {item.quantity.info.kind for item in again.measurements} < {
+        item.quantity.info.kind for item in record.measurements
+    }
 
 
 def test_cancelled_or_without_a_folder_nothing_is_written(panel: Panel, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from medseg.domain import Case, ChannelFile, ChannelSpec, Dataset, Label, LabelTable
-from medseg.domain.recipe import Before, Decision, StoredGrid
+from medseg.domain.recipe import AnchoredGrid, Before, Decision, StoredGrid
 from medseg.errors import ConfigError
 from medseg.models import load_weights, read_card, write_bundle
 from medseg.networks import build, load_state, tensors_of
@@ -201,6 +201,8 @@ REFUSED: "list[tuple[str, dict[str, Any]]]" = [
             "decision": Decision("sigmoid", order=(1, 1)),
         },
     ),
+    ("orientation LPS", {"grid": AnchoredGrid("LPS", (1, 1, 1)), "spacing": None}),
+    ("own spacing", {"grid": AnchoredGrid("RAS", (1, 1, 0)), "spacing": None}),
     ("slices", {"dimensions": 2, "grid": StoredGrid((2, 1, 0), (1, 1)), "spacing": None}),
 ]
 

@@ -16,7 +16,7 @@ from medseg.errors import ModelError
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["GRAPHS", "graph_of"]
+__all__ = ["GRAPHS", "graph_of", "has_graph"]
 
 Weights = Mapping[str, NDArray[np.float32]]
 #: What instance norm adds to the variance, and the slope of a LeakyReLU below zero, as the torch modules have them.
@@ -141,3 +141,8 @@ def _basic(layers: _Layers, values: Any, name: str, stride: Sequence[int]) -> An
 
 #: Architecture → what draws its graph; others are exported from torch.
 GRAPHS: dict[str, Callable[[NetworkSpec, _Layers, Any], Any]] = {"dynunet": _dynunet}
+
+
+def has_graph(spec: NetworkSpec) -> bool:
+    """Whether a network is drawn without torch; graphs know an instance norm with weights, and no other."""
+    return spec.architecture in GRAPHS and spec.norm == "instance"

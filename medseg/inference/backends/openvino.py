@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from medseg.domain import Run
 from medseg.domain.network import NetworkSpec
 from medseg.inference.backends.cache import keep, kept
-from medseg.inference.backends.graph import GRAPHS, graph_of
+from medseg.inference.backends.graph import graph_of, has_graph
 from medseg.inference.backends.protocol import Precision
 from medseg.models import as_arrays
 from medseg.networks import build, load_state
@@ -106,7 +106,7 @@ def compiled(
 
 
 def _model(spec: NetworkSpec, weights: bytes, window: Sequence[int]) -> "openvino.Model":
-    if spec.architecture in GRAPHS:
+    if has_graph(spec):
         return graph_of(spec, as_arrays(weights, "the weights file"), window)
     return (
         _from_onnx(spec, weights, window)

@@ -1,54 +1,63 @@
-"""Series that lie behind one file: those that a DICOMDIR lists, and those in a zip."""
+"""Series that lie behind one file: those that a DICOMDIR lists, and those in a zip or a tar."""
 
 import shutil
 import weakref
-import zipfile
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from medseg.errors import InputError
+from medseg.io.dicom.archives import Kind, Member, members_of, said_in_a_line
 from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.opened import looks_like_dicom, open_dicom
 from medseg.io.leftovers import new_scratch_folder
 
-__all__ = ["holds_dicom", "is_zip", "listed_files", "unzipped"]
+__all__ = ["holds_dicom", "listed_files", "unpacked", "why_not"]
 
-_ZIP = b"PK\x03\x04"
-#: A zip that promises more than these is refused before anything is unpacked.
-MOST_FILES = 100_000
-MOST_BYTES = 32 << 30
-#: Zipped studies are a half to a tenth of their size, masks a hundredth; deflate itself ends at a thousandth.
-MOST_RATIO = 200
-#: Up to so many bytes any ratio will do.
-FEW_BYTES = 1 << 28
 _HEAD_BYTES = 132
+#: An archive with so many bytes before its first DICOM file is taken for one of something else.
+_LOOKED_AT = 1 << 28
 
 
-def is_zip(head: bytes) -> bool:
-    """Whether first bytes are those of a zip."""
-    return head.startswith(_ZIP)
-
-
-def holds_dicom(path: Path) -> bool:
-    """Whether a zip holds a file that begins as DICOM does."""
+def holds_dicom(path: Path, kind: Kind) -> bool:
+    """Whether an archive holds a file that begins as DICOM does; False too for one that can't be unpacked."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return any(_is_dicom(archive, member) for member in _members(archive))
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError):
+        return _finds_dicom(path, kind)
+    except InputError:
         return False
 
 
-def unzipped(path: Path) -> list[Path]:
-    """The files of a zip, unpacked into a folder of this process, which goes when it ends.
+def why_not(path: Path, kind: Kind) -> str:
+    """Why an archive is not read, in a line."""
+    try:
+        _finds_dicom(path, kind)
+    except InputError as error:
+        return str(error)
+    return f"{path} is an archive in which no DICOM file is found; unpack it and give what is in it"
+
+
+def _finds_dicom(path: Path, kind: Kind) -> bool:
+    looked_at = 0
+    with said_in_a_line(path):
+        for member in members_of(path, kind):
+            if looks_like_dicom(member.file.read(_HEAD_BYTES)):
+                return True
+            looked_at += member.size
+            if kind == "tar" and looked_at > _LOOKED_AT:
+                break
+    return False
+
+
+def unpacked(path: Path, kind: Kind) -> list[Path]:
+    """The files of an archive, unpacked into a folder of this process, which goes when it ends.
 
     Raises
     ------
     InputError
-        If the zip is damaged, locked with a password, or larger than any study.
+        As for `members_of`.
     """
     stat = path.stat()
-    return list(dicom_files(_unpack(path, stat.st_mtime_ns, stat.st_size).folder))
+    return list(dicom_files(_unpack(path, kind, stat.st_mtime_ns, stat.st_size).folder))
 
 
 def listed_files(path: Path) -> list[Path] | None:
@@ -100,53 +109,24 @@ class _Unpacked:
 
 
 @lru_cache(maxsize=4)
-def _unpack(path: Path, _changed: int, _size: int) -> _Unpacked:
-    unpacked = _Unpacked()
+def _unpack(path: Path, kind: Kind, _changed: int, _size: int) -> _Unpacked:
+    found = _Unpacked()
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = _members(archive)
-            _require_sane(path, members)
-            for number, member in enumerate(members):
-                name = f"{number:06d}-{PurePosixPath(member.filename).name}"
-                target = unpacked.folder / f"{number // 1000:03d}" / name
+        with said_in_a_line(path):
+            for number, member in enumerate(members_of(path, kind)):
+                target = found.folder / f"{number // 1000:03d}" / f"{number:06d}-{member.name}"
                 target.parent.mkdir(exist_ok=True)
-                _extract(archive, member, target)
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-        unpacked.discard()
-        raise InputError(f"{path} can't be unpacked: {error}") from error
-    return unpacked
+                _extract(member, target)
+    except BaseException:
+        found.discard()
+        raise
+    return found
 
 
-def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Files of a zip; hidden ones and what macOS puts beside them are left out."""
-    found = []
-    for member in archive.infolist():
-        parts = PurePosixPath(member.filename).parts
-        hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
-        if parts and not member.is_dir() and not hidden and parts[-1].upper() != "DICOMDIR":
-            found.append(member)
-    return sorted(found, key=lambda member: member.filename)
-
-
-def _require_sane(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    size = sum(member.file_size for member in members)
-    packed = max(1, sum(member.compress_size for member in members))
-    swells = size > FEW_BYTES and size > packed * MOST_RATIO
-    if len(members) > MOST_FILES or size > MOST_BYTES or swells:
-        raise InputError(
-            f"{path} promises {len(members)} files of {size} bytes in all, from {packed}; unpack it yourself"
-        )
-
-
-def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
+def _extract(member: Member, target: Path) -> None:
     """One file, no longer than its entry says."""
-    left = member.file_size
-    with archive.open(member) as packed, target.open("xb") as file:
-        while left > 0 and (data := packed.read(min(left, 1 << 20))):
+    left = member.size
+    with target.open("xb") as file:
+        while left > 0 and (data := member.file.read(min(left, 1 << 20))):
             file.write(data)
             left -= len(data)
-
-
-def _is_dicom(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
-    with archive.open(member) as packed:
-        return looks_like_dicom(packed.read(_HEAD_BYTES))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from medseg.domain import Grid, Image, ReadOptions, Run, Segmentation, Source
 from medseg.errors import InputError
+from medseg.io.dicom.archives import kind_of
 from medseg.io.dicom.beside import Beside, with_beside
 from medseg.io.dicom.deflated import require_bounded
 from medseg.io.dicom.files import dicom_files
@@ -14,8 +15,8 @@ from medseg.io.dicom.image.volumes import series_sources
 from medseg.io.dicom.mask.read import read_mask_object
 from medseg.io.dicom.mask.source import is_mask_object, mask_sources
 from medseg.io.dicom.opened import DICOM_SUFFIXES, is_dicom, looks_like_dicom
-from medseg.io.dicom.packed import holds_dicom, is_zip, listed_files, unzipped
-from medseg.io.protocols import MASK_DETAIL
+from medseg.io.dicom.packed import holds_dicom, listed_files, unpacked
+from medseg.io.protocols import HEAD_BYTES, MASK_DETAIL
 
 __all__ = ["READER", "DicomReader"]
 
@@ -25,7 +26,7 @@ _SEEN: dict[tuple[object, ...], Header | None] = {}
 
 
 class DicomReader:
-    """Reads classic and enhanced images, SEG and RTSTRUCT: from a file, a folder, a DICOMDIR, or a zip."""
+    """Reads classic and enhanced images, SEG and RTSTRUCT: from a file, a folder, a DICOMDIR, a zip or a tar."""
 
     name = "dicom"
     suffixes: tuple[str, ...] = ()  # a file of a series is no image by itself
@@ -34,8 +35,9 @@ class DicomReader:
         """A folder is taken to hold DICOM; a file by its magic word or suffix."""
         if path.is_dir():
             return any(is_dicom(file) for file in dicom_files(path))
-        if is_zip(head):
-            return holds_dicom(path)
+        kind = kind_of(path, head)
+        if kind is not None:
+            return holds_dicom(path, kind)
         return looks_like_dicom(head) or path.suffix.lower() in DICOM_SUFFIXES
 
     def inspect(self, path: Path, run: Run | None = None) -> tuple[Source, ...]:
@@ -125,8 +127,9 @@ def _files(path: Path) -> Iterable[Path]:
     if path.is_dir():
         return dicom_files(path)
     with path.open("rb") as file:
-        if is_zip(file.read(4)):
-            return unzipped(path)
+        kind = kind_of(path, file.read(HEAD_BYTES))
+    if kind is not None:
+        return unpacked(path, kind)
     return listed_files(path) or [path]
 
 

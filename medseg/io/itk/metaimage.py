@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Grid
 from medseg.errors import InputError
 from medseg.geometry import flip_affine
-from medseg.io.itk.stored import ORIENTATION_UNKNOWN, Stored, data_file, split_extents
+from medseg.io.itk.stored import ORIENTATION_UNKNOWN, Stored, data_file, put_once, split_extents
 from medseg.io.unsized import is_size, unsized_finding, unsized_grid
 
 __all__ = ["parse_metaimage"]
@@ -32,6 +32,12 @@ _TYPES = {
 }
 _LINE = re.compile(rb"\s*([^\s=][^=\n]*?)\s*=\s*([^\n]*)\n")
 _MAX_HEADER_BYTES = 1 << 20
+_AS_STORED = Finding(
+    "metaimage.as_stored",
+    "warning",
+    "The header gives a slope and an offset for its values, which readers of this format leave out: values are as "
+    "they are stored.",
+)
 
 
 def parse_metaimage(path: Path) -> Stored:
@@ -64,7 +70,8 @@ def _read_fields(path: Path) -> tuple[dict[str, str], int]:
             raise InputError(
                 f"{path} is cut short or no MetaImage: its header has no end; copy or export it again"
             )
-        fields[found.group(1).decode("utf-8", "replace")] = found.group(2).decode("utf-8", "replace").strip()
+        name, value = (part.decode("utf-8", "replace") for part in found.groups())
+        put_once(path, fields, name, value.strip())
         end = found.end()
     return fields, end
 
@@ -80,6 +87,8 @@ def _interpret(path: Path, fields: dict[str, str], end: int) -> Stored:
         raise ValueError(f"NDims is {fields['NDims'][:20]}, and DimSize has {len(sizes)} numbers")
     shape, volumes = split_extents(path, sizes)
     grid, findings = _grid(fields, shape)
+    if _is_scaled(fields):
+        findings = (*findings, _AS_STORED)
     name = fields["ElementDataFile"]
     file, start = (path, end) if name.upper() == "LOCAL" else (data_file(path, name), 0)
     dtype = _dtype(path, fields)
@@ -101,6 +110,12 @@ def _interpret(path: Path, fields: dict[str, str], end: int) -> Stored:
     return stored
 
 
+def _is_scaled(fields: dict[str, str]) -> bool:
+    """Whether physical values are others than those that are stored."""
+    slope, offset = (fields.get(f"ElementToIntensityFunction{end}", "") for end in ("Slope", "Offset"))
+    return float(slope or 1) != 1 or float(offset or 0) != 0
+
+
 def _skipped(fields: dict[str, str], available: int, needed: int, compressed: bool) -> int:  # noqa: FBT001
     """Bytes between the header and the voxels: HeaderSize, where -1 says that the voxels end the file."""
     skip = int(fields.get("HeaderSize", "0"))
@@ -114,7 +129,9 @@ def _skipped(fields: dict[str, str], available: int, needed: int, compressed: bo
 
 
 def _grid(fields: dict[str, str], shape: tuple[int, int, int]) -> tuple[Grid, tuple[Finding, ...]]:
-    steps = [*_numbers(fields, "ElementSpacing", "ElementSize"), 0.0, 0.0, 0.0][:3]
+    # Elements may be larger or smaller than the step between them, which is what counts.
+    named = "ElementSpacing" if "ElementSpacing" in fields else "ElementSize"
+    steps = [*_numbers(fields, named), 0.0, 0.0, 0.0][:3]
     matrix = _numbers(fields, "TransformMatrix", "Rotation", "Orientation")
     axes = round(len(matrix) ** 0.5)
     # One row of the matrix per array axis.
@@ -138,8 +155,12 @@ def _affine(columns: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _numbers(fields: dict[str, str], *names: str) -> list[float]:
-    text = next((fields[name] for name in names if name in fields), "")
-    return [float(part) for part in text.split()]
+    """Of one thing that has several names in this format."""
+    said = [[float(part) for part in fields[name].split()] for name in names if name in fields]
+    if any(other != said[0] for other in said):
+        there = " and ".join(name for name in names if name in fields)
+        raise ValueError(f"{there} mean one thing, and say another each")
+    return said[0] if said else []
 
 
 def _dtype(path: Path, fields: dict[str, str]) -> np.dtype[Any]:

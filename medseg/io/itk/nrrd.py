@@ -15,7 +15,7 @@ from medseg.domain import Finding, Grid
 from medseg.domain.values import Details
 from medseg.errors import InputError
 from medseg.geometry import flip_affine
-from medseg.io.itk.stored import ORIENTATION_UNKNOWN, Stored, data_file, split_extents
+from medseg.io.itk.stored import ORIENTATION_UNKNOWN, Stored, data_file, put_once, split_extents
 from medseg.io.masks import LABEL_DETAIL
 from medseg.io.stream import Packing
 from medseg.io.unsized import is_size, unsized_finding, unsized_grid
@@ -125,10 +125,10 @@ def _read_fields(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
             continue
         if ":=" in line:
             key, _, value = line.partition(":=")
-            pairs[key.strip()] = value.strip()
+            put_once(path, pairs, key.strip(), value.strip())
         elif ":" in line:
             key, _, value = line.partition(":")
-            fields[key.strip().lower().replace("datafile", "data file")] = value.strip()
+            put_once(path, fields, key.strip().lower().replace("datafile", "data file"), value.strip())
     if found is None and "data file" not in fields:
         raise InputError(f"{path} is cut short: its header has no end; copy or export it again")
     return fields, pairs, end

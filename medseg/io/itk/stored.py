@@ -12,7 +12,7 @@ from medseg.domain.values import Details
 from medseg.errors import InputError
 from medseg.io.stream import LEFT_OVER, Packing, ends_after, fill, require_plausible, shaped, unpacked
 
-__all__ = ["ORIENTATION_UNKNOWN", "Stored", "data_file", "read_stored", "split_extents"]
+__all__ = ["ORIENTATION_UNKNOWN", "Stored", "data_file", "put_once", "read_stored", "split_extents"]
 
 
 ORIENTATION_UNKNOWN = Finding(
@@ -63,6 +63,18 @@ class Stored:
         """Refuse a header that promises more than the file holds."""
         if not self.text:
             require_plausible(self.file, self.volume_bytes * self.volumes, self.start, self.packing)
+
+
+def put_once(path: Path, fields: dict[str, str], name: str, value: str) -> None:
+    """Note what a header says of a name; said twice it has to be the same, since readers differ in which they take.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if fields.setdefault(name, value) != value:
+        raise InputError(f"{path}: the header is damaged ({name!r} stands twice, with two values)")
 
 
 def read_stored(stored: Stored, volume: int) -> tuple[NDArray[Any], tuple[Finding, ...]]:

@@ -113,7 +113,8 @@ class NiftiReader:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         stored, left = _read_voxels(header, int(source.volume or 0))
-        values, outside, more = drop_nonfinite(rescale(stored, header.slope, header.intercept), str(path))
+        scaled = rescale(stored, header.slope, header.intercept, str(path))
+        values, outside, more = drop_nonfinite(scaled, str(path))
         findings = (*findings, *left, *more)
         placed = replace(source, grid=grid, findings=findings)
         return Image(freeze(values), grid, findings=findings, source=placed, outside=outside)
@@ -139,7 +140,7 @@ class NiftiWriter:
             raise InputError(
                 f"{path}: NIfTI can't say that a pixel has no size; write .png or .tif, or give --spacing"
             )
-        header = _make_header(array, grid)
+        header = header_bytes(array, grid)
         with _create(path) as file:
             file.write(header + bytes(4))  # four zeros: no extensions
             for part in _fortran_slabs(array):
@@ -197,7 +198,7 @@ def _interpret(path: Path, header: Any, size: int) -> _Header:
     if not (np.isfinite(offset) and (offset >= size or offset == 0)):
         raise InputError(f"{path}: the header is damaged (voxels at byte {offset})")
     start = int(offset) or {0: 0, 348: _DATA_START}.get(size, 544)
-    result = _Header(_forms(header, shape), dtype, slope, intercept, volumes, start, path)
+    result = _Header(forms_of(header, shape), dtype, slope, intercept, volumes, start, path)
     require_plausible(path, start + result.volume_bytes * volumes, 0, packing_of(path))
     return result
 
@@ -231,7 +232,8 @@ def _scaling(path: Path, header: Any) -> tuple[float, float]:
     return slope, intercept
 
 
-def _forms(header: Any, shape: tuple[int, int, int]) -> Forms:
+def forms_of(header: Any, shape: tuple[int, int, int]) -> Forms:
+    """What a header of nibabel's says of the place of its voxels."""
     steps = [abs(float(value)) for value in header["pixdim"][1:4]]
     valid: dict[Form, NDArray[np.float64] | None] = {"qform": None, "sform": None}
     broken: list[Form] = []
@@ -292,7 +294,8 @@ def _read_voxels(header: _Header, volume: int) -> tuple[NDArray[Any], tuple[Find
     return shaped(values, header.dtype, header.forms.shape), () if whole else (LEFT_OVER,)
 
 
-def _make_header(array: NDArray[Any], grid: Grid) -> bytes:
+def header_bytes(array: NDArray[Any], grid: Grid) -> bytes:
+    """The header that a file of these values has: NIfTI-1, of more than 32767 voxels along an axis NIfTI-2."""
     from nibabel import Nifti1Header, Nifti2Header
 
     large = max(array.shape) > np.iinfo(np.int16).max

@@ -167,6 +167,7 @@ def _opened(path: Path) -> Any:
 def _tiff_page(path: Path, file: Any, number: int) -> Page:
     page = file.pages[number]
     _values_of(path, page)
+    _require_whole(path, file, page)
     _require_no_bomb(path, file, page)
     try:
         values = page.asarray()
@@ -183,6 +184,26 @@ def _values_of(path: Path, page: Any) -> int:
     if page.size > _MOST_VALUES:
         raise InputError(f"{path}: {page.size} values on a page are too many (up to {_MOST_VALUES})")
     return int(page.size)
+
+
+def _require_whole(path: Path, file: Any, page: Any) -> None:
+    """Refuse strips and tiles that are not there; the library gives zeros for them, or whatever lies in their place."""
+    counts = page.databytecounts
+    parts = list(zip(page.dataoffsets, counts, strict=False))
+    there = sum(start > 0 and count > 0 and start + count <= file.filehandle.size for start, count in parts)
+    missing = max(len(parts), math.prod(page.chunked)) - there
+    short = (
+        page.compression == 1
+        and page.bitspersample % 8 == 0
+        and sum(counts) * 8 < page.size * page.bitspersample
+    )
+    if missing or short:
+        what = (
+            f"{missing} of its {there + missing} strips or tiles are"
+            if missing
+            else "a part of its pixels is"
+        )
+        raise InputError(f"{path} is cut short or damaged: {what} not in the file; copy or export it again")
 
 
 def _require_no_bomb(path: Path, file: Any, page: Any) -> None:

@@ -235,8 +235,8 @@ def _objects(mask: NDArray[np.bool_], grid: Grid, plan: LesionPlan) -> NDArray[A
     """Ids of a mask's objects, in any order."""
     if plan.split_mm is not None:
         return split_touching(mask, grid, plan.split_mm, plan.connectivity)
-    found, _ = label_parts(mask, plan.connectivity)
-    return found if found.dtype.kind == "u" else found.astype(np.uint32)
+    found: NDArray[Any] = label_parts(mask, plan.connectivity)[0]
+    return found
 
 
 def _ordered(found: NDArray[Any], grid: Grid, least: float) -> list[tuple[int, Box]]:

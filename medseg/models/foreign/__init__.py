@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from medseg.errors import ModelError
+from medseg.models.foreign.bundle import BUNDLE
 from medseg.models.foreign.nnunet import NNUNET
 from medseg.models.foreign.onnx import ONNX
 from medseg.models.foreign.total import PARTS_FOLDER
@@ -17,7 +18,7 @@ from medseg.models.foreign.values import ForeignKind, Understood, Wanted
 __all__ = ["ForeignKind", "Understood", "Wanted", "understood"]
 
 #: What is asked in turn whether it knows a source.
-KINDS: tuple[ForeignKind, ...] = (ONNX, PARTS_FOLDER, NNUNET)
+KINDS: tuple[ForeignKind, ...] = (ONNX, PARTS_FOLDER, NNUNET, BUNDLE)
 
 
 @contextmanager

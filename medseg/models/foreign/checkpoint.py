@@ -1,4 +1,4 @@
-"""nnU-Net's checkpoints: weights by name, read without running anything that a file asks for."""
+"""Checkpoints of nnU-Net and of MONAI: weights by name, read without running anything that a file asks for."""
 
 import zipfile
 from collections.abc import Mapping
@@ -15,12 +15,15 @@ from medseg.errors import ModelError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Checkpoint", "read_checkpoint", "weights_for"]
+__all__ = ["Checkpoint", "read_checkpoint", "read_state", "weights_for"]
 
 #: torch stores weights as they are; what inflates to more than this many times its file is a bomb.
 MOST_INFLATED = 4
 #: Prefixes that wrappers of a network put before its names.
 _WRAPPERS = ("module.", "_orig_mod.")
+#: Under which programs keep weights beside other things, and how deep.
+_STATE_NAMES = ("model", "state_dict", "model_state_dict", "network", "net")
+MOST_WRAPPED = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,27 @@ def read_checkpoint(path: Path) -> Checkpoint:
         str(args.get("configuration")),
         str(values.get("trainer_name", "unknown")),
         tuple(int(axis) for axis in axes) if isinstance(axes, list | tuple) else (),
+    )
+
+
+def read_state(path: Path) -> "dict[str, Tensor]":
+    """Weights by name of a file that holds them, by themselves or under one of a few names.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged, wants to run something, or holds no weights.
+    """
+    values = _load(path)
+    for _ in range(MOST_WRAPPED):
+        if not isinstance(values, dict):
+            break
+        inner = next((values[name] for name in _STATE_NAMES if isinstance(values.get(name), dict)), None)
+        if inner is None:
+            return _unwrapped(values, path)
+        values = inner
+    raise ModelError(
+        f"{path} holds no weights by name; it may be a whole network, which is code and is not run"
     )
 
 
@@ -127,7 +151,7 @@ def _unwrapped(weights: Mapping[str, Any], path: Path) -> "dict[str, Tensor]":
     found = {}
     for name, value in weights.items():
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
-            raise ModelError(f"{path}: network_weights holds {str(name)[:60]!r}, which is no tensor")
+            raise ModelError(f"{path}: its weights hold {str(name)[:60]!r}, which is no tensor")
         for wrapper in _WRAPPERS:
             name = name.removeprefix(wrapper)  # noqa: PLW2901 - the same name, bared
         found[name] = value

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["require_fit"]
 
 
-def require_fit(state: "Mapping[str, Tensor]", spec: NetworkSpec, source: Path) -> None:
-    """Refuse weights of another network, and such as are no numbers.
+def require_fit(state: "Mapping[str, Tensor]", spec: NetworkSpec, source: Path, told_by: str) -> None:
+    """Refuse weights of another network than `told_by` says (plans, configuration), and such as are no numbers.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def require_fit(state: "Mapping[str, Tensor]", spec: NetworkSpec, source: Path) 
     if found != wanted:
         name = sorted(dict(found.items() ^ wanted.items()))[0]
         raise ModelError(
-            f"{source} is of another network than its plans: {name} is {found.get(name, 'missing')}, not "
+            f"{source} is of another network than its {told_by}: {name} is {found.get(name, 'missing')}, not "
             f"{wanted.get(name, 'there')}"
         )
     for name, value in state.items():

@@ -2,11 +2,10 @@
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medseg.domain import ModelCard, NetworkSpec
-from medseg.domain.card import PreStep
 from medseg.domain.recipe import Before, Resize, WindowRule
 from medseg.errors import ConfigError, LabelError, ModelError
 from medseg.models.foreign.checkpoint import Checkpoint, read_checkpoint, weights_for
@@ -19,9 +18,10 @@ from medseg.models.foreign.plans import (
     labels_of,
 )
 from medseg.models.foreign.reading import Fields, digest_of_file, read_fields
+from medseg.models.foreign.told import network_line, plain_words, step_line
 from medseg.models.foreign.values import Told, Understood, Wanted
 
-__all__ = ["NNUNET", "NnunetFolder", "plain_words"]
+__all__ = ["NNUNET", "NnunetFolder"]
 
 PLANS, DATASET = "plans.json", "dataset.json"
 #: Where the first of two stages lies within the bundle of the second.
@@ -84,7 +84,7 @@ def _understood(model: Path, choice: Wanted) -> Understood:
     states = []
     for path, checkpoint in zip(read.files, read.checkpoints, strict=True):
         state = weights_for(spec, checkpoint)
-        require_fit(state, spec, path)
+        require_fit(state, spec, path, "plans")
         states.append(state)
     try:
         card = _card(read, spec, choice)
@@ -232,11 +232,11 @@ def _told(card: ModelCard, read: _Read, choice: Wanted) -> Told:
     return (
         ("dataset", read.plans.text("dataset_name")),
         ("configuration", configuration.name),
-        ("network", _network_line(card.network)),
+        ("network", network_line(card.network)),
         ("weights", f"{choice.checkpoint} of {', '.join(path.parent.name for path in files)}"),
         ("trainer", read.first.trainer),
         ("channels", ", ".join(channel.name for channel in card.channels)),
-        ("before the network", "; ".join(_step_line(step) for step in card.preprocessing) or "nothing"),
+        ("before the network", "; ".join(step_line(step) for step in card.preprocessing) or "nothing"),
         ("axes", f"{order}; network axes are array axes {grid.axes}"),
         ("spacing", " × ".join(f"{step:.4g}" for step in grid.spacing) + " mm"),
         ("interpolation", f"channels {_resize_line(grid.image)}, outputs {_resize_line(grid.outputs)}"),
@@ -253,28 +253,6 @@ def _told(card: ModelCard, read: _Read, choice: Wanted) -> Told:
     )
 
 
-def _network_line(spec: NetworkSpec) -> str:
-    return (
-        f"{spec.architecture}, {spec.dimensions}D, {len(spec.filters)} levels of {spec.filters[0]} to "
-        f"{max(spec.filters)} features, {spec.in_channels} in, {spec.out_channels} out"
-    )
-
-
-def _step_line(step: PreStep) -> str:
-    values = [value for name, value in asdict(step).items() if name not in ("step", "channel")]
-    told = " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
-    return f"{step.channel}: {step.step} {told}".rstrip()
-
-
 def _resize_line(rule: Resize) -> str:
     how, order = rule.how, rule.order
     return f"{how} of order {order}" if how == "spline" else str(how)
-
-
-def plain_words(text: str) -> str:
-    """A name as one word that every file system takes.
-
-    >>> plain_words("Hippo Tiny/2")
-    'hippo-tiny-2'
-    """
-    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.") or "model"

@@ -10,12 +10,13 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from medseg.domain import ChannelSpec, Label, LabelTable, ModelCard, NetworkSpec
 from medseg.domain.card import PreStep
+from medseg.domain.texts import parse_yaml
 from medseg.domain.values import STRICT
 from medseg.errors import InputError, LabelError, ModelError
 from medseg.extras import require_extra
-from medseg.models.foreign.nnunet import plain_words
 from medseg.models.foreign.onnx_fields import keeps_data_outside, opset_of
 from medseg.models.foreign.reading import digest_of_file
+from medseg.models.foreign.told import plain_words
 from medseg.models.foreign.values import Understood, Wanted
 
 __all__ = ["ONNX", "OnnxFile"]
@@ -179,10 +180,10 @@ def _filled(path: Path) -> OnnxCard:
         text = path.read_bytes()[: MAX_CARD_BYTES + 1]
         if len(text) > MAX_CARD_BYTES:
             raise ModelError(f"{path} is larger than a card may be")
-        values = yaml.safe_load(text)
+        values = parse_yaml(text.decode())
     except OSError as error:
         raise ModelError(f"can't read {path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise ModelError(f"{path} is no YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(values, dict):
         raise ModelError(f"{path} is no card: it holds no mapping")

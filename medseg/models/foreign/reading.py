@@ -1,13 +1,13 @@
 """Reading what strangers wrote: text within limits, JSON as plain values, fields by name."""
 
 import hashlib
-import json
 import math
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from medseg.domain.texts import parse_json
 from medseg.errors import ModelError
 
 __all__ = ["Fields", "digest_of_file", "read_fields"]
@@ -29,11 +29,11 @@ def read_fields(path: Path) -> "Fields":
         state = path.stat()
         if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_JSON_BYTES:
             raise ModelError(f"{path} is no file, or larger than {MAX_JSON_BYTES} bytes")
-        values = json.loads(path.read_bytes())
+        values = parse_json(path.read_bytes(), finite=False)  # nnU-Net writes NaN where nothing was measured
     except OSError as error:
         raise ModelError(f"can't read {path}: {error.strerror or error}; copy the whole folder") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is no JSON: {str(error).splitlines()[0]}") from error
+    except ValueError as error:
+        raise ModelError(f"{path} is no JSON: {error}") from error
     if not isinstance(values, dict):
         raise ModelError(f"{path} holds no object of names and values")
     return Fields(values, str(path))

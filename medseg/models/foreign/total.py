@@ -8,7 +8,8 @@ from medseg.domain import Label, LabelTable, ModelCard
 from medseg.domain.parts_card import CornerZoom, PartsCard, TablePart
 from medseg.domain.values import digest_of_plain
 from medseg.errors import LabelError, ModelError
-from medseg.models.foreign.nnunet import NNUNET, plain_words
+from medseg.models.foreign.nnunet import NNUNET
+from medseg.models.foreign.told import plain_words
 from medseg.models.foreign.values import Understood, Wanted
 
 __all__ = ["PARTS_FOLDER", "PartsFolder"]

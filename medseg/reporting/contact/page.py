@@ -18,6 +18,7 @@ from medseg.reporting.index import index_of
 from medseg.reporting.numbers import number_text, unit_text
 from medseg.reporting.page.headline import headline
 from medseg.reporting.pictures.palette import swatch
+from medseg.reporting.record.json import content_digest
 from medseg.reporting.sheet import Cell, status_cell
 from medseg.reporting.wording import review_text
 
@@ -42,12 +43,17 @@ class Card:
 
 
 def contact_to_html(cards: Sequence[Card]) -> bytes:
-    """One HTML file that needs no network; every text is escaped. Its script sorts and filters, and can be missing.
+    """One HTML file that needs no network; every text is escaped.
+
+    Its scripts sort, filter and take verdicts (see `workflows.verdicts`), and can be missing.
 
     A case is called by the pseudonym of its subject, by its own name beside it where the subject has several.
     """
     css = files("medseg.reporting").joinpath("many.css").read_text("utf-8")
-    script = files("medseg.reporting.contact").joinpath("sheet.js").read_text("utf-8")
+    scripts = (
+        files("medseg.reporting.contact").joinpath(name).read_text("utf-8")
+        for name in ("sheet.js", "verdicts.js")
+    )
     titles = _titles(cards)
     found = distributions({card.name: card.record for card in cards if card.record is not None})
     states = {card.name: _state(card.record) for card in cards}
@@ -56,7 +62,7 @@ def contact_to_html(cards: Sequence[Card]) -> bytes:
     links = {card.name: (titles[card.name], card.href) for card in cards}
     context = {
         "css": css,
-        "script": script,
+        "script": "\n".join(scripts),
         "count": len(cards),
         "summary": _summary(counts, len(cards), reviewed),
         "states": [(state, counts[state]) for state in _STATES if counts[state]],
@@ -115,6 +121,7 @@ def _card(card: Card, title: str, state: Cell, values: Mapping[str, float]) -> d
     record, picture = card.record, card.picture
     shown = {
         "title": title,
+        "digest": "" if record is None else content_digest(record),
         "state": state,
         "rank": _STATES.index(state.text),
         "values": json.dumps(values),

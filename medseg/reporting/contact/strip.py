@@ -1,10 +1,10 @@
 """A strip plot as SVG: a dot per case on one axis, quartiles behind them, cases that lie far out as diamonds."""
 
-import math
 from collections.abc import Sequence
 from html import escape
 
 from medseg.reporting.contact.distribution import QUARTILES, Distribution
+from medseg.reporting.pictures.ticks import axis_ticks, tick_text
 
 __all__ = ["strip_svg"]
 
@@ -13,7 +13,6 @@ _HEIGHT, _MIDDLE, _AXIS = 74.0, 26.0, 52.0
 _DOT, _ROWS, _STEP = 3.2, 5, 7.0
 #: Cases of one place are told apart by rows; dots nearer than this share of the axis are of one place.
 _NEAR = 2 * _DOT
-_TICKS = 4
 #: Around a single value the axis shows this share of it on each side.
 _AROUND = 0.1
 
@@ -45,11 +44,10 @@ def strip_svg(shown: Distribution, titles: Sequence[str], name: str, description
         f'<line class="median" x1="{middle:.1f}" x2="{middle:.1f}" y1="{_MIDDLE - 18}" y2="{_MIDDLE + 18}"/>',
         f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{_AXIS}" y2="{_AXIS}"/>',
     ]
-    for value in _ticks(low, high):
+    for value in axis_ticks(low, high):
         x = at(value)
-        text = f"{value:.10g}".replace("-", "−")
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{_AXIS}" y2="{_AXIS + 4}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{_AXIS + 16}" text-anchor="middle">{text}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{_AXIS + 16}" text-anchor="middle">{tick_text(value)}</text>')
     parts += _dots(shown, titles, [at(value) for value in shown.values.values()])
     head = f'<title id="{key}-t">{escape(name)}</title><desc id="{key}-d">{escape(description)}</desc>'
     return (
@@ -83,12 +81,3 @@ def _ends(shown: Distribution) -> tuple[float, float]:
         return low, high
     around = abs(low) * _AROUND or 1.0
     return low - around, high + around
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """At most six round numbers from `low` to `high`."""
-    rough = (high - low) / _TICKS
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough)
-    first = math.ceil(low / step - 1e-9)
-    return [count * step for count in range(first, math.floor(high / step + 1e-9) + 1)]

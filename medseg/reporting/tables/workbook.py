@@ -18,7 +18,7 @@ from medseg.reporting.tables.rows import columns_of, to_rows, usable_word
 from medseg.reporting.tables.wide import CASE_COLUMNS, WIDE_PATTERNS, wide_rows
 from medseg.reporting.wording import grid_text
 
-__all__ = ["to_wide_xlsx", "to_xlsx"]
+__all__ = ["sheets_to_xlsx", "to_wide_xlsx", "to_xlsx"]
 
 #: Written into every workbook instead of the clock, so that equal records give equal files.
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -65,6 +65,14 @@ def to_wide_xlsx(records: Mapping[str, Record]) -> bytes:
     _sheet(book, "cases", head, rows)
     meanings = {**CASE_COLUMNS, **WIDE_PATTERNS}
     _fill(book, list(records.values()), [[name, "column of cases", told] for name, told in meanings.items()])
+    return _bytes_of(book)
+
+
+def sheets_to_xlsx(sheets: Mapping[str, tuple[Sequence[str], Sequence[Sequence[Any]]]]) -> bytes:
+    """Workbook of named sheets, each a head and its rows; values are exact, text is never taken for a formula."""
+    book = _new_book()
+    for title, (head, rows) in sheets.items():
+        _sheet(book, title, head, rows)
     return _bytes_of(book)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from medseg.domain.calibration import Calibration, Reliability
-from medseg.domain.card import IntervalsFile
+from medseg.domain.card_files import IntervalsFile
 from medseg.reporting.comparison.pictures import LEGEND
 from medseg.reporting.extras import Picture
 

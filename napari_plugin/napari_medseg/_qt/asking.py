@@ -66,7 +66,7 @@ class ReportForm(QWidget):
         for words, plan in RULES.items():
             self.rule.addItem(words, plan)
         self.rule.setToolTip(
-            "How lesions are found and judged by size; structures only measures labels as they are"
+            "What is measured: all that the tab Measure asks for, or lesions judged by a rule set of sizes"
         )
         self.subject.setPlaceholderText("pseudonym; default: from the image")
         self.folder = FolderLine("Folder of the report", "a new folder")

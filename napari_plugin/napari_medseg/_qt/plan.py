@@ -6,18 +6,12 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLineEdit, QWidget
 from medseg.domain import LabelTable
 from medseg.domain.plan import LesionPlan, MeasurePlan, PetPlan, TissuePlan
 from medseg.errors import MedsegError
+from napari_medseg.workspace.measures import LESION_RULES
 
 __all__ = ["PlanBox"]
 
 _NO = "no"
-_LESIONS = {
-    _NO: None,
-    "lesions": LesionPlan(),
-    "lesions, RECIST 1.1": LesionPlan(rule="recist-1.1"),
-    "lymph nodes, RECIST 1.1": LesionPlan(rule="recist-1.1-node"),
-    "lesions, RANO 2010": LesionPlan(rule="rano-2010"),
-    "lesions, RANO-BM": LesionPlan(rule="rano-bm"),
-}
+_LESIONS = {_NO: None, **LESION_RULES}
 _UPTAKE = {
     _NO: (),
     "mask, 41 %": ("given", "41%"),

@@ -63,6 +63,7 @@ class PlanesDock:
             canvas.setAccessibleName(name)
             canvas.setMinimumSize(_SMALLEST, _SMALLEST)
             splitter.addWidget(canvas)
+        self.planes.fill()  # napari 0.9.0 makes no canvas for a model that has layers
         self._splitter = splitter
         self.viewer.window.add_dock_widget(splitter, name=_NAME, area="right", add_vertical_stretch=False)
 

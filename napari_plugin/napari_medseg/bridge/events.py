@@ -52,6 +52,7 @@ class LayerLink:
         mask.show_in(self._native(_voxels(layer)))
         layer.events.paint.connect(self._painted)
         layer.events.labels_update.connect(self._drawn)
+        layer.events.set_data.connect(self._drawn)  # what was painted in another plane
         layer.events.data.connect(self._replaced)
         layer.bind_key(_UNDO, self._undo, overwrite=True)
         layer.bind_key(_REDO, self._redo, overwrite=True)
@@ -61,6 +62,7 @@ class LayerLink:
         """Let go of each other."""
         self.layer.events.paint.disconnect(self._painted)
         self.layer.events.labels_update.disconnect(self._drawn)
+        self.layer.events.set_data.disconnect(self._drawn)
         self.layer.events.data.disconnect(self._replaced)
         with suppress(ValueError):
             self.mask.changed.disconnect(self._changed)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
-from napari.layers import Labels, Layer, Vectors
+from napari.layers import Labels, Layer, Points, Shapes, Vectors
 from numpy.typing import NDArray
 
 from napari_medseg.bridge.signs import Signs
@@ -31,6 +31,8 @@ _SAME = (
     "contrast_limits",
     "name",
 )
+#: What the tool in hand is.
+_TOOL = ("mode", "selected_label", "brush_size", "n_edit_dimensions", "contiguous", "preserve_labels")
 #: Thickness of the crosshair as a share of what is shown.
 _THIN = 1 / 500
 
@@ -38,8 +40,11 @@ _THIN = 1 / 500
 class Planes:
     """The planes that a viewer does not show, each as a viewer of its own; they show the same layers.
 
-    Image and labels layers are shared array by array, nothing is copied. What is drawn and painted, is drawn and
-    painted in the main window.
+    Image and labels layers are shared array by array, nothing is copied. The tool in hand paints in every plane, and
+    what it paints is told by the layer of the main window, as if it were painted there. Points and shapes are shown in
+    every plane and drawn in the main window.
+
+    The models are empty until `fill`, so that canvases can be made for them first.
 
     Parameters
     ----------
@@ -56,6 +61,10 @@ class Planes:
         self._cross: dict[str, Vectors] = {}
         self._moving = False
         self._links: list[tuple[Any, Callable[..., Any]]] = []
+
+    def fill(self) -> None:
+        """Show the layers that there are, and follow the main window from now on."""
+        main = self.main
         for layer in main.layers:
             self._copy(layer)
         for name, model in self.models.items():
@@ -70,6 +79,8 @@ class Planes:
         self._link(main.layers.events.inserted, self._inserted)
         self._link(main.layers.events.removed, self._removed)
         self._link(main.layers.events.reordered, self._reordered)
+        self._link(main.layers.selection.events.active, self._chosen)
+        self._chosen()
         self.go_to(main.dims.point)
 
     def go_to(self, world: Any) -> None:
@@ -131,7 +142,7 @@ class Planes:
         return np.array(event.pos if press is None else press.pos, np.float64)
 
     def _copy(self, layer: Layer) -> None:
-        if not isinstance(layer, ImageLayer | Labels):
+        if layer.name == CROSSHAIR or not isinstance(layer, ImageLayer | Labels | Points | Shapes):
             return
         made = []
         for model in self.models.values():
@@ -139,14 +150,46 @@ class Planes:
             model.layers.append(copy)
             made.append(copy)
         self._copies[layer] = made
-        for name in _SAME:
+        if isinstance(layer, Points | Shapes):
+            self._link(layer.events.data, lambda _=None: self._draw_again(layer))
+            self._keep_same(layer, ("visible", "opacity", "name"))
+            return
+        self._keep_same(layer, _SAME)
+        self._link(layer.events.data, lambda _=None: self._same(layer, "data"))
+        if isinstance(layer, Labels):
+            self._keep_same(layer, _TOOL)
+            self._link(layer.events.set_data, lambda _=None: self._refresh(layer))
+            for copy in made:
+                self._tell(copy, layer)
+
+    def _keep_same(self, layer: Layer, names: tuple[str, ...]) -> None:
+        for name in names:
             if hasattr(layer, name):
                 self._same(layer, name)
                 if hasattr(layer.events, name):
                     self._link(getattr(layer.events, name), lambda _=None, name=name: self._same(layer, name))
-        self._link(layer.events.data, lambda _=None: self._same(layer, "data"))
-        if isinstance(layer, Labels):
-            self._link(layer.events.set_data, lambda _=None: self._refresh(layer))
+
+    def _tell(self, copy: Labels, layer: Labels) -> None:
+        """What is painted in a copy is told by its layer, whose array it is; so is what its keys take back."""
+        self._link(copy.events.paint, lambda event: layer.events.paint(value=event.value))
+        self._link(copy.events.labels_update, lambda _=None: layer.refresh())
+        self._link(layer.events.mode, lambda _=None: copy.keymap.update(layer.keymap))
+        copy.keymap.update(layer.keymap)
+
+    def _draw_again(self, layer: Layer) -> None:
+        """Points and shapes were added, moved or taken away."""
+        for model, copy in zip(self.models.values(), self._copies.get(layer, ()), strict=False):
+            at = model.layers.index(copy)
+            model.layers.remove(copy)
+            model.layers.insert(at, Layer.create(*layer.as_layer_data_tuple()))
+            self._copies[layer][list(self.models.values()).index(model)] = model.layers[at]
+
+    def _chosen(self, _event: Any = None) -> None:
+        """The layer in hand is that of every plane, so that its tool is."""
+        active = self.main.layers.selection.active
+        for at, model in enumerate(self.models.values()):
+            copies = self._copies.get(active) if active is not None else None
+            model.layers.selection.active = copies[at] if copies else None
 
     def _same(self, layer: Layer, name: str) -> None:
         for copy in self._copies.get(layer, ()):
@@ -161,6 +204,7 @@ class Planes:
         if event.value.name != CROSSHAIR:
             self._copy(event.value)
             self._reordered()
+            self._chosen()
             self.go_to(self.main.dims.point)
 
     def _removed(self, event: Any) -> None:

@@ -53,6 +53,8 @@ def ask_report(
 ) -> Asked:
     """A report of a mask as it is shown now; `views` are pages and tables, and objects.
 
+    Without a `plan` it measures what the numbers in the window show.
+
     Raises
     ------
     InputError
@@ -62,6 +64,7 @@ def ask_report(
         raise InputError("make or open a mask first")
     if folder == Path():
         raise InputError("choose a folder for the report first")
+    plan = plan or window_of(viewer).session.mask(uid).plan
     mask = mask_now(viewer, uid)
     images, uids = images_of_mask(viewer, uid, mask)
     look = PageLook(windows=grey_windows(viewer, uids) if windowed else ())

@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from medseg.domain import Label, LabelTable, Run, Segmentation
 from medseg.domain.labels import Color
+from medseg.domain.plan import MeasurePlan
 from medseg.domain.provenance import Provenance
 from medseg.domain.segmentation import count_labels
 from medseg.errors import InputError
@@ -106,6 +107,7 @@ class EditedMask:
             self.labels = np.array(self.before.labels, np.uint16)
         self.table: LabelTable = self.before.table
         self.version = 0
+        self.plan = MeasurePlan()
         self._maker: Provenance | None = None
         self._autosave: Autosave | None = None
         self._unsaved = 0 if self.file else 1
@@ -292,7 +294,7 @@ class EditedMask:
 
     def now(self) -> Segmentation:
         """The mask as it is now; its history says what was changed. Cost: passes over the voxels."""
-        labels = self.labels.copy()
+        labels = _kept(self.labels)
         if self._has_missed(labels):
             self.notice()
         return self._as_recorded(labels)
@@ -306,7 +308,7 @@ class EditedMask:
             If the mask changed while it was copied.
         """
         version, table, history = self.version, self.table, tuple(self.journal.history())
-        labels = self.labels.copy()
+        labels = _kept(self.labels)
         self._require(version)
         return self._as_recorded(labels, table, history)
 
@@ -440,6 +442,13 @@ class EditedMask:
     def _require(self, version: int) -> None:
         if version != self.version:
             raise InputError("the mask was changed meanwhile, so the result was dropped; do it again")
+
+
+def _kept(labels: NDArray[Any]) -> NDArray[Any]:
+    """A copy that nobody can write to, so that a Segmentation need not make another one."""
+    copy = labels.copy(order="K")
+    copy.setflags(write=False)
+    return copy
 
 
 def _corner(box: Box) -> tuple[int, int, int]:

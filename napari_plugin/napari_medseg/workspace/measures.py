@@ -7,15 +7,23 @@ from typing import Any
 from psygnal import Signal
 
 from medseg.domain import Image, Record, Run, Segmentation
-from medseg.domain.plan import MeasurePlan
+from medseg.domain.plan import LesionPlan, MeasurePlan
 from medseg.workflows.live import LiveNumbers, LiveRow, measure_again, start_measuring, take_change
 from napari_medseg.workspace.mask import Change, EditedMask
 from napari_medseg.workspace.patch import Box
 
-__all__ = ["QUIET_S", "Measured", "Measures"]
+__all__ = ["LESION_RULES", "QUIET_S", "Measured", "Measures"]
 
 #: Seconds without a change after which all is measured again.
 QUIET_S = 0.5
+#: Words for a reader → how lesions are found and judged by size.
+LESION_RULES = {
+    "lesions": LesionPlan(),
+    "lesions, RECIST 1.1": LesionPlan(rule="recist-1.1"),
+    "lymph nodes, RECIST 1.1": LesionPlan(rule="recist-1.1-node"),
+    "lesions, RANO 2010": LesionPlan(rule="rano-2010"),
+    "lesions, RANO-BM": LesionPlan(rule="rano-bm"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +47,7 @@ class Measures:
     images
         By channel, in the mask's space.
     plan
-        What is measured beside every label.
+        What is measured beside every label; None is what was asked of this mask before. A report of it asks the same.
     same_space
         Declares that images on other grids share the mask's space.
     """
@@ -55,7 +63,7 @@ class Measures:
         same_space: bool = False,
     ) -> None:
         self.mask, self.images, self.same_space = mask, dict(images), same_space
-        self.plan = plan or MeasurePlan()
+        self.plan = mask.plan = plan or mask.plan
         self.numbers: LiveNumbers | None = None
         self._asked = 0
         self._version = -1
@@ -94,7 +102,7 @@ class Measures:
 
     def ask(self, plan: MeasurePlan) -> None:
         """Measure something else from now on."""
-        self.plan = plan
+        self.plan = self.mask.plan = plan
         self.changed.emit()
 
     def work(self) -> Callable[[Run], Measured]:
@@ -153,7 +161,7 @@ class Measures:
         """Other names: every row of a label whose name is another one is stale."""
         if self.numbers is None:
             return
-        old = {label.value: label.name for label in self.numbers.inputs.mask.table.labels}
+        old = {label.value: label.name for label in self.numbers.table.labels}
         new = {label.value: label.name for label in self.mask.table.labels}
         values = {value for value in old.keys() | new.keys() if old.get(value) != new.get(value)}
         rows = tuple(

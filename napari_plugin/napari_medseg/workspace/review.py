@@ -7,7 +7,7 @@ from pathlib import Path
 from psygnal import Signal, SignalGroup
 
 from medseg.domain import Finding, Image, Record, Run, Segmentation
-from medseg.domain.plan import LesionPlan, MeasurePlan
+from medseg.domain.plan import MeasurePlan
 from medseg.errors import InputError
 from medseg.workflows.publish import (
     RECORD,
@@ -18,18 +18,16 @@ from medseg.workflows.publish import (
 )
 from medseg.workflows.verify import signature_words
 from napari_medseg.workspace.mask import EditedMask
+from napari_medseg.workspace.measures import LESION_RULES
 from napari_medseg.workspace.session import Session
 
 __all__ = ["RULES", "Asked", "Review", "ReviewEvents", "channels_of"]
 
-#: Words for a reader → what is measured beside labels and regions.
-RULES = {
+#: Words for a reader → what is measured beside labels and regions; None is what the numbers in the window show.
+RULES: dict[str, MeasurePlan | None] = {
+    "as in Measure": None,
     "structures only": MeasurePlan(),
-    "lesions, without a criterion": MeasurePlan(lesions=LesionPlan()),
-    "RECIST 1.1": MeasurePlan(lesions=LesionPlan(rule="recist-1.1")),
-    "RECIST 1.1, lymph nodes": MeasurePlan(lesions=LesionPlan(rule="recist-1.1-node")),
-    "RANO 2010": MeasurePlan(lesions=LesionPlan(rule="rano-2010")),
-    "RANO-BM": MeasurePlan(lesions=LesionPlan(rule="rano-bm")),
+    **{words: MeasurePlan(lesions=plan) for words, plan in LESION_RULES.items()},
 }
 
 

@@ -14,6 +14,7 @@ from medseg.domain import ReadOptions, Source
 from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.io import inspect, read
+from medseg.io.dicom.derived.origin import read_headers
 
 Make = Callable[..., Path]
 Data = Callable[[str], Path]
@@ -109,6 +110,23 @@ def test_two_patients_of_the_shared_series(data: Data) -> None:
     with pytest.raises(InputError, match="of 2 different patients") as caught:
         read(data("faults/r23_abut"))
     assert "P1" not in str(caught.value)
+
+
+def test_slices_that_bear_one_uid_are_read_but_nothing_can_refer_to_them(series: Make) -> None:
+    folder = series([0, 3, 6, 9])
+    files = sorted(folder.iterdir())
+    for path in files[1:3]:
+        ds = pydicom.dcmread(path)
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.UID("1.2.3.9")
+        ds.save_as(path)
+    (source,) = inspect(folder)
+    assert (
+        f"2 files differ and bear the SOPInstanceUID of another one: {files[1].name}, {files[2].name}"
+        in only_words(source, "dicom.shared_uid")
+    )
+    assert read(folder).grid.shape[2] == 4
+    with pytest.raises(InputError, match=f"{files[1].name} and {files[2].name} bear one SOPInstanceUID"):
+        read_headers(source)
 
 
 def test_copies_count_once_and_are_named(data: Data, series: Make) -> None:
@@ -213,6 +231,13 @@ def test_an_overlay_in_the_pixels_bits_is_left_out(data: Data) -> None:
     mask = read(data("faults/r12_mask.nii.gz")).array > 0
     assert float(image.array[mask].mean()) == pytest.approx(59.3, abs=0.05)
     assert "dicom.overlay_bits" in {item.code for item in image.findings}
+
+
+@pytest.mark.parametrize(("stored", "high"), [(16, 5), (16, 11), (12, 15), (12, 5), (8, 15)])
+def test_a_high_bit_that_is_not_the_highest_is_refused(stored: int, high: int, series: Make) -> None:
+    folder = series([0, 3], BitsStored=stored, HighBit=high)
+    with pytest.raises(InputError, match=f"HighBit is {high} with BitsStored {stored}"):
+        read(folder)
 
 
 @pytest.mark.parametrize("overlay", [True, False])

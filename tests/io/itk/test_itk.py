@@ -108,6 +108,8 @@ def nrrd(path: Path, *lines: str, sizes: str = "5 6 4", data: bytes = bytes(240)
         "encoding: raw",
         "endian: little",
     ]
+    given = {line.partition(":")[0] for line in lines}
+    head = [line for line in head if line.partition(":")[0] not in given]
     path.write_bytes(("\n".join([*head, *lines]) + "\n\n").encode() + data)
     return path
 
@@ -211,6 +213,59 @@ def test_damaged_headers(tmp_path: Path, line: str, _word: str) -> None:
     with pytest.raises(InputError) as caught:
         read(path)
     assert "x.nrrd" in str(caught.value)
+
+
+#: Of a header: what is said twice, and whether that is one thing.
+TWICE = [
+    ("x.nrrd", "sizes: 6 5 4", "'sizes' stands twice, with two values"),
+    ("x.nrrd", "SIZES: 6 5 4", "'sizes' stands twice"),
+    ("x.nrrd", "spacing units:=1", None),
+    ("x.nrrd", "a:=1\na:=2", "'a' stands twice"),
+    ("x.nrrd", "endian: little", None),
+    ("x.mha", "ElementSpacing = 3 3 3", "'ElementSpacing' stands twice"),
+    ("x.mha", "ElementSpacing = 1 1 2", None),
+    ("x.mha", "Position = 5 5 5", "Offset and Position mean one thing, and say another each"),
+    ("x.mha", "Origin = 0 0 0.0", None),
+    ("x.mha", "Rotation = 0 1 0 1 0 0 0 0 1", "TransformMatrix and Rotation mean one thing"),
+    ("x.mha", "ElementSize = 1 1 5", None),  # a slice may be thicker than the step to the next one
+]
+
+
+@pytest.mark.parametrize(("name", "line", "words"), TWICE, ids=[f"{row[0]} {row[1]}" for row in TWICE])
+def test_of_two_values_for_one_thing_none_is_chosen(
+    tmp_path: Path, name: str, line: str, words: str | None
+) -> None:
+    path = tmp_path / name
+    nrrd(path, "space: LPS", STEPS)
+    if name == "x.mha":
+        placed = ("ElementSpacing = 1 1 2", "Offset = 0 0 0", "TransformMatrix = 1 0 0 0 1 0 0 0 1")
+        mha(path, *placed)
+    head, end = (b"endian: little\n", b"") if name == "x.nrrd" else (b"", b"ElementDataFile")
+    path.write_bytes(path.read_bytes().replace(head + end, head + line.encode() + b"\n" + end))
+    if words is None:
+        assert read(path).grid.shape == (5, 6, 4)
+        return
+    with pytest.raises(InputError, match=words):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (("ElementToIntensityFunctionSlope = 2",), True),
+        (("ElementToIntensityFunctionOffset = -1024",), True),
+        (("ElementToIntensityFunctionSlope = 1", "ElementToIntensityFunctionOffset = 0"), False),
+        ((), False),
+    ],
+)
+def test_a_scale_that_readers_of_meta_images_leave_out_is_said(
+    tmp_path: Path, lines: tuple[str, ...], said: bool
+) -> None:
+    path = mha(tmp_path / "x.mha", "ElementSpacing = 1 1 1", *lines)
+    image = read(path)
+    assert ("metaimage.as_stored" in {item.code for item in image.findings}) is said
+    theirs = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    assert np.array_equal(image.array, theirs.transpose(2, 1, 0))
 
 
 def test_text_voxels(tmp_path: Path) -> None:

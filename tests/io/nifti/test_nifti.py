@@ -188,6 +188,7 @@ LIES = [
     {"magic": b"xyz"},
     {"magic": b"ni1"},
     {"scl_slope": np.inf, "scl_inter": 0.0},
+    {"scl_slope": 3e38, "scl_inter": 0.0},  # beyond the numbers that float32 holds
 ]
 
 

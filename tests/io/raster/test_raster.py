@@ -156,6 +156,34 @@ def test_damage_is_one_line(tmp_path: Path, name: str, keep: int) -> None:
     assert name in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("tag", "value", "words"),
+    [
+        ("StripByteCounts", 100_000, "3 of its 3 strips or tiles are not in the file"),
+        ("StripByteCounts", 0, "3 of its 3"),
+        ("StripByteCounts", 100, "a part of its pixels is not in the file"),
+        ("StripOffsets", 0, "3 of its 3"),
+        ("StripOffsets", 1 << 20, "3 of its 3"),
+    ],
+)
+def test_strips_that_are_not_in_the_file_are_no_zeros(
+    tmp_path: Path, tag: str, value: int, words: str
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((6, 200), np.uint16), rowsperstrip=2)
+    assert read(path).array.all()
+    with tifffile.TiffFile(path) as file:
+        found = file.pages[0].tags[tag]
+        place, width = found.valueoffset, found.dtype
+    kind = {3: "<u2", 4: "<u4"}[int(width)]
+    content = bytearray(path.read_bytes())
+    told = np.full(3, min(value, np.iinfo(kind).max), kind).tobytes()
+    content[place : place + len(told)] = told
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read(path)
+
+
 def test_black_and_white_masks_have_label_1(tmp_path: Path) -> None:
     segmentation = read_segmentation(save(tmp_path / "x.png", (ROWS > 100).astype(np.uint8) * 255))
     assert segmentation.present == (1,)

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medseg.domain import Image, Measurement, Quantity, Record, Segmentation, Status
+from medseg.domain import Finding, Image, Measurement, Quantity, Record, Segmentation, Status
 from medseg.domain.record import Review
+from medseg.errors import InputError
 from medseg.reporting import to_wide_csv
 from medseg.reporting.contact.page import Card, contact_to_html
 from medseg.reporting.contact.thumbnail import draw_thumbnail
 from medseg.reporting.page.headline import headline
+from medseg.workflows.verdicts import read_verdicts, verdicts_on
 from tests.reporting.browsed import assert_no_sideways_scroll, browsed
 
 CARD = re.compile(r'<li class="card".*?</li>', re.DOTALL)
@@ -234,6 +236,60 @@ def test_every_control_has_a_name_and_is_reached_by_the_keyboard(cards: list[Car
     count, unreachable, nameless, odd = browsed(contact_to_html(cards), act, tmp_path)
     assert count > len(cards)
     assert (unreachable, nameless, odd) == (0, 0, 0)
+
+
+def test_verdicts_are_given_by_key_or_button_saved_and_taken_up_again(
+    cards: list[Card], tmp_path: Path
+) -> None:
+    act = """
+    const all = [...document.querySelectorAll('.card')];
+    const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+    const told = () => document.getElementById('said').textContent;
+    all[0].focus(); press('a'); press('f'); press('r');
+    const first = told();
+    all[1].focus(); press('f');
+    all[3].querySelector('[data-word=accept]').click();
+    press('ArrowLeft');
+    const list = document.getElementById('cards'), saved = list.medseg.saved();
+    const other = JSON.parse(JSON.stringify(saved));
+    other.cases[0].record = '0'; other.cases[5].verdict = 'accept'; other.cases[6].verdict = '<img>';
+    list.medseg.restore(JSON.stringify(other));
+    return [first, document.activeElement.dataset.name, all[2].dataset.verdict, JSON.stringify(saved), told(),
+      document.querySelectorAll('[aria-pressed=true]').length];
+    """
+    first, place, third, saved, told, pressed = browsed(contact_to_html(cards), act, tmp_path, width=1280)
+    assert first == "1 accept, 1 fix, 1 reject, 7 open; not saved"
+    assert (place, third) == ("S01", "reject")  # after S01's key the next one had the focus
+    (tmp_path / "qc.json").write_text(saved)
+    found = read_verdicts(tmp_path / "qc.json")
+    assert (found.named("accept"), found.named("fix"), found.named("reject")) == (
+        ("S00", "S03"),
+        (),
+        ("S02",),
+    )
+    now = {card.name: record_of(card) for card in cards}
+    assert verdicts_on(found, now) == {
+        name: {"c0": "accept", "c2": "reject", "c3": "accept"}.get(name, "open") for name in now
+    }
+    changed = now | {"c0": replace(now["c0"], findings=(Finding("a", "info", "b"),))}
+    assert verdicts_on(found, changed)["c0"] == "open"
+    assert told.startswith("3 accept, 0 fix, 1 reject, 6 open")
+    assert pressed == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[",
+        '{"cases": [{"case": "a", "record": "b", "verdict": "good"}]}',
+        '{"cases": [], "schema": "x"}',
+    ],
+)
+def test_another_file_holds_no_verdicts(tmp_path: Path, text: str) -> None:
+    (tmp_path / "qc.json").write_text(text)
+    with pytest.raises(InputError, match="holds no verdicts"):
+        read_verdicts(tmp_path / "qc.json")
 
 
 @pytest.mark.parametrize(("count", "boxed"), [(4, False), (5, True)])

@@ -62,6 +62,10 @@ _TYPE_2 = (
 )
 
 
+#: Role of the UIDs by which structures are tracked.
+_TRACKING = "tracking "
+
+
 @dataclass(frozen=True, slots=True)
 class Uids:
     """UIDs of new objects: random, or the same for the same seed.
@@ -70,19 +74,25 @@ class Uids:
     ----------
     seed
         Such as the record's content digest; None makes random ones.
+    known
+        Name of a structure or lesion → the tracking UID that it has had since an earlier scan.
     """
 
     seed: str | None = None
+    known: tuple[tuple[str, str], ...] = ()
 
     def make(self, role: str) -> str:
         """A UID under pydicom's root; of the same seed and role always the same one."""
         from pydicom.uid import generate_uid
 
+        kept = dict(self.known).get(role.removeprefix(_TRACKING)) if role.startswith(_TRACKING) else None
+        if kept is not None:
+            return kept
         return str(generate_uid(entropy_srcs=None if self.seed is None else [self.seed, role]))
 
     def tracking(self, structure: str) -> str:
         """The UID by which all objects of an export track a structure or a lesion."""
-        return self.make(f"tracking {structure}")
+        return self.make(f"{_TRACKING}{structure}")
 
 
 def research_title(review: Review, what: str, *, limit: int = 64) -> str:

@@ -73,15 +73,21 @@ def read_headers(source: Source) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If a file is gone, or holds another object than when it was read.
+        If a file is gone, holds another object than when it was read, or bears the UID of another one.
     """
     headers: dict[str, Any] = {}
+    named: dict[str, str] = {}
     for item in source.instances:
         if item.file not in headers:
             headers[item.file] = _header(Path(item.file))
         if item.uid and str(headers[item.file].get("SOPInstanceUID", "")) != item.uid:
             raise InputError(
                 f"{Path(item.file).name} holds another object than when it was read; read it again"
+            )
+        if item.uid and (other := named.setdefault(item.uid, item.file)) != item.file:
+            raise InputError(
+                f"{Path(other).name} and {Path(item.file).name} bear one SOPInstanceUID, so nothing can refer to one "
+                "of them; export them again from where they come from"
             )
     return headers
 

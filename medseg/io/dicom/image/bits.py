@@ -45,13 +45,15 @@ class Bits:
             If the bits are not the lowest ones, as they have to be since 2007.
         """
         stored, allocated = int(ds.get("BitsStored", 0) or 0), int(ds.get("BitsAllocated", 0) or 0)
-        if plane.dtype.kind not in "iu" or not 0 < stored < allocated:
+        if plane.dtype.kind not in "iu" or stored <= 0:
             return plane
         high = ds.get("HighBit")
         if high is not None and int(high) != stored - 1:
             raise InputError(
                 f"HighBit is {int(high)} with BitsStored {stored}; values in other than the lowest bits"
             )
+        if stored >= allocated:
+            return plane
         signed = bool(ds.get("PixelRepresentation", 0))
         low, top = (-(1 << (stored - 1)), (1 << (stored - 1)) - 1) if signed else (0, (1 << stored) - 1)
         if int(plane.min()) >= low and int(plane.max()) <= top:

@@ -54,8 +54,8 @@ def strangers(headers: Sequence[Header]) -> Finding | None:
     return Finding("dicom.strangers", "error", text, as_details(files=len(headers)))
 
 
-def one_of_each(headers: Sequence[Header]) -> tuple[list[Header], Finding | None]:
-    """Each file once: exact copies are left out, and named."""
+def one_of_each(headers: Sequence[Header]) -> tuple[list[Header], tuple[Finding, ...]]:
+    """Each file once: exact copies are left out, and named; others that bear one UID are named, too."""
     kept: dict[str, list[Header]] = {}
     copies: list[str] = []
     for header in headers:
@@ -66,12 +66,22 @@ def one_of_each(headers: Sequence[Header]) -> tuple[list[Header], Finding | None
         else:
             known.append(header)
     found = [header for group in kept.values() for header in group]
-    if not copies:
-        return found, None
-    more = f" and {len(copies) - _NAMED} more" if len(copies) > _NAMED else ""
-    names = ", ".join(copies[:_NAMED])
-    text = f"{len(copies)} of the files are exact copies of others and were left out: {names}{more}."
-    return found, Finding("dicom.copies", "info", text, as_details(copies=len(copies)))
+    findings: list[Finding] = []
+    if copies:
+        text = f"{len(copies)} of the files are exact copies of others and were left out: {_names(copies)}."
+        findings.append(Finding("dicom.copies", "info", text, as_details(copies=len(copies))))
+    if alike := [Path(header.file).name for group in kept.values() if len(group) > 1 for header in group]:
+        text = (
+            f"{len(alike)} files differ and bear the SOPInstanceUID of another one: {_names(alike)}. What refers to "
+            "slices by it (DICOM SEG, SR, RTSTRUCT) can't be written for them."
+        )
+        findings.append(Finding("dicom.shared_uid", "warning", text, as_details(files=len(alike))))
+    return found, tuple(findings)
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _is_beside(header: Header, images: Sequence[Header], primary: Sequence[Header]) -> bool:

@@ -35,7 +35,7 @@ def series_sources(path: Path, headers: Sequence[Header]) -> list[Source]:
     """
     headers = set_aside(headers)
     unfit = [header for header in headers if header.fault]
-    fit, copies = one_of_each([header for header in headers if not header.fault])
+    fit, said = one_of_each([header for header in headers if not header.fault])
     sources = [_refused(path, group) for group in _by_fault(unfit)]
     frames = [frame for header in fit for frame in header.frames]
     if not frames:
@@ -48,9 +48,7 @@ def series_sources(path: Path, headers: Sequence[Header]) -> list[Source]:
         sources.append(_mixed(path, fit[0], stacks))
     volumes = [volume for stack in stacks for volume in _volumes(stack, by_file)]
     found = [_source(path, by_file, volume) for volume in volumes]
-    if copies is not None:
-        found = [replace(source, findings=(*source.findings, copies)) for source in found]
-    return sources + found
+    return sources + [replace(source, findings=(*source.findings, *said)) for source in found]
 
 
 def _volumes(stack: SeriesPart, by_file: dict[str, Header]) -> list[SeriesPart]:

@@ -1,0 +1,1 @@
+"""A follow-up as JSON, sentences, tables, diagram, curves, pictures and page."""

@@ -1,0 +1,1 @@
+"""A study of repeatability as page, table and JSON."""

@@ -1,0 +1,1 @@
+"""What a study needs beside numbers: a data dictionary for REDCap, a paragraph on methods."""
