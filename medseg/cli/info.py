@@ -11,7 +11,8 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, print_table, show
 from medseg.cli.progress import running
 from medseg.domain import Source
-from medseg.domain.card import IntervalQuality, ModelCard
+from medseg.domain.card import ModelCard
+from medseg.domain.card_files import IntervalQuality
 from medseg.domain.parts_card import PartsCard
 from medseg.domain.protocol import ProtocolRow
 from medseg.errors import PartialFailure

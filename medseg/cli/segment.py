@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from json import dumps
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -164,7 +165,7 @@ def print_results(
     results: tuple[object, ...], *, as_json: bool, command: str, findings: tuple[Finding, ...] = ()
 ) -> None:
     """The table of many cases, and what is to be said of all; raises PartialFailure when some failed."""
-    rows = [asdict(item) for item in results]  # type: ignore[call-overload]
+    rows = [_plain(item) for item in results]
     failed = [row for row in rows if row["state"] == "failed"]
     if as_json:
         emit(command, {"cases": rows, "failed": len(failed)}, findings)
@@ -174,10 +175,27 @@ def print_results(
             ("case", "state", "seconds", "output", "reason"),
             [(row["case"], row["state"], row["seconds"], row["output"], row["reason"]) for row in rows],
         )
+        _print_order(rows)
     if failed and not as_json:
         raise PartialFailure(f"{len(failed)} of {len(rows)} cases failed; the others are done")
     if failed:
         raise typer.Exit(PartialFailure.exit_code)
+
+
+def _plain(result: object) -> dict[str, Any]:
+    """A line of the table; what the model expects of a mask only where it expects anything."""
+    row: dict[str, Any] = asdict(result)  # type: ignore[call-overload]
+    return {name: value for name, value in row.items() if name != "expected_dice" or value is not None}
+
+
+def _print_order(rows: list[dict[str, Any]]) -> None:
+    """Cases of a model in the order in which to look at them: those that it doubts most first."""
+    known = sorted((row for row in rows if "expected_dice" in row), key=itemgetter("expected_dice"))
+    if len(known) > 1:
+        print_table(
+            ("to review, the most doubtful first", "expected Dice"),
+            [(row["case"], f"{row['expected_dice']:.3f}") for row in known],
+        )
 
 
 def _print_one(result: Segmentation, out: Path, *, as_json: bool) -> None:

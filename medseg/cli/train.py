@@ -9,17 +9,18 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, say
 from medseg.cli.progress import running
 from medseg.errors import InputError
-from medseg.workflows.train import findings_of, train
+from medseg.workflows.train import StartWish, findings_of, train
 from medseg.workflows.training_page import PAGE_FILE
 
 
 def command(
     config: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="A shipped configuration (hippocampus_3d, sarcoma_3d, glioma_2d, touching_objects) or a YAML file."
+            help="A shipped configuration (hippocampus_3d, sarcoma_3d, glioma_2d, touching_objects) or a YAML file; "
+            "with --from it may be left out."
         ),
-    ],
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes, such as data.root=FOLDER.")
     ] = None,
@@ -29,6 +30,21 @@ def command(
     fold: Annotated[
         str, typer.Option(metavar="N|all", help="Only this fold, or all of them, one after another.")
     ] = "all",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Begin with the weights of this model, a name or a bundle's folder; on subjects held out both are "
+            "compared.",
+        ),
+    ] = None,
+    freeze_encoder: Annotated[
+        bool, typer.Option("--freeze-encoder", help="With --from: only what leads back to the labels learns.")
+    ] = False,
+    hold_out: Annotated[
+        int | None, typer.Option(min=0, help="With --from: how many subjects are held out; a quarter.")
+    ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Throw away a run with another plan.")] = False,
     device: opt.Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default all.")] = None,
@@ -36,10 +52,17 @@ def command(
 ) -> None:
     """Preprocess, train, validate, and write a bundle that 'medseg segment' runs.
 
-    Example: medseg train hippocampus_3d data.root=Task04_Hippocampus --out runs/hippocampus
+    Examples: medseg train hippocampus_3d data.root=Task04_Hippocampus --out runs/hippocampus · medseg train --from
+    hippocampus data.root=my_cases --out runs/tuned
     """
+    wish = _wish(start, freeze_encoder, hold_out)
+    changes = overrides or []
+    if wish is not None and config is not None and "=" in config:
+        changes = [config, *changes]
+        config = None
+    number = _fold_of(fold)
     with running(device, threads=threads, quiet=json) as run:
-        bundle = train(config, overrides or [], out=out, fold=_fold_of(fold), restart=restart, run=run)
+        bundle = train(config, changes, out=out, fold=number, restart=restart, run=run, start=wish)
     if json:
         emit("train", {"bundle": str(bundle)}, findings_of(out))
         return
@@ -47,6 +70,14 @@ def command(
     if (out / PAGE_FILE).is_file():
         say(f"how it went: {out / PAGE_FILE}")
     say(f"the model is in {bundle}; segment with: medseg segment {bundle} IMAGE --out mask.nii.gz")
+
+
+def _wish(start: str | None, freeze_encoder: bool, hold_out: int | None) -> StartWish | None:
+    if start is not None:
+        return StartWish(start, freeze_encoder, hold_out)
+    if freeze_encoder or hold_out is not None:
+        raise InputError("--freeze-encoder and --hold-out belong to --from MODEL")
+    return None
 
 
 def _fold_of(word: str) -> int | None:

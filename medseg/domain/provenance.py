@@ -125,6 +125,9 @@ class Provenance:
         requests give equal masks, before edits; None where it is not known.
     intervals
         Of the volumes of labels and regions as the model left them; edits make them void.
+    expected_dice
+        Mean Dice over labels that the model expects of its own probabilities, by which its cases are ranked for review;
+        None where it has none. Of the mask as the model left it.
     """
 
     segmenter: str = GIVEN
@@ -136,4 +139,5 @@ class Provenance:
     model: ModelFacts | None = None
     request_digest: str | None = None
     intervals: tuple[VolumeInterval, ...] = ()
+    expected_dice: float | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT

@@ -36,6 +36,7 @@ from medseg.inference.apart import Apart, has_members
 from medseg.inference.backends import Precision
 from medseg.inference.clock import Clock
 from medseg.inference.domain import domain_finding
+from medseg.inference.doubt import ExpectedDice
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
 from medseg.inference.load import choose_backend, load_predictor
@@ -175,8 +176,10 @@ class ModelSegmenter:
                 members = self._members(stream, params, prepared.grid, reference.grid)
             stream = stream if members is None else members.stream
         course = _Course(run, planned, clock, members)
-        found, kept = self._reduced(stream, prepared, reference.grid, params, course)
+        found, kept, doubt = self._reduced(stream, prepared, reference.grid, params, course)
         made_by = self.made_by(images, params, stream.predictor, run)
+        if doubt is not None and within is None:
+            made_by = replace(made_by, expected_dice=doubt.value)
         with clock.on("decide"):
             labels, instances = self._finished(found, kept, within, prepared.grid, reference.grid)
             probabilities = None
@@ -290,21 +293,23 @@ class ModelSegmenter:
         native: Grid,
         params: ModelParams,
         course: "_Course",
-    ) -> tuple[LabelsOnNative, KeptOutputs]:
-        """Labels on the native grid, and the outputs that later steps need whole."""
+    ) -> tuple[LabelsOnNative, KeptOutputs, ExpectedDice | None]:
+        """Labels on the native grid, the outputs that later steps need whole, and what is expected of the labels."""
         if self.card.windows.placing == "whole":
             _require_whole(self.card, prepared.grid.shape, stream.flat)
         labels = self._labels(prepared.grid, native, stream.axis(prepared.grid.shape), course.plan)
         whole = range(self.card.classes) if params.keep_probabilities else ()
         kept = KeptOutputs(prepared.grid, [*whole, *self.card.distance_channels])
         members = () if course.members is None else (course.members,)
-        reducers: tuple[Reducer, ...] = (labels, kept, *members)
+        by_shares = self.card.decision == Decision()
+        doubt = ExpectedDice(self.card.classes, temperature_of(self.card)) if by_shares else None
+        reducers: tuple[Reducer, ...] = (labels, kept, *((doubt,) if doubt else ()), *members)
         for slab in course.clock.each("network", stream.run(prepared.array, course.run)):
             with course.clock.on("decide"):
                 for reducer in reducers:
                     reducer.eat(slab)
             course.run.check()
-        return labels, kept
+        return labels, kept, doubt
 
     def _labels(self, source: Grid, native: Grid, axis: int, plan: MemoryPlan) -> LabelsOnNative:
         """What decides labels, on the native grid or, where they are decided first, on that of the model."""

@@ -22,6 +22,7 @@ from medseg.domain import (
 from medseg.domain.recipe import StoredGrid
 from medseg.errors import InputError
 from medseg.geometry import AxisOrder, order_to
+from medseg.inference.doubt import ExpectedDice
 from medseg.inference.ensemble import ACTIVATIONS
 from medseg.inference.inner import reordered, run_inner
 from medseg.inference.segmenter import ModelParams, ModelSegmenter, emptiness
@@ -33,6 +34,7 @@ from medseg.inference.stored_prepare import (
     prepare_stored,
     with_labels_before,
 )
+from medseg.inference.stream import Slab
 from medseg.inference.temperature import temperature_of, tempered
 
 __all__ = ["StoredSegmenter"]
@@ -105,6 +107,8 @@ class StoredSegmenter:
         if within is not None:
             labels = np.where(within, labels, 0)
         labels = postprocess(labels, grid, self.card.postprocessing)
+        if within is None and not self.card.decision.order:
+            made_by = replace(made_by, expected_dice=_expected(outputs, temperature_of(self.card)))
         shares = None
         if params.keep_probabilities:
             shares = tempered(order.undo(_shares(outputs, stored)), temperature_of(self.card))
@@ -163,6 +167,15 @@ def _order(card: ModelCard, grid: Grid) -> AxisOrder:
     """From the axes of the file to those that the rule of the grid starts from."""
     orientation = card.grid.orientation if isinstance(card.grid, StoredGrid) else "stored"
     return order_to(grid, grid.orientation if orientation == "stored" else orientation)
+
+
+def _expected(outputs: NDArray[np.floating[Any]], temperature: float) -> float:
+    """What the model expects of its labels, plane by plane."""
+    found = ExpectedDice(len(outputs), temperature)
+    for plane in range(outputs.shape[1]):
+        one = outputs[None, :, plane : plane + 1].astype(np.float32)
+        found.eat(Slab(0, plane, ACTIVATIONS["softmax"](one)[0]))
+    return found.value
 
 
 def _shares(outputs: NDArray[np.floating[Any]], stored: StoredArray) -> NDArray[np.float32]:

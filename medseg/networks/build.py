@@ -10,7 +10,7 @@ from medseg.errors import ConfigError, ModelError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["BUILDERS", "build", "load_state", "state_for", "tensors_of"]
+__all__ = ["BUILDERS", "build", "encoder_names", "load_state", "state_for", "tensors_of"]
 
 
 def build(spec: NetworkSpec, *, drawn: bool = True) -> "nn.Module":
@@ -65,6 +65,24 @@ def load_state(network: "nn.Module", state: "Mapping[str, Tensor]") -> None:
     with torch.no_grad():
         for name, target in wanted.items():
             target.copy_(state[name])
+
+
+def encoder_names(spec: NetworkSpec) -> tuple[str, ...]:
+    """How names of the weights begin that lead from the image to the lowest level.
+
+    Raises
+    ------
+    ConfigError
+        If the architecture has them within the others.
+    """
+    names = {
+        "dynunet": ("input_block.", "downsamples.", "bottleneck."),
+        "plain_conv_unet": ("encoder.",),
+        "residual_encoder_unet": ("encoder.",),
+    }.get(spec.architecture)
+    if names is None:
+        raise ConfigError(f"a {spec.architecture} has no encoder apart, so that it can't be frozen")
+    return names
 
 
 def tensors_of(network: "nn.Module") -> "dict[str, Tensor]":

@@ -12,7 +12,8 @@ import numpy as np
 import yaml
 from pydantic import TypeAdapter
 
-from medseg.domain.card import DomainFile, IntervalQuality, IntervalsFile, ModelCard, Quality
+from medseg.domain.card import ModelCard, Quality
+from medseg.domain.card_files import DomainFile, IntervalQuality, IntervalsFile
 from medseg.domain.intervals import FoldVolume, VolumeCalibration
 from medseg.domain.values import Details, as_details
 from medseg.errors import InputError
@@ -26,6 +27,7 @@ from medseg.training.check import read_findings
 from medseg.training.choose import StepChoice, chosen_steps, step_words
 from medseg.training.curve import draw_quality, draw_reliability
 from medseg.training.heldout import cropped, kept_cases
+from medseg.training.run_folder import HOLD_OUT
 from medseg.training.validate import SubjectDice, subject_dice
 
 __all__ = [
@@ -100,8 +102,12 @@ def _measured(
     choice = chosen_steps(run, finished, first.table) if whole else None
     rows = judged_rows(run, choice)
     judged = "each subject judged by the one fold that did not train on it"
-    if dict(first.trained).get("subjects") == 1:
+    if dict(first.trained).get("judged") == HOLD_OUT:
+        judged = "judged by subjects that were held out"
+    elif dict(first.trained).get("subjects") == 1:
         judged = "its only subject was trained on and judged by itself"
+    elif folds == 1:
+        judged = "subjects were trained on and judged by themselves"
     note = f"{len(finished)} of {folds} folds; {judged}"
     volumes = fold_volumes(rows)
     intervals = intervals_file(volumes) if whole else None
@@ -236,6 +242,8 @@ def _shared_plan(path: Path) -> bytes:
     data["root"] = None
     for key in ("cases", "split"):
         data[key] = Path(data[key]).name if data.get(key) else None
+    if plan.get("start"):
+        plan["start"]["model"] = Path(plan["start"]["model"]).name
     return yaml.safe_dump(plan, sort_keys=False, allow_unicode=True).encode()
 
 

@@ -79,6 +79,7 @@ def _refuse_empty(cases: Sequence[CachedCase]) -> None:
 def _refuse_twins(plan: RunFolder, cases: Sequence[CachedCase]) -> None:
     """Equal images of two subjects in two folds; flat ones (the empty slices of a stack) are no twins."""
     fold = {name: number for number, part in enumerate(plan.split.folds) for name in part}
+    fold |= dict.fromkeys(plan.split.held_out, -1)
     seen: dict[str, CachedCase] = {}
     twins: list[str] = []
     for case in cases:
@@ -138,7 +139,13 @@ def _ignored(cases: Sequence[CachedCase]) -> list[Finding]:
 
 
 def _alone(plan: RunFolder) -> list[Finding]:
-    if sum(len(part) for part in plan.split.folds) > 1:
+    if plan.on_hold_out or len(plan.split.folds) > 1:
         return []
-    text = "Trained on one subject and judged by the same one, so that its figures say nothing of others."
-    return [Finding("train.one_subject", "warning", text)]
+    count = sum(len(part) for part in plan.split.folds)
+    if count == 1:
+        text = "Trained on one subject and judged by the same one, so that its figures say nothing of others."
+        return [Finding("train.one_subject", "warning", text)]
+    text = (
+        f"Trained on {count} subjects and judged by the same ones, so that its figures say nothing of others."
+    )
+    return [Finding("train.judged_by_itself", "warning", text)]

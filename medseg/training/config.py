@@ -30,8 +30,11 @@ __all__ = [
     "ModelText",
     "OptimiserConfig",
     "PhantomConfig",
+    "StartConfig",
     "TrainConfig",
+    "changed_config",
     "config_from",
+    "data_of",
     "dump_config",
     "load_config",
 ]
@@ -195,6 +198,26 @@ class LoopConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StartConfig:
+    """A model whose weights are the start.
+
+    Parameters
+    ----------
+    model
+        Its folder.
+    digest
+        SHA-256 over its weights: a run goes on from the same start.
+    freeze
+        `encoder` holds still what leads from the image to the lowest level.
+    """
+
+    model: str
+    digest: str = ""
+    freeze: Literal["nothing", "encoder"] = "nothing"
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class TrainConfig:
     """All that decides what a trained model will be."""
 
@@ -211,6 +234,7 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    start: StartConfig | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:
@@ -249,9 +273,12 @@ class TrainConfig:
             self,
             data=replace(self.data, root=None, cases=None, split=None),
             loop=replace(self.loop, workers=None),
+            start=None if self.start is None else replace(self.start, model=""),
         )
         plain = _ADAPTER.dump_python(neutral, mode="json")
         del plain["model"]
+        if self.start is None:
+            del plain["start"]  # as it was before there was one
         if self.data.channels_by == "name":
             del plain["data"]["channels_by"]  # as it was before there was a choice
         if self.data.ignore is None:
@@ -287,11 +314,40 @@ def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfi
     _resolve_files(values, path.parent)
     for override in overrides:
         _set(values, override)
+    return _validated(values, path.name)
+
+
+def changed_config(base: TrainConfig, overrides: Sequence[str]) -> TrainConfig:
+    """A configuration with `key=value` overrides; raises as `load_config`."""
+    values = _ADAPTER.dump_python(base, mode="json")
+    for override in overrides:
+        _set(values, override)
+    made = _validated(values, "the configuration")
+    if isinstance(made, PhantomConfig):
+        raise ConfigError("phantoms have a configuration of their own: touching_objects")
+    return made
+
+
+def data_of(overrides: Sequence[str]) -> DataConfig:
+    """What `data.…=` overrides say of the data by themselves; raises as `load_config`."""
+    values: dict[str, Any] = {"data": {}}
+    for override in overrides:
+        if override.startswith("data."):
+            _set(values, override)
+    _refuse_unknown(values["data"], DataConfig, "data.")
+    try:
+        return TypeAdapter(DataConfig).validate_python(values["data"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"data.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _validated(values: dict[str, Any], name: str) -> TrainConfig | PhantomConfig:
     on_phantoms = "phantoms" in values
     try:
         _refuse_unknown(values, PhantomConfig if on_phantoms else TrainConfig, "")
     except ConfigError as error:
-        raise ConfigError(f"{path.name}: {error}") from error
+        raise ConfigError(f"{name}: {error}") from error
     try:
         return (_PHANTOMS if on_phantoms else _ADAPTER).validate_python(values)
     except ValidationError as error:
@@ -301,7 +357,7 @@ def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfi
         # Our own constructors say all; pydantic's words need the value beside them.
         own = first.get("ctx", {}).get("error")
         what = str(own) if own else f"{where}: {first['msg']}, not {repr(first['input'])[:_SHOWN]}"
-        raise ConfigError(f"{path.name}: {what}") from error
+        raise ConfigError(f"{name}: {what}") from error
 
 
 def config_from(values: dict[str, Any]) -> TrainConfig:

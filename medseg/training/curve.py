@@ -66,7 +66,7 @@ def draw_reliability(calibration: Calibration, title: str) -> bytes:
         xlabel="largest probability of a voxel",
         ylabel="share that came true",
     )
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
     return _png(figure)
 
 

@@ -4,9 +4,10 @@ import logging
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ from medseg.training.checkpoints import WholeCheckpoints, newest_whole, step_of
 from medseg.training.config import TrainConfig
 from medseg.training.module import SegmentationModule
 from medseg.training.patches import EpochSampler, Patches
+from medseg.training.start import begin_from
 from medseg.training.timing import FoldTiming, write_timing
 
 __all__ = ["Pace", "fit_fold", "fit_module", "precision_for"]
@@ -76,8 +78,8 @@ def fit_fold(
     )
     with _quiet(), limited_threads(run):
         pl.seed_everything(seed, workers=True, verbose=False)
-        module = SegmentationModule(config)
         newest, damaged = newest_whole(folder)
+        module = SegmentationModule(config, _begin(config, fold) if newest is None else None)
         _say_damaged(newest, damaged, folder, run)
         begun = step_of(newest) if newest else 0
         trainer = _trainer(pace, device, folder, run, f"fold {fold}", begun=begun)
@@ -91,6 +93,11 @@ def fit_fold(
         )
         write_timing(folder, _watch_of(trainer).timing())
     return module.cpu().eval()
+
+
+def _begin(config: TrainConfig, fold: int) -> Callable[[torch.nn.Module], None] | None:
+    """What puts a model's weights into a network, where the configuration names one."""
+    return None if config.start is None else partial(begin_from, config=config, fold=fold)
 
 
 def fit_module(module: Module, patches: Any, batch: int, *, pace: Pace, run: Run) -> Module:

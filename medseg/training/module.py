@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from medseg.networks import build, state_for
 from medseg.training.config import TrainConfig
 from medseg.training.judged import JudgedLoss
 from medseg.training.phantoms import InstanceTraining
+from medseg.training.start import hold_still
 
 __all__ = ["InstanceModule", "SegmentationModule"]
 
@@ -25,10 +27,14 @@ _DISTANCE_WEIGHT = 20.0
 class SegmentationModule(pl.LightningModule):
     """What Lightning trains; `weights()` gives the tensors that a bundle needs."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, begin: Callable[[nn.Module], None] | None = None) -> None:
+        """`begin` puts weights into the network that is drawn."""
         super().__init__()
         self.config = config
         self.network = build(config.network)
+        if begin is not None:
+            begin(self.network)
+        hold_still(self.network, config)
         self.average: nn.Module | None = None
         if config.loop.average:
             self.average = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
@@ -69,9 +75,8 @@ class SegmentationModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW and a schedule over all steps."""
         settings, steps = self.config.optimiser, self.config.loop.steps
-        optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
-        )
+        learning = [value for value in self.network.parameters() if value.requires_grad]
+        optimiser = torch.optim.AdamW(learning, lr=settings.lr, weight_decay=settings.weight_decay)
         scheduler: torch.optim.lr_scheduler.LRScheduler
         if settings.schedule == "one_cycle":
             # One step more than there are: a scheduler refuses to be asked once too often.

@@ -19,8 +19,10 @@ from medseg.io.unfinished import may_replace, together
 from medseg.training.cases import match_names
 from medseg.training.config import TrainConfig, dump_config
 
-__all__ = ["RunFolder", "card_from", "open_run"]
+__all__ = ["HOLD_OUT", "RunFolder", "card_from", "open_run"]
 
+#: Who judged a model that learned from all other subjects.
+HOLD_OUT = "subjects held out"
 _PLAN, _SPLIT = "plan.yaml", "split.json"
 
 
@@ -35,8 +37,20 @@ class RunFolder:
     folder: Path
     digest: str
 
+    @property
+    def on_hold_out(self) -> bool:
+        """Whether one network learns from all that is not held out, so that the held out judge it."""
+        return self.config.start is not None and len(self.split.folds) == 1 and bool(self.split.held_out)
+
+    @property
+    def hold_out(self) -> tuple[Case, ...]:
+        """Cases that no network learns from."""
+        return _of(self.dataset, self.split.held_out)
+
     def validation_cases(self, fold: int) -> tuple[Case, ...]:
         """Cases of the fold's validation subjects."""
+        if self.on_hold_out:
+            return self.hold_out
         return _of(self.dataset, self.split.folds[fold])
 
     def training_cases(self, fold: int) -> tuple[Case, ...]:
@@ -47,7 +61,8 @@ class RunFolder:
     @property
     def cases(self) -> tuple[Case, ...]:
         """Cases that train or validate."""
-        return _of(self.dataset, [name for part in self.split.folds for name in part])
+        names = [name for part in self.split.folds for name in part]
+        return _of(self.dataset, [*names, *(self.split.held_out if self.on_hold_out else ())])
 
 
 def open_run(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bool = False) -> RunFolder:
@@ -128,7 +143,9 @@ def _facts(plan: RunFolder) -> tuple[tuple[str, str | int | float | bool | None]
     config = plan.config
     return as_details(
         data=plan.dataset.name,
-        cases=len(plan.cases),
+        **({"judged": HOLD_OUT} if plan.on_hold_out else {}),
+        **({} if config.start is None else {"started_from": config.start.digest}),
+        cases=len(plan.cases) - (len(plan.hold_out) if plan.on_hold_out else 0),
         subjects=sum(len(part) for part in plan.split.folds),
         folds=len(plan.split.folds),
         held_out=", ".join(plan.split.held_out),

@@ -16,7 +16,7 @@ from medseg.training.assemble import FEATURES_FILE, assemble_bundle, judged_rows
 from medseg.training.cache import CachedCase, build_cache
 from medseg.training.check import check_cases, write_findings
 from medseg.training.choose import kept_choice
-from medseg.training.config import TrainConfig
+from medseg.training.config import DataConfig, TrainConfig
 from medseg.training.curve import draw_curve
 from medseg.training.run_folder import RunFolder, card_from, open_run
 from medseg.training.validate import validate_bundle
@@ -24,7 +24,7 @@ from medseg.training.validate import validate_bundle
 if TYPE_CHECKING:
     from medseg.training.module import SegmentationModule
 
-__all__ = ["open_data", "train"]
+__all__ = ["open_cases", "open_data", "train"]
 
 
 def open_data(config: TrainConfig) -> Dataset:
@@ -35,12 +35,17 @@ def open_data(config: TrainConfig) -> Dataset:
     ConfigError
         If it names none.
     """
-    if config.data.root is None:
+    return open_cases(config.data)
+
+
+def open_cases(data: DataConfig) -> Dataset:
+    """The same by the part of the configuration that names data; raises as `open_data`."""
+    if data.root is None:
         raise ConfigError("the configuration names no data; give data.root=FOLDER")
-    root = Path(config.data.root).expanduser()
-    if config.data.cases is None:
+    root = Path(data.root).expanduser()
+    if data.cases is None:
         return open_dataset(root)
-    return open_dataset(Path(config.data.cases), root=root)
+    return open_dataset(Path(data.cases), root=root)
 
 
 def train(
@@ -107,7 +112,8 @@ def train(
 
 def _keep_features(plan: RunFolder, cache: dict[str, CachedCase]) -> None:
     """What the scans are like, for the bundle; only where all say the same, as scans in mm do."""
-    rows = [cache[case.id].features for case in plan.cases]
+    learned = {case.id for fold in range(len(plan.split.folds)) for case in plan.training_cases(fold)}
+    rows = [cache[case.id].features for case in plan.cases if case.id in learned]
     if rows and rows[0] and all(list(row) == list(rows[0]) for row in rows):
         table = np.array([list(row.values()) for row in rows])
         write_bytes(plan.folder / FEATURES_FILE, dump_features(list(rows[0]), table), force=True)

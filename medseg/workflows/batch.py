@@ -37,22 +37,27 @@ State: TypeAlias = Literal["done", "kept", "made again", "failed", "left over"]
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One line of the table at the end."""
+    """One line of the table at the end; `expected_dice` only of masks that a model made and nobody changed."""
 
     case: str
     state: State
     seconds: float
     output: str = ""
     reason: str = ""
+    expected_dice: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is to be done about an output: whether it is kept, or one that stands is replaced; and why."""
+    """What is to be done about an output: whether it is kept, or one that stands is replaced; and why.
+
+    `expected_dice` is what the model expected of a mask that is kept as the model left it.
+    """
 
     kept: bool = False
     replaces: bool = False
     reason: str = ""
+    expected_dice: float | None = None
 
     @property
     def state(self) -> State:
@@ -89,7 +94,7 @@ def mask_standing(
     work += ["its place in the header was changed"] if OTHER_PLACE in codes else []
     hand = "; ".join(work)
     if made.request_digest == request:
-        return Standing(kept=True, reason=hand)
+        return Standing(kept=True, reason=hand, expected_dice=None if hand else made.expected_dice)
     if made.segmenter != segmenter:
         raise OutputError(
             f"{target} exists and was made by {made.segmenter}, not by {segmenter}; "

@@ -111,11 +111,13 @@ def segment_cases(
         with noted(run, "seconds.read"):
             task = read_task(engine, {image.channel: image for image in case.images}, target, own)
         standing = Standing() if options.force else _mask_standing(task, target, own)
+        expected = standing.expected_dice
         if not standing.kept:
             result = task.run(run)
+            expected = result.made_by.expected_dice
             with noted(run, "seconds.write"):
                 write_result(result, engine, target, replace(own, force=own.force or standing.replaces))
-        return CaseResult(case.id, standing.state, 0.0, str(target), standing.reason)
+        return CaseResult(case.id, standing.state, 0.0, str(target), standing.reason, expected)
 
     results = each(known, one, run, f"segment with {engine.spec.name}")
     wanted = {f"{case.id}{_suffix(case, options)}" for case in cases}

@@ -35,6 +35,7 @@ from medseg.training.timing import read_timing
 from medseg.training.validate import SubjectDice
 from medseg.workflows.comparison import agreement_lines, agreement_plot
 from medseg.workflows.evaluate import agreement_of
+from medseg.workflows.fine_tune import ABOUT_START
 
 __all__ = ["PAGE_FILE", "write_training_page"]
 
@@ -60,7 +61,8 @@ def write_training_page(plan: RunFolder, run: Run) -> Path:
     agreements = agreement_of(_volumes(rows))
     page = TrainingPage(
         title=card.title,
-        sentences=_sentences(card, rows, len(plan.split.folds)),
+        sentences=[*_sentences(card, rows, plan), *_about_start(plan.folder)],
+        whom=_whom(plan),
         targets=_targets(card, rows),
         sizes=_by_size(rows),
         subjects=[_subject(row) for row in rows],
@@ -93,10 +95,12 @@ def _choice_words(choice: StepChoice | None, card: ModelCard) -> str:
     if choice is None:
         return ""
     if not choice.steps or choice.gain is None:
-        return (
-            f"No step of postprocessing helps beyond noise on the {choice.subjects} subjects that folds had not seen, "
-            "so none was added."
-        )
+        if any(item.low > 0 for item in choice.tried):
+            return (
+                f"None was added: what helps all {choice.subjects} subjects together does not help beyond noise where "
+                "each fold gets what the other folds choose."
+            )
+        return f"None was added: no step helps beyond noise on the {choice.subjects} subjects that folds had not seen."
     words = "; ".join(step_words(step, card.table, _unit(card)) for step in choice.steps)
     return (
         f"Chosen on the folds and part of the model: {words}. Mean Dice {choice.gain:+.4f} (95 % interval "
@@ -120,16 +124,34 @@ def _reliability(bundle: Path, card: ModelCard) -> list[Picture]:
     return [Picture("reliability", path.read_bytes(), caption)]
 
 
-def _sentences(card: ModelCard, rows: Sequence[SubjectDice], folds: int) -> list[str]:
-    done = sorted({row.fold for row in rows})
+def _whom(plan: RunFolder) -> str:
+    if plan.on_hold_out:
+        return "subjects that were held out"
+    return (
+        "subjects that were not trained on"
+        if len(plan.split.folds) > 1
+        else "subjects that it was trained on"
+    )
+
+
+def _about_start(folder: Path) -> list[str]:
+    """Where the weights come from, and how the model stands to the one that it began from."""
+    told = [item for item in read_findings(folder) if item.code in ABOUT_START and item.severity == "info"]
+    return [item.message for item in told]
+
+
+def _sentences(card: ModelCard, rows: Sequence[SubjectDice], plan: RunFolder) -> list[str]:
+    done, folds = sorted({row.fold for row in rows}), len(plan.split.folds)
     subjects = len({row.subject for row in rows})
     words = "; ".join(f"{item.label} {item.mean:.3f}" for item in card.quality)
-    lead = f"Mean Dice on {subjects} subjects that were not trained on: {words}."
+    lead = f"Mean Dice on {subjects} {_whom(plan)}: {words}."
     if not card.quality:
         lead = "Nothing could be judged: no subject has a structure in reference or prediction."
     share = f"{len(done)} of {folds} folds are trained; their probabilities are averaged in the bundle."
-    missed = [row for row in rows if row.reference_voxels and not row.prediction_voxels]
+    if folds == 1:
+        share = "One network was trained."
     found = [lead, share]
+    missed = [row for row in rows if row.reference_voxels and not row.prediction_voxels]
     if missed:
         found.append(
             f"In {len(missed)} of {len(rows)} pairs of subject and structure nothing was found of what is there."

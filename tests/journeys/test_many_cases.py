@@ -7,6 +7,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
+
 from tests.journeys.conftest import Seen
 
 Medseg = Callable[..., Seen]
@@ -92,3 +95,29 @@ def test_evaluate_two_folders(medseg: Medseg, ball: Path, tmp_path: Path) -> Non
     seen = medseg("evaluate", one, two)
     assert seen.code == 3
     assert "no prediction" in seen.err
+
+
+def test_a_model_ranks_a_folder_for_review(
+    medseg: Medseg, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """A scan that is blurred away stands before one as it is; the second time, masks say the same."""
+    scans, masks, records = (tmp_path / name for name in ("scans", "masks", "records"))
+    scans.mkdir()
+    shutil.copy(data("hippocampus/imagesTr/hippocampus_001.nii.gz"), scans / "clear.nii.gz")
+    image = nib.load(scans / "clear.nii.gz")
+    noise = np.random.default_rng(0).normal(0, 3 * image.get_fdata().std(), image.shape)
+    nib.save(
+        nib.Nifti1Image((image.get_fdata() + noise).astype(np.float32), image.affine), scans / "noisy.nii.gz"
+    )
+    seen = medseg("segment", "hippocampus", scans, "--out", masks, "--json")
+    rows = {row["case"]: row["expected_dice"] for row in seen.json["result"]["cases"]}
+    assert 0 < rows["noisy"] < rows["clear"] < 1
+    again = medseg("segment", "hippocampus", scans, "--out", masks)
+    order = again.out.partition("the most doubtful first")[2]
+    assert order.index("noisy") < order.index(f"{rows['noisy']:.3f}") < order.index("clear")
+    medseg("measure", masks, "--image", scans, "--out", records)
+    medseg("report", records, "--csv", tmp_path / "cases.csv")
+    table = list(csv.DictReader(io.StringIO((tmp_path / "cases.csv").read_text("utf-8"))))
+    assert {row["case"]: float(row["expected_dice"]) for row in table} == rows
+    plain = medseg("segment", "otsu", scans, "--out", tmp_path / "otsu", "--json")
+    assert all("expected_dice" not in row for row in plain.json["result"]["cases"])

@@ -21,6 +21,8 @@ CASE_COLUMNS = {
     "review": "Review state of the record.",
     "warnings": "Findings of the record that are warnings or errors; the sheet of findings has them.",
     "mask_digest": "SHA-256 of the mask's labels.",
+    "expected_dice": "Mean Dice that the model expects of its own mask, by which cases are ranked for review; no "
+    "promise. Empty where none is known, or the mask was edited.",
 }
 #: Columns of numbers, as a pattern → what they hold.
 WIDE_PATTERNS = {
@@ -93,8 +95,9 @@ def wide_rows(records: Mapping[str, Record]) -> tuple[list[str], list[list[Any]]
 
 def _about(case: str, record: Record) -> list[Any]:
     warnings = sum(item.severity != "info" for item in record.findings)
-    made = record.made_by.segmenter
-    return [case, record.subject, made, record.review.state, warnings, record.mask.digest]
+    made = record.made_by
+    expected = None if made.edits else made.expected_dice
+    return [case, record.subject, made.segmenter, record.review.state, warnings, record.mask.digest, expected]
 
 
 def _heads(column: _Column, *, ends: bool) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from medseg.domain.calibration import Calibration, Reliability
-from medseg.domain.card import IntervalsFile
+from medseg.domain.card_files import IntervalsFile
 from medseg.reporting.comparison.pictures import LEGEND
 from medseg.reporting.extras import Picture
 
@@ -110,6 +110,8 @@ class TrainingPage:
         Postprocessing that was tried on the folds, and what came of it in words; empty where nothing was.
     calibration, reliability
         Of probabilities, and its picture.
+    whom
+        Who judged the model, in words.
     findings
         What a reader of the model must know.
     plan
@@ -133,6 +135,7 @@ class TrainingPage:
     choice: str = ""
     calibration: Calibration | None = None
     reliability: Sequence[Picture] = ()
+    whom: str = "subjects that were not trained on"
 
 
 def training_to_html(page: TrainingPage) -> bytes:

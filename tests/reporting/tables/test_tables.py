@@ -237,4 +237,4 @@ def test_more_columns_than_a_sheet_holds_are_refused(record: Record, monkeypatch
 
 
 def test_no_cases_give_the_columns_of_a_case() -> None:
-    assert to_wide_csv({}).decode() == "case,subject,segmenter,review,warnings,mask_digest\n"
+    assert to_wide_csv({}).decode() == ("case,subject,segmenter,review,warnings,mask_digest,expected_dice\n")
