@@ -161,13 +161,29 @@ def labels_to_native(labels: NDArray[Any], source: Grid, native: Grid, decision:
         return labels
     if decision.interpolated == "nearest_label":
         return _nearest(labels, source, native)
-    lines = lines_between(source, native)
+    between = np.linalg.solve(source.affine, native.affine)
+    places = [
+        np.clip(between[axis, axis] * np.arange(size) + between[axis, 3], 0, source.shape[axis] - 1)
+        for axis, size in enumerate(native.shape)
+    ]
     found = np.empty(native.shape, labels.dtype)
-    for plane in range(native.shape[0]):
-        line = lines[0].part(plane, plane + 1)
-        first, last = int(line.lower[0]), int(line.upper[0]) + 1
-        values = line.apply(labels[first:last].astype(np.float32), 0, first)
-        found[plane] = np.rint(lines[2].apply(lines[1].apply(values, 1), 2))[0]
+    for plane, place in enumerate(places[0]):
+        first = int(place)
+        values = _between(labels[first : first + 2].astype(np.float64), np.array([place - first]), 0)
+        values = _between(_between(values, places[1], 1), places[2], 2)
+        # Halves are ties of numbers in float32, as MONAI gives them; they go to the even number.
+        found[plane] = np.rint(values[0].astype(np.float32))
+    return found
+
+
+def _between(values: NDArray[np.float64], places: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Linear interpolation along an axis, in double precision: sums of halves stay halves."""
+    lower = np.minimum(places.astype(np.intp), values.shape[axis] - 1)
+    upper = np.minimum(lower + 1, values.shape[axis] - 1)
+    shape = [1] * values.ndim
+    shape[axis] = -1
+    weight = (places - lower).reshape(shape)
+    found: NDArray[np.float64] = values.take(lower, axis) * (1 - weight) + values.take(upper, axis) * weight
     return found
 
 
