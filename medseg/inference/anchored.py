@@ -19,7 +19,7 @@ from medseg.geometry.resample import crop_grid
 from medseg.inference.prepare import Prepared
 from medseg.inference.reducers import AxisWeights, lines_between
 from medseg.inference.steps import preprocess
-from medseg.inference.stored_prepare import channel_values, require_one_grid
+from medseg.inference.stored_prepare import channel_values, channels_grid
 
 __all__ = ["anchored_grid", "labels_to_native", "prepare_anchored", "reach_around"]
 
@@ -92,7 +92,7 @@ def prepare_anchored(images: Mapping[str, Image], card: ModelCard) -> Prepared:
     """
     rule = card.grid
     assert isinstance(rule, AnchoredGrid)  # noqa: S101 - for the type checker: only cards with such a grid come here
-    native = require_one_grid(images, card)
+    native = channels_grid(images, card)
     arrays, findings = channel_values(images, card)
     arrays = [_stepped(array, card, number, 0, rule.scaled_before) for number, array in enumerate(arrays)]
     grid = anchored_grid(native, rule)

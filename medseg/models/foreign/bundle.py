@@ -11,10 +11,10 @@ from medseg.domain import ChannelSpec, Label, LabelTable, ModelCard, NetworkSpec
 from medseg.errors import ConfigError, LabelError, ModelError
 from medseg.models.bundle import shapes_of
 from medseg.models.foreign.bundle_after import After, steps_after
-from medseg.models.foreign.bundle_before import Before, steps_before
+from medseg.models.foreign.bundle_before import StepsBefore, steps_before
 from medseg.models.foreign.bundle_config import Config, read_config
 from medseg.models.foreign.bundle_network import network_of, own_class
-from medseg.models.foreign.bundle_windows import Windows, windows_of
+from medseg.models.foreign.bundle_windows import Windows, bundle_windows
 from medseg.models.foreign.checkpoint import read_state
 from medseg.models.foreign.fitting import require_fit
 from medseg.models.foreign.reading import Fields, digest_of_file, read_fields
@@ -71,7 +71,7 @@ class _Read:
     metadata: Fields
     network: NetworkSpec
     channels: tuple[ChannelSpec, ...]
-    before: Before
+    before: StepsBefore
     windows: Windows
     after: After
     table: LabelTable
@@ -138,7 +138,7 @@ def _read(folder: Path) -> _Read:
     network = network_of(config)
     channels = _channels(metadata, network)
     before = steps_before(config, tuple(channel.name for channel in channels))
-    windows = windows_of(config, network)
+    windows = bundle_windows(config, network)
     after = steps_after(config, network.out_channels)
     moves = before.spacing is not None or before.cropped_after is not None
     if moves and "Invertd" not in str(config.raw("postprocessing")):
