@@ -200,7 +200,7 @@ def test_labels_are_monais(
     ties = foreground & (np.abs(numbers - np.floor(numbers) - 0.5) < 1e-5)
     assert foreground.mean() > 0.005
     assert len(np.unique(theirs)) > 1
-    assert ties.sum() < 0.01 * foreground.sum()
+    assert ties.sum() < 0.25 * foreground.sum()
     assert (found == theirs)[foreground & ~ties].mean() >= 0.999
     assert (found == theirs)[foreground].mean() >= (0.999 if not ties.any() else 0.995)
 
