@@ -67,9 +67,9 @@ def _add(
 ) -> None:
     """Bring in a model of another program, once: read, checked, and kept as a bundle of medseg's.
 
-    Takes results folders of nnU-Net v2, several of them as parts of one table, and ONNX networks, for which it prints a
-    card to fill. Prints what was understood, field by field; what is not understood is refused by name, and nothing is
-    written. Nothing in the source is run.
+    Takes results folders of nnU-Net v2, several of them as parts of one table, segmentation bundles of MONAI, and ONNX
+    networks, for which it prints a card to fill. Prints what was understood, field by field; what is not understood is
+    refused by name, and nothing is written. Nothing in the source is run.
 
     Example: medseg models add nnUNet_results/Dataset501_Liver/nnUNetTrainer__nnUNetPlans__3d_fullres --name liver
     """

@@ -10,6 +10,7 @@ from medseg.domain.calibration import Calibration
 from medseg.domain.card_files import DomainFile, IntervalsFile
 from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
+from medseg.domain.own_range import Normalise, PercentileRange, Rescale
 from medseg.domain.recipe import AnchoredGrid, Before, Decision, StoredGrid, WindowRule
 from medseg.domain.values import STRICT, Details
 from medseg.errors import ConfigError
@@ -22,14 +23,11 @@ __all__ = [
     "Instances",
     "KeepLargest",
     "ModelCard",
-    "Normalise",
-    "PercentileRange",
     "PostStep",
     "PreStep",
     "Quality",
     "RemoveSmall",
     "RequireRange",
-    "Rescale",
     "Scale",
     "ToUnit",
     "WeightsFile",
@@ -204,54 +202,6 @@ class RequireRange:
     def __post_init__(self) -> None:
         if not self.low < self.high:
             raise ConfigError(f"step require_range: [{self.low}, {self.high}] leaves no values")
-
-
-@dataclass(frozen=True, slots=True)
-class Normalise:
-    """(value − mean) / SD over all voxels, or over those that are not 0; those that are then stay so.
-
-    In float32, as MONAI's NormalizeIntensity; where all values are one, only the mean is taken off.
-    """
-
-    channel: str
-    only_nonzero: bool = False
-    step: Literal["normalise"] = "normalise"
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class Rescale:
-    """From the range of the image itself to [low, high], as MONAI's ScaleIntensity; one value becomes value × low."""
-
-    channel: str
-    low: float = 0.0
-    high: float = 1.0
-    step: Literal["rescale"] = "rescale"
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-    def __post_init__(self) -> None:
-        if not (isfinite(self.low) and isfinite(self.high) and self.low < self.high):
-            raise ConfigError(f"step rescale: [{self.low}, {self.high}] is no range")
-
-
-@dataclass(frozen=True, slots=True)
-class PercentileRange:
-    """From the range between two percentiles of the image to [low, high], as MONAI's ScaleIntensityRangePercentiles."""
-
-    channel: str
-    lower: float
-    upper: float
-    low: float
-    high: float
-    clip: bool = False
-    step: Literal["percentile_range"] = "percentile_range"
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.lower < self.upper <= 100 or not self.low < self.high:
-            raise ConfigError(
-                f"step percentile_range: {self.lower} to {self.upper} or [{self.low}, {self.high}] is no range"
-            )
 
 
 PreStep: TypeAlias = (

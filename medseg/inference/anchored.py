@@ -19,7 +19,7 @@ from medseg.geometry.resample import crop_grid
 from medseg.inference.prepare import Prepared
 from medseg.inference.reducers import AxisWeights, lines_between
 from medseg.inference.steps import preprocess
-from medseg.inference.stored_prepare import channel_values, require_one_grid
+from medseg.inference.stored_prepare import channel_values, channels_grid
 
 __all__ = ["anchored_grid", "labels_to_native", "prepare_anchored", "reach_around"]
 
@@ -92,7 +92,7 @@ def prepare_anchored(images: Mapping[str, Image], card: ModelCard) -> Prepared:
     """
     rule = card.grid
     assert isinstance(rule, AnchoredGrid)  # noqa: S101 - for the type checker: only cards with such a grid come here
-    native = require_one_grid(images, card)
+    native = channels_grid(images, card)
     arrays, findings = channel_values(images, card)
     arrays = [_stepped(array, card, number, 0, rule.scaled_before) for number, array in enumerate(arrays)]
     grid = anchored_grid(native, rule)
@@ -161,13 +161,29 @@ def labels_to_native(labels: NDArray[Any], source: Grid, native: Grid, decision:
         return labels
     if decision.interpolated == "nearest_label":
         return _nearest(labels, source, native)
-    lines = lines_between(source, native)
+    between = np.linalg.solve(source.affine, native.affine)
+    places = [
+        np.clip(between[axis, axis] * np.arange(size) + between[axis, 3], 0, source.shape[axis] - 1)
+        for axis, size in enumerate(native.shape)
+    ]
     found = np.empty(native.shape, labels.dtype)
-    for plane in range(native.shape[0]):
-        line = lines[0].part(plane, plane + 1)
-        first, last = int(line.lower[0]), int(line.upper[0]) + 1
-        values = line.apply(labels[first:last].astype(np.float32), 0, first)
-        found[plane] = np.rint(lines[2].apply(lines[1].apply(values, 1), 2))[0]
+    for plane, place in enumerate(places[0]):
+        first = int(place)
+        values = _between(labels[first : first + 2].astype(np.float64), np.array([place - first]), 0)
+        values = _between(_between(values, places[1], 1), places[2], 2)
+        # Halves are ties of numbers in float32, as MONAI gives them; they go to the even number.
+        found[plane] = np.rint(values[0].astype(np.float32))
+    return found
+
+
+def _between(values: NDArray[np.float64], places: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Linear interpolation along an axis, in double precision: sums of halves stay halves."""
+    lower = np.minimum(places.astype(np.intp), values.shape[axis] - 1)
+    upper = np.minimum(lower + 1, values.shape[axis] - 1)
+    shape = [1] * values.ndim
+    shape[axis] = -1
+    weight = (places - lower).reshape(shape)
+    found: NDArray[np.float64] = values.take(lower, axis) * (1 - weight) + values.take(upper, axis) * weight
     return found
 
 

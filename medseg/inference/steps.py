@@ -12,18 +12,16 @@ from medseg.domain.card import (
     FillHoles,
     Instances,
     KeepLargest,
-    Normalise,
-    PercentileRange,
     PostStep,
     PreStep,
     RemoveSmall,
     RequireRange,
-    Rescale,
     Scale,
     ToUnit,
     ZScore,
     ZScoreInside,
 )
+from medseg.domain.own_range import Normalise, PercentileRange, Rescale
 from medseg.errors import InputError
 from medseg.masks.components import label_parts
 from medseg.masks.fill import fill_holes

@@ -25,10 +25,10 @@ from medseg.inference.stored_grid import (
 __all__ = [
     "StoredArray",
     "channel_values",
+    "channels_grid",
     "decided",
     "outputs_to_native",
     "prepare_stored",
-    "require_one_grid",
     "with_labels_before",
 ]
 
@@ -92,7 +92,7 @@ def prepare_stored(images: Mapping[str, Image], card: ModelCard) -> StoredArray:
     rule = card.grid
     assert isinstance(rule, StoredGrid)  # noqa: S101 - for the type checker: only cards with such a grid come here
     reference = images[card.reference]
-    require_one_grid(images, card)
+    channels_grid(images, card)
     spacing = tuple(_spacing(reference)[axis] for axis in rule.axes)
     wanted = (*spacing[: 3 - len(rule.spacing)], *rule.spacing)
     arrays, findings = channel_values(images, card)
@@ -148,7 +148,7 @@ def decided(
     return regions_written((outputs[number] for number in sequence), decision, np.uint16)
 
 
-def require_one_grid(images: Mapping[str, Image], card: ModelCard) -> Grid:
+def channels_grid(images: Mapping[str, Image], card: ModelCard) -> Grid:
     """The grid of the reference channel, if it is that of all.
 
     Raises

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from medseg.domain import ChannelSpec, Grid, Label, LabelTable
-from medseg.domain.card import Clip, Normalise, PercentileRange, Rescale, Scale
+from medseg.domain.card import Clip, Scale
+from medseg.domain.own_range import Normalise, PercentileRange, Rescale
 from medseg.domain.recipe import AnchoredGrid, Decision, StoredGrid, WindowRule
 from medseg.errors import ConfigError, InputError
 from medseg.geometry.resample import crop_grid

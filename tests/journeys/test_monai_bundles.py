@@ -193,11 +193,16 @@ def test_labels_are_monais(
     out = tmp_path / "mask.nii.gz"
     assert medseg("segment", "theirs", *given, "--out", out).code == 0
     found = read_segmentation(out).labels
-    theirs = np.rint(monais_labels(folder, paths if len(paths) > 1 else paths[0], weights=weights))
+    numbers = monais_labels(folder, paths if len(paths) > 1 else paths[0], weights=weights)
+    theirs = np.rint(numbers)
     foreground = (found > 0) | (theirs > 0)
+    # Numbers of labels that MONAI interpolates to a half are neither one's: rounding decides in the seventh digit.
+    ties = foreground & (np.abs(numbers - np.floor(numbers) - 0.5) < 1e-5)
     assert foreground.mean() > 0.005
     assert len(np.unique(theirs)) > 1
-    assert (found == theirs)[foreground].mean() >= 0.999
+    assert ties.sum() < 0.25 * foreground.sum()
+    assert (found == theirs)[foreground & ~ties].mean() >= 0.999
+    assert (found == theirs)[foreground].mean() >= (0.999 if not ties.any() else 0.995)
 
 
 @pytest.fixture
@@ -250,6 +255,16 @@ def test_a_zip_around_the_folder_and_weights_under_a_name(
     assert medseg("models", "add", bundle, "--name", "plain").code == 0
     one, other = (home / name / "weights" / "0.safetensors" for name in ("zipped", "plain"))
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_swin_unetr_of_before_monai_1_5_says_how_its_tokens_are_joined(
+    home: Path, data: Data, medseg: Medseg, tmp_path: Path
+) -> None:
+    pytest.importorskip("einops", reason="MONAI's transformers need it")
+    folder = made_bundle(data("monai_zoo/swin_unetr_btcv_segmentation"), tmp_path / "bundle", swin)
+    told = medseg("models", "add", folder, "--name", "swin", "--json").json["result"]["understood"]
+    assert "joined as in MONAI since 1.5" in told["network"]
+    assert "merging_repeated" in medseg("models", "show", "swin").out.replace("\n", " ")
 
 
 def written(bundle: Path, change: Callable[[Values], None]) -> None:

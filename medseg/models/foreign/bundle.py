@@ -11,10 +11,10 @@ from medseg.domain import ChannelSpec, Label, LabelTable, ModelCard, NetworkSpec
 from medseg.errors import ConfigError, LabelError, ModelError
 from medseg.models.bundle import shapes_of
 from medseg.models.foreign.bundle_after import After, steps_after
-from medseg.models.foreign.bundle_before import Before, steps_before
+from medseg.models.foreign.bundle_before import StepsBefore, steps_before
 from medseg.models.foreign.bundle_config import Config, read_config
 from medseg.models.foreign.bundle_network import network_of, own_class
-from medseg.models.foreign.bundle_windows import Windows, windows_of
+from medseg.models.foreign.bundle_windows import Windows, bundle_windows
 from medseg.models.foreign.checkpoint import read_state
 from medseg.models.foreign.fitting import require_fit
 from medseg.models.foreign.reading import Fields, digest_of_file, read_fields
@@ -24,7 +24,7 @@ from medseg.models.foreign.values import Told, Understood, Wanted
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["BUNDLE", "MonaiBundle"]
+__all__ = ["BUNDLE", "MonaiBundle", "card_without_weights"]
 
 _CONFIGS = ("inference.json", "inference.yaml", "inference.yml")
 METADATA = "configs/metadata.json"
@@ -36,6 +36,8 @@ _OUTPUTS = ("segmentation", "labels", "onehot", "probability", "logits")
 _UNUSED = re.compile(r"(^|\.)(skip_layers|heads|deep_supervision_heads|cross_attn)\.")
 #: The norm of UNETR's absent cross attention, which bundles of before MONAI 1.4 do not have.
 _ABSENT = re.compile(r"\.norm_cross_attn\.(weight|bias)$")
+
+
 #: Version of MONAI since which its `merging` takes each neighbour once.
 _MERGING_SINCE = (1, 5)
 
@@ -69,11 +71,24 @@ class _Read:
     metadata: Fields
     network: NetworkSpec
     channels: tuple[ChannelSpec, ...]
-    before: Before
+    before: StepsBefore
     windows: Windows
     after: After
     table: LabelTable
     weights: str
+
+
+def card_without_weights(folder: Path) -> ModelCard:
+    """The card that a bundle's configuration makes, whether its weights are there or not.
+
+    Raises
+    ------
+    ModelError
+        Naming what is not understood.
+    ConfigError, LabelError
+        If what is understood makes no card.
+    """
+    return _card(_read(folder), Wanted(), "")
 
 
 def _folder(source: Path) -> Path | None:
@@ -95,9 +110,8 @@ def _understood(folder: Path, choice: Wanted) -> Understood:
     state = _fitting(read_state(path), read.network)
     require_fit(state, read.network, path, "configuration")
     digest = _digest(folder, path)
-    network = read.network
     try:
-        card = _card(replace(read, network=network), choice, digest)
+        card = _card(read, choice, digest)
     except (ConfigError, LabelError) as error:
         raise ModelError(f"{folder} makes no model: {error}") from error
     return Understood(card, [state], _told(card, read), _licence_text(folder, card))
@@ -124,7 +138,7 @@ def _read(folder: Path) -> _Read:
     network = network_of(config)
     channels = _channels(metadata, network)
     before = steps_before(config, tuple(channel.name for channel in channels))
-    windows = windows_of(config, network)
+    windows = bundle_windows(config, network)
     after = steps_after(config, network.out_channels)
     moves = before.spacing is not None or before.cropped_after is not None
     if moves and "Invertd" not in str(config.raw("postprocessing")):
@@ -326,6 +340,11 @@ def _limits(read: _Read) -> tuple[str, ...]:
             "As its makers have it, numbers of labels are interpolated: around a label of a high number may lie a rim "
             "of lower ones."
         )
+    if _is_merged_anew(read):
+        limits.append(
+            "Its makers name a MONAI of before 1.5, which joined the tokens of a SwinUNETR otherwise; this runs as "
+            "MONAI does since then. If it finds little, set merging to merging_repeated in its card.yaml."
+        )
     own = [str(one) for one in _listed(read.config.values.get("imports")) if own_class(_imported(one))]
     if own:
         limits.append(f"Its {', '.join(own)[:200]} was not run: nothing that is used here names it.")
@@ -361,7 +380,7 @@ def _told(card: ModelCard, read: _Read) -> Told:
     window = "the whole image" if rule.placing == "whole" else " × ".join(map(str, card.window))
     return (
         ("bundle", f"{_name(read)}, {card.version}"),
-        ("network", network_line(card.network)),
+        ("network", _network_words(read)),
         ("weights", read.weights),
         ("channels", ", ".join(channel.name for channel in card.channels)),
         (
@@ -381,6 +400,21 @@ def _told(card: ModelCard, read: _Read) -> Told:
         ("regions", ", ".join(region.name for region in card.table.regions) or "none"),
         ("licence", card.licence),
     )
+
+
+def _is_merged_anew(read: _Read) -> bool:
+    """Whether tokens are joined in another way than in the MONAI that the metadata name (its pull request 8285)."""
+    attention = read.network.attention
+    version = re.match(r"(\d+)\.(\d+)", str(read.metadata.values.get("monai_version")))
+    if attention is None or version is None or read.network.dimensions != 3:
+        return False
+    is_before = (int(version[1]), int(version[2])) < _MERGING_SINCE
+    return read.network.architecture == "swin_unetr" and attention.merging == "merging" and is_before
+
+
+def _network_words(read: _Read) -> str:
+    line = network_line(read.network)
+    return f"{line}; tokens joined as in MONAI since 1.5" if _is_merged_anew(read) else line
 
 
 def _back(card: ModelCard) -> str:

@@ -6,14 +6,8 @@ A closed list; each transform is understood with its arguments, or refused by na
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from medseg.domain.card import (
-    Clip,
-    Normalise,
-    PercentileRange,
-    PreStep,
-    Rescale,
-    Scale,
-)
+from medseg.domain.card import Clip, PreStep, Scale
+from medseg.domain.own_range import Normalise, PercentileRange, Rescale
 from medseg.domain.recipe import AnchoredGrid
 from medseg.errors import ConfigError, ModelError
 from medseg.models.foreign.bundle_config import Config
@@ -26,13 +20,13 @@ from medseg.models.foreign.bundle_transforms import (
 )
 from medseg.models.foreign.reading import Fields
 
-__all__ = ["BEFORE_NETWORK", "Before", "steps_before"]
+__all__ = ["BEFORE_NETWORK", "StepsBefore", "steps_before"]
 
 _FLOATS = ("float", "float32", "float64", None)
 
 
 @dataclass
-class Before:
+class StepsBefore:
     """What stands before the network, as far as it is read.
 
     Parameters
@@ -78,7 +72,7 @@ class Before:
         )
 
 
-def steps_before(config: Config, channels: tuple[str, ...]) -> Before:
+def steps_before(config: Config, channels: tuple[str, ...]) -> StepsBefore:
     """What `preprocessing` says.
 
     Raises
@@ -86,7 +80,7 @@ def steps_before(config: Config, channels: tuple[str, ...]) -> Before:
     ModelError
         Naming the transform, or the argument, that is not understood.
     """
-    found = Before(channels)
+    found = StepsBefore(channels)
     for item in transforms_of(config, "preprocessing"):
         handler, known, ignored = known_transform(item, BEFORE_NETWORK, config)
         given = config.fields(item, known | {"keys"}, ignored | {"allow_missing_keys", "lazy"})
@@ -110,11 +104,11 @@ def _image_key(keys: list[str], given: Fields) -> str:
     return images[0]
 
 
-def _nothing(_: Before, __: Fields) -> None:
+def _nothing(_: StepsBefore, __: Fields) -> None:
     """It changes no value and no grid."""
 
 
-def _cast(_: Before, given: Fields) -> None:
+def _cast(_: StepsBefore, given: Fields) -> None:
     if (
         given.values.get("dtype", "float32") not in _FLOATS
         or given.values.get("data_type", "tensor") != "tensor"
@@ -122,13 +116,13 @@ def _cast(_: Before, given: Fields) -> None:
         raise ModelError(f"{given.place}: type {given.values.get('dtype')!r} is not understood; float32 is")
 
 
-def _channel_first(found: Before, given: Fields) -> None:
+def _channel_first(found: StepsBefore, given: Fields) -> None:
     place = given.values.get("channel_dim")
     if place not in (None, "no_channel") and len(found.channels) == 1:
         raise ModelError(f"{given.place}: channel_dim {place!r} of an image of one channel is not understood")
 
 
-def _orientation(found: Before, given: Fields) -> None:
+def _orientation(found: StepsBefore, given: Fields) -> None:
     if found.spacing is not None or found.cropped_after is not None:
         raise ModelError(f"{given.place}: turning after Spacing or CropForeground is not understood")
     closest = given.flag("as_closest_canonical", default=False)
@@ -136,7 +130,7 @@ def _orientation(found: Before, given: Fields) -> None:
     _ = found.grid  # refuses what is no orientation
 
 
-def _spacing(found: Before, given: Fields) -> None:
+def _spacing(found: StepsBefore, given: Fields) -> None:
     if found.spacing is not None or found.cropped_after is not None:
         raise ModelError(f"{given.place}: Spacing twice, or after CropForeground, is not understood")
     require_only(given, "mode", ("bilinear", 1))
@@ -151,7 +145,7 @@ def _spacing(found: Before, given: Fields) -> None:
     found.scaled_before = found.count
 
 
-def _range(found: Before, given: Fields) -> None:
+def _range(found: StepsBefore, given: Fields) -> None:
     low, high = given.number("a_min"), given.number("a_max")
     wanted = given.values.get("b_min"), given.values.get("b_max")
     if wanted == (None, None):
@@ -167,13 +161,13 @@ def _range(found: Before, given: Fields) -> None:
         found.add(Clip(found.channels[0], start, stop))
 
 
-def _by_channel(found: Before, given: Fields) -> None:
+def _by_channel(found: StepsBefore, given: Fields) -> None:
     """Statistics of several channels together are no step of one."""
     if len(found.channels) > 1 and not is_true(given.values.get("channel_wise", False)):
         raise ModelError(f"{given.place}: statistics over all channels together are not understood")
 
 
-def _normalise(found: Before, given: Fields) -> None:
+def _normalise(found: StepsBefore, given: Fields) -> None:
     _by_channel(found, given)
     nonzero = is_true(given.values.get("nonzero", False))
     fixed = given.values.get("subtrahend"), given.values.get("divisor")
@@ -194,13 +188,13 @@ def _normalise(found: Before, given: Fields) -> None:
         found.steps.append(Scale(name, offset, divisor))
 
 
-def _rescale(found: Before, given: Fields) -> None:
+def _rescale(found: StepsBefore, given: Fields) -> None:
     _by_channel(found, given)
     require_only(given, "factor", (None,))
     found.add(Rescale(found.channels[0], given.number("minv", 0.0), given.number("maxv", 1.0)))
 
 
-def _percentiles(found: Before, given: Fields) -> None:
+def _percentiles(found: StepsBefore, given: Fields) -> None:
     _by_channel(found, given)
     require_only(given, "relative", (False,))
     lower, upper, low, high = (given.number(name) for name in ("lower", "upper", "b_min", "b_max"))
@@ -208,7 +202,7 @@ def _percentiles(found: Before, given: Fields) -> None:
     found.add(PercentileRange(found.channels[0], lower, upper, low, high, clip))
 
 
-def _crop(found: Before, given: Fields) -> None:
+def _crop(found: StepsBefore, given: Fields) -> None:
     if found.cropped_after is not None:
         raise ModelError(f"{given.place}: CropForeground twice is not understood")
     for name, only in (("select_fn", None), ("channel_indices", None), ("k_divisible", 1)):
@@ -223,7 +217,7 @@ def _crop(found: Before, given: Fields) -> None:
 
 _CASTING = ({"dtype", "data_type"}, {"device", "track_meta", "wrap_sequence"})
 #: Transform without its `d` → what it says, arguments that are understood, arguments that change nothing here.
-BEFORE_NETWORK: dict[str, tuple[Callable[[Before, Fields], None], set[str], set[str]]] = {
+BEFORE_NETWORK: dict[str, tuple[Callable[[StepsBefore, Fields], None], set[str], set[str]]] = {
     "LoadImage": (
         _nothing,
         set(),

@@ -9,7 +9,7 @@ from medseg.models.foreign.bundle_config import Config
 from medseg.models.foreign.bundle_network import own_class
 from medseg.models.foreign.reading import Fields
 
-__all__ = ["Windows", "windows_of"]
+__all__ = ["Windows", "bundle_windows"]
 
 #: Arguments that change memory and speed only.
 _SPEED = {
@@ -31,7 +31,7 @@ class Windows:
     slices: int | None = None
 
 
-def windows_of(config: Config, network: NetworkSpec) -> Windows:
+def bundle_windows(config: Config, network: NetworkSpec) -> Windows:
     """What `inferer` says.
 
     Raises
