@@ -123,6 +123,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str], Callable[[TrainConfig], o
         lambda config: config.grid.spacing,
         (0.5, 0.5, 2.0),
     ),
+    "how the network learns": (
+        {},
+        {},
+        lambda c: (c.optimiser.lr, c.optimiser.weight_decay, c.augmentation.affine),
+        (0.003, 0.0001, 0.5),
+    ),
     "folds are no more than subjects": ({"cases": 2}, {}, lambda config: config.data.folds, 2),
     "one case is planned too": ({"cases": 1}, {}, lambda config: config.data.folds, 1),
     "single slices get a 2D network": (
@@ -138,6 +144,22 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, str], Callable[[TrainConfig], o
 def test_a_plan_follows_its_data(name: str, tmp_path: Path) -> None:
     traits, values, look, expected = CASES[name]
     assert look(planned(decathlon(tmp_path / "data", **traits), tmp_path / "plan.yaml", **values)) == expected
+
+
+@pytest.mark.parametrize(
+    ("structures", "words"), [(12, "separate objects"), (13, "separate objects; 1 more")]
+)
+def test_of_many_structures_twelve_are_told_and_the_others_counted(
+    structures: int, words: str, tmp_path: Path
+) -> None:
+    names = tuple(f"part {number}" for number in range(1, structures + 1))
+    folder = decathlon(tmp_path / "data", cases=2, shape=(64, 16, 14), labels=names)
+    planned(folder, tmp_path / "plan.yaml")
+    text = " ".join(re.sub(r"\n\s*# ?", " ", (tmp_path / "plan.yaml").read_text(encoding="utf-8")).split())
+    assert "part 12 in 2 of 2 cases, median 0.168 ml, 2 separate objects" in text
+    assert words in text
+    assert ("1 more" in text) == (structures == 13)
+    assert "part 13 in 2" not in text
 
 
 def test_a_large_set_is_made_coarser_but_not_so_that_its_lesions_vanish(tmp_path: Path) -> None:
