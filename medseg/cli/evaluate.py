@@ -11,6 +11,7 @@ from medseg.cli.progress import running
 from medseg.domain import Finding, ReadOptions
 from medseg.errors import ConfigError, PartialFailure
 from medseg.io import is_dataset, open_dataset
+from medseg.io.atomic import require_apart
 from medseg.io.unfinished import together
 from medseg.metrics import LesionRule
 from medseg.workflows.aside import left_aside, without_reference
@@ -99,6 +100,7 @@ def command(
     memory = memory_of(files) if is_many(prediction) else None
     with together(*files.given):
         require_free(files, memory, force=force)
+        require_apart(files.given, (prediction, reference, image, labels, patients))
         if image is not None and html is None:
             raise ConfigError("--image is under the outlines of the page: it needs --html")
         whose = None if patients is None else read_patients(patients)

@@ -137,10 +137,12 @@ Normalise = Annotated[
 
 def value_kinds(items: list[str] | None) -> dict[str, str]:
     """Channel → kind of values; `*` stands for the only channel."""
-    found = {}
+    found: dict[str, str] = {}
     for item in items or []:
         name, sign, kind = item.rpartition("=")
-        found[name if sign else "*"] = kind
+        channel = name if sign else "*"
+        if found.setdefault(channel, kind) != kind:
+            raise ConfigError(f"--values says {found[channel]} and {kind} of one channel")
     return found
 
 

@@ -182,12 +182,14 @@ def _read_options(typed: Mapping[str, Any]) -> ReadOptions:
 
 def pairs(items: list[str] | None, option: str) -> dict[str, str]:
     """Names and values from repeated `NAME=VALUE`."""
-    found = {}
+    found: dict[str, str] = {}
     for item in items or []:
         name, sign, value = item.partition("=")
         if not sign or not name:
             raise ConfigError(f"{option} takes NAME=VALUE, not {item!r}")
-        found[name.strip()] = value
+        name = name.strip()
+        if found.setdefault(name, value) != value:
+            raise ConfigError(f"{option} gives {name} twice, as {found[name]!r} and as {value!r}")
     return found
 
 

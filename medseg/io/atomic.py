@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from medseg.io.names import suffix_of
 from medseg.io.outlets import descriptor_of, is_device, poured
 from medseg.io.unfinished import announce, apart, may_replace, name_in_turn, settle
 
-__all__ = ["require_absent", "staged_file", "staged_folder", "write_bytes"]
+__all__ = ["require_absent", "require_apart", "staged_file", "staged_folder", "write_bytes"]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; make room and try again",
@@ -48,6 +48,27 @@ def require_absent(path: str | Path, *, force: bool = False) -> None:
             raise OutputError(f"{path} exists already; choose another name, or replace it with --force")
     except PermissionError as error:
         raise _refusal(path, error) from error
+
+
+def require_apart(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path | None]) -> None:
+    """Refuse an output that is a file which is read, also under another name; `--force` is for older outputs.
+
+    Raises
+    ------
+    OutputError
+        Naming it.
+    """
+    read = [Path(path) for path in inputs if path is not None]
+    for out in outputs:
+        if out is not None and any(_is_same_file(Path(out), path) for path in read):
+            raise OutputError(f"{out} is a file that is read; give the output another name")
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.is_file() and one.samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager

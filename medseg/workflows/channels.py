@@ -22,6 +22,7 @@ __all__ = [
     "as_mapping",
     "as_segmented",
     "by_planes",
+    "channel_files",
     "leave_unneeded",
     "match_channels",
     "read_as",
@@ -52,6 +53,12 @@ def _read(name: str, path: ChannelPath, options: ReadOptions) -> Image:
 
     file = path if isinstance(path, ChannelFile) else ChannelFile(name, str(path))
     return read_channel(file, options)
+
+
+def channel_files(inputs: Mapping[str, ChannelPath]) -> list[Path]:
+    """The files of all channels."""
+    paths = [path for item in inputs.values() for path in (item if isinstance(item, tuple) else (item,))]
+    return [Path(path.path) if isinstance(path, ChannelFile) else Path(path) for path in paths]
 
 
 def by_planes(spec: SegmenterSpec, paths: Mapping[str, ChannelPath]) -> Mapping[str, ChannelPath]:

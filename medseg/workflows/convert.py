@@ -9,7 +9,7 @@ from medseg.domain.labels import distinct_color
 from medseg.domain.source import Verdict
 from medseg.errors import InputError
 from medseg.io import inspect, read, read_segmentation, write_image, write_segmentation
-from medseg.io.atomic import require_absent
+from medseg.io.atomic import require_absent, require_apart
 from medseg.io.names import split_part, stem_of, suffix_of
 from medseg.io.protocols import MASK_DETAIL
 from medseg.io.surface.file import SURFACE_SUFFIXES, SurfaceNotes, write_surface
@@ -105,6 +105,7 @@ def convert(
     with together(target):
         if not is_set_target(target):
             require_absent(target, force=force)
+        require_apart([target], (labels, image))
         options = options or ReadOptions()
         if (
             mask

@@ -14,7 +14,7 @@ from medseg.domain.values import Scalar, as_details, digest_of_plain
 from medseg.errors import ConfigError, GridMismatchError, InputError, LabelError
 from medseg.geometry.place import match_order
 from medseg.io import read_segmentation, write_segmentation
-from medseg.io.atomic import require_absent
+from medseg.io.atomic import require_absent, require_apart
 from medseg.io.sidecar import sidecar_path
 from medseg.io.unfinished import together
 from medseg.masks.changes import changed_by_hand
@@ -159,6 +159,7 @@ def edit_files(
         raise InputError(f"{mask} can't be edited onto itself; give another --out")
     with together(out):
         require_absent(out, force=force)
+        require_apart([out], (table, *_named_files(operations)))
         options = options or ReadOptions()
         before = read_segmentation(mask, options=options, labels=table)
         others = _read_others(before, operations, options)
@@ -294,15 +295,19 @@ def _require_known(segmentation: Segmentation, name: str, operations: Sequence[s
         find_labels(segmentation.table, name)
 
 
+def _named_files(operations: Sequence[str | Request]) -> list[str]:
+    """What set operations name as the other mask: a file, or a label."""
+    requests = [parse_request(item) if isinstance(item, str) else item for item in operations]
+    return [str(name) for request in requests if (name := dict(request.parameters).get("other"))]
+
+
 def _read_others(
     segmentation: Segmentation, operations: Sequence[str | Request], options: ReadOptions
 ) -> dict[str, Segmentation]:
     """Files that set operations name: what is no label of the mask and there."""
     found: dict[str, Segmentation] = {}
-    for item in operations:
-        request = parse_request(item) if isinstance(item, str) else item
-        name = str(dict(request.parameters).get("other", ""))
-        if not name or name in found or _is_label(segmentation, name):
+    for name in _named_files(operations):
+        if name in found or _is_label(segmentation, name):
             continue
         if Path(name).exists():
             found[name] = read_segmentation(Path(name), options=options)

@@ -28,9 +28,10 @@ from medseg.domain.values import Scalar, as_details
 from medseg.errors import GridMismatchError, InputError
 from medseg.geometry import same_grid
 from medseg.io import read_segmentation, write_segmentation
-from medseg.io.atomic import require_absent, write_bytes
+from medseg.io.atomic import require_absent, require_apart, write_bytes
 from medseg.io.datasets.nnunet import ignored_label
 from medseg.io.probabilities import with_probabilities
+from medseg.io.sidecar import sidecar_path
 from medseg.io.unfinished import together
 from medseg.masks.ignored import without_ignored
 from medseg.masks.onto import lies_on, onto_grid
@@ -38,7 +39,14 @@ from medseg.measuring.intervals import interval_findings
 from medseg.measuring.noise import NOISE_METHOD
 from medseg.reporting.record.json import content_digest
 from medseg.settings import local_now
-from medseg.workflows.channels import ChannelPath, Images, as_mapping, as_segmented, read_channels
+from medseg.workflows.channels import (
+    ChannelPath,
+    Images,
+    as_mapping,
+    as_segmented,
+    channel_files,
+    read_channels,
+)
 from medseg.workflows.declare import declare_values
 from medseg.workflows.record import build_record, days_between, result_digest, write_record
 
@@ -306,9 +314,11 @@ def measure_files(
     """Read a mask and its images, measure, write the Record (and contours); returns the Record."""
     options = options or MeasureOptions()
     with together(out, options.contours, options.lesions):
-        for path in (out, options.contours, options.lesions):
+        outputs = (out, options.contours, options.lesions)
+        for path in outputs:
             if path is not None:
                 require_absent(path, force=options.force)
+        require_apart(outputs, (mask, sidecar_path(mask), options.labels, *channel_files(images)))
         task = read_measuring(mask, images, options)
         # The Record comes last, so that one that is there has all that was asked for beside it.
         if options.contours is not None:

@@ -12,7 +12,7 @@ from medseg.domain import Dataset, Run
 from medseg.errors import ConfigError
 from medseg.extras import require_extra
 from medseg.io import open_dataset
-from medseg.io.atomic import require_absent, write_bytes
+from medseg.io.atomic import require_absent, require_apart, write_bytes
 from medseg.io.datasets import check_dataset
 from medseg.io.plain import require_regular
 from medseg.io.unfinished import together
@@ -110,6 +110,7 @@ def plan_files(
     out = Path(out)
     with together(out):
         require_absent(out, force=force)
+        require_apart([out], [source])
         planned = _planned(Path(source), budget, root, values=values, trial=trial, run=run)
         write_bytes(out, planned.text.encode(), force=force)
     return planned

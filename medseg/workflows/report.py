@@ -11,7 +11,7 @@ from medseg.domain import Image, Record, Segmentation
 from medseg.domain.study import PatientFacts
 from medseg.errors import InputError, MedsegError
 from medseg.extras import require_extra
-from medseg.io.atomic import require_absent, write_bytes
+from medseg.io.atomic import require_absent, require_apart, write_bytes
 from medseg.io.unfinished import together
 from medseg.masks.onto import lies_on, onto_grid
 from medseg.reporting import PageExtras, Picture, draw_tissue, to_rows
@@ -165,6 +165,9 @@ def report_files(
         nothing to compare with a reference.
     """
     found = open_record(record_path, images=images, mask=mask, among=among)
+    named = [record_path.parent / item.path for item in found.record.inputs if item.path]
+    given = (record_path, mask, *(images or {}).values(), *among, beside.reference if beside else None)
+    require_apart(files.given.values(), (*given, *named))
     extras = PageExtras(missing=found.missing, look=look, patient=_patient(found, beside))
     if beside is not None and beside.reference is not None:
         extras = against(found.record, found.mask, found.images, beside.reference, extras)

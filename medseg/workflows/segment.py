@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from medseg.domain import ChannelFile, Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
+from medseg.domain import Image, Params, Prompts, ReadOptions, Run, Segmentation, Segmenter
 from medseg.domain.run import noted
 from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
@@ -17,7 +17,7 @@ from medseg.geometry import AxisOrder, same_grid
 from medseg.geometry.resample import crop_grid
 from medseg.inference.inner import order_for, reordered
 from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
-from medseg.io.atomic import require_absent
+from medseg.io.atomic import require_absent, require_apart
 from medseg.io.unfinished import together
 from medseg.masks.fractions import Box
 from medseg.masks.onto import onto_grid
@@ -28,6 +28,7 @@ from medseg.workflows.channels import (
     Images,
     as_mapping,
     by_planes,
+    channel_files,
     leave_unneeded,
     match_channels,
     read_as,
@@ -240,9 +241,7 @@ def read_task(
         As `segment_files`; also if the mask would replace one of the images.
     """
     params = _params_of(engine, options)
-    for path in (out, options.objects):
-        if path is not None:
-            require_no_input(path, inputs)
+    require_apart((out, options.objects), (*channel_files(inputs), options.prompts))
     matched = _read_matched(engine, inputs, options)
     prompts = None if options.prompts is None else read_prompts(options.prompts)
     task = SegmentTask(engine, matched, params, None, prompts, options.same_space)
@@ -294,21 +293,6 @@ def write_result(result: Segmentation, engine: Segmenter, out: Path, options: Se
     write_segmentation(result, out, force=options.force)
     if options.probabilities:
         write_probabilities(result, out, force=options.force)
-
-
-def require_no_input(out: Path, inputs: Mapping[str, ChannelPath]) -> None:
-    """Refuse an output that is one of the images, `--force` or not.
-
-    Raises
-    ------
-    InputError
-        Naming it.
-    """
-    for item in inputs.values():
-        for path in item if isinstance(item, tuple) else (item,):
-            file = Path(path.path) if isinstance(path, ChannelFile) else Path(path)
-            if file.resolve() == out.resolve():
-                raise InputError(f"{out} is an image that is read; give the output another name")
 
 
 def _params_of(engine: Segmenter, options: SegmentOptions) -> Params:

@@ -10,7 +10,7 @@ from typing import Any
 from medseg.domain import Record
 from medseg.domain.record import Review
 from medseg.errors import InputError, MedsegError
-from medseg.io.atomic import require_absent, staged_file, write_bytes
+from medseg.io.atomic import require_absent, require_apart, staged_file, write_bytes
 from medseg.io.plain import read_plain
 from medseg.io.unfinished import may_replace, together
 from medseg.reporting import record_to_json
@@ -104,6 +104,8 @@ def sign_files(
             require_absent(out, force=force)
         record = _signed(path, name=name, organization=organization, key=key, among=among)
         if out is not None:
+            require_apart([out], (path.parent / item.path for item in record.inputs if item.path))
+            require_apart([out], among)
             anchored = tuple(
                 replace(item, path=str(path.parent / item.path) if item.path else "")
                 for item in record.inputs

@@ -60,6 +60,16 @@ def test_on_a_flipped_grid_labels_are_flipped(axis: int) -> None:
     assert np.array_equal(labels_on_native(shares, GRID, flipped, (4, 9)), np.flip(straight, axis))
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_between_voxels_and_beyond_the_image_a_flip_is_a_flip_too(axis: int) -> None:
+    shares = np.random.default_rng(8).random((3, *SHAPE)).astype(np.float32)
+    last = -0.8 + 0.7 * (SHAPE[axis] - 1)  # the first centre lies beyond the outer face
+    straight = labels_on_native(shares, GRID, moved(axis, -0.8, 0.7), (4, 9))
+    flipped = labels_on_native(shares, GRID, moved(axis, last, -0.7), (4, 9))
+    assert not straight.take(0, axis).any()
+    assert np.array_equal(flipped, np.flip(straight, axis))
+
+
 def test_a_grid_that_leans_is_refused() -> None:
     affine = np.eye(4)
     affine[0, 1] = 0.2

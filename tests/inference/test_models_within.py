@@ -409,10 +409,10 @@ class TestStored:
         assert model.memory_bytes({"image": pixels}, params) == expected - 4 * 1000 * (2 + 4)
 
     def test_between_pictures_there_is_no_distance(self) -> None:
-        image = make_image(np.ones((4, 6, 2)), np.diag([1.0, 3.0, 1.0, 1.0]))
-        card = stored_card(grid=StoredGrid((0, 1, 2), (1.0, 3.0, 999.0)))
+        image = make_image(np.ones((4, 6, 2)), np.diag([2.0, 3.0, 1.0, 1.0]))
+        card = stored_card(grid=StoredGrid((0, 1, 2), (2.0, 3.0, 999.0)))
         pixels = replace(image, grid=replace(image.grid, unit="px"))
-        assert prepare_stored({"image": pixels}, card).spacing == (1.0, 3.0, 3 * NO_DISTANCE)
+        assert prepare_stored({"image": pixels}, card).spacing == (2.0, 3.0, 3 * NO_DISTANCE)
 
 
 def contents(**changes: Any) -> Contents:

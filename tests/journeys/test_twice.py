@@ -171,7 +171,7 @@ class TestSegment:
         assert (scans / "a.nii.gz").read_bytes() == before
         one = medseg("segment", "threshold", scans / "a.nii.gz", "--out", scans / "a.nii.gz", *LOW, "--force")
         assert one.code == 2
-        assert "an image that is read" in one.line
+        assert "a file that is read" in one.line
 
 
 class TestMeasure:

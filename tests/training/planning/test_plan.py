@@ -13,7 +13,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from medseg.errors import ConfigError
 from medseg.training import TrainConfig, load_config
+from medseg.workflows.plan import plan_files
 
 
 def write(path: Path, values: np.ndarray, spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> None:
@@ -66,9 +68,8 @@ def medseg(*words: object) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def planned(folder: Path, out: Path, *words: object) -> TrainConfig:
-    done = medseg("plan", folder, "--out", out, "--no-trial", *words)
-    assert done.returncode == 0, done.stderr
+def planned(folder: Path, out: Path, **values: str) -> TrainConfig:
+    plan_files(folder, out, trial=False, values=values)
     found = load_config(out)
     assert isinstance(found, TrainConfig)
     return found
@@ -95,38 +96,44 @@ def test_each_choice_has_its_reason_above_it(tmp_path: Path) -> None:
     assert max(len(line) for line in lines if line.lstrip().startswith("#")) <= 120
 
 
-CASES: dict[str, tuple[dict[str, Any], tuple[object, ...], Callable[[TrainConfig], object], object]] = {
+CASES: dict[str, tuple[dict[str, Any], dict[str, str], Callable[[TrainConfig], object], object]] = {
     "several structures are mirrored from side to side only": (
         {},
-        (),
+        {},
         lambda config: config.augmentation.flip_axes,
         (0,),
     ),
-    "one structure along every axis": ({"labels": ("a",)}, (), lambda c: c.augmentation.flip_axes, (0, 1, 2)),
+    "one structure along every axis": ({"labels": ("a",)}, {}, lambda c: c.augmentation.flip_axes, (0, 1, 2)),
     "left and right are never mirrored": (
         {"labels": ("left lung", "right lung")},
-        (),
+        {},
         lambda config: 0 in config.augmentation.flip_axes,
         False,
     ),
     "HU are scaled alike for all cases": (
         {"modality": "CT"},
-        ("--values", "CT=HU"),
+        {"CT": "HU"},
         lambda config: [step.step for step in config.preprocessing],
         ["clip", "scale"],
     ),
-    "MR is scaled case by case": ({}, (), lambda c: [step.step for step in c.preprocessing], ["zscore"]),
+    "MR is scaled case by case": ({}, {}, lambda c: [step.step for step in c.preprocessing], ["zscore"]),
     "a spacing that all have is kept": (
         {"spacing": (0.5, 0.5, 2.0)},
-        (),
+        {},
         lambda config: config.grid.spacing,
         (0.5, 0.5, 2.0),
     ),
-    "folds are no more than subjects": ({"cases": 2}, (), lambda config: config.data.folds, 2),
-    "one case is planned too": ({"cases": 1}, (), lambda config: config.data.folds, 1),
+    "how the network learns": (
+        {},
+        {},
+        lambda c: (c.optimiser.lr, c.optimiser.weight_decay, c.augmentation.affine),
+        (0.003, 0.0001, 0.5),
+    ),
+    "folds are no more than subjects": ({"cases": 2}, {}, lambda config: config.data.folds, 2),
+    "one case is planned too": ({"cases": 1}, {}, lambda config: config.data.folds, 1),
     "single slices get a 2D network": (
         {"shape": (32, 32, 1), "draw": lambda mask, _: mask.__setitem__((slice(8, 20), slice(8, 20)), 1)},
-        (),
+        {},
         lambda config: (config.network.dimensions, len(config.patch)),
         (2, 2),
     ),
@@ -135,8 +142,24 @@ CASES: dict[str, tuple[dict[str, Any], tuple[object, ...], Callable[[TrainConfig
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_plan_follows_its_data(name: str, tmp_path: Path) -> None:
-    traits, words, look, expected = CASES[name]
-    assert look(planned(decathlon(tmp_path / "data", **traits), tmp_path / "plan.yaml", *words)) == expected
+    traits, values, look, expected = CASES[name]
+    assert look(planned(decathlon(tmp_path / "data", **traits), tmp_path / "plan.yaml", **values)) == expected
+
+
+@pytest.mark.parametrize(
+    ("structures", "words"), [(12, "separate objects"), (13, "separate objects; 1 more")]
+)
+def test_of_many_structures_twelve_are_told_and_the_others_counted(
+    structures: int, words: str, tmp_path: Path
+) -> None:
+    names = tuple(f"part {number}" for number in range(1, structures + 1))
+    folder = decathlon(tmp_path / "data", cases=2, shape=(64, 16, 14), labels=names)
+    planned(folder, tmp_path / "plan.yaml")
+    text = " ".join(re.sub(r"\n\s*# ?", " ", (tmp_path / "plan.yaml").read_text(encoding="utf-8")).split())
+    assert "part 12 in 2 of 2 cases, median 0.168 ml, 2 separate objects" in text
+    assert words in text
+    assert ("1 more" in text) == (structures == 13)
+    assert "part 13 in 2" not in text
 
 
 def test_a_large_set_is_made_coarser_but_not_so_that_its_lesions_vanish(tmp_path: Path) -> None:
@@ -192,9 +215,9 @@ def test_a_set_with_faults_is_refused_with_the_list(fault: str, tmp_path: Path) 
     spoil, named = BAD[fault]
     folder = decathlon(tmp_path / "data")
     spoil(folder)
-    done = medseg("plan", folder, "--out", tmp_path / "plan.yaml", "--no-trial")
-    assert done.returncode == 2, done.stderr
-    assert named in done.stderr.splitlines()[-1]
+    with pytest.raises(ConfigError, match=re.escape(named)) as caught:
+        planned(folder, tmp_path / "plan.yaml")
+    assert "\n" not in str(caught.value)
     assert not (tmp_path / "plan.yaml").exists()
 
 
