@@ -15,7 +15,7 @@ from medseg.io.answers import apply_answers
 from medseg.io.choose import choose, require_volume
 from medseg.io.choose_mask import choose_mask, refuse_masks
 from medseg.io.dicom import READER
-from medseg.io.dicom.archives import kind_of
+from medseg.io.dicom.archives import archive_kind
 from medseg.io.dicom.packed import why_not
 from medseg.io.dicom.reader import DicomReader
 from medseg.io.layered import are_layers, layered_segmentation
@@ -48,7 +48,7 @@ def find_reader(path: str | Path) -> Reader:
             return reader
     if path.is_dir():
         raise UnsupportedFormatError(f"folder {path} holds no DICOM files{_other_files(path)}")
-    archive = kind_of(path, head)
+    archive = archive_kind(path, head)
     if archive is not None:
         raise UnsupportedFormatError(why_not(path, archive))
     raise UnsupportedFormatError(

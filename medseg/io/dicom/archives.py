@@ -13,7 +13,7 @@ from typing import IO, Any, Literal, TypeAlias, cast
 
 from medseg.errors import InputError
 
-__all__ = ["Kind", "Member", "kind_of", "members_of", "said_in_a_line"]
+__all__ = ["Kind", "Member", "archive_kind", "members_of", "said_in_a_line"]
 
 Kind: TypeAlias = Literal["zip", "tar", "other"]
 
@@ -56,7 +56,7 @@ class Member:
     file: IO[bytes]
 
 
-def kind_of(path: Path, head: bytes) -> Kind | None:
+def archive_kind(path: Path, head: bytes) -> Kind | None:
     """What archive a file is by its first bytes; None for a file that is none."""
     if head.startswith(_ZIP):
         return "zip"

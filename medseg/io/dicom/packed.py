@@ -12,7 +12,7 @@ from medseg.io.dicom.files import dicom_files
 from medseg.io.dicom.opened import looks_like_dicom, open_dicom
 from medseg.io.leftovers import new_scratch_folder
 
-__all__ = ["holds_dicom", "listed_files", "unpacked", "why_not"]
+__all__ = ["holds_dicom", "listed_files", "unpacked_files", "why_not"]
 
 _HEAD_BYTES = 132
 #: An archive with so many bytes before its first DICOM file is taken for one of something else.
@@ -48,7 +48,7 @@ def _finds_dicom(path: Path, kind: Kind) -> bool:
     return False
 
 
-def unpacked(path: Path, kind: Kind) -> list[Path]:
+def unpacked_files(path: Path, kind: Kind) -> list[Path]:
     """The files of an archive, unpacked into a folder of this process, which goes when it ends.
 
     Raises

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from medseg.domain import Grid, Image, ReadOptions, Run, Segmentation, Source
 from medseg.errors import InputError
-from medseg.io.dicom.archives import kind_of
+from medseg.io.dicom.archives import archive_kind
 from medseg.io.dicom.beside import Beside, with_beside
 from medseg.io.dicom.deflated import require_bounded
 from medseg.io.dicom.files import dicom_files
@@ -15,7 +15,7 @@ from medseg.io.dicom.image.volumes import series_sources
 from medseg.io.dicom.mask.read import read_mask_object
 from medseg.io.dicom.mask.source import is_mask_object, mask_sources
 from medseg.io.dicom.opened import DICOM_SUFFIXES, is_dicom, looks_like_dicom
-from medseg.io.dicom.packed import holds_dicom, listed_files, unpacked
+from medseg.io.dicom.packed import holds_dicom, listed_files, unpacked_files
 from medseg.io.protocols import HEAD_BYTES, MASK_DETAIL
 
 __all__ = ["READER", "DicomReader"]
@@ -35,7 +35,7 @@ class DicomReader:
         """A folder is taken to hold DICOM; a file by its magic word or suffix."""
         if path.is_dir():
             return any(is_dicom(file) for file in dicom_files(path))
-        kind = kind_of(path, head)
+        kind = archive_kind(path, head)
         if kind is not None:
             return holds_dicom(path, kind)
         return looks_like_dicom(head) or path.suffix.lower() in DICOM_SUFFIXES
@@ -127,9 +127,9 @@ def _files(path: Path) -> Iterable[Path]:
     if path.is_dir():
         return dicom_files(path)
     with path.open("rb") as file:
-        kind = kind_of(path, file.read(HEAD_BYTES))
+        kind = archive_kind(path, file.read(HEAD_BYTES))
     if kind is not None:
-        return unpacked(path, kind)
+        return unpacked_files(path, kind)
     return listed_files(path) or [path]
 
 

@@ -46,7 +46,7 @@ def test_memory_that_a_trial_expects_grows_with_the_batch_and_never_shrinks(
     trial.config = type("C", (), {"loop": type("L", (), {"batch": 10}), "patch": (10, 10)})  # type: ignore[assignment]
     trial.device = type("D", (), {"type": "cpu"})  # type: ignore[assignment]
     peaks = iter(sizes)
-    trial._peak = lambda share: next(peaks)  # type: ignore[method-assign]  # noqa: ARG005
+    trial._peak = lambda share: next(peaks)  # type: ignore[method-assign]
     found = trial.run(0)
     assert found.predicted_bytes == sizes[1][1] + slope * (1000 - 200)
     assert found.measured_bytes is None
