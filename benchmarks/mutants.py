@@ -38,12 +38,12 @@ def run(room: str, number: int, seed: int, *, again: bool) -> None:
     known = record(room)
     _import(known.modules)
     gc.freeze()
-    outcomes, equal = latest(room), equivalents()
+    outcomes, equal, at = latest(room), equivalents(), commit_tried()
     for mutant in sample(room, number, seed):
         row = outcomes.get(mutant.key)
         if row and not (again and row["outcome"] == "survived" and _reason(mutant, equal) is None):
             continue
-        found = {"key": json.loads(mutant.key), **attempt(mutant, known, room)}
+        found = {"key": json.loads(mutant.key), **attempt(mutant, known, room), "at": at}
         with (RESULTS / f"{room}.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(found, ensure_ascii=False) + "\n")
         if found["outcome"] == "survived":
@@ -80,12 +80,13 @@ def sample(room: str, number: int, seed: int) -> list[Mutant]:
 
 
 def latest(room: str) -> dict[str, dict[str, Any]]:
-    """The last outcome by key; `first` in it is the first."""
+    """The last outcome by key, in the order in which they came; `first` in it is the first."""
     path, rows = RESULTS / f"{room}.jsonl", {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         row = json.loads(line)
         key = json.dumps(row["key"])
-        rows[key] = {**row, "first": rows[key]["first"] if key in rows else row["outcome"]}
+        first = rows.pop(key)["first"] if key in rows else row["outcome"]
+        rows[key] = {**row, "first": first}
     return rows
 
 
@@ -121,8 +122,9 @@ which counts as noticed.
 its reason below. **When first tried**: the same share at each fault's first try. Tests were written for what survived, and the survivors
 tried once more; what had been noticed was not. Faults drawn later met the tests that earlier ones had led to. Lines are those that are not blank; their ratio is no aim.
 
-**At**: the commit whose code and tests were last tried (`+`: with changes that it did not hold yet). A room that was not tried
-since keeps its row and its survivors, whose lines are those of that commit.
+**At**: the commit at which a fault of the room was tried last (`+`: with changes that it did not hold yet); lines are those of when
+the table was written. A room without results at hand keeps its row and its survivors, whose lines are those of its commit. First tries
+count from when a room's results were begun: those of `metrics`, `inference` and `training` were begun anew on later code.
 
 | room | lines of code | lines of tests | tests / code | faults drawn | of | noticed | timed out | survived | equivalent | share | when first tried | at |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|
@@ -151,6 +153,7 @@ def figures(room: str, number: int, seed: int) -> dict[str, Any]:
         "share": (len(survivors) - same) / others,
         "first": (first - same) / others,
         "reasons": reasons,
+        "at": next(reversed(outcomes.values()), {}).get("at", ""),
     }
 
 
@@ -190,7 +193,7 @@ def _row(room: str, found: dict[str, Any]) -> str:
     tried = (found["tried"], every, found["killed"], found["timed"], found["survived"], found["same"])
     counts = " | ".join(map(str, tried))
     shares = f"{found['share']:.1%} | {found['first']:.1%}"
-    return f"| `{room}` | {code} | {tests} | {tests / code:.2f} | {counts} | {shares} | `{commit_tried()}` |"
+    return f"| `{room}` | {code} | {tests} | {tests / code:.2f} | {counts} | {shares} | `{found['at']}` |"
 
 
 def _lines(folder: Path) -> int:
