@@ -46,6 +46,7 @@ GOOD: dict[str, dict[str, str]] = {
         "out": "new.json",
         "same_space": "yes",
     },
+    "repeatability": {"pairs": "pairs.csv", "out": "new.json"},
     "plan": {"dataset": "set", "out": "new.yaml"},
     "train": {
         "config": "hippocampus_3d",
@@ -61,6 +62,7 @@ BESIDE: dict[tuple[str, str], dict[str, str]] = {
     ("export", "dicom"): {"seg": "yes"},
     ("export", "followup"): {"stable_uids": "yes"},
     ("followup", "record"): {"days": "0,9"},
+    ("repeatability", "labels"): {"pairs": "masks.csv"},
     ("convert", "labels"): {"mask": "yes", "source": "mask.nii.gz"},
     ("convert", "image"): {"mask": "yes", "source": "mask.nii.gz"},
     ("report", "image"): {"html": "new.html"},
@@ -80,6 +82,11 @@ WRITTEN = {
     ("report", "csv"),
     ("report", "csv_long"),
     ("report", "xlsx"),
+    ("report", "redcap"),
+    ("report", "methods"),
+    ("repeatability", "out"),
+    ("repeatability", "html"),
+    ("repeatability", "csv"),
     ("sign", "out"),
     ("export", "out"),
     ("evaluate", "out"),
@@ -97,7 +104,7 @@ WRITTEN = {
 #: Made where it is missing.
 MADE = {("sign", "key"), ("export", "key")}
 #: Folders that are gone on in.
-FOLDERS = {("demo", "out"), ("export", "out"), ("train", "out"), ("convert", "target")}
+FOLDERS = {("demo", "out"), ("export", "out"), ("report", "redcap"), ("train", "out"), ("convert", "target")}
 #: Paths within other words.
 WITHIN: list[tuple[str, dict[str, str]]] = [
     ("segment", {"name": "otsu", "channel": "image={}", "out": "new.nii.gz"}),
@@ -167,6 +174,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     later = Segmentation(labels, grid, LabelTable((Label(1, "liver"),)))
     write_segmentation(later, tmp_path / "later.nii.gz")
     measure_files(tmp_path / "later.nii.gz", {"image": tmp_path / "image.nii.gz"}, tmp_path / "later.json")
+    rows = "\n".join(f"p{number},{number}.5,{number}.6" for number in range(1, 7))
+    (tmp_path / "pairs.csv").write_text(f"subject,first,second\n{rows}\n", encoding="utf-8")
+    (tmp_path / "masks.csv").write_text(
+        "subject,first,second\na,mask.nii.gz,later.nii.gz\n", encoding="utf-8"
+    )
     (tmp_path / "set").mkdir()
     for name in ("a.nii.gz", "a_mask.nii.gz"):
         shutil.copy(tmp_path / "mask.nii.gz", tmp_path / "set" / name)
