@@ -35,7 +35,7 @@ from medseg.workflows.train import StartWish, train
 LEARNED, JUDGED, SEED = 10, 30, 0
 SPACING = (2.0, 2.0, 2.0)
 #: Steps that take about ten minutes of CPU time on the machine that the page names.
-STEPS = 150
+STEPS = 100
 
 
 def main() -> None:

@@ -174,7 +174,7 @@ def test_a_frozen_encoder_stays_but_for_a_stem_with_a_new_channel(
 
 def test_another_network_is_refused_by_name(tmp_path: Path) -> None:
     config = started(model(tmp_path / "m"), dataset(), "network.filters=[4,8,16]")
-    with pytest.raises(ConfigError, match=r"another network .*conv.*\(8, .*, not \(16"):
+    with pytest.raises(ConfigError, match=r"another network .* is \(8,.*, not \(16"):
         begin_from(build(config.network), config, 0)
 
 
