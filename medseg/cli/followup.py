@@ -13,7 +13,7 @@ from medseg.errors import ConfigError
 from medseg.followup import ChangeRules
 from medseg.followup.response import CRITERIA, TargetPlan
 from medseg.reporting.followup.document import followup_to_json
-from medseg.reporting.followup.tables import followup_rows
+from medseg.reporting.followup.tables import volume_rows
 from medseg.reporting.followup.words import opening_sentences
 from medseg.workflows.comparable import ACCEPTABLE
 from medseg.workflows.followup import FollowOptions
@@ -162,12 +162,7 @@ def _print(found: FollowUp, files: FollowFiles, *, json: bool) -> None:
     for line in opening_sentences(found):
         show(line)
     head = ("structure", "lesion", "scan", "value", "unit", "percent", "call")
-    rows = [
-        [row[key] for key in head]
-        for row in followup_rows(found)
-        if row["quantity"] in ("volume", "lesion_total_volume") and row["against"] != "nadir"
-    ]
-    print_table(head, rows)
+    print_table(head, [[row[key] for key in head] for row in volume_rows(found)])
     print_findings(found.findings)
     for path in (*files.views.values(), files.out, files.record):
         if path is None:

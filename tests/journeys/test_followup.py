@@ -86,6 +86,12 @@ def test_a_pair_is_registered_followed_and_shown(medseg: Medseg, pair: Path) -> 
     sentence = seen.out.splitlines()[0]
     assert sentence.startswith("One lesion grew beyond error, one candidate new, one gone; total ")
     assert sentence.endswith("(no-change range −10 to +11 %, from test–retest), 200 days.")
+    total = sentence.split("total ")[1].split(" ml, ")
+    last = [line.split("\t") for line in seen.out.splitlines()][
+        3
+    ]  # the sum at scan 2, rounded as in the sentence
+    assert last[3] == total[0].split(" → ")[1]
+    assert last[5] == total[1].split(" (")[0]
     assert called(pair) == {"": {"grown"}, "1": {"grown"}, "2": {"within error"}, "3": {"gone"}, "4": set()}
     rows = list(csv.DictReader(io.StringIO((pair / "f.csv").read_text("utf-8"))))
     assert {row["event"] for row in rows if row["scan"] == "2"} == {"", "followed", "gone", "candidate new"}

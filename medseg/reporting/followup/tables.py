@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from medseg.domain.followup import Change, FollowedGroup, FollowUp, Reading
+from medseg.reporting.followup.words import percent_text
+from medseg.reporting.numbers import number_text
 from medseg.reporting.tables.csv import as_text
 from medseg.reporting.tables.workbook import sheets_to_xlsx
 
-__all__ = ["FOLLOWUP_COLUMNS", "followup_rows", "followup_to_csv", "followup_to_xlsx"]
+__all__ = ["FOLLOWUP_COLUMNS", "followup_rows", "followup_to_csv", "followup_to_xlsx", "volume_rows"]
+
+_VOLUMES = ("volume", "lesion_total_volume")
 
 #: Columns of the table of values, and what they mean.
 FOLLOWUP_COLUMNS = {
@@ -58,6 +62,19 @@ def followup_rows(found: FollowUp) -> Iterator[dict[str, Any]]:
             ]
             for change in (*changes, *(() if changes else (None,))):
                 yield {**_value(found, group, item), **_change(change)}
+
+
+def volume_rows(found: FollowUp) -> Iterator[dict[str, Any]]:
+    """Rows of volumes as a terminal shows them: rounded as on the page, and not against the nadir once more."""
+    for row in followup_rows(found):
+        if row["quantity"] not in _VOLUMES or row["against"] == "nadir":
+            continue
+        step = found.points[row["scan"] - 1].grid.voxel_volume / 1000
+        value, percent = row["value"], row["percent"]
+        yield row | {
+            "value": "–" if value is None else number_text(value, step),
+            "percent": "" if percent is None else percent_text(percent),
+        }
 
 
 def followup_to_csv(found: FollowUp) -> bytes:
