@@ -36,7 +36,7 @@ COMMANDS = {
     "export": "Write a record and its mask as DICOM SEG, SR, RTSTRUCT, PDF, pictures, key images, and as FHIR.",
     "evaluate": "Compare masks: Dice, surface Dice, HD95, ASSD and volume error, in true mm.",
     "followup": "Follow lesions over scans: which is which, what changed, and whether that is more than error.",
-    "repeatability": "Say how far two scans of a patient differ although nothing changed, as values, page and JSON.",
+    "repeatability": "Say how far two scans differ although nothing changed: the error that a change is judged by.",
     "plan": "Measure a dataset and write a training configuration, each line with its reason.",
     "train": "Preprocess, train, validate, and write a bundle that 'medseg segment' runs.",
     "convert": "Convert an image or a mask on the same grid.",

@@ -94,7 +94,7 @@ def command(
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
-    """Say how far two scans of a patient differ although nothing changed: the error that a change is judged by.
+    """Say how far two scans differ although nothing changed: the error that a change is judged by.
 
     Example: medseg repeatability pairs.csv --out repeatability.json --html repeatability.html
 

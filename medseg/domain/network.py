@@ -8,7 +8,21 @@ from pydantic import ConfigDict
 from medseg.domain.values import STRICT
 from medseg.errors import ConfigError
 
-__all__ = ["Attention", "NetworkSpec"]
+__all__ = ["LATER_FIELDS", "Attention", "NetworkSpec"]
+
+#: Fields of a NetworkSpec that came later: left out of digests at their defaults, so that digests from before stay.
+LATER_FIELDS = (
+    "encoder_blocks",
+    "decoder_blocks",
+    "bias",
+    "norm",
+    "norm_eps",
+    "negative_slope",
+    "units",
+    "groups",
+    "upsample",
+    "attention",
+)
 
 #: More levels halve the largest image to less than a voxel; more blocks no one has trained.
 MOST_LEVELS = 16

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from medseg.domain.card import CARD_SCHEMA, ModelCard
+from medseg.domain.network import LATER_FIELDS
 from medseg.domain.parts_card import PartsCard
 from medseg.domain.provenance import ModelFacts
 from medseg.domain.texts import parse_yaml
@@ -29,18 +30,7 @@ _PARTS: TypeAdapter[PartsCard] = TypeAdapter(PartsCard)
 #: Fields that cards of before them lack, by where they stand: left out at their defaults, so that digests stay.
 _LATER = {
     "": ("grid", "windows", "decision", "before", "origin", "calibration"),
-    "network": (
-        "encoder_blocks",
-        "decoder_blocks",
-        "bias",
-        "norm",
-        "norm_eps",
-        "negative_slope",
-        "units",
-        "groups",
-        "upsample",
-        "attention",
-    ),
+    "network": LATER_FIELDS,
 }
 
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from medseg import settings
 from medseg.domain.card import ChannelSpec, Instances, PostStep, PreStep
 from medseg.domain.labels import LabelTable
-from medseg.domain.network import NetworkSpec
+from medseg.domain.network import LATER_FIELDS, NetworkSpec
 from medseg.domain.texts import parse_yaml
 from medseg.domain.values import STRICT
 from medseg.errors import ConfigError, InputError
@@ -279,6 +279,10 @@ class TrainConfig:
         del plain["model"]
         if self.start is None:
             del plain["start"]  # as it was before there was one
+        defaults = {item.name: item.default for item in fields(self.network)}
+        for name in LATER_FIELDS:  # the same
+            if getattr(self.network, name) == defaults[name]:
+                del plain["network"][name]
         if self.data.channels_by == "name":
             del plain["data"]["channels_by"]  # as it was before there was a choice
         if self.data.ignore is None:
