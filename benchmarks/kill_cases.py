@@ -98,6 +98,8 @@ CASES = (
     Case("export", "export record.json --seg --sr --rtstruct --fhir --stable-uids --out out", (("record.json", "record2.json"),)),
     Case("export, de-identified", "export record.json --seg --sr --stable-uids --deidentify --key secret/key.json --out out", folders=("out",), no_older="a de-identified export wants a new folder"),
     Case("segment, model and probabilities", "segment hippocampus mr.nii.gz --probabilities --out out/mask.nii.gz", (("mr.nii.gz", "mr2.nii.gz"),)),
+    Case("followup", "followup follow.json follow2.json --same-space --accept method --out out/changes.json --html out/page.html --csv out/rows.csv", (("follow2.json", "follow3.json"),)),
+    Case("repeatability", "repeatability pairs.csv --out out/study.json --html out/page.html --csv out/rows.csv", (("pairs.csv", "pairs2.csv"),)),
     Case("plan", "plan data --out out/plan.yaml --no-trial", no_older="a plan is written once and then changed by hand"),
     Case("train", "train hippocampus_3d --out run --device cpu --threads 1", more=tuple(_TINY), folders=("run/bundle",), loose=("run/fold*", "run/cache/*", "run/plan.yaml", "run/split.json", "run/findings.json", "run/features.csv", "run/training.html"), no_older="a finished run is kept"),
     Case("train, on phantoms", "train touching_objects --out run --device cpu --threads 1", more=tuple(_PHANTOMS), folders=("run/bundle",), no_older="see --restart"),
@@ -118,8 +120,13 @@ def prepare(folder: Path) -> None:
         ["segment", "threshold", "scan", *high, "--out", "other.nii.gz"],
         ["segment", "threshold", "scans", *low, "--out", "masks"],
         ["segment", "threshold", "scans", *high, "--out", "others"],
+        ["edit", "mask.nii.gz", "--op", "dilate=2", "--out", "dilated.nii.gz"],
         measure.format("mask", "record").split(),
         measure.format("other", "record2").split(),
+        *(
+            [*measure.format(mask, record).split(), "--lesions", "all"]
+            for mask, record in (("mask", "follow"), ("other", "follow2"), ("dilated", "follow3"))
+        ),
         ["measure", "masks", "--image", "scans", "--out", "records"],
         ["measure", "others", "--image", "scans", "--out", "records2"],
         # One key for all tries: it gives one pseudonym, by which files are named.
@@ -159,6 +166,9 @@ def _draw(work: Path) -> str:
         nib.save(image, path)
 
     save(work / "scan.nii.gz", values)
+    for name, spread in (("pairs", 0.1), ("pairs2", 0.3)):
+        rows = "\n".join(f"p{n},{5 + n},{5 + n + spread * (-1) ** n},volume,ml" for n in range(8))
+        (work / f"{name}.csv").write_text(f"subject,first,second,quantity,unit\n{rows}\n", encoding="utf-8")
     for name in "ab":
         save(work / f"scans/{name}.nii.gz", values)
     parts = (away <= 36).astype(np.uint8)

@@ -174,8 +174,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     later = Segmentation(labels, grid, LabelTable((Label(1, "liver"),)))
     write_segmentation(later, tmp_path / "later.nii.gz")
     measure_files(tmp_path / "later.nii.gz", {"image": tmp_path / "image.nii.gz"}, tmp_path / "later.json")
-    rows = "\n".join(f"p{number},{number}.5,{number}.6" for number in range(1, 7))
-    (tmp_path / "pairs.csv").write_text(f"subject,first,second\n{rows}\n", encoding="utf-8")
+    rows = "\n".join(f"p{number},{number}.5,{number}.6,volume,ml" for number in range(1, 7))
+    (tmp_path / "pairs.csv").write_text(f"subject,first,second,quantity,unit\n{rows}\n", encoding="utf-8")
     (tmp_path / "masks.csv").write_text(
         "subject,first,second\na,mask.nii.gz,later.nii.gz\n", encoding="utf-8"
     )
