@@ -155,14 +155,16 @@ def repeatability_files(
     """
     options = options or PairsOptions()
     folder = None if model is None else _folder(model)
-    for path in (*files.given.values(), *([] if folder is None else [folder / MODEL_FILE])):
-        require_absent(path, force=force)
-    study = study_of(read_pairs(pairs, options), sizes=options.sizes, source=options.source or pairs.name)
-    if folder is not None:
-        _require_of_model(study, folder)
-    write_study(study, files, force=force)
-    if folder is not None:
-        store_repeatability(study, folder, force=force)
+    kept = [] if folder is None else [folder / MODEL_FILE]
+    with together(*files.given.values(), *kept):
+        for path in (*files.given.values(), *kept):
+            require_absent(path, force=force)
+        study = study_of(read_pairs(pairs, options), sizes=options.sizes, source=options.source or pairs.name)
+        if folder is not None:
+            _require_of_model(study, folder)
+        write_study(study, files, force=force)
+        if folder is not None:
+            store_repeatability(study, folder, force=force)
     return study
 
 

@@ -18,6 +18,7 @@ from medseg.domain.repeatability import Disturbed, Estimate, Recovered, Repeatab
 from medseg.domain.values import digest_of_plain
 from medseg.errors import InputError
 from medseg.io.atomic import require_absent
+from medseg.io.unfinished import together
 from medseg.settings import local_now
 from medseg.workflows.channels import ChannelPath, Images, as_mapping, match_channels
 from medseg.workflows.disturb import disturbances
@@ -94,13 +95,14 @@ def self_test_files(
 ) -> RepeatabilityStudy:
     """Read the images of one scan, test, and write the study with its page and table; raises as `self_test`."""
     options = options or SelfOptions()
-    for path in files.given.values():
-        require_absent(path, force=force)
-    engine = find_segmenter(segmenter)
-    task = read_task(engine, inputs, Path("not-written.nii.gz"), options.segment)
-    task = replace(task, params=_params(engine, dict(options.segment.parameters), task.images))
-    study = _tested(task, options.plant, run or Run())
-    write_study(study, files, force=force)
+    with together(*files.given.values()):
+        for path in files.given.values():
+            require_absent(path, force=force)
+        engine = find_segmenter(segmenter)
+        task = read_task(engine, inputs, Path("not-written.nii.gz"), options.segment)
+        task = replace(task, params=_params(engine, dict(options.segment.parameters), task.images))
+        study = _tested(task, options.plant, run or Run())
+        write_study(study, files, force=force)
     return study
 
 

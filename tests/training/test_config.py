@@ -137,17 +137,8 @@ def test_the_digest_is_the_one_that_runs_of_earlier_versions_have(channels_by: s
     if channels_by == "name":
         del values["data"]["channels_by"]
     del values["data"]["ignore"], values["start"]
-    known = (
-        "architecture",
-        "dimensions",
-        "in_channels",
-        "out_channels",
-        "filters",
-        "strides",
-        "kernels",
-        "residual",
-    )
-    known += ("deep_supervision", "dropout")
+    known = {"architecture", "dimensions", "in_channels", "out_channels", "filters", "strides", "kernels"}
+    known |= {"residual", "deep_supervision", "dropout"}
     values["network"] = {name: values["network"][name] for name in known}
     assert made.digest == hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
