@@ -241,7 +241,7 @@ class EditedMask:
 
     def new_value(self) -> int:
         """The first label value that neither the table nor a voxel has."""
-        taken = {*self.table.values, *_present(self.labels)}
+        taken = {*self.table.values, *_present(count_labels(self.labels))}
         return next(value for value in range(1, len(taken) + 2) if value not in taken)
 
     def undo(self) -> bool:
@@ -295,9 +295,10 @@ class EditedMask:
     def now(self) -> Segmentation:
         """The mask as it is now; its history says what was changed. Cost: passes over the voxels."""
         labels = _kept(self.labels)
-        if self._has_missed(labels):
+        counts = count_labels(labels)
+        if self._has_missed(counts):
             self.notice()
-        return self._as_recorded(labels)
+        return self._as_recorded(labels, counts)
 
     def snapshot(self) -> Segmentation:
         """`now`, for another thread.
@@ -310,7 +311,7 @@ class EditedMask:
         version, table, history = self.version, self.table, tuple(self.journal.history())
         labels = _kept(self.labels)
         self._require(version)
-        return self._as_recorded(labels, table, history)
+        return self._as_recorded(labels, count_labels(labels), table, history)
 
     def saved(self, path: Path | None = None) -> None:
         """Take in that the mask as it is now is in a file."""
@@ -407,9 +408,9 @@ class EditedMask:
         before[patch.mask] = patch.after if back else patch.before
         self.changed.emit(Change(way, patch.box, before, held_back, has_names))
 
-    def _has_missed(self, labels: NDArray[Any]) -> bool:
+    def _has_missed(self, counts: NDArray[np.intp]) -> bool:
         """Whether voxels were changed that the journal does not know of; told by their number per label."""
-        counts, start = count_labels(labels), self._counts_before
+        start = self._counts_before
         size = max(counts.size, start.size, *(value + 1 for value in self.journal.net()), 1)
         expected = np.pad(start, (0, size - start.size))
         for value, voxels in self.journal.net().items():
@@ -430,9 +431,13 @@ class EditedMask:
         return labels
 
     def _as_recorded(
-        self, labels: NDArray[Any], table: LabelTable | None = None, history: Sequence[Any] | None = None
+        self,
+        labels: NDArray[Any],
+        counts: NDArray[np.intp],
+        table: LabelTable | None = None,
+        history: Sequence[Any] | None = None,
     ) -> Segmentation:
-        table = (table or self.table).completed(_present(labels))
+        table = (table or self.table).completed(_present(counts))
         history = tuple(self.journal.history()) if history is None else history
         as_it_came = not history and table == self.before.table and self._maker is None
         if as_it_came and np.array_equal(labels, self.before.labels):
@@ -459,8 +464,8 @@ def _unsigned(labels: NDArray[Any]) -> NDArray[Any]:
     return labels if labels.dtype.kind == "u" else labels.astype(np.uint16)
 
 
-def _present(labels: NDArray[Any]) -> tuple[int, ...]:
-    return tuple(int(value) for value in np.flatnonzero(count_labels(labels)) if value)
+def _present(counts: NDArray[np.intp]) -> tuple[int, ...]:
+    return tuple(int(value) for value in np.flatnonzero(counts) if value)
 
 
 def _require_labels(labels: NDArray[Any]) -> None:
