@@ -9,6 +9,7 @@ import pytest
 
 from medseg.domain import Quantity
 from medseg.measuring.firstorder import FIRST_ORDER, bin_width_of, first_order
+from medseg.measuring.sample import sample_of
 from medseg.measuring.units import squared
 
 NAMES = {
@@ -191,3 +192,20 @@ def test_squares_of_units(unit: str, expected: str) -> None:
 def test_bins_fit_the_unit(unit: str, width: float) -> None:
     """Of SUVs, which rarely reach 25, one bin would say nothing."""
     assert bin_width_of(unit) == width
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.int8, ">i2"])
+def test_counted_values_give_what_kept_ones_do(dtype: str) -> None:
+    values = np.random.default_rng(0).integers(-90, 90, 5000).astype(dtype)
+    counted = sample_of((values[:7], values[7:3000], values[3000:]), values.dtype, values.size)
+    assert counted.counts is not None
+    assert counted.size == values.size
+    assert first_order(counted) == pytest.approx(first_order(values.astype(np.float64)), rel=1e-12)
+
+
+def test_a_sample_keeps_finite_values_only() -> None:
+    values = np.array([3.0, np.nan, 1.0, np.inf], np.float32)
+    kept = sample_of((values[:2], values[2:]), values.dtype, values.size)
+    assert kept.counts is None
+    assert kept.sorted().values.tolist() == [1.0, 3.0]
+    assert sample_of((), np.dtype(np.int16), 0).size == 0
