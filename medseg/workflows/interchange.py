@@ -6,7 +6,7 @@ A label table, provenance and findings stay behind on the way out: these objects
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,14 @@ Value: TypeAlias = Image | Segmentation
 Labels: TypeAlias = LabelTable | Mapping[int, str]
 
 _PIXELS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+class _About(NamedTuple):
+    """What an array can't say of an image of it."""
+
+    modality: str | None
+    value_unit: str
+    channel: str
 
 
 def from_numpy(
@@ -101,9 +109,7 @@ def from_numpy(
         grid = (
             Grid(shape, _PIXELS, unit="px") if affine is None else Grid(shape, np.asarray(affine, np.float64))
         )
-    return _value(
-        solid, grid, labels, Image(np.zeros(grid.shape, np.uint8), grid, modality, value_unit, channel)
-    )
+    return _value(solid, grid, labels, _About(modality, value_unit, channel))
 
 
 def from_nibabel(
@@ -122,9 +128,7 @@ def from_nibabel(
         If it has more than one volume, or a qform and an sform that contradict each other.
     """
     array, grid, findings = nibabel_parts(image)
-    made = _value(
-        array, grid, labels, Image(np.zeros(grid.shape, np.uint8), grid, modality, value_unit, channel)
-    )
+    made = _value(array, grid, labels, _About(modality, value_unit, channel))
     return replace(made, findings=(*findings, *made.findings))
 
 
@@ -280,11 +284,11 @@ def to_torchio(images: Mapping[str, Value]) -> Any:
     return torchio.Subject(**made)
 
 
-def _value(array: NDArray[Any], grid: Grid, labels: Labels | None, about: Image) -> Value:
+def _value(array: NDArray[Any], grid: Grid, labels: Labels | None, about: _About) -> Value:
     if labels is None:
         values = array.astype(np.uint8) if array.dtype == np.bool_ else array
         whole, outside, findings = drop_nonfinite(values, "the array")
-        return replace(about, array=whole, outside=outside, findings=findings)
+        return Image(whole, grid, *about, findings=findings, outside=outside)
     whole = _labels(array)
     table = labels if isinstance(labels, LabelTable) else _table(labels)
     present = tuple(int(value) for value in np.flatnonzero(count_labels(whole)) if value)
