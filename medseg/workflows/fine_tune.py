@@ -23,7 +23,6 @@ from medseg.metrics.summarise import LEVEL, bootstrap_interval
 from medseg.models import read_card, weights_digest
 from medseg.training.cases import load_case
 from medseg.training.config import (
-    Augmentation,
     DataConfig,
     GridConfig,
     LoopConfig,
@@ -33,6 +32,7 @@ from medseg.training.config import (
     StartConfig,
     TrainConfig,
 )
+from medseg.training.planning.decide import USUAL_AUGMENTATION
 from medseg.training.run_folder import RunFolder
 from medseg.training.start import array_axes, place_of, require_startable, start_of
 from medseg.training.validate import pooled_dice
@@ -186,7 +186,7 @@ def config_of_model(card: ModelCard, dataset: Dataset) -> TrainConfig:
         postprocessing=card.postprocessing if table == card.table else (),
         loss=LossConfig(batch_dice=True),
         optimiser=OptimiserConfig(lr=_RATE, weight_decay=1e-4, clip=5.0),
-        augmentation=_gentle(mirror),
+        augmentation=replace(USUAL_AUGMENTATION, flip_axes=mirror, rotate=0.2, scale=0.12),
     )
 
 
@@ -331,17 +331,3 @@ def _channels(card: ModelCard, dataset: Dataset) -> tuple[tuple[ChannelSpec, ...
 
 def _turned(values: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(values[axis] for axis in axes)
-
-
-def _gentle(mirror: tuple[int, ...]) -> Augmentation:
-    return Augmentation(
-        flip_axes=mirror,
-        affine=0.5,
-        rotate=0.2,
-        scale=0.12,
-        scale_intensity=(0.3, 0.2),
-        shift_intensity=(0.3, 0.2),
-        contrast=(0.2, 0.3),
-        noise=(0.2, 0.1),
-        smooth=(0.1, 0.7),
-    )

@@ -22,7 +22,19 @@ from medseg.training.planning.shape import NetworkShape, choose_network
 from medseg.training.planning.spacing import Grid3, choose_spacing
 from medseg.training.planning.values import Scaling, choose_scaling
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["USUAL_AUGMENTATION", "Plan", "make_plan"]
+
+#: Chances and sizes of changes that scans differ by; which axes are mirrored depends on the labels.
+USUAL_AUGMENTATION = Augmentation(
+    affine=0.5,
+    rotate=0.25,
+    scale=0.15,
+    scale_intensity=(0.3, 0.2),
+    shift_intensity=(0.3, 0.2),
+    contrast=(0.2, 0.3),
+    noise=(0.2, 0.1),
+    smooth=(0.1, 0.7),
+)
 
 _FOLDS = 5
 #: Objects of a label whose median is below this share of a patch are drawn more often.
@@ -149,18 +161,7 @@ def _has_sides(fingerprint: Fingerprint) -> bool:
 def _augmentation(fingerprint: Fingerprint, dimensions: int, channels: int) -> Augmentation:
     first = 1 if _has_sides(fingerprint) else 0
     flips = tuple(range(first, dimensions if len(fingerprint.table.labels) == 1 else 1))
-    return Augmentation(
-        flip_axes=flips,
-        affine=0.5,
-        rotate=0.25,
-        scale=0.15,
-        scale_intensity=(0.3, 0.2),
-        shift_intensity=(0.3, 0.2),
-        contrast=(0.2, 0.3),
-        noise=(0.2, 0.1),
-        smooth=(0.1, 0.7),
-        drop_channel=0.05 if channels > 1 else 0.0,
-    )
+    return replace(USUAL_AUGMENTATION, flip_axes=flips, drop_channel=0.05 if channels > 1 else 0.0)
 
 
 def _why(fingerprint: Fingerprint, chosen: _Chosen, config: TrainConfig) -> dict[str, str]:
