@@ -96,7 +96,7 @@ class Canny:
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: CannyParams) -> int:  # noqa: ARG002
         """The image once more, its gradient and length, distances, parts, and masks."""
-        return sum(40 * int(np.prod(grid.shape)) + 6_000_000 for grid in grids.values())
+        return sum(50 * int(np.prod(grid.shape)) + 6_000_000 for grid in grids.values())
 
 
 def _axis_to_fill(grid: Grid, params: CannyParams) -> int | None:

@@ -117,7 +117,7 @@ class GaussianMixture:
         """Probabilities of two rounds (4 bytes per class), a few copies of the values, and work on a slab."""
         voxels = sum(int(np.prod(grid.shape)) for grid in grids.values())
         slab = 12 * params.classes * min(voxels, _SLAB)
-        return (8 * params.classes + 9 if params.smoothness > 0 else 15) * voxels + slab
+        return (8 * params.classes + 16 if params.smoothness > 0 else 15) * voxels + slab
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class GraphCut:
     def memory_bytes(self, grids: Mapping[str, Grid], params: GraphCutParams) -> int:  # noqa: ARG002
         """Markers and masks of the image; the box's costs, and the graph's nodes and edges."""
         voxels, box = expected_voxels(grids.values())
-        return 9 * voxels + 330 * box
+        return 9 * voxels + 420 * box
 
 
 def region_costs(

@@ -98,7 +98,7 @@ class GrowCut:
     def memory_bytes(self, grids: Mapping[str, Grid], params: GrowCutParams) -> int:  # noqa: ARG002
         """Markers and masks of the image, and the box's costs."""
         voxels, box = expected_voxels(grids.values())
-        return 11 * voxels + 50 * box
+        return 11 * voxels + 62 * box
 
 
 def _resistance(field: SeedField, params: GrowCutParams) -> Edges:

@@ -135,9 +135,9 @@ class PickSupervoxels:
         return np.maximum(found, 0).astype(np.uint16)
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: PickSupervoxelsParams) -> int:  # noqa: ARG002
-        """Markers, labels and voxels considered of the image, and 35 bytes per voxel of the box at most."""
+        """Markers, labels and voxels considered of the image, and 60 bytes per voxel of the box at most."""
         voxels, box = expected_voxels(grids.values())
-        return 12 * voxels + 35 * box
+        return 12 * voxels + 60 * box
 
 
 def _picked(pieces: Pieces, markers: NDArray[np.int32]) -> dict[int, int]:

@@ -142,7 +142,7 @@ class RandomWalker:
     def memory_bytes(self, grids: Mapping[str, Grid], params: RandomWalkerParams) -> int:  # noqa: ARG002
         """Markers and masks of the image; the box's links, chances and what the solver keeps."""
         voxels, box = expected_voxels(grids.values())
-        return 9 * voxels + 70 * box
+        return 9 * voxels + 100 * box
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,8 +102,8 @@ class Supervoxels:
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: SupervoxelsParams) -> int:  # noqa: ARG002
-        """Values, pieces and borders (about 45 bytes per voxel), in two processes for large images."""
-        return sum(45 * int(np.prod(grid.shape)) for grid in grids.values())
+        """Values, pieces and borders (about 60 bytes per voxel), in two processes for large images."""
+        return sum(60 * int(np.prod(grid.shape)) for grid in grids.values())
 
 
 SUPERVOXELS = Supervoxels()
