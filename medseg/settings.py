@@ -7,26 +7,36 @@
 ``MEDSEG_CACHE_DIR``      compiled networks and caches of libraries (default: ``medseg`` in the user's cache folder)
 ``MEDSEG_WORK_DIR``       where a window keeps unsaved work (default: ``medseg`` in the user's state folder)
 ``MEDSEG_TEST_DATA``      where the tests look for scans (default: ``../shared/data``)
+``RANK``, ``WORLD_SIZE``, what torchrun tells each process of a training that is spread over several
+``LOCAL_WORLD_SIZE``,
+``MASTER_ADDR``,
+``MASTER_PORT``
 ``TMPDIR``                where temporary files go, as everywhere
 ``TZ``                    the local time, as everywhere
 ========================  =====================================================================
 """
 
 import os
+import sys
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from platformdirs import user_data_path
 
 __all__ = [
+    "Launched",
     "config_folder",
+    "environment_of",
     "keep_caches",
+    "launched",
     "local_now",
     "log_folder",
     "model_folders",
     "own_models_folder",
     "shipped_folder",
+    "talk_on_loopback",
     "temporary_folder",
     "user_cache_folder",
     "work_folder",
@@ -103,3 +113,34 @@ def work_folder() -> Path:
 def log_folder() -> Path:
     """Folder for logs of unexpected errors."""
     return Path(os.environ.get("MEDSEG_LOG_DIR") or temporary_folder())
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What torchrun says of this process: its number, how many there are, and how many on this machine."""
+
+    rank: int
+    size: int
+    here: int
+
+
+_LAUNCH = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+def launched() -> Launched | None:
+    """Which of torchrun's processes this is; None where it is on its own."""
+    told = [os.environ.get(name, "") for name in _LAUNCH]
+    if not all(told) or not all(number.isdecimal() for number in told[:3]) or told[1] == "1":
+        return None
+    return Launched(*(int(number) for number in told[:3]))
+
+
+def talk_on_loopback() -> None:
+    """Let processes that learn together on this machine be reached from it alone; what is set stays."""
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
+
+
+def environment_of(rank: int, size: int, address: str, port: int) -> dict[str, str]:
+    """The environment of a process that is started on this machine as torchrun would start it."""
+    told = (str(rank), str(size), str(size), address, str(port))
+    return {**os.environ, **dict(zip(_LAUNCH, told, strict=True)), "LOCAL_RANK": str(rank)}

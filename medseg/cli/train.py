@@ -9,7 +9,7 @@ from medseg.cli import options as opt
 from medseg.cli.output import emit, print_findings, say
 from medseg.cli.progress import running
 from medseg.errors import InputError
-from medseg.workflows.train import StartWish, findings_of, train
+from medseg.workflows.train import StartWish, findings_of, follow, follows, train
 from medseg.workflows.training_page import PAGE_FILE
 
 
@@ -48,6 +48,9 @@ def command(
     restart: Annotated[bool, typer.Option("--restart", help="Throw away a run with another plan.")] = False,
     device: opt.Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default all.")] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes that learn together, one per GPU; they share every batch.")
+    ] = 1,
     json: opt.Json = False,
 ) -> None:
     """Preprocess, train, validate, and write a bundle that 'medseg segment' runs.
@@ -55,6 +58,9 @@ def command(
     Examples: medseg train hippocampus_3d data.root=Task04_Hippocampus --out runs/hippocampus · medseg train --from
     hippocampus data.root=my_cases --out runs/tuned
     """
+    if follows():
+        follow()
+        return
     wish = _wish(start, freeze_encoder, hold_out)
     changes = overrides or []
     if wish is not None and config is not None and "=" in config:
@@ -62,7 +68,16 @@ def command(
         config = None
     number = _fold_of(fold)
     with running(device, threads=threads, quiet=json) as run:
-        bundle = train(config, changes, out=out, fold=number, restart=restart, run=run, start=wish)
+        bundle = train(
+            config,
+            changes,
+            out=out,
+            fold=number,
+            restart=restart,
+            run=run,
+            start=wish,
+            processes=processes,
+        )
     if json:
         emit("train", {"bundle": str(bundle)}, findings_of(out))
         return

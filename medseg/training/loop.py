@@ -15,6 +15,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from medseg.domain import Finding, Run
@@ -25,10 +26,12 @@ from medseg.inference.memory import held_bytes
 from medseg.training.cache import CachedCase
 from medseg.training.check import write_findings
 from medseg.training.checkpoints import WholeCheckpoints, newest_whole, step_of
+from medseg.training.cluster import TeamEnvironment
 from medseg.training.config import TrainConfig
 from medseg.training.module import SegmentationModule
 from medseg.training.patches import EpochSampler, Patches
 from medseg.training.start import begin_from
+from medseg.training.team import ALONE, Team, linked, meet
 from medseg.training.timing import FoldTiming, write_timing
 
 __all__ = ["Pace", "fit_fold", "fit_module", "precision_for"]
@@ -57,16 +60,24 @@ def fit_fold(
     *,
     fold: int,
     run: Run,
+    team: Team = ALONE,
 ) -> SegmentationModule:
     """Train one fold to its last step, from its newest whole checkpoint if there is one.
+
+    Each process of a team takes its share of every batch; the first one writes.
 
     Raises
     ------
     ModelError
         If the loss is no number any more.
+    ConfigError
+        If the team can't share a batch evenly.
+    ResourceError
+        If another process of the team is gone.
     Cancelled
         If the user stopped it; the last checkpoint stays and the next call goes on from there.
     """
+    share = team.share(config.loop.batch)
     seed = config.loop.seed + run.seed + 1000 * fold
     per_epoch = min(config.loop.checkpoint_every, config.loop.steps) * config.loop.batch
     device = choose_device(run.device)
@@ -76,22 +87,24 @@ def fit_fold(
         config.loop.precision,
         config.optimiser.clip,
     )
-    with _quiet(), limited_threads(run):
+    with _quiet(), limited_threads(run), linked(team, fold):
         pl.seed_everything(seed, workers=True, verbose=False)
-        newest, damaged = newest_whole(folder)
+        newest = _newest(folder, run, team)
         module = SegmentationModule(config, _begin(config, fold) if newest is None else None)
-        _say_damaged(newest, damaged, folder, run)
         begun = step_of(newest) if newest else 0
-        trainer = _trainer(pace, device, folder, run, f"fold {fold}", begun=begun)
-        numbers = EpochSampler(per_epoch, lambda: trainer.global_step * config.loop.batch)
+        trainer = _trainer(pace, device, folder, run, f"fold {fold}", begun=begun, team=team)
+        numbers = EpochSampler(
+            per_epoch, lambda: trainer.global_step * config.loop.batch, share, team.rank, team.size
+        )
         trainer.fit(
             module,
-            _loader(Patches(training, config, seed, augment=True), numbers, config, device),
+            _loader(Patches(training, config, seed, augment=True), numbers, config.loop.workers, device),
             _curve_loader(validation, config, seed),
             ckpt_path=newest,
             weights_only=True,
         )
-        write_timing(folder, _watch_of(trainer).timing())
+        if team.rank == 0:
+            write_timing(folder, _watch_of(trainer).timing())
     return module.cpu().eval()
 
 
@@ -117,12 +130,22 @@ def fit_module(module: Module, patches: Any, batch: int, *, pace: Pace, run: Run
 
 
 def _trainer(
-    pace: Pace, device: torch.device, folder: Path | None, run: Run, what: str, *, begun: int = 0
+    pace: Pace,
+    device: torch.device,
+    folder: Path | None,
+    run: Run,
+    what: str,
+    *,
+    begun: int = 0,
+    team: Team = ALONE,
 ) -> pl.Trainer:
     watch = _Watch(run, pace.steps, what)
     return pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
-        devices=1,
+        devices=team.here,
+        num_nodes=team.size // team.here,
+        strategy="auto" if team.size == 1 else DDPStrategy(cluster_environment=TeamEnvironment(team)),
+        use_distributed_sampler=False,  # our own sampler knows who takes which patch
         precision=precision_for(pace.precision, device),  # type: ignore[arg-type]
         max_steps=pace.steps,
         max_epochs=-1,
@@ -141,6 +164,17 @@ def _trainer(
 
 def _watch_of(trainer: pl.Trainer) -> "_Watch":
     return next(item for item in trainer.callbacks if isinstance(item, _Watch))  # type: ignore[attr-defined]
+
+
+def _newest(folder: Path, run: Run, team: Team) -> Path | None:
+    """The checkpoint to go on from; the first process sets aside what is damaged before the others look."""
+    if team.rank:
+        meet(team)
+        return newest_whole(folder)[0]
+    newest, damaged = newest_whole(folder)
+    _say_damaged(newest, damaged, folder, run)
+    meet(team)
+    return newest
 
 
 def _say_damaged(newest: Path | None, damaged: tuple[Path, ...], folder: Path, run: Run) -> None:
@@ -180,14 +214,13 @@ def _loggers(folder: Path, begun: int) -> list[Logger]:
     return loggers
 
 
-def _loader(patches: Patches, numbers: EpochSampler, config: TrainConfig, device: torch.device) -> Any:
-    workers = config.loop.workers
+def _loader(patches: Patches, numbers: EpochSampler, workers: int | None, device: torch.device) -> Any:
     if workers is None:
         # On a CPU the network needs every core itself.
         workers = 0 if device.type == "cpu" else min(8, max(1, (torch.get_num_threads() or 2) - 1))
     return DataLoader(
         patches,  # type: ignore[arg-type]
-        batch_size=config.loop.batch,
+        batch_size=numbers.share,
         sampler=numbers,
         num_workers=workers,
         persistent_workers=workers > 0,

@@ -56,12 +56,21 @@ class SegmentationModule(pl.LightningModule):
                 f"learned any more (learning rate {self.config.optimiser.lr:g}, largest value of the images "
                 f"{largest:.4g}); lower optimiser.lr, or check preprocessing, and begin again with --restart"
             )
-        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch[0]))
+        self.log(
+            "train_loss",
+            loss.detach(),
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch[0]),
+            sync_dist=True,
+        )
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _number: int) -> None:
         """Loss of a fixed batch of validation patches, logged as `validation_loss`."""
-        self.log("validation_loss", self.loss_of(*batch), on_epoch=True, batch_size=len(batch[0]))
+        self.log(
+            "validation_loss", self.loss_of(*batch), on_epoch=True, batch_size=len(batch[0]), sync_dist=True
+        )
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Move the running mean towards the weights; a short run starts from a faster mean."""

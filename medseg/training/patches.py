@@ -80,22 +80,37 @@ class Patches:
 class EpochSampler:
     """Numbers of the patches of one epoch, from the first that has not been seen.
 
-    `seen` counts the patches that the network has learned from. Lightning's own count of epochs is one ahead in a run
-    that goes on from a checkpoint.
+    Parameters
+    ----------
+    per_epoch
+        Patches per epoch, of all processes together.
+    seen
+        Counts the patches that the network has learned from. Lightning's own count of epochs is one ahead in a run that
+        goes on from a checkpoint.
+    share, rank, size
+        Patches of a step that a process takes, its number, and how many processes there are: with the same patches in
+        every step, several processes learn what one would.
     """
 
-    def __init__(self, per_epoch: int, seen: Callable[[], int]) -> None:
+    def __init__(
+        self, per_epoch: int, seen: Callable[[], int], share: int = 1, rank: int = 0, size: int = 1
+    ) -> None:
         self.per_epoch = per_epoch
         self.seen = seen
+        self.share = share
+        self.rank = rank
+        self.size = size
 
     def __iter__(self) -> Iterator[int]:
         """Patch numbers in order."""
         first = self.seen()
-        return iter(range(first, first + self.per_epoch))
+        for step in range(first, first + self.per_epoch, self.share * self.size):
+            begin = step + self.share * self.rank
+            yield from range(begin, begin + self.share)
 
     def __len__(self) -> int:
-        """Patches per epoch."""
-        return self.per_epoch
+        """Patches per epoch of this process."""
+        return self.per_epoch // self.size
 
 
 def cut(array: NDArray[Any], start: Sequence[int], size: Sequence[int]) -> NDArray[Any]:

@@ -19,12 +19,13 @@ from medseg.training.choose import kept_choice
 from medseg.training.config import DataConfig, TrainConfig
 from medseg.training.curve import draw_curve
 from medseg.training.run_folder import RunFolder, card_from, open_run
+from medseg.training.team import Leader, Steps, Team, following, leading
 from medseg.training.validate import validate_bundle
 
 if TYPE_CHECKING:
     from medseg.training.module import SegmentationModule
 
-__all__ = ["open_cases", "open_data", "train"]
+__all__ = ["follow", "open_cases", "open_data", "train"]
 
 
 def open_data(config: TrainConfig) -> Dataset:
@@ -57,6 +58,7 @@ def train(
     fold: int | None = None,
     restart: bool = False,
     command: str = "",
+    processes: int = 1,
 ) -> Path:
     """Train one fold or all of them, validate each on its native grids, and leave a bundle.
 
@@ -79,6 +81,8 @@ def train(
         Throw away what the folder holds.
     command
         What the user typed, for the card: it repeats the measurement.
+    processes
+        How many learn together on this machine, each its share of every batch.
 
     Returns
     -------
@@ -99,11 +103,12 @@ def train(
         raise ConfigError(f"there is no fold {fold}: this run has folds 0 to {count - 1}")
     wanted = range(count) if fold is None else (fold,)
     if unfinished := [number for number in wanted if not (_fold(plan, number) / "dice.json").is_file()]:
-        cache = build_cache(plan, card_from(config), run)
-        write_findings(plan.folder, check_cases(plan, cache))
-        _keep_features(plan, cache)
-        for number in unfinished:
-            _train_fold(plan, number, cache, run)
+        with leading(processes, config.loop.batch) as leader:
+            cache = build_cache(plan, card_from(config), run)
+            write_findings(plan.folder, check_cases(plan, cache))
+            _keep_features(plan, cache)
+            for number in unfinished:
+                _train_fold(plan, number, cache, run, leader)
     bundle = assemble_bundle(plan.folder, command=command)
     tested = _self_test(plan, bundle, wanted[0], run)
     _write_metrics(plan, bundle, tested)
@@ -119,22 +124,51 @@ def _keep_features(plan: RunFolder, cache: dict[str, CachedCase]) -> None:
         write_bytes(plan.folder / FEATURES_FILE, dump_features(list(rows[0]), table), force=True)
 
 
-def _train_fold(plan: RunFolder, number: int, cache: dict[str, CachedCase], run: Run) -> None:
+def follow() -> None:
+    """Take part in the folds that a leading process begins, until it has finished; writes nothing.
+
+    Raises
+    ------
+    ResourceError
+        If another process is lost in the midst of a fold.
+    """
+    for team, steps in following():
+        _fit(steps, team, steps.run)
+
+
+def _fit(steps: Steps, team: Team, run: Run) -> "SegmentationModule":
     from medseg.training.loop import fit_fold
 
+    return fit_fold(
+        steps.config,
+        steps.training,
+        steps.validation,
+        Path(steps.folder),
+        fold=steps.fold,
+        run=run,
+        team=team,
+    )
+
+
+def _train_fold(plan: RunFolder, number: int, cache: dict[str, CachedCase], run: Run, leader: Leader) -> None:
     folder = _fold(plan, number)
     validation = plan.validation_cases(number)
     if not (folder / "bundle" / CARD_FILE).is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        module = fit_fold(
+        own = leader.team.own(run)
+        steps = Steps(
             plan.config,
-            [cache[case.id] for case in plan.training_cases(number)],
-            [cache[case.id] for case in validation],
-            folder,
-            fold=number,
-            run=run,
+            tuple(cache[case.id] for case in plan.training_cases(number)),
+            tuple(cache[case.id] for case in validation),
+            str(folder),
+            number,
+            own.device,
+            own.threads,
+            own.seed,
+            own.deterministic,
         )
-        _leave_bundle(plan, number, module)
+        leader.begin(steps, run)
+        _leave_bundle(plan, number, _fit(steps, leader.team, own))
     rows = validate_bundle(
         folder / "bundle", validation, plan.config, plan.names, fold=number, run=run, keep=folder
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from medseg import settings
 from medseg.domain import Dataset, Finding, Run
 from medseg.errors import ConfigError
 from medseg.extras import require_extra
@@ -14,12 +15,18 @@ from medseg.training.config import changed_config, data_of
 from medseg.training.instances import train_instances
 from medseg.training.run_folder import open_run
 from medseg.training.start import start_of
-from medseg.training.train import open_cases
+from medseg.training.train import follow, open_cases
 from medseg.workflows.aside import files_of_cases, left_aside
 from medseg.workflows.fine_tune import StartWish, begun, judge_hold_out
 from medseg.workflows.training_page import write_training_page
 
-__all__ = ["StartWish", "findings_of", "train"]
+__all__ = ["StartWish", "findings_of", "follow", "follows", "train"]
+
+
+def follows() -> bool:
+    """Whether this process was started to train beside another that leads."""
+    launched = settings.launched()
+    return launched is not None and launched.rank > 0
 
 
 def train(
@@ -31,6 +38,7 @@ def train(
     restart: bool = False,
     run: Run | None = None,
     start: StartWish | None = None,
+    processes: int = 1,
 ) -> Path:
     """Train a configuration; returns the folder of the finished bundle, and leaves `training.html` beside it.
 
@@ -51,6 +59,8 @@ def train(
         Device, threads, seed, progress, cancel.
     start
         A model whose weights are the start. Some subjects are held out, on which both are compared at the end.
+    processes
+        How many learn together on this machine, each its share of every batch; under torchrun its number is taken.
 
     Raises
     ------
@@ -61,7 +71,14 @@ def train(
     """
     if start is not None:
         return _tuned(
-            config, tuple(overrides), start, Path(out), fold=fold, restart=restart, run=run or Run()
+            config,
+            tuple(overrides),
+            start,
+            Path(out),
+            fold=fold,
+            restart=restart,
+            run=run or Run(),
+            processes=processes,
         )
     if config is None:
         raise ConfigError("give a configuration, or a model to begin from with --from")
@@ -75,7 +92,9 @@ def train(
     require_extra("train", "training")
     dataset = open_data(plan)
     command = f"medseg train {Path(config).stem} data.root={dataset.name} --out RUN"
-    bundle = train_folds(plan, dataset, Path(out), run, fold=fold, restart=restart, command=command)
+    bundle = train_folds(
+        plan, dataset, Path(out), run, fold=fold, restart=restart, command=command, processes=processes
+    )
     write_findings(Path(out), _aside(plan, dataset))
     write_training_page(open_run(plan, dataset, Path(out)), run or Run())
     return bundle
@@ -90,6 +109,7 @@ def _tuned(
     fold: int | None,
     restart: bool,
     run: Run,
+    processes: int,
 ) -> Path:
     """Train from a model, compare both on the subjects held out, and say which one to keep."""
     require_extra("models", "training")
@@ -99,7 +119,9 @@ def _tuned(
         ["medseg train", *([Path(config).stem] if config else []), f"--from {Path(wish.model).name}"]
     )
     command = f"{words} data.root={dataset.name} --out RUN"
-    bundle = train_folds(plan, dataset, out, run, fold=fold, restart=restart, command=command)
+    bundle = train_folds(
+        plan, dataset, out, run, fold=fold, restart=restart, command=command, processes=processes
+    )
     folder = open_run(plan, dataset, out)
     assert plan.start is not None  # noqa: S101 - for the type checker
     card = read_card(plan.start.model)

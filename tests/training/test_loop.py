@@ -52,8 +52,8 @@ def test_workers_leave_the_network_its_cores(
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     made = patches(dots((4, 4, 4), a=(1, 1, 1)), patch=(2, 2, 2))
-    numbers = EpochSampler(6, lambda: 0)
-    loader = _loader(made, numbers, config(f"loop.workers={said}", "loop.batch=2"), device)
+    numbers = EpochSampler(6, lambda: 0, share=2)
+    loader = _loader(made, numbers, config(f"loop.workers={said}").loop.workers, device)
     assert (loader.num_workers, loader.persistent_workers) == (workers, workers > 0)
     assert loader.pin_memory == (device.type == "cuda")
     assert (loader.batch_size, len(loader), list(loader.sampler)) == (2, 3, [0, 1, 2, 3, 4, 5])

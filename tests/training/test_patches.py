@@ -134,3 +134,14 @@ def test_epochs_follow_on_what_has_been_seen() -> None:
     sampler = EpochSampler(3, lambda: next(seen))
     assert (len(sampler), list(sampler)) == (3, [0, 1, 2])
     assert list(sampler) == [6, 7, 8]
+
+
+@pytest.mark.parametrize(("size", "share"), [(1, 4), (2, 2), (4, 1)])
+def test_processes_share_the_patches_of_each_step(size: int, share: int) -> None:
+    """Step by step the same patches as one process would take, each once."""
+    parts = [EpochSampler(8, lambda: 12, share, rank, size) for rank in range(size)]
+    taken = [list(part) for part in parts]
+    assert [len(part) for part in parts] == [len(numbers) for numbers in taken] == [8 // size] * size
+    for step in range(2):
+        now = [numbers[step * share : (step + 1) * share] for numbers in taken]
+        assert [number for numbers in now for number in numbers] == list(range(12 + 4 * step, 16 + 4 * step))

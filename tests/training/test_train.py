@@ -20,7 +20,9 @@ from tests.training.test_journey import TINY, decathlon
 CALLS: list[dict[str, Any]] = []
 
 
-def drawn(config: Any, training: Any, validation: Any, folder: Path, *, fold: int, run: Run) -> Any:
+def drawn(
+    config: Any, training: Any, validation: Any, folder: Path, *, fold: int, run: Run, team: Any
+) -> Any:
     """In the place of `fit_fold`: what it was given, and an untrained network that says background everywhere."""
     import torch
 
