@@ -18,6 +18,7 @@ _QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 _MOST = 10.0
 #: Features that are logarithms of lengths in mm.
 _LENGTHS = ("the spacing", "the field of view")
+_AXES = ("right–left", "back–front", "foot–head")
 #: Voxels looked at per channel; more tell no more.
 _LOOKED_AT = 1 << 18
 #: Spread that a feature has at least: a set with one spacing does not make 1.01 mm strange.
@@ -104,11 +105,11 @@ def scan_features(
     Returns
     -------
     Logarithms of spacing and of the field of view along each axis; of each channel its quantiles, the share of its most
-    frequent value (air, padding), and how much neighbours differ beside all voxels (sharpness and noise).
+    frequent value (air, padding), how much neighbours differ beside all voxels (sharpness and noise), and how values
+    rise along each axis: tilt and bend change their sign when a scan is mirrored.
     """
-    axes = ("right–left", "back–front", "foot–head")
     sizes = np.array(grid.spacing), np.array(grid.shape) * np.array(grid.spacing)
-    names = [f"{what} {axis}" for what in _LENGTHS for axis in axes]
+    names = [f"{what} {axis}" for what in _LENGTHS for axis in _AXES]
     values = [float(value) for size in sizes for value in np.log(size)]
     for name, channel in zip(channels, array, strict=True):
         found = _channel_features(np.clip(channel.astype(np.float32), -_MOST, _MOST))
@@ -169,6 +170,19 @@ def _channel_features(values: NDArray[np.float32]) -> dict[str, float]:
         np.abs(np.diff(values, axis=axis)).mean() for axis in range(values.ndim) if values.shape[axis] > 1
     ]
     found["the difference of neighbours"] = float(np.mean(steps)) / deviation if deviation and steps else 0.0
+    return found | _rises(values)
+
+
+def _rises(values: NDArray[np.float32]) -> dict[str, float]:
+    """Mean of the values times the place from −1 to 1 along each axis, and times its cube less what is a line."""
+    found = {}
+    for axis, name in enumerate(_AXES):
+        profile = values.mean(axis=tuple(other for other in range(3) if other != axis), dtype=np.float64)
+        place = np.linspace(-1, 1, profile.size) if profile.size > 1 else np.zeros(1)
+        cube = place**3
+        straight = float(cube @ place) / max(float(place @ place), 1e-12)
+        found[f"the tilt along {name}"] = float(np.mean(profile * place))
+        found[f"the bend along {name}"] = float(np.mean(profile * (cube - straight * place)))
     return found
 
 

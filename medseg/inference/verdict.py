@@ -3,6 +3,8 @@
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from medseg.domain import Grid, ModelCard
 from medseg.inference.domain import DomainVerdict, TrainingDomain, scan_features, train_domain
 from medseg.inference.prepare import Prepared
@@ -30,7 +32,10 @@ def domain_verdict(prepared: Prepared, grid: Grid, card: ModelCard, folder: Path
     if known is None:
         return None
     names, values = scan_features(prepared.array, grid, [channel.name for channel in card.channels])
-    return known.judge(values) if names == known.names else None
+    told = dict(zip(names, values, strict=True))
+    if any(name not in told for name in known.names):
+        return None
+    return known.judge(np.array([told[name] for name in known.names]))  # an older bundle knows fewer
 
 
 @lru_cache(maxsize=4)

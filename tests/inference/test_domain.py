@@ -68,6 +68,47 @@ def test_with_few_scans_nothing_is_usual() -> None:
     assert train_domain(names, np.array([values] * 9)) is None
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_mirror_turns_tilt_and_bend_along_its_axis_and_nothing_else(axis: int) -> None:
+    array = np.random.default_rng(1).normal(size=(1, 7, 8, 9)).astype(np.float32)
+    grid = Grid((7, 8, 9), np.eye(4))
+    names, values = scan_features(array, grid, ["mr"])
+    _, mirrored = scan_features(np.flip(array, axis + 1), grid, ["mr"])
+    place = ("right–left", "back–front", "foot–head")[axis]
+    turned = np.array([-1 if f"along {place}" in name else 1 for name in names])
+    assert (turned == -1).sum() == 2
+    assert mirrored == pytest.approx(values * turned, abs=1e-6)
+
+
+def test_a_rising_line_has_tilt_and_no_bend() -> None:
+    """Mean of x² over −1, 0, 1 is 2/3; a cube less its line, times the line, is 0."""
+    array = np.zeros((1, 3, 4, 5), np.float32) + np.array([-1, 0, 1], np.float32).reshape(1, 3, 1, 1)
+    told = dict(zip(*scan_features(array, Grid((3, 4, 5), np.eye(4)), ["mr"]), strict=True))
+    assert told["the tilt along right–left of mr"] == pytest.approx(2 / 3)
+    assert told["the bend along right–left of mr"] == pytest.approx(0, abs=1e-12)
+    assert told["the tilt along foot–head of mr"] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("gone", [1, 6])
+def test_a_bundle_that_keeps_fewer_features_judges_by_those(
+    gone: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = [features(rng) for _ in range(30)]
+    names, table = rows[0][0][:-gone], np.array([values[:-gone] for _, values in rows])
+    monkeypatch.setattr("medseg.inference.verdict.load_features", lambda *_: (names, table))
+    card = replace(read_card(SHIPPED), name=f"older{gone}")
+    image = Image(
+        rng.normal(size=(35, 51, 35)).astype(np.float32), Grid((35, 51, 35), np.eye(4)), modality="MR"
+    )
+    verdict = domain_verdict(prepare({"mr": image}, card), image.grid, card, tmp_path)
+    usual = train_domain(names, table)
+    assert verdict is not None
+    assert usual is not None
+    assert len(usual.names) == len(rows[0][0]) - gone
+    assert verdict.level != "in range"
+
+
 def cropped(image: Image, rng: np.random.Generator) -> Image:
     """A crop of the size that the shipped model knows, of which half at least is no air."""
     edges = np.round(np.array([35, 51, 35]) / image.grid.spacing).astype(int).clip(2)
