@@ -140,7 +140,7 @@ def test_numbers_follow_a_stroke_while_a_run_goes_on_and_stopping_one_ends_no_ot
     below = viewer.layers["mr"]
     layer = viewer.add_labels(np.zeros(below.data.shape, np.uint8), scale=below.scale, name="mine")
     layer.translate, layer.units = below.translate, below.units
-    measure = panel_of(viewer).tab("Measure")
+    measure: Any = panel_of(viewer).tab("Measure")
     tabs.wait(measure.choice.adopt_button.isVisible)
     measure.choice.adopt_button.click()
 

@@ -1,5 +1,6 @@
 """Report, signature, comparison and training set in a real window, by the buttons of its panel."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -227,7 +228,13 @@ def test_cancelled_or_without_a_folder_nothing_is_written(panel: Panel, tmp_path
     report = panel.write(tmp_path / "out", "html", "pdf")
     report.task.cancel_button.click()
     assert "Stopped" in panel.wait(report)
-    assert not list((tmp_path / "out").glob("*"))
+    report = panel.write(tmp_path / "out", "html", "pdf")
+    panel.qtbot.waitUntil(lambda: "drawing" in report.task.progress.format(), timeout=60_000)
+    since = time.monotonic()
+    report.task.cancel_button.click()
+    assert "Stopped" in panel.wait(report)
+    assert time.monotonic() - since < 1
+    assert not (tmp_path / "out").exists()
     assert "no report was written yet" in report.state.text()
 
 
