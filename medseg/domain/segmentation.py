@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,16 @@ from medseg.domain.grid import Grid
 from medseg.domain.image import digest_of
 from medseg.domain.labels import LabelTable
 from medseg.domain.provenance import Provenance
-from medseg.domain.values import owned
+from medseg.domain.values import is_frozen, owned
 from medseg.domain.views import shown_in_notebook
 from medseg.errors import LabelError
 
-__all__ = ["NOT_READ", "Segmentation", "count_labels", "smallest_unsigned", "voxels_with"]
+__all__ = ["NOT_READ", "Segmentation", "count_labels", "remember_counts", "smallest_unsigned", "voxels_with"]
 
 #: Labels counted at a time.
 _BLOCK = 1 << 18
+#: Counts of arrays that are alive, by their identity.
+_COUNTS: dict[int, NDArray[np.intp]] = {}
 #: Code of the Finding on a label whose voxels could not be read; its details are `label` and `reason`.
 NOT_READ = "mask.not_read"
 
@@ -101,11 +104,29 @@ class Segmentation:
 
 
 def count_labels(labels: NDArray[Any]) -> NDArray[np.intp]:
-    """Voxels of each value from 0 to the largest that occurs. Cost: one pass, and no copy of an array in one piece.
+    """Voxels of each value from 0 to the largest that occurs; read-only.
+
+    Cost: one pass, and no copy of an array in one piece; nothing the second time for an array that nobody can write to.
 
     >>> count_labels(np.array([[[0, 2, 2]]], np.uint8)).tolist()
     [1, 0, 2]
     """
+    known = _COUNTS.get(id(labels))
+    if known is None:
+        known = _counted(labels)
+        if is_frozen(labels):
+            remember_counts(labels, known)
+    return known
+
+
+def remember_counts(labels: NDArray[Any], counts: NDArray[np.intp]) -> None:
+    """Note what `count_labels` will find in an array that nobody can write to; forgotten with the array."""
+    if id(labels) not in _COUNTS:
+        _COUNTS[id(labels)] = counts
+        finalize(labels, _COUNTS.pop, id(labels), None)
+
+
+def _counted(labels: NDArray[Any]) -> NDArray[np.intp]:
     flat = labels.ravel(order="K")
     top = np.iinfo(np.uint8).max if flat.dtype == np.uint8 else int(flat.max(initial=0))
     counts = np.zeros(top + 1, np.intp)
@@ -117,6 +138,7 @@ def count_labels(labels: NDArray[Any]) -> NDArray[np.intp]:
         else:
             counts[0] += block.size
     last = int(np.flatnonzero(counts)[-1]) if flat.size else 0
+    counts.setflags(write=False)
     return counts[: last + 1]
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "Scalar",
     "as_details",
     "digest_of_plain",
+    "is_frozen",
     "owned",
     "plain_scalar",
 ]
@@ -88,14 +89,20 @@ def owned(array: ArrayT) -> ArrayT:
 
     A copy keeps the memory order. Cost: one copy of the array unless it is read-only already.
     """
+    if not is_frozen(array):
+        array = array.copy(order="K")
+    array.setflags(write=False)
+    return array
+
+
+def is_frozen(array: NDArray[Any]) -> bool:
+    """Whether nobody can write to an array, nor to one that it is a view of."""
     root: Any = array
     while isinstance(root, np.ndarray):
         if root.flags.writeable:
-            array = array.copy(order="K")
-            break
+            return False
         root = root.base
-    array.setflags(write=False)
-    return array
+    return True
 
 
 def as_details(**values: Scalar) -> Details:

@@ -47,13 +47,14 @@ def aside_name(path: Path) -> Path:
     return staged_name(path, f".was.{path.name}")
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: Path, *, again: bool = False) -> None:
     """Remove what killed runs left in a folder; what they had moved aside gets its name back if that is free.
 
-    Once for each folder and process. What a running process of this machine writes is left alone for a day.
+    Once for each folder and process, unless it is asked for `again` because a run there was killed just now. What a
+    running process of this machine writes is left alone for a day.
     """
     folder = folder.absolute()
-    if folder in _SWEPT:
+    if folder in _SWEPT and not again:
         return
     _SWEPT.add(folder)
     with suppress(OSError):

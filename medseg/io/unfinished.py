@@ -206,12 +206,16 @@ def apart() -> Iterator[None]:
         _RUN.reset(token)
 
 
-def settle(folder: Path) -> None:
-    """Bring a folder in order after killed runs: what they had decided is done, what they had begun is removed."""
+def settle(folder: Path, *, again: bool = False) -> None:
+    """Bring a folder in order after killed runs: what they had decided is done, what they had begun is removed.
+
+    Notes stay for the next run of the same outputs. `again` looks for what was begun though this process has looked
+    there before.
+    """
     with suppress(OSError):
         for note in _notes_in(folder.absolute()):
             _complete(note)
-    sweep(folder)
+    sweep(folder, again=again)
 
 
 def complete_beside(path: Path) -> None:

@@ -19,9 +19,20 @@ from medseg.workflows.lent import Lent, Shelf, Thin, forget_all_but
 from medseg.workflows.measure import measure
 from medseg.workflows.segment import segment
 
-__all__ = ["Asked", "measure_apart", "segment_apart", "warm_up"]
+__all__ = [
+    "Asked",
+    "Parts",
+    "lend_image",
+    "measure_apart",
+    "opened_images",
+    "opened_mask",
+    "segment_apart",
+    "sent_mask",
+    "warm_up",
+]
 
-_Parts: TypeAlias = dict[str, Any]
+#: The fields of a value, of which some are lent or thin.
+Parts: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +56,7 @@ def segment_apart(asked: Asked, shelf: Shelf, run: Run) -> Segmentation:
         Within a tenth of a second of `run.cancel`; the process and all that it started are gone by then.
     """
     run.progress(0, None, "starting")
-    parts = {name: _lent(image, shelf) for name, image in asked.images.items()}
+    parts = {name: lend_image(image, shelf) for name, image in asked.images.items()}
     within = None if asked.within is None else shelf.lend(asked.within)
     task = replace(asked, images={}, within=None)
     made, thin, objects = in_child(run, _segment, task, parts, within, _how(run))
@@ -65,25 +76,40 @@ def measure_apart(
 ) -> Record:
     """As `measure`, digit for digit, in another process; raises as `segment_apart`."""
     run.progress(0, None, "starting")
-    parts = {name: _lent(image, shelf) for name, image in images.items()}
-    sent = {name: getattr(mask, name) for name in Segmentation.__slots__}
-    sent |= {"labels": Thin.of(mask.labels), "probabilities": None}
-    sent["instances"] = None if mask.instances is None else Thin.of(mask.instances)
-    return in_child(run, _measure, sent, parts, {"plan": plan, "same_space": same_space})
+    parts = {name: lend_image(image, shelf) for name, image in images.items()}
+    return in_child(run, _measure, sent_mask(mask), parts, {"plan": plan, "same_space": same_space})
 
 
 def warm_up(asked: Asked, shelf: Shelf, run: Run) -> None:
     """Have a process ready that knows these images and has the segmenter's libraries loaded."""
-    in_child(run, _warm, asked.segmenter, {name: _lent(image, shelf) for name, image in asked.images.items()})
+    in_child(
+        run, _warm, asked.segmenter, {name: lend_image(image, shelf) for name, image in asked.images.items()}
+    )
 
 
-def _lent(image: Image, shelf: Shelf) -> _Parts:
+def sent_mask(mask: Segmentation) -> Parts:
+    """A mask as it is sent to another process: thin, and without probabilities; `opened_mask` is the way back."""
+    sent = {name: getattr(mask, name) for name in Segmentation.__slots__}
+    sent |= {"labels": Thin.of(mask.labels), "probabilities": None}
+    sent["instances"] = None if mask.instances is None else Thin.of(mask.instances)
+    return sent
+
+
+def opened_mask(sent: Parts) -> Segmentation:
+    """A mask that was sent."""
+    whole: Parts = {name: value.whole() if isinstance(value, Thin) else value for name, value in sent.items()}
+    return Segmentation(**whole)
+
+
+def lend_image(image: Image, shelf: Shelf) -> Parts:
+    """An image as it is sent to another process: its voxels are lent; `opened_images` is the way back."""
     parts = {name: getattr(image, name) for name in Image.__slots__}
     lent = {name: shelf.lend(parts[name]) for name in ("array", "outside") if parts[name] is not None}
     return parts | lent
 
 
-def _opened(images: Mapping[str, _Parts]) -> dict[str, Image]:
+def opened_images(images: Mapping[str, Parts]) -> dict[str, Image]:
+    """Images that were lent, in the process that they were lent to."""
     lent = {value.path for parts in images.values() for value in parts.values() if isinstance(value, Lent)}
     forget_all_but(lent)
     return {
@@ -101,11 +127,11 @@ def _how(run: Run) -> Run:
 
 
 def _segment(
-    asked: Asked, parts: Mapping[str, _Parts], within: Any, how: Run, progress: Progress
+    asked: Asked, parts: Mapping[str, Parts], within: Any, how: Run, progress: Progress
 ) -> tuple[dict[str, Any], Thin, Thin | None]:
     """In the other process."""
     progress(0, None, "loading")
-    images = _opened(parts)
+    images = opened_images(parts)
     found = segment(
         asked.segmenter,
         images,
@@ -119,19 +145,14 @@ def _segment(
     return made, Thin.of(found.labels), None if found.instances is None else Thin.of(found.instances)
 
 
-def _measure(
-    sent: dict[str, Any], parts: Mapping[str, _Parts], how: Mapping[str, Any], progress: Progress
-) -> Record:
+def _measure(sent: Parts, parts: Mapping[str, Parts], how: Mapping[str, Any], progress: Progress) -> Record:
     """In the other process."""
     progress(0, None, "measuring")
-    opened: _Parts = {
-        name: value.whole() if isinstance(value, Thin) else value for name, value in sent.items()
-    }
-    return measure(Segmentation(**opened), _opened(parts) or None, **how)
+    return measure(opened_mask(sent), opened_images(parts) or None, **how)
 
 
-def _warm(segmenter: Segmenter, parts: Mapping[str, _Parts]) -> str:
+def _warm(segmenter: Segmenter, parts: Mapping[str, Parts]) -> str:
     """In the other process: its libraries are loaded by now, as the segmenter was unpacked."""
-    for image in _opened(parts).values():
+    for image in opened_images(parts).values():
         _ = image.digest
     return segmenter.spec.name

@@ -11,6 +11,7 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.domain.segmentation import count_labels, remember_counts
 from medseg.io.leftovers import new_scratch_folder
 
 __all__ = ["Lent", "Shelf", "Thin"]
@@ -66,7 +67,7 @@ class Thin:
         return cls(array.shape, array.dtype.str, starts, np.concatenate([flat[:0], *pieces]))
 
     def whole(self) -> NDArray[Any]:
-        """The array, read-only, in Fortran's order."""
+        """The array, read-only, in Fortran's order; its labels are counted by its pieces."""
         flat = np.zeros(int(np.prod(self.shape)), self.dtype)
         done = 0
         for at in self.starts:
@@ -76,6 +77,11 @@ class Thin:
         flat.setflags(write=False)
         array = flat.reshape(self.shape, order="F")
         array.setflags(write=False)
+        if array.dtype.kind == "u":
+            counts = np.array(count_labels(self.pieces))
+            counts[0] += array.size - self.pieces.size
+            counts.setflags(write=False)
+            remember_counts(array, counts)
         return array
 
 

@@ -140,3 +140,26 @@ def test_integers_stay_integers_at_the_edge() -> None:
     again = adapter.validate_json(adapter.dump_json(count))
     assert again.value == 523
     assert isinstance(again.value, int)
+
+
+def test_labels_that_may_change_are_counted_anew_and_others_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import medseg.domain.segmentation as counting
+
+    labels = np.zeros((4, 5, 6), np.uint8)
+    labels[1, 2, 3] = 2
+    view = labels[:, :, 1:]
+    view.setflags(write=False)
+    assert counting.count_labels(labels).tolist() == [119, 0, 1]
+    assert counting.count_labels(view).tolist() == [99, 0, 1]
+    labels[0, 0, 1] = 3
+    assert counting.count_labels(labels).tolist() == [118, 0, 1, 1]
+    assert counting.count_labels(view).tolist() == [98, 0, 1, 1]  # somebody can write to what it is a view of
+    labels.setflags(write=False)
+    first = counting.count_labels(labels)
+    monkeypatch.setattr(counting, "_counted", None)
+    assert counting.count_labels(labels) is first
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = 1
+    gone = id(labels)
+    del view, labels
+    assert gone not in counting._COUNTS

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("napari")
 
-from medseg.domain import Grid, Image
+from medseg.domain import Grid, Image, Quantity
 from medseg.workflows.apart import Asked
 from napari_medseg._qt.job import is_alive
 from napari_medseg._qt.panel import panel_of
@@ -130,6 +130,42 @@ def tabs(screen: Any, qtbot: Any) -> Iterator[Widget]:
     found = Widget(screen, docked.tab("Segment"), lambda done: qtbot.waitUntil(done, timeout=60_000))
     yield found
     vars(found).clear()
+
+
+def test_numbers_follow_a_stroke_while_a_run_goes_on_and_stopping_one_ends_no_other(
+    tabs: Widget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(tabs, stubborn("windows", tmp_path, monkeypatch), "windows")
+    viewer, jobs = tabs.screen.viewer, tabs.panel.runs.jobs
+    below = viewer.layers["mr"]
+    layer = viewer.add_labels(np.zeros(below.data.shape, np.uint8), scale=below.scale, name="mine")
+    layer.translate, layer.units = below.translate, below.units
+    measure: Any = panel_of(viewer).tab("Measure")
+    tabs.wait(measure.choice.adopt_button.isVisible)
+    measure.choice.adopt_button.click()
+
+    def measured() -> bool:
+        return measure.measures is not None and bool(measure.measures.is_fresh)
+
+    tabs.wait(measured)
+    layer.mode, layer.selected_label, layer.brush_size = "paint", 1, 3
+    layer.paint((3, 5, 6), 1)
+    assert not measured()
+    tabs.wait(measured)
+    rows = {row.item.quantity: row.item.value for row in measure.measures.rows}
+    assert rows[Quantity.VOLUME] == pytest.approx(np.count_nonzero(layer.data) * 2 / 1000)
+    assert jobs.working is not None  # the run hears nothing, and goes on
+    layer.paint((3, 5, 2), 1)
+    measure.measure()
+    tabs.panel.job_bar.cancel_button.click()
+    tabs.wait(measured)
+    tabs.settle()
+    begin(tabs, tabs.panel.segmenters.segmenter, "windows")
+    measure.jobs.cancel()
+    tabs.wait(lambda: bool(measure.jobs.is_idle))
+    assert jobs.working is not None
+    tabs.panel.job_bar.cancel_button.click()
+    tabs.settle()
 
 
 @pytest.mark.parametrize("way", ["dock", "window"])

@@ -207,7 +207,65 @@ def test_layers_come_and_go_in_all_planes_and_look_the_same(screen: Any, look: A
     assert not any("mine" in model.layers for model in models)
     look.three.click()
     assert CROSSHAIR not in screen.viewer.layers
-    assert "medseg planes" not in screen.viewer.window.dock_widgets
+    assert not any(model.layers for model in models)
+    assert not planes_in(screen).isVisible()
+
+
+def planes_in(screen: Any) -> Any:
+    """What the planes' dock holds."""
+    return screen.viewer.window.dock_widgets["medseg planes"]
+
+
+def test_the_same_two_canvases_serve_again_since_closed_ones_keep_memory(screen: Any, look: Any) -> None:
+    image, _ = scan("RAS")
+    meta = show(screen, image)
+    screen.look("axial")
+    look.three.click()
+    first = planes_in(screen)
+    canvases = first.canvases
+    look.three.click()
+    screen.viewer.layers.clear()
+    meta = show(screen, scan("PIR")[0])
+    screen.look("coronal", dot(meta))
+    look.three.click()
+    assert planes_in(screen) is first
+    assert first.canvases == canvases
+    assert first.isVisible()
+    models = look.planes.planes.models
+    assert list(models) == ["axial", "sagittal"] == [canvas.accessibleName() for canvas in canvases]
+    for name, model in models.items():
+        assert model.title == name
+        assert letters(model) == LETTERS[name]
+        assert model.dims.point == pytest.approx(dot(meta))
+        assert [layer.name for layer in model.layers] == ["scan", CROSSHAIR]
+
+
+def test_planes_taken_out_by_hand_come_again(screen: Any, look: Any, qtbot: Any) -> None:
+    show(screen, scan("RAS")[0])
+    look.three.click()
+    screen.viewer.window.remove_dock_widget(planes_in(screen))
+    assert not look.three.isChecked()
+    assert look.planes.planes is None
+    assert CROSSHAIR not in screen.viewer.layers
+    look.three.click()
+    qtbot.waitUntil(lambda: planes_in(screen).isVisible())
+
+
+def test_a_layer_that_is_gone_is_kept_by_no_plane(screen: Any, look: Any) -> None:
+    """What was linked to it would keep its voxels for as long as the planes are open."""
+    from napari.layers import Labels
+
+    show(screen, scan("RAS")[0])
+
+    def links_left() -> int:
+        layer = Labels(np.zeros((9, 15, 13), np.uint8), name="mine", scale=(4, 3, 2), units="mm")
+        screen.viewer.layers.append(layer)
+        screen.viewer.layers.remove(layer)
+        return sum(len(emitter.callbacks) for emitter in layer.events.emitters.values())
+
+    without = links_left()
+    look.three.click()
+    assert links_left() == without
 
 
 def test_the_tool_in_hand_paints_in_every_plane_and_the_mask_knows(screen: Any, look: Any) -> None:

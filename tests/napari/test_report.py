@@ -1,5 +1,6 @@
 """Report, signature, comparison and training set in a real window, by the buttons of its panel."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from medseg.domain import Grid, Image, LabelTable, Quantity, Segmentation
 from medseg.geometry import affine_orientation
 from medseg.workflows import open_dataset, read_record
 from medseg.workflows.verify import verify_files
+from napari.settings import get_plugin_settings
 from napari_medseg.bridge.layers import image_layer, labels_layer
 from napari_medseg.bridge.window import window_of
+from napari_medseg.workspace.review import RULES
 
 pytestmark = pytest.mark.gui
 
@@ -124,12 +127,11 @@ def test_the_page_is_that_of_the_command_line_with_the_window_of_the_layer(
 @pytest.fixture
 def preferred() -> Iterator[None]:
     """Reader, organisation and device, as a user sets them in napari's preferences."""
-    from napari.settings import get_plugin_settings
-
     found = get_plugin_settings("medseg")
     found.report.reader, found.report.organisation, found.run.device = "B. Reader", "Ward 6", "cpu"
     yield
     found.report.reader, found.report.organisation, found.run.device = "", "", "auto"
+    found.report.rule = "as in Measure"
 
 
 def test_napari_s_preferences_name_the_signer_and_the_device(preferred: None, panel: Panel) -> None:
@@ -140,6 +142,33 @@ def test_napari_s_preferences_name_the_signer_and_the_device(preferred: None, pa
     assert "cpu" in dict(mask.now().made_by.run).values()
     signing = panel.tab("Report").signing
     assert (signing.reader.text(), signing.organization.text()) == ("B. Reader", "Ward 6")
+
+
+def test_an_open_panel_sees_a_change_of_napari_s_preferences_and_keeps_what_was_typed(
+    preferred: None, panel: Panel
+) -> None:
+    report = panel.tab("Report")
+    signing, rule = report.signing, report.form.rule
+    panel.tab("Open")
+    for _ in range(2):  # with the tab in front, and behind another one
+        found = get_plugin_settings("medseg").report
+        found.reader, found.organisation, found.rule = "C. Reader", "Ward 7", "lesions, RECIST 1.1"
+        assert (signing.reader.text(), signing.organization.text()) == ("C. Reader", "Ward 7")
+        assert rule.currentText() == "lesions, RECIST 1.1"
+        assert report.form.rule.currentData() == RULES["lesions, RECIST 1.1"]
+        found.reader, found.organisation, found.rule = "B. Reader", "Ward 6", "as in Measure"
+        panel.tab("Report")
+    signing.reader.setText("D. Reader")
+    rule.setCurrentText("structures only")
+    found.reader, found.organisation, found.rule = "C. Reader", "Ward 7", "lesions"
+    assert (signing.reader.text(), signing.organization.text()) == ("D. Reader", "Ward 7")
+    assert rule.currentText() == "structures only"
+
+
+@pytest.mark.parametrize("words", RULES)
+def test_the_preferences_offer_each_rule_set_of_the_panel(preferred: None, panel: Panel, words: str) -> None:
+    get_plugin_settings("medseg").report.rule = words
+    assert panel.tab("Report").form.rule.currentData() == RULES[words]
 
 
 def test_what_cannot_be_written_says_why_beside_its_box(
@@ -199,7 +228,13 @@ def test_cancelled_or_without_a_folder_nothing_is_written(panel: Panel, tmp_path
     report = panel.write(tmp_path / "out", "html", "pdf")
     report.task.cancel_button.click()
     assert "Stopped" in panel.wait(report)
-    assert not list((tmp_path / "out").glob("*"))
+    report = panel.write(tmp_path / "out", "html", "pdf")
+    panel.qtbot.waitUntil(lambda: "drawing" in report.task.progress.format(), timeout=60_000)
+    since = time.monotonic()
+    report.task.cancel_button.click()
+    assert "Stopped" in panel.wait(report)
+    assert time.monotonic() - since < 1
+    assert not (tmp_path / "out").exists()
     assert "no report was written yet" in report.state.text()
 
 

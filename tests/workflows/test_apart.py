@@ -10,6 +10,7 @@ import pytest
 
 from medseg.domain import Grid, Image, Prompts, Run
 from medseg.domain.prompts import Point
+from medseg.domain.segmentation import count_labels
 from medseg.errors import Cancelled, InputError
 from medseg.workflows import measure, segment
 from medseg.workflows.apart import Asked, measure_apart, segment_apart, warm_up
@@ -112,6 +113,7 @@ def test_a_thin_array_comes_back_voxel_for_voxel(at: tuple[tuple[int, int, int],
     thin = Thin.of(array)
     assert np.array_equal(thin.whole(), array)
     assert thin.whole().dtype == array.dtype
+    assert np.array_equal(count_labels(thin.whole()), np.bincount(array.ravel()))
     assert len(thin.pieces) <= len(at) * (1 << 16)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, Label, LabelTable, Run, Segmentation, digest_of
 from medseg.domain.provenance import Provenance
-from medseg.domain.segmentation import smallest_unsigned
+from medseg.domain.segmentation import count_labels, smallest_unsigned
 from medseg.errors import InputError
 from medseg.workflows import measure, read_record
 from medseg.workflows.edit import Request
@@ -88,6 +88,8 @@ def test_any_sequence_can_be_taken_back_made_again_and_replayed(
     mask.keep()
     for action in done:
         act(mask, action)
+        assert np.array_equal(count_labels(mask.now().labels), np.bincount(mask.labels.ravel()))
+        assert mask.now().digest == digest(mask.labels)
     end, table, now = mask.labels.copy(), mask.table, mask.now()
     mask.settle()
     again = EditedMask("other", read_kept(path).before)

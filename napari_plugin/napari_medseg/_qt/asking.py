@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_medseg._qt.offered import OfferBox
 from napari_medseg._qt.views import ViewBoxes
 from napari_medseg.bridge.now import mask_in_hand, mask_names
+from napari_medseg.bridge.preferences import Preferences, preferences
 from napari_medseg.bridge.reporting import ask_report, obstacles_now
 from napari_medseg.workspace.review import RULES, Asked
 
@@ -68,6 +69,8 @@ class ReportForm(QWidget):
         self.rule.setToolTip(
             "What is measured: all that the tab Measure asks for, or lesions judged by a rule set of sizes"
         )
+        self._known = Preferences()
+        self.prefer(preferences())
         self.subject.setPlaceholderText("pseudonym; default: from the image")
         self.folder = FolderLine("Folder of the report", "a new folder")
         self.views = ViewBoxes()
@@ -85,6 +88,12 @@ class ReportForm(QWidget):
         for part in (self.views, self.windowed, self.replace):
             layout.addWidget(part)
         self.mask_choice.currentIndexChanged.connect(self._show_obstacles)
+
+    def prefer(self, known: Preferences) -> None:
+        """Take over the rule set of the preferences; another one that was chosen here stays."""
+        if self.rule.currentText() == self._known.rule:
+            self.rule.setCurrentText(known.rule)
+        self._known = known
 
     @property
     def has_mask(self) -> bool:

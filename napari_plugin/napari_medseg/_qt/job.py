@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from weakref import WeakKeyDictionary, WeakMethod
 
 from napari.qt.threading import create_worker
@@ -17,18 +17,29 @@ from napari_medseg.workspace.jobs import Jobs
 if TYPE_CHECKING:
     from napari import Viewer
 
-__all__ = ["Job", "follow", "is_alive", "jobs_of"]
+__all__ = ["Job", "follow", "is_alive", "jobs_of", "measuring_of"]
 
-_JOBS: "WeakKeyDictionary[Any, Jobs]" = WeakKeyDictionary()
+_Queues: TypeAlias = "WeakKeyDictionary[Any, Jobs]"
+_MAKING: _Queues = WeakKeyDictionary()
+_MEASURING: _Queues = WeakKeyDictionary()
 
 
 def jobs_of(viewer: "Viewer") -> Jobs:
-    """The jobs of a viewer: one works at a time, whatever panel asked for it."""
+    """What makes and changes masks in a window: one job at a time, whatever panel asked for it."""
+    return _queue(_MAKING, viewer)
+
+
+def measuring_of(viewer: "Viewer") -> Jobs:
+    """What measures in a window: numbers that follow a stroke don't wait for a run, and stopping one ends no other."""
+    return _queue(_MEASURING, viewer)
+
+
+def _queue(known: _Queues, viewer: "Viewer") -> Jobs:
     key = getattr(viewer.layers, "__wrapped__", viewer.layers)  # a plugin gets a new proxy each time
-    if key not in _JOBS:
+    if key not in known:
         beside = _Beside()
-        _JOBS[key] = Jobs(beside.launch, beside.tell)
-    return _JOBS[key]
+        known[key] = Jobs(beside.launch, beside.tell)
+    return known[key]
 
 
 def is_alive(widget: Any) -> bool:

@@ -109,6 +109,7 @@ class LookBox(QGroupBox):
         """Open or close the other two planes."""
         if on and self.planes is None:
             self.planes = PlanesDock(self.viewer, self)
+            self.planes.gone.connect(lambda: self.three.setChecked(False))
         if self.planes is not None:
             self.planes.set_shown(shown=on)
 

@@ -9,7 +9,7 @@ from medseg.domain import Measurement
 from medseg.workflows.digits import csv_of, first_numbers, shown_numbers
 from napari_medseg._qt.all_numbers import AllNumbers
 from napari_medseg._qt.first import FirstNumbers
-from napari_medseg._qt.job import is_alive, jobs_of
+from napari_medseg._qt.job import is_alive, measuring_of
 from napari_medseg._qt.lines import key_of
 from napari_medseg._qt.masks import MaskChoice
 from napari_medseg._qt.parts import Folded, save_bytes
@@ -41,7 +41,7 @@ class MeasurePanel(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.measures: Measures | None = None
-        self.jobs = jobs_of(napari_viewer)
+        self.jobs = measuring_of(napari_viewer)
         self.timer = QTimer(self, singleShot=True, interval=int(QUIET_S * 1000))
         self.timer.timeout.connect(self.measure)
         self.redraw = QTimer(self, singleShot=True, interval=0)

@@ -8,10 +8,12 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 
 from medseg.errors import MedsegError
 from napari_medseg._qt.asking import ReportForm
+from napari_medseg._qt.job import is_alive
 from napari_medseg._qt.offered import Holdings
 from napari_medseg._qt.sign import SignBox
 from napari_medseg._qt.task import TaskRow
 from napari_medseg.bridge.now import tell_changes
+from napari_medseg.bridge.preferences import follow_preferences, preferences
 from napari_medseg.bridge.window import review_of
 
 if TYPE_CHECKING:
@@ -74,6 +76,18 @@ class ReportPanel(QWidget):
         self.holdings = Holdings(self.viewer, self)
         self.holdings.changed.connect(self.refresh)
         self.review.events.changed.connect(self.show_state)
+        follow_preferences(self.prefer)
+
+    def prefer(self, _event: Any = None) -> None:
+        """Take over what napari's preferences say now."""
+        if is_alive(self):
+            for part in (self.form, self.signing):
+                part.prefer(preferences())
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Look again: napari makes its preferences anew when a plugin comes or goes."""
+        self.prefer()
+        super().showEvent(event)
 
     def shut(self) -> None:
         """Stop what is running, if anything is."""

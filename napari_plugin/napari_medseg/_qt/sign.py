@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medseg._qt.task import TaskRow
-from napari_medseg.bridge.preferences import preferences
+from napari_medseg.bridge.preferences import Preferences, preferences
 from napari_medseg.workspace.review import Review
 
 __all__ = ["SignBox"]
@@ -47,9 +47,7 @@ class SignBox(QWidget):
         self.findings.setMaximumHeight(_HEIGHT)
         self.findings.itemChanged.connect(self._ticked)
         self.reader, self.organization = QLineEdit(), QLineEdit()
-        known = preferences()
-        self.reader.setText(known.reader)
-        self.organization.setText(known.organisation)
+        self._known = Preferences()
         self.key = QLineEdit()
         self.key.setPlaceholderText("none: a digest, which proves nothing about who signed")
         self.key.setToolTip("File of a private Ed25519 key (PEM); made if it is not there")
@@ -72,7 +70,18 @@ class SignBox(QWidget):
         self.organization.textChanged.connect(self._show_bar)
         task.running.connect(self._show_bar)
         self._shown: tuple[Any, ...] | None = None
+        self.prefer(preferences())
         self.refresh()
+
+    def prefer(self, known: Preferences) -> None:
+        """Take over what the preferences say; what was typed here stays."""
+        for line, was, now in (
+            (self.reader, self._known.reader, known.reader),
+            (self.organization, self._known.organisation, known.organisation),
+        ):
+            if line.text() == was:
+                line.setText(now)
+        self._known = known
 
     def refresh(self) -> None:
         """Show the findings of the Record that was written last."""

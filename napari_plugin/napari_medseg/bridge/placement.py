@@ -17,6 +17,7 @@ the true position of the voxel seen there.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -235,13 +236,19 @@ def mm_per_unit(units: tuple[str, ...]) -> NDArray[np.float64] | None:
     >>> mm_per_unit(("cm", "mm", "um")).tolist(), mm_per_unit(("pixel",) * 3)
     ([10.0, 1.0, 0.001], None)
     """
+    found = _mm_per_unit(units)
+    return None if found is None else np.array(found)
+
+
+@cache  # pint takes some ms for what is asked with every prompt and stroke
+def _mm_per_unit(units: tuple[str, ...]) -> tuple[float, ...] | None:
     registry = get_application_registry()  # type: ignore[no-untyped-call]
     found = [registry.Unit(unit) for unit in units]
     if all(unit == registry.pixel or unit.dimensionless for unit in found):
         return None
     if not all(unit.is_compatible_with(registry.mm) for unit in found):
         raise InputError(f"units are a length on every axis, or pixels on all, not {', '.join(units)}")
-    return np.array([registry.Quantity(1.0, unit).to(registry.mm).magnitude for unit in found])
+    return tuple(float(registry.Quantity(1.0, unit).to(registry.mm).magnitude) for unit in found)
 
 
 def obliqueness(grid: Grid) -> float:

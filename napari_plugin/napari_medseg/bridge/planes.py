@@ -1,15 +1,16 @@
 """Three linked planes: two more viewers of the same arrays, one place in the patient for all, and a crosshair there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
-from napari.layers import Labels, Layer, Points, Shapes, Vectors
+from napari.layers import Labels, Layer, Points, Shapes
 from numpy.typing import NDArray
 
-from napari_medseg.bridge.signs import Signs
+from napari_medseg.bridge.signs import signs_of
+from napari_medseg.bridge.window import bare
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -44,21 +45,23 @@ class Planes:
     what it paints is told by the layer of the main window, as if it were painted there. Points and shapes are shown in
     every plane and drawn in the main window.
 
-    The models are empty until `fill`, so that canvases can be made for them first.
+    The models are empty until `fill`, so that canvases can be made for them first, and again after `close`, so that
+    their canvases can serve the next planes: napari does not give back all that a canvas takes.
 
     Parameters
     ----------
     main
         The window's viewer.
+    models
+        Two empty viewers; None makes them.
     """
 
-    def __init__(self, main: "Viewer") -> None:
+    def __init__(self, main: "Viewer", models: Sequence[ViewerModel] | None = None) -> None:
         self.main = main
         shown = tuple(axis - (main.dims.ndim - 3) for axis in main.dims.order[-3:])
         others = [name for name, order in _ORDERS.items() if order != shown][:2]
-        self.models = {name: ViewerModel(title=name) for name in others}
+        self.models = dict(zip(others, models or (ViewerModel(), ViewerModel()), strict=True))
         self._copies: dict[Layer, list[Layer]] = {}
-        self._cross: dict[str, Vectors] = {}
         self._moving = False
         self._links: list[tuple[Any, Callable[..., Any]]] = []
 
@@ -68,9 +71,10 @@ class Planes:
         for layer in main.layers:
             self._copy(layer)
         for name, model in self.models.items():
+            model.title = name
             lead = tuple(range(model.dims.ndim - 3))
             model.dims.order = (*lead, *(axis + len(lead) for axis in _ORDERS[name]))
-            Signs(model, brief=True)
+            signs_of(model, brief=True)
             model.mouse_drag_callbacks.append(self._clicked)
             self._link(model.dims.events.point, self._follow)
             model.reset_view()
@@ -97,9 +101,7 @@ class Planes:
 
     def close(self) -> None:
         """Leave the main window as it was."""
-        for event, callback in self._links:
-            event.disconnect(callback)
-        self._links.clear()
+        self._unlink(lambda _source: True)
         self.main.mouse_drag_callbacks.remove(self._clicked)
         self._moving = True
         place = self.main.dims.point
@@ -107,11 +109,21 @@ class Planes:
             if CROSSHAIR in viewer.layers:
                 viewer.layers.remove(CROSSHAIR)
         self.main.dims.point = place
+        for model in self.models.values():
+            model.mouse_drag_callbacks.remove(self._clicked)
+            model.layers.clear()
         self._copies.clear()
 
     def _link(self, event: Any, callback: Callable[..., Any]) -> None:
         event.connect(callback)
         self._links.append((event, callback))
+
+    def _unlink(self, wanted: Callable[[Any], bool]) -> None:
+        """Let go of what is linked to such sources of events."""
+        gone = [link for link in self._links if wanted(bare(link[0].source))]
+        for event, callback in gone:
+            event.disconnect(callback)
+        self._links = [link for link in self._links if link not in gone]
 
     def _follow(self, event: Any) -> None:
         viewers = (self.main, *self.models.values())
@@ -208,8 +220,10 @@ class Planes:
             self.go_to(self.main.dims.point)
 
     def _removed(self, event: Any) -> None:
-        for model, copy in zip(self.models.values(), self._copies.pop(event.value, ()), strict=False):
+        layer = event.value
+        for model, copy in zip(self.models.values(), self._copies.pop(layer, ()), strict=False):
             model.layers.remove(copy)
+        self._unlink(lambda source: source is bare(layer))  # else it is kept, with its voxels
 
     def _reordered(self, _event: Any = None) -> None:
         for at, model in enumerate(self.models.values()):

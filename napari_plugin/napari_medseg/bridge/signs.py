@@ -121,13 +121,13 @@ class Signs:
         self._write("value", "\n".join(found))
 
 
-def signs_of(viewer: "ViewerModel") -> Signs:
+def signs_of(viewer: "ViewerModel", *, brief: bool = False) -> Signs:
     """The one Signs of a viewer, made when it is first asked for; it lives in the viewer, and goes with it."""
     for callback in viewer.mouse_move_callbacks:
         found = getattr(callback, "__self__", None)
         if isinstance(found, Signs):
             return found
-    return Signs(viewer)
+    return Signs(viewer, brief=brief)
 
 
 def image_behind(layer: "Layer", viewer: "ViewerModel") -> Image | None:

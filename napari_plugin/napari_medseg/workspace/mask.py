@@ -364,13 +364,13 @@ class EditedMask:
         entry = replace(entry, patch=patch)
         self._take(entry)
         self._apply(entry, back=False)
-        self._tell("done", patch, has_names=entry.names is not None)
+        self._tell("done", patch, has_names=_renames(entry))
 
     def _turn(self, entry: Entry, *, back: bool) -> bool:
         self._apply(entry, back=back)
         self.version += 1
         self._keep("undo" if back else "redo")
-        self._tell("undone" if back else "done", entry.patch, back=back, has_names=entry.names is not None)
+        self._tell("undone" if back else "done", entry.patch, back=back, has_names=_renames(entry))
         return True
 
     def _apply(self, entry: Entry, *, back: bool) -> None:
@@ -447,6 +447,11 @@ class EditedMask:
     def _require(self, version: int) -> None:
         if version != self.version:
             raise InputError("the mask was changed meanwhile, so the result was dropped; do it again")
+
+
+def _renames(entry: Entry) -> bool:
+    """Whether labels are called otherwise after it; a new run most often calls them the same."""
+    return entry.names is not None and entry.names.before != entry.names.after
 
 
 def _kept(labels: NDArray[Any]) -> NDArray[Any]:

@@ -13,9 +13,8 @@ from medseg.workflows.publish import (
     RECORD,
     Published,
     PublishOptions,
-    publish,
-    sign_published,
 )
+from medseg.workflows.publish_apart import publish_apart, sign_apart
 from medseg.workflows.verify import signature_words
 from napari_medseg.workspace.mask import EditedMask
 from napari_medseg.workspace.measures import LESION_RULES
@@ -52,8 +51,8 @@ class Asked:
     changes: int
 
     def work(self, run: Run) -> Published:
-        """Measure and write."""
-        return publish(self.mask, self.images, self.folder, self.options, run)
+        """Measure and write, in a process of its own: a cancel ends it, whatever it is drawing."""
+        return publish_apart(self.mask, self.images, self.folder, self.options, run)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,14 +190,14 @@ class Review:
         if not name.strip() or not organization.strip():
             raise InputError("not signed: a signature needs the name of a person and of an organization")
         asked = found.asked
-        return sign_published(
+        return sign_apart(
             found.published,
             asked.mask,
             asked.images,
             name=name,
             organization=organization,
             key=key,
-            run=run,
+            run=run or Run(),
         )
 
     def accept_signed(self, signed: Published) -> None:
