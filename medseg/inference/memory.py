@@ -99,9 +99,12 @@ class MemoryPlan:
 
 
 def needs(
-    card: ModelCard, native: Grid, model: Grid, kept_outputs: int, *, flat: int | None, apart: int = 0
+    card: ModelCard, native: Grid, model: Grid, kept_bytes: int, *, flat: int | None, apart: int = 0
 ) -> Needs:
-    """What segmenting one image needs; `apart` networks whose outputs are kept beside those of all."""
+    """What segmenting one image needs; `apart` networks whose outputs are kept beside those of all.
+
+    `kept_bytes` is that of outputs that a run keeps.
+    """
     window = card.window if flat is None else (*card.window[:flat], 1, *card.window[flat:])
     if card.windows.placing == "whole":
         window = model.shape if flat is None else (*model.shape[:flat], 1, *model.shape[flat + 1 :])
@@ -122,7 +125,7 @@ def needs(
         window=4 * at_once,
         deciding=deciding,
         native=(3 + apart) * labels * voxels,
-        kept=4 * kept_outputs * cells,
+        kept=kept_bytes,
         scaling=(13 if resampled else 5) * voxels + (4 * channels + SCALING_BYTES) * cells,
     )
 

@@ -14,6 +14,7 @@ import pytest
 from medseg import settings
 from medseg.domain import NetworkSpec, Run
 from medseg.errors import Cancelled, InputError, ModelError
+from medseg.geometry.shares import LARGEST_RELATIVE_ERROR
 from medseg.inference import ModelSegmenter
 from medseg.inference.backends.cache import keep, kept
 from medseg.inference.backends.graph import GRAPHS, graph_of
@@ -91,8 +92,8 @@ def test_labels_of_the_shipped_models_are_those_of_torch_but_for_ties(name: str)
         model.segment(images, asked, run=Run(device="cpu", backend=backend))
         for backend in ("torch", "openvino")
     )
-    first = np.sort(torchs.probabilities, axis=0)
-    apart = first[-1] - first[-2] > 1e-4
+    first = np.sort(np.asarray(torchs.probabilities), axis=0)
+    apart = first[-1] - first[-2] > 1e-4 + LARGEST_RELATIVE_ERROR  # they are kept in float16
     assert np.array_equal(torchs.labels[apart], openvinos.labels[apart])
     assert (torchs.labels != openvinos.labels).sum() <= 1e-5 * torchs.labels.size
     assert "openvino" in dict(openvinos.made_by.run)
