@@ -22,8 +22,8 @@ __all__ = ["MOST_CHUNK_BYTES", "MemoryPlan", "Needs", "available_bytes", "held_b
 
 #: Feature maps of the finest level that a backend holds at once, in multiples of the network's first filters.
 LIVE_FEATURES = 5
-#: Copies of the outputs of a window that are alive at once: raw, activated, weighted.
-LIVE_OUTPUTS = 3
+#: Copies of the outputs of a window that are alive at once: raw, activated, weighted, and those of a window of air.
+LIVE_OUTPUTS = 4
 #: Bytes of one class on the native planes that are decided at once; more gain nothing, fewer cost time.
 MOST_CHUNK_BYTES = 8 << 20
 LEAST_CHUNK_BYTES = 1 << 20

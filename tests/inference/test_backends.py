@@ -100,6 +100,30 @@ SHIPPED = {
 }
 
 
+def test_an_operation_that_differs_from_run_to_run_is_refused_by_name() -> None:
+    """Under `--deterministic`; put back afterwards, and allowed without it."""
+    import torch
+
+    from medseg.inference.backends.torch import TorchBackend
+
+    class Differs(torch.nn.Module):
+        def forward(self, windows: torch.Tensor) -> torch.Tensor:
+            if torch.are_deterministic_algorithms_enabled():
+                raise RuntimeError("sum_of_all does not have a deterministic implementation, but you set …")
+            return windows
+
+    backend = TorchBackend(Differs(), torch.device("cpu"))
+    windows = np.ones((1, 1, 2, 2, 2), np.float32)
+    with (
+        backend.running(Run(deterministic=True)),
+        pytest.raises(InputError, match="on cpu sum_of_all differs"),
+    ):
+        backend(windows)
+    assert not torch.are_deterministic_algorithms_enabled()
+    with backend.running(Run()):
+        assert backend(windows).sum() == 8
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_labels_of_the_shipped_models_are_those_of_torch_but_for_ties(name: str) -> None:
     model = ModelSegmenter(read_card(MODELS / name), MODELS / name)

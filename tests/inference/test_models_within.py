@@ -402,7 +402,7 @@ class TestStored:
         native = Grid((10, 10, 10), np.diag([2.0, 1.0, 1.0, 1.0]))
         params = ModelParams()
         # 2000 voxels of the model's, 10 × 10 across slabs of 8; 1000 native ones: labels three times, what is inside.
-        windows, planes = 4 * 512 * (3 * 4 + 5 * 4), 4 * 4 * 100
+        windows, planes = 4 * 512 * (4 * 4 + 5 * 4), 4 * 4 * 100
         expected = 4 * 2000 + windows + (6 << 23) + planes + 4 * 1000 + 4 * 5 * 8 * 100
         assert model.memory_bytes({"image": native}, params) == expected
         kept = params.model_copy(update={"keep_probabilities": True})

@@ -53,13 +53,13 @@ CHUNKS, SCALED = 6 << 23, 22
 #: Spacing of the model, whether probabilities are kept → bytes by hand: a native grid of 10 × 8 × 4 voxels of 1 mm, one
 #: channel, two classes, windows of 8³ with 4 filters; what is smaller than a window is put into one.
 MEMORY = [
-    (None, False, 4 * 640 + 4 * 512 * (3 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64),
+    (None, False, 4 * 640 + 4 * 512 * (4 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64),
     (
         None,
         True,
-        4 * 640 + 4 * 512 * (3 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64 + 2 * 2 * 320,
+        4 * 640 + 4 * 512 * (4 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64 + 2 * 2 * 320,
     ),
-    ((2.0,) * 3, False, 4 * 512 + 4 * 512 * (3 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64),
+    ((2.0,) * 3, False, 4 * 512 + 4 * 512 * (4 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64),
 ]
 
 
