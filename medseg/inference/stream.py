@@ -267,7 +267,7 @@ def _value_of_all(windows: NDArray[np.float32]) -> bytes | None:
     # Most windows show in a few voxels that they are not of one value.
     if (flat[:, :: max(1, flat.shape[1] // 64)] != first).any() or (flat != first).any():
         return None
-    return first.tobytes()
+    return bytes(first.tobytes())
 
 
 def _margins(extents: Sequence[int], window: Sequence[int]) -> tuple[list[int], list[int]]:

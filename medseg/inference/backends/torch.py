@@ -61,7 +61,7 @@ class TorchBackend:
             if UNDETERMINED in str(error):
                 what = str(error).split(UNDETERMINED)[0].strip()
                 raise InputError(
-                    f"--deterministic: on {self.device} {what} differs from run to run; use --device cpu or leave it out"
+                    f"--deterministic: on {self.device} {what} differs by run; use --device cpu or leave it out"
                 ) from error
             if self.device == "cpu" or not is_out_of_memory(error):
                 raise
