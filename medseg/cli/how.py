@@ -40,7 +40,7 @@ class Figures:
 
     def note(self, name: str, value: float) -> None:
         """Take a figure."""
-        if name.startswith("seconds."):
+        if name.startswith(("seconds.", "windows.")):
             self.values[name] = self.values.get(name, 0.0) + value
         else:
             self.values[name] = max(self.values.get(name, 0.0), value)
@@ -53,6 +53,11 @@ class Figures:
         if profile:
             parts = [f"{part} {self.values.get(f'seconds.{part}', 0.0):.2f}" for part in _PARTS]
             say(f"seconds: {', '.join(parts)}, together {time.perf_counter() - self.start:.2f}")
+            if known := self.values.get("windows.known"):
+                every = self.values["windows.all"]
+                say(
+                    f"windows: {known:.0f} of {every:.0f} were of one value that was known by then, as air is"
+                )
 
 
 def how_to_run(

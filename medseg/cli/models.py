@@ -62,6 +62,12 @@ def _add(
     card: Annotated[
         Path | None, typer.Option(help="A card that you have filled, for a network that says too little.")
     ] = None,
+    merging: Annotated[
+        Literal["stated", "repeated"],
+        typer.Option(
+            help="Of a SwinUNETR of MONAI: repeated joins tokens as MONAI did until 1.4, for weights trained then."
+        ),
+    ] = "stated",
     force: opt.Force = False,
     json: opt.Json = False,
 ) -> None:
@@ -78,7 +84,7 @@ def _add(
     if to_fill is not None:
         show(to_fill)
         return
-    added = add_model(source, Wanted(name, wanted, checkpoint, sums, card), force=force)
+    added = add_model(source, Wanted(name, wanted, checkpoint, sums, card, merging), force=force)
     if json:
         emit(
             "models add",

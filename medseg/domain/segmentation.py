@@ -1,9 +1,9 @@
 """The segmentation: labels on a grid, what they mean, and how they were made."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 from weakref import finalize
 
 import numpy as np
@@ -18,7 +18,16 @@ from medseg.domain.values import is_frozen, owned
 from medseg.domain.views import shown_in_notebook
 from medseg.errors import LabelError
 
-__all__ = ["NOT_READ", "Segmentation", "count_labels", "remember_counts", "smallest_unsigned", "voxels_with"]
+__all__ = [
+    "NOT_READ",
+    "Probabilities",
+    "Segmentation",
+    "SharesByClass",
+    "count_labels",
+    "remember_counts",
+    "smallest_unsigned",
+    "voxels_with",
+]
 
 #: Labels counted at a time.
 _BLOCK = 1 << 18
@@ -26,6 +35,31 @@ _BLOCK = 1 << 18
 _COUNTS: dict[int, NDArray[np.intp]] = {}
 #: Code of the Finding on a label whose voxels could not be read; its details are `label` and `reason`.
 NOT_READ = "mask.not_read"
+
+
+class SharesByClass(Protocol):
+    """Probabilities of which one class at a time is on the native grid; `numpy.asarray` has them all there."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(C, I, J, K)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int) -> NDArray[np.float32]: ...
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]: ...
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]: ...  # noqa: FBT001 - NumPy's
+
+    def rounded_by_ml(self, number: int) -> float:
+        """What keeping them small added to the volume of a class."""
+        ...
+
+
+#: An array (C, I, J, K), or what gives one class of it at a time.
+Probabilities: TypeAlias = NDArray[np.floating[Any]] | SharesByClass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +79,7 @@ class Segmentation:
     instances
         (I, J, K) unsigned ids of objects (lesions), or None.
     probabilities
-        (C, I, J, K) float, background first, or None.
+        (C, I, J, K) float, background first, or None; as an array, or one class at a time.
     """
 
     labels: NDArray[Any]
@@ -54,7 +88,7 @@ class Segmentation:
     made_by: Provenance = Provenance()
     findings: tuple[Finding, ...] = ()
     instances: NDArray[Any] | None = None
-    probabilities: NDArray[np.floating[Any]] | None = None
+    probabilities: Probabilities | None = None
 
     def __post_init__(self) -> None:
         if self.labels.shape != self.grid.shape:
@@ -74,7 +108,8 @@ class Segmentation:
                 continue
             if array.shape[-3:] != self.grid.shape:
                 raise LabelError(f"{name} of shape {array.shape} on a grid of shape {self.grid.shape}")
-            object.__setattr__(self, name, owned(array))
+            if isinstance(array, np.ndarray):
+                object.__setattr__(self, name, owned(array))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(Segmentation, **{name: getattr(self, name) for name in self.__slots__}), ()

@@ -64,7 +64,7 @@ class Apart:
         predictor = stream.predictor
         assert isinstance(predictor, Ensemble)  # noqa: S101 - asked before
         axis = stream.axis(source.shape)
-        members = [LabelsOnNative(source, native, axis, card.table.values) for _ in predictor.members]
+        members = [LabelsOnNative.between(source, native, axis, card.table.values) for _ in predictor.members]
         self.stream = replace(stream, predictor=replace(predictor, apart=True))
         self._labels = MemberLabels(members, card.network.out_channels)
         self._card, self._native, self._calibration = card, native, calibration

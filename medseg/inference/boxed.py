@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from medseg.domain import Finding, Grid, Image, Prompts, Run, Segmentation, Segmenter, SegmenterSpec
 from medseg.domain.recipe import Before
+from medseg.domain.segmentation import Probabilities
 from medseg.geometry import same_grid
+from medseg.geometry.shares import KeptShares
 from medseg.inference.inner import run_inner
 from medseg.inference.segmenter import ModelParams
 
@@ -71,7 +73,7 @@ class BoxedSegmenter:
             instances=None
             if answer.instances is None
             else _placed(answer.instances, box, reference.grid.shape),
-            probabilities=_shares(answer.probabilities, box, reference.grid.shape),
+            probabilities=_shares(answer.probabilities, box, reference.grid),
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: ModelParams) -> int:
@@ -117,13 +119,13 @@ def _placed(array: NDArray[Any], box: Box, shape: tuple[int, ...]) -> NDArray[An
     return whole
 
 
-def _shares(
-    shares: NDArray[np.floating[Any]] | None, box: Box, shape: tuple[int, ...]
-) -> NDArray[np.floating[Any]] | None:
+def _shares(shares: Probabilities | None, box: Box, grid: Grid) -> Probabilities | None:
     """Beyond the box there is background for certain."""
     if shares is None:
         return None
-    whole = np.zeros((len(shares), *shape), shares.dtype)
+    if isinstance(shares, KeptShares):
+        return shares.on(grid)
+    whole = np.zeros((len(shares), *grid.shape), np.float32)
     whole[0] = 1
     whole[(slice(None), *box)] = shares
     return whole

@@ -61,13 +61,9 @@ def choose_backend(card: ModelCard, run: Run) -> BackendChoice:
         if run.device not in ("auto", "cpu"):
             raise InputError(f"openvino runs on the CPU here, not on {run.device}; use --backend torch")
         return BackendChoice("openvino", "asked for" if run.backend == "openvino" else "it is kept as ONNX")
-    if run.backend == "torch" or card.windows.placing == "whole":
-        reason = "asked for" if run.backend == "torch" else "its windows are as large as the image"
+    reason = _why_only_torch(card, run)
+    if reason is not None:
         return BackendChoice("torch", reason)
-    if missing_modules("openvino"):
-        return BackendChoice("torch", "OpenVINO is not installed")
-    if run.device not in ("auto", "cpu"):
-        return BackendChoice("torch", f"{run.device} was asked for")
     if run.device == "cpu" or not has_accelerator():
         measured = _measured(card, run)
         if measured is not None:
@@ -79,6 +75,22 @@ def choose_backend(card: ModelCard, run: Run) -> BackendChoice:
             "torch", f"a {card.network.architecture} is compiled by way of torch, which takes long"
         )
     return BackendChoice("openvino", "on a CPU it is the faster one, and loads no torch")
+
+
+def _why_only_torch(card: ModelCard, run: Run) -> str | None:
+    """What leaves no choice; None where there is one."""
+    reasons = (
+        (run.backend == "torch", "asked for"),
+        (card.windows.placing == "whole", "its windows are as large as the image"),
+        # Who asks for them wants another program's labels to the voxel, and that one's numbers are torch's.
+        (
+            card.windows.sums == "float16",
+            "its sums are float16, in which near ties fall as torch's numbers fall",
+        ),
+        (bool(missing_modules("openvino")), "OpenVINO is not installed"),
+        (run.device not in ("auto", "cpu"), f"{run.device} was asked for"),
+    )
+    return next((reason for holds, reason in reasons if holds), None)
 
 
 def measure_backends(card: ModelCard, folder: Path, run: Run) -> BackendChoice:

@@ -22,8 +22,8 @@ __all__ = ["MOST_CHUNK_BYTES", "MemoryPlan", "Needs", "available_bytes", "held_b
 
 #: Feature maps of the finest level that a backend holds at once, in multiples of the network's first filters.
 LIVE_FEATURES = 5
-#: Copies of the outputs of a window that are alive at once: raw, activated, weighted.
-LIVE_OUTPUTS = 3
+#: Copies of the outputs of a window that are alive at once: raw, activated, weighted, and those of a window of air.
+LIVE_OUTPUTS = 4
 #: Bytes of one class on the native planes that are decided at once; more gain nothing, fewer cost time.
 MOST_CHUNK_BYTES = 8 << 20
 LEAST_CHUNK_BYTES = 1 << 20
@@ -99,9 +99,12 @@ class MemoryPlan:
 
 
 def needs(
-    card: ModelCard, native: Grid, model: Grid, kept_outputs: int, *, flat: int | None, apart: int = 0
+    card: ModelCard, native: Grid, model: Grid, kept_bytes: int, *, flat: int | None, apart: int = 0
 ) -> Needs:
-    """What segmenting one image needs; `apart` networks whose outputs are kept beside those of all."""
+    """What segmenting one image needs; `apart` networks whose outputs are kept beside those of all.
+
+    `kept_bytes` is that of outputs that a run keeps.
+    """
     window = card.window if flat is None else (*card.window[:flat], 1, *card.window[flat:])
     if card.windows.placing == "whole":
         window = model.shape if flat is None else (*model.shape[:flat], 1, *model.shape[flat + 1 :])
@@ -122,7 +125,7 @@ def needs(
         window=4 * at_once,
         deciding=deciding,
         native=(3 + apart) * labels * voxels,
-        kept=4 * kept_outputs * cells,
+        kept=kept_bytes,
         scaling=(13 if resampled else 5) * voxels + (4 * channels + SCALING_BYTES) * cells,
     )
 

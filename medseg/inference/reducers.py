@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from medseg.domain import Grid
 from medseg.domain.recipe import Decision
 from medseg.errors import ModelError
-from medseg.geometry.resample import resample
 from medseg.inference.disk import forget_pages
 from medseg.inference.ensemble import ACTIVATIONS
 from medseg.inference.memory import MOST_CHUNK_BYTES
@@ -25,7 +24,6 @@ __all__ = [
     "Reducer",
     "labels_on_native",
     "lines_between",
-    "probabilities_on_native",
     "regions_written",
 ]
 
@@ -56,7 +54,7 @@ class AxisWeights:
 
     lower: NDArray[np.intp]
     upper: NDArray[np.intp]
-    weight: NDArray[np.float32]
+    weight: NDArray[np.floating[Any]]
     inside: NDArray[np.bool_]
 
     def is_identity(self, extent: int) -> bool:
@@ -70,7 +68,7 @@ class AxisWeights:
             self.lower[start:stop], self.upper[start:stop], self.weight[start:stop], self.inside[start:stop]
         )
 
-    def apply(self, values: NDArray[np.float32], axis: int, first: int = 0) -> NDArray[np.float32]:
+    def apply(self, values: NDArray[Any], axis: int, first: int = 0) -> NDArray[Any]:
         """Values at the targets; `values` begin with source index `first`."""
         shape = [1] * values.ndim
         shape[axis] = -1
@@ -126,8 +124,10 @@ class LabelsOnNative:
 
     Parameters
     ----------
-    source, native
-        Grids with parallel axes.
+    shape
+        Of the answer.
+    lines
+        Interpolation to it along each axis; between grids, see `LabelsOnNative.between`.
     axis
         Along which slabs come.
     values
@@ -136,29 +136,30 @@ class LabelsOnNative:
         Of one class on the native planes that are decided at once; labels do not depend on it.
     decision
         The rule.
-    reach
-        How far answers hold beyond the centres of the outer voxels, before and after, along each axis (voxels).
+    rounded_to
+        Type to which values are rounded after they were interpolated in double precision; None interpolates as they
+        come.
     """
 
     def __init__(
         self,
-        source: Grid,
-        native: Grid,
+        shape: tuple[int, ...],
+        lines: Sequence[AxisWeights],
         axis: int,
         values: tuple[int, ...],
         *,
         chunk_bytes: int = MOST_CHUNK_BYTES,
         decision: Decision = _USUAL,
-        reach: Reach = TO_FACES,
+        rounded_to: np.dtype[Any] | None = None,
     ) -> None:
-        lines = lines_between(source, native, reach=reach)
         self._along = lines[axis]
         self._across = [line for other, line in enumerate(lines) if other != axis]
         kind = np.uint8 if max(values) < 1 << 8 else np.uint16
         self._values = np.array((0, *values), kind)
         self._decision = decision
         self._outputs = len(decision.order) or len(self._values)
-        self._labels = np.zeros(native.shape, kind)
+        self._labels = np.zeros(shape, kind)
+        self._rounded_to = rounded_to
         self._chunk_bytes = chunk_bytes
         self._view = np.moveaxis(self._labels, axis, 0)
         if self._along.upper[-1] < self._along.upper[0]:
@@ -167,6 +168,23 @@ class LabelsOnNative:
         self._done = 0
         self._rest: NDArray[np.float32] | None = None
         self._rest_start = 0
+
+    @classmethod
+    def between(
+        cls,
+        source: Grid,
+        native: Grid,
+        axis: int,
+        values: tuple[int, ...],
+        *,
+        reach: Reach = TO_FACES,
+        **how: Any,
+    ) -> "LabelsOnNative":
+        """From a grid to another one with parallel axes.
+
+        Answers hold up to `reach` voxels beyond the centres of the outer voxels, before and after, along each axis.
+        """
+        return cls(native.shape, lines_between(source, native, reach=reach), axis, values, **how)
 
     @property
     def labels(self) -> NDArray[Any]:
@@ -229,7 +247,12 @@ class LabelsOnNative:
             np.copyto(best, share, where=better)
         return winner
 
-    def _on_native(self, planes: NDArray[np.float32], line: AxisWeights, first: int) -> NDArray[np.float32]:
+    def _on_native(self, planes: NDArray[Any], line: AxisWeights, first: int) -> NDArray[Any]:
+        if self._rounded_to is None:
+            return self._interpolated(planes, line, first)
+        return self._interpolated(planes.astype(np.float64), line, first).astype(self._rounded_to)
+
+    def _interpolated(self, planes: NDArray[Any], line: AxisWeights, first: int) -> NDArray[Any]:
         for axis, across in enumerate(self._across, start=1):
             if not across.is_identity(planes.shape[axis]):
                 planes = across.apply(planes, axis)
@@ -262,21 +285,9 @@ def labels_on_native(
     probabilities: NDArray[np.float32], source: Grid, native: Grid, values: tuple[int, ...]
 ) -> NDArray[Any]:
     """(I, J, K) label values on `native` from (L, …) class probabilities on `source`; see `LabelsOnNative`."""
-    reducer = LabelsOnNative(source, native, 0, values)
+    reducer = LabelsOnNative.between(source, native, 0, values)
     reducer.eat(Slab(0, 0, probabilities))
     return reducer.labels
-
-
-def probabilities_on_native(
-    probabilities: NDArray[np.float32], source: Grid, native: Grid
-) -> NDArray[np.float32]:
-    """(L, I, J, K) probabilities on `native`; memory: all classes at once."""
-    first, *others = probabilities
-    planes = [
-        resample(first, source, native, fill=1.0),
-        *(resample(plane, source, native) for plane in others),
-    ]
-    return np.stack(planes).astype(np.float32)
 
 
 def regions_written(planes: Iterator[NDArray[np.float32]], decision: Decision, kind: Any) -> NDArray[Any]:

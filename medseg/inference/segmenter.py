@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -39,20 +40,20 @@ from medseg.inference.domain import domain_finding
 from medseg.inference.doubt import ExpectedDice
 from medseg.inference.ensemble import Predictor
 from medseg.inference.instances import number_objects
+from medseg.inference.kept_shares import SharesOfSlabs, kept_bytes
 from medseg.inference.load import choose_backend, load_predictor
-from medseg.inference.memory import MemoryPlan, available_bytes, needs, plan_memory
+from medseg.inference.memory import MemoryPlan, Needs, available_bytes, needs, plan_memory
 from medseg.inference.prepare import Prepared, model_grid, prepare
 from medseg.inference.reducers import (
     TO_FACES,
     KeptOutputs,
     LabelsOnNative,
     Reducer,
-    probabilities_on_native,
 )
 from medseg.inference.slices import network_slice_axis
 from medseg.inference.steps import postprocess
 from medseg.inference.stream import SlabStream
-from medseg.inference.temperature import temperature_of, tempered
+from medseg.inference.temperature import temperature_of
 from medseg.inference.verdict import domain_verdict
 from medseg.inference.windows import Tiling
 from medseg.models import card_digest, load_calibration, model_facts, weights_digest
@@ -165,7 +166,8 @@ class ModelSegmenter:
         clock = Clock()
         reference = images[self.card.reference]
         flat = _flat_axis(self.card, reference)
-        planned = self._planned(reference.grid, params, run, flat)
+        needed = self._needs(reference.grid, params, flat)
+        planned = self.planned(needed, run, resampled=self._grid(reference.grid) is not reference.grid)
         with clock.on("resample"):
             prepared = _prepared(images, self.card)
             verdict = domain_verdict(prepared, reference.grid, self.card, self.folder)
@@ -176,17 +178,13 @@ class ModelSegmenter:
                 members = self._members(stream, params, prepared.grid, reference.grid)
             stream = stream if members is None else members.stream
         course = _Course(run, planned, clock, members)
-        found, kept, doubt = self._reduced(stream, prepared, reference.grid, params, course)
+        shares = self._shares(stream, prepared.grid, reference.grid) if params.keep_probabilities else None
+        found, kept, doubt = self._reduced(stream, prepared, reference.grid, course, shares)
         made_by = self.made_by(images, params, stream.predictor, run)
         if doubt is not None and within is None:
             made_by = replace(made_by, expected_dice=doubt.value)
         with clock.on("decide"):
             labels, instances = self._finished(found, kept, within, prepared.grid, reference.grid)
-            probabilities = None
-            if params.keep_probabilities:
-                shares = np.stack([kept.values[output] for output in range(self.card.classes)])
-                probabilities = probabilities_on_native(shares, prepared.grid, reference.grid)
-                probabilities = tempered(probabilities, temperature_of(self.card))
             if members is not None:
                 made_by = replace(made_by, intervals=members.intervals(labels))
         clock.tell(run)
@@ -198,34 +196,33 @@ class ModelSegmenter:
             made_by,
             (*prepared.findings, *stream.findings, *said),
             instances=instances,
-            probabilities=probabilities,
+            probabilities=None if shares is None else shares.kept,
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: ModelParams) -> int:
         """What it can't do without: channels, a batch of windows, labels; sums of windows as far as they are small."""
         native = grids[self.card.reference]
         flat = 0 if self.card.network.dimensions == 2 else None
-        return needs(
-            self.card, native, self._grid(native), self._kept(params), flat=flat, apart=self._apart()
-        ).least
+        return self._needs(native, params, flat).least
 
-    def _planned(self, native: Grid, params: ModelParams, run: Run, flat: int | None) -> MemoryPlan:
+    def planned(self, needed: Needs, run: Run, *, resampled: bool) -> MemoryPlan:
         """By the run's budget, else by what is free; tells what is predicted."""
         before = psutil.Process().memory_info().rss
-        needed = needs(
-            self.card, native, self._grid(native), self._kept(params), flat=flat, apart=self._apart()
-        )
-        libraries = self._libraries(native, run)
+        libraries = self._libraries(run, resampled=resampled)
         budget = run.memory_bytes - before if run.memory_bytes is not None else available_bytes()
         planned = plan_memory(needed, budget - libraries)
         run.note("bytes.predicted", float(before + libraries + planned.predicted_bytes))
         return planned
 
-    def _libraries(self, native: Grid, run: Run) -> int:
+    def _needs(self, native: Grid, params: ModelParams, flat: int | None) -> Needs:
+        model = self._grid(native)
+        return needs(self.card, native, model, self._kept(params, model), flat=flat, apart=self._apart())
+
+    def _libraries(self, run: Run, *, resampled: bool) -> int:
         """What libraries that are not loaded yet will take."""
         backend = "" if self.predictor is not None else choose_backend(self.card, run).backend
-        resampled = {"SimpleITK"} if self._grid(native) is not native else set()
-        return sum(LIBRARY_BYTES.get(name, 0) for name in {backend} | resampled if name not in sys.modules)
+        more = {"SimpleITK"} if resampled else set()
+        return sum(LIBRARY_BYTES.get(name, 0) for name in {backend} | more if name not in sys.modules)
 
     def _apart(self) -> int:
         """Networks whose outputs are kept apart, for intervals of volumes."""
@@ -236,9 +233,15 @@ class ModelSegmenter:
             return anchored_grid(native, self.card.grid)
         return model_grid(native, self.card.spacing)
 
-    def _kept(self, params: ModelParams) -> int:
-        """Outputs that are kept whole; probabilities are there twice, on the native grid too."""
-        return 2 * self.card.classes * params.keep_probabilities + len(self.card.distance_channels)
+    def _kept(self, params: ModelParams, model: Grid) -> int:
+        """Bytes of outputs that are kept: distances whole, probabilities compressed."""
+        voxels = prod(model.shape)
+        shares = kept_bytes(self.card.classes, voxels) if params.keep_probabilities else 0
+        return shares + 4 * voxels * len(self.card.distance_channels)
+
+    def _shares(self, stream: SlabStream, source: Grid, native: Grid) -> SharesOfSlabs:
+        axis = stream.axis(source.shape)
+        return SharesOfSlabs(source, native, axis, self.card.classes, temperature_of(self.card))
 
     def stream(self, params: ModelParams, run: Run, flat: int | None) -> SlabStream:
         """Windows of this model, by the card's rule; `flat` is the axis that a network of slices steps along."""
@@ -291,19 +294,18 @@ class ModelSegmenter:
         stream: SlabStream,
         prepared: Prepared,
         native: Grid,
-        params: ModelParams,
         course: "_Course",
+        shares: SharesOfSlabs | None,
     ) -> tuple[LabelsOnNative, KeptOutputs, ExpectedDice | None]:
         """Labels on the native grid, the outputs that later steps need whole, and what is expected of the labels."""
         if self.card.windows.placing == "whole":
             _require_whole(self.card, prepared.grid.shape, stream.flat)
         labels = self._labels(prepared.grid, native, stream.axis(prepared.grid.shape), course.plan)
-        whole = range(self.card.classes) if params.keep_probabilities else ()
-        kept = KeptOutputs(prepared.grid, [*whole, *self.card.distance_channels])
-        members = () if course.members is None else (course.members,)
+        kept = KeptOutputs(prepared.grid, self.card.distance_channels)
         by_shares = self.card.decision == Decision()
         doubt = ExpectedDice(self.card.classes, temperature_of(self.card)) if by_shares else None
-        reducers: tuple[Reducer, ...] = (labels, kept, *((doubt,) if doubt else ()), *members)
+        asked: tuple[Reducer | None, ...] = (labels, kept, doubt, course.members, shares)
+        reducers = [reducer for reducer in asked if reducer is not None]
         for slab in course.clock.each("network", stream.run(prepared.array, course.run)):
             with course.clock.on("decide"):
                 for reducer in reducers:
@@ -315,7 +317,7 @@ class ModelSegmenter:
         """What decides labels, on the native grid or, where they are decided first, on that of the model."""
         decision, whole = self.card.decision, self._grid(native)
         is_anchored = isinstance(self.card.grid, AnchoredGrid)
-        return LabelsOnNative(
+        return LabelsOnNative.between(
             source,
             whole if decision.is_first else native,
             axis,

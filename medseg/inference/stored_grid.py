@@ -11,17 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain.recipe import Resize
+from medseg.inference.reducers import AxisWeights
 
-__all__ = ["crop_box", "nonzero_inside", "resize_labels", "resize_values", "resized_shape", "thick_axis"]
+__all__ = [
+    "crop_box",
+    "linear_line",
+    "nearest_line",
+    "nonzero_inside",
+    "resize_labels",
+    "resize_values",
+    "resized_shape",
+    "thick_axis",
+]
 
 Box = tuple[slice, ...]
 
 
-def nonzero_inside(channels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Voxels that are not 0 in some channel, and the holes among them: (*extents) of (C, *extents)."""
+def nonzero_inside(channels: Sequence[NDArray[Any]]) -> NDArray[np.bool_]:
+    """Voxels that are not 0 in some channel, and the holes among them: (*extents) of C arrays (*extents).
+
+    What is no number counts as 0. Memory: a few times one byte a voxel.
+    """
     from scipy.ndimage import binary_fill_holes
 
-    inside: NDArray[np.bool_] = binary_fill_holes((channels != 0).any(axis=0))
+    found = np.zeros(channels[0].shape, np.bool_)
+    for channel in channels:
+        for number, plane in enumerate(channel):
+            values = plane.astype(np.float32)
+            found[number] |= (values != 0) & np.isfinite(values)
+    inside: NDArray[np.bool_] = binary_fill_holes(found)
     return inside
 
 
@@ -91,6 +109,23 @@ def resize_values(
     for number, one in enumerate(channels):
         resized[number] = _spline(one.astype(np.float64), shape, axis, rule)
     return resized
+
+
+def linear_line(size: int, wanted: int) -> AxisWeights:
+    """Linear interpolation along an axis, edges on edges; beyond the outer centres values stay as they are there.
+
+    >>> linear_line(2, 4).weight.tolist()
+    [0.0, 0.25, 0.75, 0.0]
+    """
+    places = np.clip(size / wanted * (np.arange(wanted) + 0.5) - 0.5, 0, size - 1)
+    lower = np.floor(places).astype(np.intp)
+    return AxisWeights(lower, np.minimum(lower + 1, size - 1), places - lower, np.ones(wanted, np.bool_))
+
+
+def nearest_line(size: int, wanted: int) -> AxisWeights:
+    """The nearest voxel along an axis, of two equally near ones the upper."""
+    index = _nearest(size, wanted)
+    return AxisWeights(index, index, np.zeros(wanted), np.ones(wanted, np.bool_))
 
 
 def resize_labels(

@@ -1,7 +1,7 @@
 """From images as a file stores them to a network's array, and from its outputs to labels: see `StoredGrid`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,19 @@ from medseg.domain import Finding, Grid, Image, ModelCard
 from medseg.domain.recipe import Decision, StoredGrid
 from medseg.domain.values import as_details
 from medseg.errors import InputError
-from medseg.geometry import same_grid
-from medseg.inference.reducers import regions_written
+from medseg.geometry import AxisOrder, same_grid
+from medseg.geometry.resample import crop_grid
+from medseg.inference.reducers import AxisWeights, regions_written
 from medseg.inference.steps import preprocess
 from medseg.inference.stored_grid import (
     crop_box,
+    linear_line,
+    nearest_line,
     nonzero_inside,
     resize_labels,
     resize_values,
     resized_shape,
+    thick_axis,
 )
 
 __all__ = [
@@ -27,6 +31,9 @@ __all__ = [
     "channel_values",
     "channels_grid",
     "decided",
+    "grid_of_network",
+    "lines_to_crop",
+    "network_grid",
     "outputs_to_native",
     "prepare_stored",
     "with_labels_before",
@@ -82,7 +89,8 @@ class StoredArray:
 def prepare_stored(images: Mapping[str, Image], card: ModelCard) -> StoredArray:
     """Crop, scale, then resize all channels; they lie on one grid.
 
-    Voxels without a number become 0, with a Finding. Memory: the channels twice, in float32.
+    Voxels without a number become 0, with a Finding. Memory: the crop of all channels in float32, one of them in
+    float64 while it is resized, and the result.
 
     Raises
     ------
@@ -95,18 +103,19 @@ def prepare_stored(images: Mapping[str, Image], card: ModelCard) -> StoredArray:
     channels_grid(images, card)
     spacing = tuple(_spacing(reference)[axis] for axis in rule.axes)
     wanted = (*spacing[: 3 - len(rule.spacing)], *rule.spacing)
-    arrays, findings = channel_values(images, card)
-    stacked = np.stack([array.transpose(rule.axes) for array in arrays])
-    inside = nonzero_inside(stacked) if rule.crop else np.ones(stacked.shape[1:], np.bool_)
+    arrays = [images[channel.name].array.transpose(rule.axes) for channel in card.channels]
+    inside = nonzero_inside(arrays) if rule.crop else np.ones(arrays[0].shape, np.bool_)
     box = crop_box(inside)
-    cropped = np.array(stacked[(slice(None), *box)], order="C")
-    for number, channel in enumerate(card.channels):
-        cropped[number] = preprocess(cropped[number], inside[box], channel.name, card.preprocessing)
+    inside = inside[box].copy()
+    cropped, findings = np.empty((len(arrays), *inside.shape), np.float32), []
+    for number, (channel, array) in enumerate(zip(card.channels, arrays, strict=True)):
+        findings += _numbers(array, box, channel.name, cropped[number])
+        cropped[number] = preprocess(cropped[number], inside, channel.name, card.preprocessing)
     shape = resized_shape(cropped.shape[1:], spacing, wanted)
     if min(shape) < 1:
         raise InputError(f"{card.name}: an image of {cropped.shape[1:]} voxels vanishes at its {wanted} mm")
     array = resize_values(cropped, shape, spacing, wanted, rule.image).astype(np.float32, copy=False)
-    return StoredArray(array, rule, spacing, wanted, stacked.shape[1:], box, inside[box], findings)
+    return StoredArray(array, rule, spacing, wanted, arrays[0].shape, box, inside, tuple(findings))
 
 
 def with_labels_before(
@@ -174,16 +183,74 @@ def channel_values(
     for channel in card.channels:
         array = images[channel.name].array.astype(np.float32)
         missing = ~np.isfinite(array)
-        if missing.any():
-            array[missing] = 0
-            share = float(missing.mean())
-            text = (
-                f"Channel {channel.name} has no numbers in {share:.1%} of its voxels; there the model saw 0."
-            )
-            details = as_details(channel=channel.name, share=share)
-            findings.append(Finding("channel.not_numbers", "warning", text, details))
+        array[missing] = 0
+        findings += _not_numbers(channel.name, float(missing.mean()))
         arrays.append(array)
     return arrays, tuple(findings)
+
+
+def _numbers(
+    array: NDArray[Any], box: tuple[slice, ...], name: str, into: NDArray[np.float32]
+) -> list[Finding]:
+    """Fill `into` with the values in a box of a channel, and 0 for those without a number, which are said of all."""
+    into[...] = array[box]
+    into[~np.isfinite(into)] = 0
+    missing = sum(int((~np.isfinite(plane.astype(np.float32))).sum()) for plane in array)
+    return _not_numbers(name, missing / array.size)
+
+
+def _not_numbers(name: str, share: float) -> list[Finding]:
+    if not share:
+        return []
+    text = f"Channel {name} has no numbers in {share:.1%} of its voxels; there the model saw 0."
+    return [Finding("channel.not_numbers", "warning", text, as_details(channel=name, share=share))]
+
+
+def network_grid(native: Grid, stored: StoredArray) -> Grid:
+    """The network's grid in the world: `native` (turned), its axes permuted, cropped, edges kept on edges."""
+    first, second, third = stored.box
+    return _resized(crop_grid(_permuted(native, stored.rule), (first, second, third)), stored.array.shape[1:])
+
+
+def grid_of_network(native: Grid, rule: StoredGrid) -> Grid:
+    """That of an image of which nothing is cropped, as its size is known before it is looked at."""
+    along = _permuted(native, rule)
+    if native.unit != "mm":
+        return along
+    wanted = (*along.spacing[: 3 - len(rule.spacing)], *rule.spacing)
+    shape = resized_shape(along.shape, along.spacing, wanted)
+    return along if shape == along.shape else _resized(along, tuple(max(1, size) for size in shape))
+
+
+def _permuted(native: Grid, rule: StoredGrid) -> Grid:
+    return AxisOrder(rule.axes, (False, False, False)).grid(native)
+
+
+def _resized(along: Grid, shape: tuple[int, ...]) -> Grid:
+    """A grid of another shape over the same extent."""
+    factors = np.array(along.shape) / shape
+    affine = np.array(along.affine)
+    affine[:3, 3] = along.to_position(factors / 2 - 0.5)
+    affine[:3, :3] *= factors
+    return replace(along, shape=(int(shape[0]), int(shape[1]), int(shape[2])), affine=affine)
+
+
+def lines_to_crop(stored: StoredArray) -> tuple[AxisWeights, ...] | None:
+    """How outputs come to the native voxels of the crop, if it is linear or nearest along each axis; None else.
+
+    The same arithmetic as `resize_values` in double precision, axis after axis instead of all at once.
+    """
+    rule, source = stored.rule.outputs, stored.array.shape[1:]
+    if source == stored.cropped:
+        return tuple(linear_line(size, size) for size in source)
+    if rule.how == "none" or (rule.how == "spline" and (rule.order != 1 or rule.order_across > 1)):
+        return None
+    thick = thick_axis(stored.wanted, stored.spacing, rule)
+    stepped = rule.how == "linear" or rule.order_across == 0
+    return tuple(
+        nearest_line(size, wanted) if axis == thick and stepped else linear_line(size, wanted)
+        for axis, (size, wanted) in enumerate(zip(source, stored.cropped, strict=True))
+    )
 
 
 def _spacing(image: Image) -> tuple[float, float, float]:

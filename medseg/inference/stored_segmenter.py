@@ -1,9 +1,10 @@
-"""A model that works on voxels as a file stores them, as a Segmenter: nnU-Net's way, whole in memory."""
+"""A model that works on voxels as a file stores them, as a Segmenter: nnU-Net's way, slab by slab."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from medseg.domain import (
     Image,
     ModelCard,
     Prompts,
-    Provenance,
     Run,
     Segmentation,
     Segmenter,
@@ -22,22 +22,28 @@ from medseg.domain import (
 from medseg.domain.recipe import StoredGrid
 from medseg.errors import InputError
 from medseg.geometry import AxisOrder, order_to
+from medseg.inference.clock import Clock
 from medseg.inference.doubt import ExpectedDice
-from medseg.inference.ensemble import ACTIVATIONS
 from medseg.inference.inner import reordered, run_inner
+from medseg.inference.kept_shares import SharesOfLogits, SharesOfSlabs, kept_bytes
+from medseg.inference.memory import MemoryPlan, Needs, needs
+from medseg.inference.reducers import LabelsOnNative, Reducer
 from medseg.inference.segmenter import ModelParams, ModelSegmenter, emptiness
 from medseg.inference.steps import postprocess
 from medseg.inference.stored_prepare import (
     StoredArray,
     decided,
+    grid_of_network,
+    lines_to_crop,
+    network_grid,
     outputs_to_native,
     prepare_stored,
     with_labels_before,
 )
-from medseg.inference.stream import Slab
-from medseg.inference.temperature import temperature_of, tempered
+from medseg.inference.stream import Slab, SlabStream
+from medseg.inference.temperature import temperature_of
 
-__all__ = ["StoredSegmenter"]
+__all__ = ["StoredSegmenter", "WholeOutputs"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class StoredSegmenter:
         prompts: Prompts | None = None,  # noqa: ARG002 - the protocol's signature
         run: Run,
     ) -> Segmentation:
-        """Segment on the network's grid and come back to the voxels that were given.
+        """Segment on the network's grid, slab by slab, and come back to the voxels that were given.
 
         Raises
         ------
@@ -96,49 +102,84 @@ class StoredSegmenter:
         if params.keep_probabilities and self.card.decision.order:
             raise InputError(f"{self.card.name} finds regions, which have no probabilities of labels to keep")
         run.check()
+        clock = Clock()
         grid = images[self.card.reference].grid
+        planned = self.model.planned(self._needs(grid, params), run, resampled=False)
         order = _order(self.card, grid)
         turned = {name: reordered(image, order) for name, image in images.items()}
-        stored = prepare_stored(turned, self.card)
-        if self.first is not None:
-            stored = replace(stored, array=self._with_first(turned, stored, params, run))
-        outputs, made_by, findings = self._outputs(images, stored, params, run)
-        labels = order.undo(stored.to_native(decided(outputs, self.card.decision, self.card.table.values)))
-        if within is not None:
-            labels = np.where(within, labels, 0)
-        labels = postprocess(labels, grid, self.card.postprocessing)
-        if within is None and not self.card.decision.order:
-            made_by = replace(made_by, expected_dice=_expected(outputs, temperature_of(self.card)))
-        shares = None
-        if params.keep_probabilities:
-            shares = tempered(order.undo(_shares(outputs, stored)), temperature_of(self.card))
+        with clock.on("resample"):
+            stored = prepare_stored(turned, self.card)
+            if self.first is not None:
+                stored = replace(stored, array=self._with_first(turned, stored, params, run))
+        with clock.on("start"):
+            stream = self.model.stream(params, run, 0 if len(self.card.window) == 2 else None)
+            stream = replace(stream, on_disk=planned.sums_on_disk)
+        eaters = self._eaters(stream, stored, turned[self.card.reference].grid, params, planned)
+        for slab in clock.each("network", stream.run(stored.array, run)):
+            with clock.on("decide"):
+                eaters.eat(slab)
+            run.check()
+        made_by = self.model.made_by(images, params, stream.predictor, run)
+        if within is None and eaters.doubt is not None:
+            made_by = replace(made_by, expected_dice=eaters.doubt.value)
+        with clock.on("decide"):
+            labels = order.undo(stored.to_native(eaters.labels.labels))
+            labels = labels if within is None else np.where(within, labels, 0)
+            labels = postprocess(labels, grid, self.card.postprocessing)
+        clock.tell(run)
         return Segmentation(
             labels,
             grid,
             self.card.table,
             made_by,
-            (*stored.findings, *findings, *emptiness(labels, self.card)),
-            probabilities=shares,
+            (*stored.findings, *stream.findings, *emptiness(labels, self.card)),
+            probabilities=None if eaters.shares is None else eaters.shares.kept.on(grid),
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: ModelParams) -> int:
-        """Channels and outputs on the network's grid, outputs and labels on the native one, and a batch of windows."""
+        """What it can't do without, where nothing is cropped; sums of windows as far as they are small."""
+        return self._needs(grids[self.card.reference], params).least
+
+    def _needs(self, grid: Grid, params: ModelParams) -> Needs:
         rule = self.card.grid
         assert isinstance(rule, StoredGrid)  # noqa: S101 - for the type checker
-        native = grids[self.card.reference]
-        steps = [native.spacing[axis] for axis in rule.axes]
-        wanted = (*steps[: 3 - len(rule.spacing)], *rule.spacing)
-        voxels = int(np.prod(native.shape, dtype=np.int64))
-        model = int(voxels * np.prod(steps) / np.prod(wanted)) if native.unit == "mm" else voxels
-        channels, outputs = self.card.network.in_channels, self.card.network.out_channels
-        windows = int(np.prod(self.card.window)) * self.card.network.filters[0] * 5
-        kept = 4 * voxels * outputs if params.keep_probabilities else 0
-        return (
-            4 * model * (2 * channels + outputs)
-            + voxels * (12 * channels + 4 * outputs + 32)
-            + 4 * windows
-            + kept
-        )
+        native = _order(self.card, grid).grid(grid)
+        model = grid_of_network(native, rule)
+        voxels, cells, channels = prod(native.shape), prod(model.shape), len(self.card.channels)
+        kept = kept_bytes(self.card.classes, cells) if params.keep_probabilities else 0
+        found = needs(self.card, native, model, kept, flat=0 if len(self.card.window) == 2 else None)
+        # The crop in float32, one channel in double precision before and after a spline, and what is inside.
+        spline = 16 * voxels + 8 * cells if rule.image.how == "spline" and model.shape != native.shape else 0
+        scaling = (4 * channels + 2) * voxels + 4 * channels * cells + spline
+        return replace(found, scaling=scaling, native=found.native + voxels)
+
+    def _eaters(
+        self, stream: SlabStream, stored: StoredArray, native: Grid, params: ModelParams, plan: MemoryPlan
+    ) -> "_Eaters":
+        """What becomes of slabs: labels on the crop, shares where they are kept, and what is expected of the labels."""
+        card, axis = self.card, stream.axis(stored.array.shape[1:])
+        labels: _Labels = WholeOutputs(stored, axis, card, stream.sums)
+        lines = lines_to_crop(stored)
+        if lines is not None:
+            by_spline = stored.rule.outputs.how == "spline"
+            labels = LabelsOnNative(
+                stored.cropped,
+                lines,
+                axis,
+                card.table.values,
+                chunk_bytes=plan.chunk_bytes // 2,  # values are interpolated in double precision
+                decision=card.decision,
+                rounded_to=stream.sums if by_spline else np.dtype(np.float32),
+            )
+        if card.decision.order:
+            return _Eaters(labels)
+        temperature = temperature_of(card)
+        shares = None
+        if params.keep_probabilities:
+            source = network_grid(native, stored)
+            shares = SharesOfSlabs(source, native, axis, card.classes, temperature)
+        doubt = ExpectedDice(card.classes, temperature)
+        return _Eaters(labels, doubt, shares, of_logits=card.decision.average == "logits")
 
     def _with_first(
         self, turned: Mapping[str, Image], stored: StoredArray, params: ModelParams, run: Run
@@ -148,37 +189,58 @@ class StoredSegmenter:
         found = run_inner(self.first, turned, params, run)
         return with_labels_before(stored, found.labels, before.labels)
 
-    def _outputs(
-        self, images: Mapping[str, Image], stored: StoredArray, params: ModelParams, run: Run
-    ) -> tuple[NDArray[np.floating[Any]], Provenance, tuple[Any, ...]]:
-        """Means over windows, mirrored copies and folds, on the native voxels of the crop."""
-        stream = self.model.stream(params, run, 0 if len(self.card.window) == 2 else None)
-        extents = stored.array.shape[1:]
-        outputs = np.empty((self.card.outputs, *extents), stream.sums)
-        moved = np.moveaxis(outputs, stream.axis(extents) + 1, 1)
-        for slab in stream.run(stored.array, run):
-            moved[:, slab.start : slab.stop] = slab.values[: len(moved)]
-        made_by = self.model.made_by(images, params, stream.predictor, run)
-        run.check()
-        return outputs_to_native(outputs, stored), made_by, stream.findings
+
+class _Labels(Reducer, Protocol):
+    """A reducer that ends in labels."""
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """On the native voxels of the crop, once the last slab is eaten."""
+        ...
+
+
+@dataclass
+class _Eaters:
+    """What becomes of slabs."""
+
+    labels: _Labels
+    doubt: ExpectedDice | None = None
+    shares: SharesOfSlabs | None = None
+    of_logits: bool = True
+
+    def eat(self, slab: Slab) -> None:
+        """Hand it to each."""
+        self.labels.eat(slab)
+        others: list[Reducer] = [eater for eater in (self.doubt, self.shares) if eater is not None]
+        if others and self.of_logits:
+            others = [SharesOfLogits(slab.values.shape[0], others)]
+        for eater in others:
+            eater.eat(slab)
+
+
+class WholeOutputs:
+    """Labels by way of all outputs at once, where what a card interpolates them by is not linear.
+
+    Memory: all outputs on the network's grid and on the native voxels of the crop.
+    """
+
+    def __init__(self, stored: StoredArray, axis: int, card: ModelCard, kind: np.dtype[Any]) -> None:
+        self._stored, self._card = stored, card
+        self._outputs = np.empty((card.outputs, *stored.array.shape[1:]), kind)
+        self._moved = np.moveaxis(self._outputs, axis + 1, 1)
+
+    def eat(self, slab: Slab) -> None:
+        """Keep it."""
+        self._moved[:, slab.start : slab.stop] = slab.values[: len(self._moved)]
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """On the native voxels of the crop."""
+        native = outputs_to_native(self._outputs, self._stored)
+        return decided(native, self._card.decision, self._card.table.values)
 
 
 def _order(card: ModelCard, grid: Grid) -> AxisOrder:
     """From the axes of the file to those that the rule of the grid starts from."""
     orientation = card.grid.orientation if isinstance(card.grid, StoredGrid) else "stored"
     return order_to(grid, grid.orientation if orientation == "stored" else orientation)
-
-
-def _expected(outputs: NDArray[np.floating[Any]], temperature: float) -> float:
-    """What the model expects of its labels, plane by plane."""
-    found = ExpectedDice(len(outputs), temperature)
-    for plane in range(outputs.shape[1]):
-        one = outputs[None, :, plane : plane + 1].astype(np.float32)
-        found.eat(Slab(0, plane, ACTIVATIONS["softmax"](one)[0]))
-    return found.value
-
-
-def _shares(outputs: NDArray[np.floating[Any]], stored: StoredArray) -> NDArray[np.float32]:
-    """(L, I, J, K) softmax of outputs; beyond the crop there is background for certain."""
-    shares = ACTIVATIONS["softmax"](outputs[None].astype(np.float32))[0]
-    return np.stack([stored.to_native(one, float(number == 0)) for number, one in enumerate(shares)])

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.geometry import order_to
+from medseg.geometry.shares import reordered_shares
 from medseg.inference.inner import reordered
 from medseg.inference.segmenter import ModelParams, ModelSegmenter
 
@@ -59,7 +60,7 @@ class TurnedSegmenter:
             labels=order.undo(answer.labels),
             grid=grid,
             instances=None if answer.instances is None else order.undo(answer.instances),
-            probabilities=None if answer.probabilities is None else order.undo(answer.probabilities),
+            probabilities=reordered_shares(answer.probabilities, order.inverse, grid),
         )
 
     def memory_bytes(self, grids: Mapping[str, Grid], params: ModelParams) -> int:

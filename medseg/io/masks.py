@@ -126,7 +126,7 @@ def _shares_of(found: Segmentation, values: tuple[int, ...]) -> NDArray[np.float
     if shares is None or len(shares) != len(found.table.labels) + 1:
         return None
     channels = [1 + found.table.values.index(value) for value in sorted(values)]
-    kept = shares[[0, *channels]]
+    kept = np.stack([shares[channel] for channel in (0, *channels)])
     kept[0] = np.clip(1 - kept[1:].sum(axis=0), 0, 1)
     return kept
 

@@ -1,5 +1,6 @@
 """Probabilities kept beside a mask, read back where they belong to it."""
 
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -7,11 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from medseg.domain import Finding, Segmentation, digest_of
+from medseg.domain.segmentation import Probabilities
 from medseg.domain.texts import parse_json
+from medseg.io.kept import read_kept
 from medseg.io.names import stem_of
 from medseg.io.plain import read_plain
 
 __all__ = [
+    "KEPT_SCHEMA",
     "PROBABILITIES_SCHEMA",
     "are_probabilities",
     "has_probabilities",
@@ -22,14 +26,16 @@ __all__ = [
 Values: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
-PROBABILITIES_SCHEMA = "medseg.probabilities/1.0"
+#: Of values on the native grid, and of values on the grid of the network, kept in float16.
+PROBABILITIES_SCHEMA, KEPT_SCHEMA = "medseg.probabilities/1.0", "medseg.probabilities/1.1"
 
 
 def with_probabilities(segmentation: Segmentation, path: Path) -> Segmentation:
     """The mask with the probabilities `<stem>.prob.nii.gz` that `write_probabilities` put beside it.
 
     They are taken only if names, digest of the mask and digest of the values are those that were written; others are
-    left with a Finding. Without such a file the mask comes back as it is. Memory: all of them, float32.
+    left with a Finding. Without such a file the mask comes back as it is. Memory: compressed, one class at a time;
+    of what was written on the native grid all of them, float32.
     """
     names, file = probability_files(path)
     if not (names.is_file() and file.is_file()):
@@ -58,13 +64,18 @@ def probability_files(mask: Path) -> tuple[Path, Path]:
     return mask.with_name(f"{stem}.prob.json"), mask.with_name(f"{stem}.prob.nii.gz")
 
 
-def _own_values(segmentation: Segmentation, names: Path, file: Path) -> Values | None:
+def _own_values(segmentation: Segmentation, names: Path, file: Path) -> Probabilities | None:
     content = _content(names)
     channels = ["background", *(label.name for label in segmentation.table.labels)]
     if content is None or content.get("channels") != channels or not file.is_file():
         return None
     if content.get("mask_digest") != segmentation.digest:
         return None
+    if content["schema"] == KEPT_SCHEMA:
+        try:
+            return read_kept(file, content, segmentation.grid, len(channels))
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error):
+            return None
     values = _read(file)
     if values is None or values.shape != (*segmentation.grid.shape, len(channels)):
         return None
@@ -78,7 +89,7 @@ def _content(names: Path) -> dict[str, Any] | None:
         found = parse_json(read_plain(names))
     except (OSError, ValueError):
         return None
-    ours = isinstance(found, dict) and found.get("schema") == PROBABILITIES_SCHEMA
+    ours = isinstance(found, dict) and found.get("schema") in (PROBABILITIES_SCHEMA, KEPT_SCHEMA)
     return found if ours else None
 
 

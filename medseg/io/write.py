@@ -16,11 +16,13 @@ from medseg.domain import Grid, Image, Segmentation, digest_of
 from medseg.domain.segmentation import smallest_unsigned
 from medseg.errors import InputError, MedsegError, OutputError, UnsupportedFormatError
 from medseg.geometry import Agreement, compare_grids
+from medseg.geometry.shares import KeptShares
 from medseg.io.atomic import require_absent, staged_file, write_bytes
 from medseg.io.itk.seg_nrrd_write import write_seg_nrrd
+from medseg.io.kept import described, write_kept
 from medseg.io.leftovers import scratch_folder
 from medseg.io.names import stem_of, suffix_of
-from medseg.io.probabilities import PROBABILITIES_SCHEMA, probability_files
+from medseg.io.probabilities import KEPT_SCHEMA, PROBABILITIES_SCHEMA, probability_files
 from medseg.io.protocols import Writer
 from medseg.io.read import read
 from medseg.io.sidecar import dump_sidecar, sidecar_path
@@ -122,7 +124,10 @@ def _digest_there(path: Path) -> str | None:
 
 
 def write_probabilities(segmentation: Segmentation, path: str | Path, *, force: bool = False) -> Path:
-    """Write probabilities as float32 NIfTI (I, J, K, C) `<stem>.prob.nii.gz` and their names as JSON.
+    """Write probabilities as NIfTI (I, J, K, C) `<stem>.prob.nii.gz`, and their names as JSON.
+
+    Those of a model lie on the grid of its network, rounded to float16; the JSON says how that changed volumes. An
+    array is written as it is, on the native grid.
 
     Parameters
     ----------
@@ -143,17 +148,18 @@ def write_probabilities(segmentation: Segmentation, path: str | Path, *, force: 
         raise InputError(f"{path}: this segmentation holds no probabilities")
     names, target = probability_files(path)
     require_absent(names, force=force)
-    values = np.moveaxis(segmentation.probabilities.astype(np.float32, copy=False), 0, -1)
     channels = ["background", *(label.name for label in segmentation.table.labels)]
-    content = {
-        "schema": PROBABILITIES_SCHEMA,
-        "channels": channels,
-        "mask_digest": segmentation.digest,
-        "values_digest": digest_of(values),
-    }
-    writer = cast("Writer", plugins.load(plugins.WRITERS, "nifti"))
+    content: dict[str, Any] = {"channels": channels, "mask_digest": segmentation.digest}
+    kept = segmentation.probabilities
     with staged_file(target, force=force) as staged:
-        writer.write(values, segmentation.grid, staged)
+        if isinstance(kept, KeptShares):
+            content = {"schema": KEPT_SCHEMA, **content, **described(kept)}
+            write_kept(kept, staged)
+        else:
+            values = np.moveaxis(np.asarray(kept, np.float32), 0, -1)
+            content = {"schema": PROBABILITIES_SCHEMA, **content, "values_digest": digest_of(values)}
+            writer = cast("Writer", plugins.load(plugins.WRITERS, "nifti"))
+            writer.write(values, segmentation.grid, staged)
         write_bytes(names, json.dumps(content, indent=1).encode(), force=force)
     return target
 

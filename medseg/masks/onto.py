@@ -12,6 +12,7 @@ from medseg.errors import GridMismatchError
 from medseg.geometry import Agreement, AxisOrder
 from medseg.geometry.place import match_order
 from medseg.geometry.resample import resample as resampled
+from medseg.geometry.shares import reordered_shares
 from medseg.masks.voxels import voxel_ml
 
 __all__ = ["RESAMPLED", "lies_on", "onto_grid"]
@@ -68,8 +69,8 @@ def _placed(mask: Segmentation, order: AxisOrder, place: Grid, grid: Grid) -> Se
 
     labels = turned(mask.labels)
     assert labels is not None  # noqa: S101 - for the type checker
-    probabilities = None if mask.probabilities is None else order.apply(mask.probabilities)
     own = replace(_joined(mask.grid, grid), affine=place.affine)
+    probabilities = reordered_shares(mask.probabilities, order, own)
     return replace(
         mask, labels=labels, grid=own, instances=turned(mask.instances), probabilities=probabilities
     )

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from medseg.domain import Segmentation
 from medseg.masks.contours import Outline, outlines, plane_axes, slice_axis, subvoxel_outlines
 
@@ -45,6 +47,7 @@ def contours(
     used = segmentation.probabilities if subvoxel else None
     if used is not None and len(used) != len(segmentation.table.labels) + 1:
         used = None
+    used = None if used is None else np.asarray(used)  # a margin is over the best of all others
     labels = []
     for channel, label in enumerate(segmentation.table.labels, start=1):
         mask = segmentation.mask(label.value)

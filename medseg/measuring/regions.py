@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Grid, Image, Measurement, Quantity, Run, Target
+from medseg.domain.segmentation import Probabilities
 from medseg.measuring.field import find_field, outside_of
 from medseg.measuring.intensity import Sampled, add_intensities, refuse_intensities, sample
 from medseg.measuring.rows import Rows, not_found
@@ -42,12 +43,12 @@ class Weights:
     Parameters
     ----------
     probabilities
-        (C, I, J, K).
+        (C, I, J, K), of which one class at a time is looked at.
     channels
         For each target's values the channels that add up to it.
     """
 
-    probabilities: NDArray[np.floating[Any]]
+    probabilities: Probabilities
     channels: Mapping[tuple[int, ...], Sequence[int]]
 
 
@@ -206,8 +207,17 @@ def _add_probability(rows: Rows, weights: Weights | None, values: tuple[int, ...
     elif channels is None:
         rows.refuse(quantity, "the kept probabilities are not those of the label table")
     else:
-        total = sum(float(weights.probabilities[channel].sum(dtype=np.float64)) for channel in channels)
-        rows.add(quantity, total * factor, method=_PROBABILITY)
+        kept = weights.probabilities
+        total = sum(float(kept[channel].sum(dtype=np.float64)) for channel in channels)
+        rows.add(quantity, total * factor, method=_PROBABILITY + _rounding(kept, channels))
+
+
+def _rounding(kept: Probabilities, channels: Sequence[int]) -> str:
+    """What keeping probabilities small did to a volume, in words; nothing of an array, which is as it was."""
+    if isinstance(kept, np.ndarray):
+        return ""
+    added = sum(kept.rounded_by_ml(channel) for channel in channels)
+    return f"; kept on the network's grid in float16, which changed it by {added:+.2g} ml"
 
 
 def _refuse_all(rows: Rows, reason: str, samples: Mapping[str, Sampled]) -> None:

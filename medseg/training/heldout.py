@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Case, Grid, Run, Segmentation
+from medseg.domain.segmentation import Probabilities
 from medseg.geometry.resample import crop_grid
 from medseg.inference import ModelSegmenter
 from medseg.inference.memory import available_bytes
@@ -108,7 +109,7 @@ def _judge(
 ) -> HeldOutCase:
     grid = loaded.images[config.reference].grid
     classes = (0, *config.labels.values)
-    # Twice: on the model's grid and on the native one.
+    # Compressed on the model's grid; one class at a time on the native one.
     room = 8 * len(classes) * loaded.labels.size < available_bytes() / 2
     keep = with_shares and room
     params = segmenter.Params(keep_probabilities=True) if keep else segmenter.Params()
@@ -124,9 +125,7 @@ def _judge(
     return replace(made, shares=_drawn(made, found.probabilities, classes)) if keep else made
 
 
-def _drawn(
-    case: HeldOutCase, probabilities: NDArray[np.float32] | None, classes: Sequence[int]
-) -> Shares | None:
+def _drawn(case: HeldOutCase, probabilities: Probabilities | None, classes: Sequence[int]) -> Shares | None:
     """Shares of voxels near the structures, drawn by the case's name so that they are the same the next time."""
     box = bounds((case.prediction > 0) | (case.reference > 0))
     if box is None or probabilities is None:

@@ -25,6 +25,7 @@ __all__ = [
     "CaseResult",
     "Standing",
     "each",
+    "failed",
     "make_folder",
     "mask_standing",
     "only",
@@ -181,16 +182,20 @@ def each(
         start = time.monotonic()
         try:
             result = one(name)
-        except MedsegError as error:
-            if error.exit_code == 130:
-                raise
-            result = CaseResult(name, "failed", 0.0, reason=str(error))
         except Exception as error:  # noqa: BLE001 - the edge of a batch: one case must not stop the others
-            reason = f"a fault in medseg: {type(error).__name__}: {error}"
-            result = CaseResult(name, "failed", 0.0, reason=reason)
+            result = failed(name, error)
         results.append(replace(result, seconds=round(time.monotonic() - start, 2)))
     run.progress(len(names), len(names), what)
     return tuple(results)
+
+
+def failed(name: str, error: Exception) -> CaseResult:
+    """The line of a case that ended in an error; a stop by the user is raised again, as it ends all."""
+    if isinstance(error, MedsegError):
+        if error.exit_code == 130:
+            raise error
+        return CaseResult(name, "failed", 0.0, reason=str(error))
+    return CaseResult(name, "failed", 0.0, reason=f"a fault in medseg: {type(error).__name__}: {error}")
 
 
 def unique(files: Iterable[Path]) -> dict[str, tuple[Path, ...]]:

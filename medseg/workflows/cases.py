@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medseg.domain import Case, ChannelFile, Record, Run, Segmentation
+from medseg.domain import Case, ChannelFile, Record, Run, Segmentation, Segmenter
 from medseg.domain.run import noted
 from medseg.errors import InputError, OutputError
 from medseg.io import inspect, is_dataset, open_dataset, read_segmentation
@@ -33,6 +33,7 @@ from medseg.workflows.measure import MeasureOptions, MeasureTask, read_measuring
 from medseg.workflows.record import is_record
 from medseg.workflows.segment import SegmentOptions, SegmentTask, read_task, require_options, write_result
 from medseg.workflows.segmenters import find_segmenter
+from medseg.workflows.stages import Stages, bytes_when_read, each_in_stages, room_beside
 
 __all__ = [
     "by_id",
@@ -87,7 +88,8 @@ def segment_cases(
 
     A mask that stands is kept where segmenter, weights, parameters and images are the same, so an interrupted run
     goes on where it stopped; else it is made again, or refused if a person worked on it: see `batch`. Where objects
-    are asked for, `options.objects` is a folder too, and they get the names of the masks.
+    are asked for, `options.objects` is a folder too, and they get the names of the masks. While a case is segmented,
+    the next one is read, where memory allows, and the last one is written: see `stages`.
     """
     options, run = options or SegmentOptions(), run or Run()
     engine = find_segmenter(name)
@@ -98,31 +100,73 @@ def segment_cases(
     known = by_id(cases)
     most = max((_channels(case) for case in cases), key=len, default=())
 
-    def one(case_id: str) -> CaseResult:
+    def read(case_id: str) -> _Read:
         case = _only(known[case_id])
         if options.channels_by == "position" and _channels(case) != most:
             # One that is missing would move those behind it.
             raise InputError(
                 f"by position, it has channels {', '.join(_channels(case))}, and others {', '.join(most)}"
             )
-        target = out / f"{case.id}{_suffix(case, options)}"
-        objects = None if options.objects is None else options.objects / target.name
-        own = replace(options, objects=objects, same_space=options.same_space or case.same_space)
-        with noted(run, "seconds.read"):
-            task = read_task(engine, {image.channel: image for image in case.images}, target, own)
-        standing = Standing() if options.force else _mask_standing(task, target, own)
-        expected = standing.expected_dice
-        if not standing.kept:
-            result = task.run(run)
-            expected = result.made_by.expected_dice
-            with noted(run, "seconds.write"):
-                write_result(result, engine, target, replace(own, force=own.force or standing.replaces))
-        return CaseResult(case.id, standing.state, 0.0, str(target), standing.reason, expected)
+        return _read_case(engine, case, out, options, run)
 
-    results = each(known, one, run, f"segment with {engine.spec.name}")
+    def write(case_id: str, done: _Done) -> CaseResult:
+        standing, expected = done.standing, done.standing.expected_dice
+        if done.result is not None:
+            expected = done.result.made_by.expected_dice
+            own = replace(done.options, force=done.options.force or standing.replaces)
+            with noted(run, "seconds.write"):
+                write_result(done.result, engine, done.target, own)
+        return CaseResult(case_id, standing.state, 0.0, str(done.target), standing.reason, expected)
+
+    def beside(given: _Read, following: str) -> Run | None:
+        ahead = known[following]
+        return room_beside(given.needed, bytes_when_read(ahead[0]), run) if len(ahead) == 1 else None
+
+    stages = Stages(read, _Read.work, write, beside)
+    results = each_in_stages(known, stages, run, f"segment with {engine.spec.name}")
     wanted = {f"{case.id}{_suffix(case, options)}" for case in cases}
     left = (path for path in sorted(out.iterdir()) if has_sidecar(path) and path.name not in wanted)
     return (*results, *(_left_over(path) for path in left))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """A case that is ready to be segmented: what of, where to, and what stands there already."""
+
+    task: SegmentTask
+    target: Path
+    options: SegmentOptions
+    standing: Standing
+
+    @property
+    def needed(self) -> int:
+        """Bytes that segmenting takes; none where the mask is kept."""
+        grids = {name: image.grid for name, image in self.task.images.items()}
+        return 0 if self.standing.kept else self.task.engine.memory_bytes(grids, self.task.params)
+
+    def work(self, run: Run) -> "_Done":
+        """Segment, unless the mask that stands is kept."""
+        result = None if self.standing.kept else self.task.run(run)
+        return _Done(result, self.target, self.options, self.standing)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Done:
+    """A case that is ready to be written, without its images; no result where the mask that stands is kept."""
+
+    result: Segmentation | None
+    target: Path
+    options: SegmentOptions
+    standing: Standing
+
+
+def _read_case(engine: Segmenter, case: Case, out: Path, options: SegmentOptions, run: Run) -> _Read:
+    target = out / f"{case.id}{_suffix(case, options)}"
+    objects = None if options.objects is None else options.objects / target.name
+    own = replace(options, objects=objects, same_space=options.same_space or case.same_space)
+    with noted(run, "seconds.read"):
+        task = read_task(engine, {image.channel: image for image in case.images}, target, own)
+    return _Read(task, target, own, Standing() if options.force else _mask_standing(task, target, own))
 
 
 def measure_cases(

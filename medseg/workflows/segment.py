@@ -15,6 +15,7 @@ from medseg.domain.values import as_details
 from medseg.errors import GridMismatchError, InputError, ResourceError
 from medseg.geometry import AxisOrder, same_grid
 from medseg.geometry.resample import crop_grid
+from medseg.geometry.shares import reordered_shares
 from medseg.inference.inner import order_for, reordered
 from medseg.io import read_segmentation, require_writable, write_probabilities, write_segmentation
 from medseg.io.atomic import require_absent, require_apart
@@ -350,7 +351,7 @@ def _restored(
         made_by=made_by,
         findings=findings,
         instances=back(answer.instances),
-        probabilities=None if answer.probabilities is None else order.undo(answer.probabilities),
+        probabilities=reordered_shares(answer.probabilities, order.inverse, native),
     )
 
 

@@ -99,7 +99,7 @@ def test_probabilities_are_kept_on_request_and_agree_with_labels(blob: np.ndarra
     answer = segment(model, make_image(blob), params={"keep_probabilities": True})
     assert answer.probabilities is not None
     assert answer.probabilities.shape == (4, *blob.shape)
-    assert np.array_equal(answer.probabilities.argmax(axis=0), answer.labels)
+    assert np.array_equal(np.argmax(answer.probabilities, axis=0), answer.labels)
     assert segment(model, make_image(blob)).probabilities is None
 
 

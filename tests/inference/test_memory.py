@@ -67,7 +67,9 @@ class Waves(StandIn):
 
 def labels_of(array: np.ndarray, source: Grid, native: Grid, *, on_disk: bool, chunk: int) -> np.ndarray:
     stream = SlabStream(Ensemble([Waves()]), Tiling((8, 6, 10), 0.5), on_disk=on_disk)
-    reducer = LabelsOnNative(source, native, stream.axis(source.shape), (1, 2, 3, 4), chunk_bytes=chunk)
+    reducer = LabelsOnNative.between(
+        source, native, stream.axis(source.shape), (1, 2, 3, 4), chunk_bytes=chunk
+    )
     for slab in stream.run(array, Run()):
         reducer.eat(slab)
     return reducer.labels

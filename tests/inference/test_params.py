@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from medseg.domain import Grid, Run, Segmentation
 from medseg.inference import ModelSegmenter
-from medseg.inference.reducers import labels_on_native, probabilities_on_native
+from medseg.inference.kept_shares import SharesOfSlabs
+from medseg.inference.reducers import labels_on_native
 from medseg.inference.segmenter import ModelParams
+from medseg.inference.stream import Slab
 from tests.inference.conftest import OneHot, make_card, make_image, segmenter
 
 
@@ -51,9 +53,13 @@ CHUNKS, SCALED = 6 << 23, 22
 #: Spacing of the model, whether probabilities are kept → bytes by hand: a native grid of 10 × 8 × 4 voxels of 1 mm, one
 #: channel, two classes, windows of 8³ with 4 filters; what is smaller than a window is put into one.
 MEMORY = [
-    (None, False, 4 * 640 + 4 * 512 * (3 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64),
-    (None, True, 4 * 640 + 4 * 512 * (3 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64 + 16 * 640),
-    ((2.0,) * 3, False, 4 * 512 + 4 * 512 * (3 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64),
+    (None, False, 4 * 640 + 4 * 512 * (4 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64),
+    (
+        None,
+        True,
+        4 * 640 + 4 * 512 * (4 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64 + 2 * 2 * 320,
+    ),
+    ((2.0,) * 3, False, 4 * 512 + 4 * 512 * (4 * 2 + 5 * 4) + CHUNKS + 8 * 64 + 3 * 320 + 4 * 3 * 8 * 64),
 ]
 
 
@@ -90,7 +96,9 @@ def test_what_speed_chooses(
 def test_beyond_the_model_grid_there_is_background_for_certain() -> None:
     source, native = Grid((2, 2, 2), np.eye(4)), Grid((4, 2, 2), np.eye(4))
     shares = np.stack([np.full((2, 2, 2), 0.25), np.full((2, 2, 2), 0.75)]).astype(np.float32)
-    found = probabilities_on_native(shares, source, native)
+    keeper = SharesOfSlabs(source, native, 0, 2)
+    keeper.eat(Slab(0, 0, shares))
+    found = np.asarray(keeper.kept)
     assert found[0, :, 0, 0].tolist() == [0.25, 0.25, 1, 1]
     assert found[1, :, 0, 0].tolist() == [0.75, 0.75, 0, 0]
     assert labels_on_native(shares, source, native, (7,))[:, 0, 0].tolist() == [7, 7, 0, 0]

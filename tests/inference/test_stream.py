@@ -75,7 +75,7 @@ def test_labels_equal_the_full_computation_but_for_ties(network: Any, case: Any,
 
     predictor = Ensemble([TorchBackend(network, torch.device("cpu"))])
     stream = SlabStream(predictor, Tiling(window, overlap))
-    reducer = LabelsOnNative(source, native, stream.axis(source.shape), tuple(range(1, CLASSES)))
+    reducer = LabelsOnNative.between(source, native, stream.axis(source.shape), tuple(range(1, CLASSES)))
     for slab in stream.run(array, Run()):
         reducer.eat(slab)
 
@@ -98,7 +98,7 @@ def test_labels_do_not_depend_on_how_slabs_are_cut(axis: int, slabs: int, spacin
     rng = np.random.default_rng(2)
     shares = rng.dirichlet(np.ones(4), size=source.shape).astype(np.float32)
     shares = np.moveaxis(np.moveaxis(shares, -1, 0), axis + 1, 1)
-    whole, parts = (LabelsOnNative(source, native, axis, (1, 2, 3)) for _ in range(2))
+    whole, parts = (LabelsOnNative.between(source, native, axis, (1, 2, 3)) for _ in range(2))
     whole.eat(Slab(axis, 0, shares))
     start = 0
     for part in np.array_split(shares, slabs, axis=1):

@@ -347,3 +347,45 @@ def test_a_part_of_another_model_is_refused(home: Path, medseg: Medseg, tmp_path
         seen = medseg("models", "add", tmp_path / source)
         assert seen.code == 2
         assert words in seen.line
+
+
+def stored_otherwise(source: Path, target: Path, *, lean: float, flipped: bool) -> Path:
+    """The same scan with leaning axes, and stored along others than RAS."""
+    import nibabel as nib
+
+    image = nib.load(source)
+    values, affine = np.asarray(image.dataobj).astype(np.float32), image.affine.copy()
+    if flipped:
+        values, affine = values.transpose(2, 0, 1)[::-1], affine[:, [2, 0, 1, 3]]
+        affine[:3, 3] += affine[:3, 0] * (values.shape[0] - 1)
+        affine[:, 0] *= -1
+    about = np.eye(4)
+    about[:2, :2] = [[np.cos(lean), -np.sin(lean)], [np.sin(lean), np.cos(lean)]]
+    written = nib.Nifti1Image(np.ascontiguousarray(values), about @ affine)
+    written.header.set_xyzt_units("mm")
+    nib.save(written, target)
+    return target
+
+
+@pytest.mark.parametrize(("lean", "flipped"), [(0.25, False), (0.0, True), (0.25, True)])
+def test_labels_and_probabilities_of_a_foreign_model_are_the_same_at_any_budget(
+    lean: float, flipped: bool, home: Path, data: Data, medseg: Medseg, tmp_path: Path
+) -> None:
+    medseg("models", "add", data(PLAIN), "--name", "theirs")
+    source = data("nnunet/input/hippocampus_035_0000.nii.gz")
+    image = stored_otherwise(source, tmp_path / "scan.nii.gz", lean=lean, flipped=flipped)
+    digests, kept = [], []
+    for name, options in (("free", ()), ("tight", ("--memory", "700MB"))):
+        out = tmp_path / f"{name}.nii.gz"
+        seen = medseg(
+            "segment", "theirs", image, "--out", out, "-p", "mirror=false", "--probabilities", *options
+        )
+        assert seen.code == 0
+        assert "GB predicted" in seen.err
+        found = read_segmentation(out)
+        digests.append(found.digest)
+        kept.append((tmp_path / f"{name}.prob.nii.gz").read_bytes())
+        assert "openvino" in dict(found.made_by.run)
+    assert found.labels.any()
+    assert digests[0] == digests[1]
+    assert kept[0] == kept[1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import medseg as api
+from medseg import settings
 from tests.journeys.conftest import Seen
 
 Medseg = Callable[..., Seen]
@@ -151,6 +152,42 @@ def test_probabilities_beside_a_mask_weight_its_volume(
     assert medseg("measure", path, "--out", record, "--force").code == 0
     assert found(record, "probability_volume") == []
     assert any(item.code == "probabilities.ignored" for item in api.read_record(record).findings)
+
+
+@pytest.mark.parametrize("source", ["shipped", "nnU-Net"])
+def test_a_models_probabilities_are_kept_on_its_grid_and_measured_beside_its_voxels(
+    source: str, medseg: Medseg, data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    name, options = "hippocampus", ("-p", "mirror=false")
+    image = settings.shipped_folder() / "samples" / "hippocampus" / "mr.nii.gz"
+    if source == "nnU-Net":
+        name = "theirs"
+        image = data("nnunet/input/hippocampus_035_0000.nii.gz")
+        folder = data("nnunet/Dataset901_HippoTiny/nnUNetTrainer__nnUNetPlans__3d_fullres")
+        assert medseg("models", "add", folder, "--name", name).code == 0
+    path, record = tmp_path / "m.nii.gz", tmp_path / "r.json"
+    assert medseg("segment", name, image, "--out", path, "--probabilities", *options).code == 0
+    told = json.loads((tmp_path / "m.prob.json").read_text(encoding="utf-8"))
+    assert told["rounding"]["to"] == "float16"
+    assert medseg("measure", path, "--out", record).code == 0
+    rows = api.read_record(record).measurements
+    weighed = [
+        row for row in rows if row.quantity.value == "probability_volume" and row.target.kind == "label"
+    ]
+    assert [row.target.name for row in weighed] == told["channels"][1:]
+    if (
+        source == "nnU-Net"
+    ):  # what nnU-Net's own probabilities of this case add up to, which are kept natively
+        theirs = np.load(data("nnunet/expected/901_plain_mirror0/hippocampus_035.npz"))["probabilities"]
+        own = [float(one.sum(dtype=np.float64)) / 1000 for one in theirs[1:]]
+        assert [row.value for row in weighed] == [pytest.approx(value, rel=0.01) for value in own]
+    for row, added in zip(weighed, told["rounding"]["added_to_volumes_ml"][1:], strict=True):
+        assert any(one.target == row.target and one.quantity.value == "volume" for one in rows)
+        assert row.value is not None
+        assert abs(added) <= 2.0**-11 * row.value
+        assert row.method is not None
+        assert row.method.endswith(f"which changed it by {added:+.2g} ml")
 
 
 def test_one_compartment_at_a_time(medseg: Medseg, two_balls: tuple[Path, Path], tmp_path: Path) -> None:

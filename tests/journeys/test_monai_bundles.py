@@ -8,6 +8,7 @@ import pickle
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from medseg.io import read_segmentation
+from medseg.models import read_card
 from tests.journeys.conftest import Seen
 from tests.journeys.zoo import CORONAL, OBLIQUE, THICK, Change, made_bundle, monais_labels, scan
 
@@ -264,7 +266,43 @@ def test_a_swin_unetr_of_before_monai_1_5_says_how_its_tokens_are_joined(
     folder = made_bundle(data("monai_zoo/swin_unetr_btcv_segmentation"), tmp_path / "bundle", swin)
     told = medseg("models", "add", folder, "--name", "swin", "--json").json["result"]["understood"]
     assert "joined as in MONAI since 1.5" in told["network"]
-    assert "merging_repeated" in medseg("models", "show", "swin").out.replace("\n", " ")
+    assert "--merging repeated" in " ".join(medseg("models", "show", "swin").out.split())
+    again = ("models", "add", folder, "--name", "earlier", "--merging", "repeated", "--json")
+    told = medseg(*again).json["result"]["understood"]
+    assert "joined as in MONAI until 1.4" in told["network"]
+    assert "--merging" not in medseg("models", "show", "earlier").out
+    now, earlier = (read_card(home / name) for name in ("swin", "earlier"))
+    assert now.network.attention is not None
+    attention = replace(now.network.attention, merging="merging_repeated")
+    assert earlier.network == replace(now.network, attention=attention)
+    assert [one.digest for one in now.weights] == [one.digest for one in earlier.weights]
+    image = scan(tmp_path / "image.nii.gz", (32, 32, 32), OBLIQUE)
+    masks = []
+    for name in ("swin", "earlier"):
+        assert medseg("segment", name, image, "--out", tmp_path / f"{name}.nii.gz").code == 0
+        masks.append(read_segmentation(tmp_path / f"{name}.nii.gz").digest)
+    assert masks[0] != masks[1]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("bundle", "this is unet"),
+        (
+            "nnunet/Dataset901_HippoTiny/nnUNetTrainer__nnUNetPlans__3d_fullres",
+            "no bundle but a nnU-Net v2 results folder",
+        ),
+    ],
+)
+def test_tokens_are_joined_otherwise_in_no_other_model(
+    source: str, words: str, home: Path, bundle: Path, data: Data, medseg: Medseg
+) -> None:
+    folder = bundle if source == "bundle" else data(source)
+    seen = medseg("models", "add", folder, "--name", "x", "--merging", "repeated")
+    assert seen.code == 2
+    assert "--merging repeated is for a SwinUNETR" in seen.line
+    assert words.lower() in seen.line.lower()
+    assert not (home / "x").exists()
 
 
 def written(bundle: Path, change: Callable[[Values], None]) -> None:

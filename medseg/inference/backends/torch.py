@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Run
+from medseg.errors import InputError
 from medseg.inference.backends.protocol import BackendMemoryError, Precision
 from medseg.inference.device import is_out_of_memory
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["TorchBackend"]
+
+#: What torch says, after its name, of an operation that gives other numbers at every run.
+UNDETERMINED = "does not have a deterministic implementation"
 
 
 @dataclass
@@ -37,7 +41,13 @@ class TorchBackend:
         return str(self.place.type)
 
     def __call__(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Outputs, back in the computer's own memory."""
+        """Outputs, back in the computer's own memory.
+
+        Raises
+        ------
+        InputError
+            If the same numbers were asked for at every run, and an operation has no such way on this device.
+        """
         import torch
 
         try:
@@ -48,6 +58,11 @@ class TorchBackend:
                 outputs = self.network(torch.from_numpy(np.ascontiguousarray(windows)).to(self.place))
                 found: NDArray[np.float32] = outputs.float().cpu().numpy()
         except RuntimeError as error:
+            if UNDETERMINED in str(error):
+                what = str(error).split(UNDETERMINED)[0].strip()
+                raise InputError(
+                    f"--deterministic: on {self.device} {what} differs by run; use --device cpu or leave it out"
+                ) from error
             if self.device == "cpu" or not is_out_of_memory(error):
                 raise
             message = str(error)
@@ -72,11 +87,13 @@ class TorchBackend:
 
         threads = torch.get_num_threads()
         matmul = torch.backends.cuda.matmul.allow_tf32
+        exact = torch.are_deterministic_algorithms_enabled()
         looks = [one.register_forward_pre_hook(lambda *_: run.check()) for one in self.network.modules()]
         try:
             if run.threads:
                 torch.set_num_threads(run.threads)
             torch.backends.cuda.matmul.allow_tf32 = False
+            torch.use_deterministic_algorithms(run.deterministic)
             with torch.backends.cudnn.flags(
                 enabled=True, benchmark=False, deterministic=run.deterministic, allow_tf32=False
             ):
@@ -85,4 +102,5 @@ class TorchBackend:
             for look in looks:
                 look.remove()
             torch.backends.cuda.matmul.allow_tf32 = matmul
+            torch.use_deterministic_algorithms(exact)
             torch.set_num_threads(threads)

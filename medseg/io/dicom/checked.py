@@ -201,9 +201,10 @@ def _require_fractions(again: Segmentation, segmentation: Segmentation, origin: 
     if again.probabilities is None or segmentation.probabilities is None:
         return  # too large to be kept: the frames were read, which is what can be said
     values = segmentation.table.values
-    wanted = on_origin(segmentation.probabilities, segmentation.grid, origin)
+    shares = segmentation.probabilities
     for segment in segments_of(segmentation.table):
-        ours = np.sum([wanted[1 + values.index(value)] for value in segment.values], axis=0)
+        own = np.sum([shares[1 + values.index(value)] for value in segment.values], axis=0)
+        ours = on_origin(own, segmentation.grid, origin)
         channel = 1 + again.table.values.index(segment.number)
         theirs = place_exactly(again.probabilities[channel], again.grid, origin.grid)
         if theirs is None or float(np.abs(theirs - np.clip(ours, 0, 1)).max()) > _STEP:

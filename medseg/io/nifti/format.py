@@ -6,7 +6,7 @@ its very end, so that a damaged one is noticed by its checksum.
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +26,7 @@ from medseg.io.nifti.pair import header_of, voxels_of
 from medseg.io.stream import LEFT_OVER, ends_after, fill, packing_of, require_plausible, shaped, unpacked
 from medseg.io.values import drop_nonfinite, freeze, rescale
 
-__all__ = ["READER", "WRITER", "NiftiReader", "NiftiWriter"]
+__all__ = ["READER", "WRITER", "NiftiReader", "NiftiWriter", "header_bytes", "write_volumes"]
 
 _SIZES = {348: 1, 540: 2}
 _REFUSED = {
@@ -136,14 +136,19 @@ class NiftiWriter:
         InputError
             If the grid is in `px`: NIfTI would call the pixels millimetres.
         """
-        if grid.unit != "mm":
-            raise InputError(
-                f"{path}: NIfTI can't say that a pixel has no size; write .png or .tif, or give --spacing"
-            )
-        header = header_bytes(array, grid)
-        with _create(path) as file:
-            file.write(header + bytes(4))  # four zeros: no extensions
+        with _begun(path, array, grid) as file:
             for part in _fortran_slabs(array):
+                file.write(part)
+
+
+def write_volumes(
+    volumes: Iterable[NDArray[Any]], count: int, dtype: np.dtype[Any], grid: Grid, path: Path
+) -> None:
+    """Write (I, J, K, C) as `NiftiWriter` does, volume by volume, of which one is held at a time; raises as it does."""
+    shown = np.broadcast_to(dtype.type(0), (*grid.shape, count))
+    with _begun(path, shown, grid) as file:
+        for volume in volumes:
+            for part in _fortran_slabs(volume.astype(dtype, copy=False)):
                 file.write(part)
 
 
@@ -315,6 +320,19 @@ def header_bytes(array: NDArray[Any], grid: Grid) -> bytes:
     header["vox_offset"] = 544 if large else _DATA_START
     block: bytes = header.binaryblock
     return block
+
+
+@contextmanager
+def _begun(path: Path, array: NDArray[Any], grid: Grid) -> Iterator[IO[bytes]]:
+    """A file with its header, ready for voxels."""
+    if grid.unit != "mm":
+        raise InputError(
+            f"{path}: NIfTI can't say that a pixel has no size; write .png or .tif, or give --spacing"
+        )
+    header = header_bytes(array, grid)
+    with _create(path) as file:
+        file.write(header + bytes(4))  # four zeros: no extensions
+        yield file
 
 
 @contextmanager

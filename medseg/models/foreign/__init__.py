@@ -39,4 +39,9 @@ def understood(source: Path, choice: Wanted) -> Iterator[Understood]:
             raise ModelError(
                 f"{source} is no model that medseg knows ({known}); see 'medseg models add --help'"
             )
+        if choice.merging != "stated" and kind is not BUNDLE:
+            raise ModelError(
+                f"--merging {choice.merging} is for a SwinUNETR in a MONAI bundle, and {source} is no bundle but a "
+                f"{kind.title}"
+            )
         yield kind.understand(opened, choice)

@@ -106,6 +106,8 @@ def _inference(folder: Path) -> Path | None:
 
 def _understood(folder: Path, choice: Wanted) -> Understood:
     read = _read(folder)
+    if choice.merging == "repeated":
+        read = replace(read, network=_merged_as_before(read.network, folder))
     path = _weights_file(read)
     state = _fitting(read_state(path), read.network)
     require_fit(state, read.network, path, "configuration")
@@ -115,6 +117,18 @@ def _understood(folder: Path, choice: Wanted) -> Understood:
     except (ConfigError, LabelError) as error:
         raise ModelError(f"{folder} makes no model: {error}") from error
     return Understood(card, [state], _told(card, read), _licence_text(folder, card))
+
+
+def _merged_as_before(network: NetworkSpec, folder: Path) -> NetworkSpec:
+    """A SwinUNETR whose tokens are joined as MONAI's `merging` did until 1.4; weights are the same ones."""
+    attention = network.attention
+    if attention is None or network.architecture != "swin_unetr" or attention.merging != "merging":
+        raise ModelError(
+            f"{folder}: --merging repeated is for a SwinUNETR with MONAI's 'merging'; this is {network_line(network)}"
+        )
+    if network.dimensions != 3:
+        raise ModelError(f"{folder}: in two dimensions tokens are joined as they were; leave --merging out")
+    return replace(network, attention=replace(attention, merging="merging_repeated"))
 
 
 def _read(folder: Path) -> _Read:
@@ -343,7 +357,7 @@ def _limits(read: _Read) -> tuple[str, ...]:
     if _is_merged_anew(read):
         limits.append(
             "Its makers name a MONAI of before 1.5, which joined the tokens of a SwinUNETR otherwise; this runs as "
-            "MONAI does since then. If it finds little, set merging to merging_repeated in its card.yaml."
+            "MONAI does since then. If it finds little, add it again with --merging repeated."
         )
     own = [str(one) for one in _listed(read.config.values.get("imports")) if own_class(_imported(one))]
     if own:
@@ -414,6 +428,8 @@ def _is_merged_anew(read: _Read) -> bool:
 
 def _network_words(read: _Read) -> str:
     line = network_line(read.network)
+    if read.network.attention is not None and read.network.attention.merging == "merging_repeated":
+        return f"{line}; tokens joined as in MONAI until 1.4"
     return f"{line}; tokens joined as in MONAI since 1.5" if _is_merged_anew(read) else line
 
 

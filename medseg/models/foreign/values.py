@@ -32,6 +32,9 @@ class Wanted:
         Precision in which windows are summed; nnU-Net's own is float16.
     card
         A card that the user has filled, for networks that say too little about themselves.
+    merging
+        How a SwinUNETR of MONAI joins its tokens: as its configuration says and MONAI has it since 1.5, or `repeated`,
+        as MONAI had it until 1.4 under the same name.
     """
 
     name: str | None = None
@@ -39,6 +42,7 @@ class Wanted:
     checkpoint: Literal["final", "best"] = "final"
     sums: Literal["float32", "float16"] = "float32"
     card: Path | None = None
+    merging: Literal["stated", "repeated"] = "stated"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

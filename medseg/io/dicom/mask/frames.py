@@ -71,7 +71,7 @@ def seg_on_slices(ds: Any, name: str, slices: Slices) -> Segmentation:
         for k, plane in slices.even_planes(planes):
             labels[:, :, k][plane] = value
     findings = (*stored.findings, *even_finding(slices))
-    shares = None if stored.probabilities is None else _even_shares(stored.probabilities, slices)
+    shares = None if stored.probabilities is None else _even_shares(np.asarray(stored.probabilities), slices)
     return replace(stored, labels=labels, grid=grid, findings=findings, probabilities=shares)
 
 
@@ -98,7 +98,7 @@ def beyond_frames(found: Segmentation, ds: Any) -> Segmentation:
     grid = replace(found.grid, shape=(columns, rows, count + 2), affine=affine)
     probabilities = found.probabilities
     if probabilities is not None:
-        probabilities = np.pad(probabilities, [(0, 0), (0, 0), (0, 0), (1, 1)])
+        probabilities = np.pad(np.asarray(probabilities), [(0, 0), (0, 0), (0, 0), (1, 1)])
         probabilities[0, :, :, [0, -1]] = 1
     labels = np.pad(found.labels, [(0, 0), (0, 0), (1, 1)])
     return replace(found, labels=labels, grid=grid, probabilities=probabilities)

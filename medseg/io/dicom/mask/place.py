@@ -29,7 +29,7 @@ def placed(found: Segmentation, grid: Grid, name: str) -> Segmentation:
         raise GridMismatchError(f"{name} does not lie on the voxels of the image: {_fault(found, grid)}")
     probabilities = found.probabilities
     if probabilities is not None and found.grid.shape != grid.shape:
-        probabilities = _placed_probabilities(probabilities, found.grid, grid)
+        probabilities = _placed_probabilities(np.asarray(probabilities), found.grid, grid)
     elif probabilities is not None:
         probabilities = np.stack([_place(part, found.grid, grid) for part in probabilities])
     spans = f"{found.grid.shape[2]} of {grid.shape[2]} slices"

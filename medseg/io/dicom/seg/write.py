@@ -152,12 +152,13 @@ def _pixels(
 
 
 def _probabilities(segmentation: Segmentation, origin: Origin, segments: Sequence[Segment]) -> NDArray[Any]:
-    if segmentation.probabilities is None:
+    shares = segmentation.probabilities
+    if shares is None:
         raise InputError("a FRACTIONAL SEG needs probabilities; segment with --probabilities")
     values = segmentation.table.values
-    moved = on_origin(segmentation.probabilities, segmentation.grid, origin)
-    parts = [sum(moved[1 + values.index(value)] for value in item.values) for item in segments]
-    stacked = np.stack([_stacked(np.asarray(part)) for part in parts], axis=-1).astype(np.float32)
+    parts = (np.sum([shares[1 + values.index(value)] for value in item.values], axis=0) for item in segments)
+    moved = [_stacked(on_origin(part, segmentation.grid, origin)) for part in parts]
+    stacked = np.stack(moved, axis=-1).astype(np.float32)
     stacked[stacked < 0.5 / _STEPS] = 0
     clipped: NDArray[Any] = np.clip(stacked, 0, 1)
     return clipped
