@@ -117,6 +117,15 @@ def command(
             rich_help_panel=_JUDGING,
         ),
     ] = None,
+    remeasure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Segment and measure earlier scans again as the last one was, where another model or other settings "
+            "made theirs; new masks and records go into FOLDER, and the old ones stay.",
+            rich_help_panel=_JUDGING,
+        ),
+    ] = None,
     targets: Annotated[
         Path | None,
         typer.Option(
@@ -148,7 +157,9 @@ def command(
         targets=None if targets is None else TargetPlan(picked_targets(targets), criteria),  # type: ignore[arg-type]
         accept=tuple(accept or ()),
     )
-    inputs = FollowInputs(tuple(among or ()), _transforms(transform or ()), tuple(repeatability or ()), links)
+    inputs = FollowInputs(
+        tuple(among or ()), _transforms(transform or ()), tuple(repeatability or ()), links, remeasure
+    )
     files = FollowFiles(out, html, pdf, csv, xlsx, record)
     with running("cpu", quiet=json) as run:
         found = followup_files([baseline, *later], files, options, inputs, force=force, run=run)

@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 
 from medseg.domain import Grid, Image, Params, Prompts, Segmenter, digest_of
 from medseg.domain.provenance import ImageDigest, Provenance
-from medseg.domain.values import digest_of_plain
+from medseg.domain.values import Details, as_details, digest_of_plain
 from medseg.workflows.channels import read_as
 
-__all__ = ["differences", "segment_request"]
+__all__ = ["differences", "drawn", "segment_request"]
 
 
 def segment_request(
@@ -31,9 +31,21 @@ def segment_request(
             "parameters": dict(params.details),
             "images": [_image(images[need.name], read_as(images[need.name], need)) for need in spec.channels],
             "within": None if within is None else digest_of(within.view(np.uint8)),
-            "prompts": None if prompts is None else TypeAdapter(Prompts).dump_python(prompts, mode="json"),
+            "prompts": None if prompts is None else _plain(prompts),
         }
     )
+
+
+def drawn(within: NDArray[np.bool_] | None, prompts: Prompts | None) -> Details:
+    """What a reader must know of limits and seeds: that there were some, how many, and by their digest which."""
+    told: dict[str, str | int] = {}
+    if prompts is not None and not prompts.is_empty:
+        count = len(prompts.points) + len(prompts.boxes) + len(prompts.strokes)
+        told |= {"seeds": count, "seeds_digest": digest_of_plain(_plain(prompts))}
+    if within is not None:
+        count = int(np.count_nonzero(within))
+        told |= {"within_voxels": count, "within_digest": digest_of(within.view(np.uint8))}
+    return as_details(**told)
 
 
 def differences(made: Provenance, segmenter: Segmenter, images: Mapping[str, Image], params: Params) -> str:
@@ -65,6 +77,10 @@ def _differences(
             yield "the image is another one" if name == "image" else f"image {name} is another one"
     if made.model is not None and made.model.digest != segmenter.spec.version:
         yield f"{made.segmenter} is another model now (its card or weights differ)"
+
+
+def _plain(prompts: Prompts) -> Any:
+    return TypeAdapter(Prompts).dump_python(prompts, mode="json")
 
 
 def _image(image: Image, read: ImageDigest) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from medseg.io.dicom.derived.origin import read_headers
 from medseg.io.dicom.derived.study import identity_in
 from medseg.masks import slice_axis
 
-__all__ = ["ACCEPTABLE", "Difference", "require_acceptable", "said_differences", "scan_differences"]
+__all__ = [
+    "ACCEPTABLE",
+    "Difference",
+    "method_differences",
+    "require_acceptable",
+    "said_differences",
+    "scan_differences",
+]
 
 #: What a user may accept as no hindrance, in words; another patient never.
 ACCEPTABLE = ("method", "settings", "review", "protocol")
@@ -64,7 +71,7 @@ def scan_differences(
     """
     return (
         *_patient(first, other, images),
-        *_method(first, other),
+        *method_differences(first, other),
         *_review(first, other),
         *_protocol(first, other),
     )
@@ -123,7 +130,8 @@ def _is_derived(record: Record) -> bool:
     return record.subject in {f"case-{seed[:8]}" for seed in seeds}
 
 
-def _method(first: Record, other: Record) -> Iterator[Difference]:
+def method_differences(first: Record, other: Record) -> Iterator[Difference]:
+    """Whether the same method, weights, settings and rules of lesions made both Records."""
     one, two = first.made_by, other.made_by
     if (one.segmenter, one.weights_digest) != (two.segmenter, two.weights_digest):
         yield Difference("method", f"other segmenters: {_named(first)} and {_named(other)}")

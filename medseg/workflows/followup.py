@@ -24,7 +24,7 @@ from medseg.workflows.align import align_scans
 from medseg.workflows.comparable import require_acceptable, said_differences, scan_differences
 from medseg.workflows.record import days_between
 
-__all__ = ["FollowOptions", "FollowScan", "follow_up", "lesion_places"]
+__all__ = ["FollowOptions", "FollowScan", "follow_up", "in_order", "lesion_places"]
 
 Transforms: TypeAlias = Mapping[int, NDArray[np.float64]]
 #: Errors that rest on fewer pairs are called preliminary.
@@ -98,7 +98,7 @@ def follow_up(
     options, run = options or FollowOptions(), run or Run()
     require_acceptable(options.accept)
     given = list(scans)
-    scans, days, days_from = _in_order(scans, options.days)
+    scans, days, days_from = in_order(scans, options.days)
     if list(scans) != given and (options.transforms or options.corrections):
         raise InputError(
             "the records are not in order of time, so transforms and links would name other scans; give them in order"
@@ -181,9 +181,10 @@ def _rows(scan: FollowScan, plan: LesionPlan) -> tuple[Measurement, ...]:
     )
 
 
-def _in_order(
+def in_order(
     scans: Sequence[FollowScan], given: tuple[int, ...] | None
 ) -> tuple[tuple[FollowScan, ...], tuple[int | None, ...], str]:
+    """Scans in order of time, days from the first to each, and what these rest on; raises as `follow_up`."""
     if len(scans) < 2:
         raise InputError("a follow-up compares two records or more: the baseline, and later ones")
     if len({content_digest(scan.record) for scan in scans}) < len(scans):

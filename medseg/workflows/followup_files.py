@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from medseg.reporting.followup.pictures import ShownScan, draw_alignment, draw_l
 from medseg.reporting.followup.tables import followup_to_csv, followup_to_xlsx
 from medseg.reporting.followup.words import lesion_name
 from medseg.workflows.align import shown_image
-from medseg.workflows.followup import FollowOptions, FollowScan, follow_up, lesion_places
+from medseg.workflows.followup import FollowOptions, FollowScan, follow_up, in_order, lesion_places
+from medseg.workflows.followup_again import Again, again_files, measured_again, write_again
 from medseg.workflows.followup_record import with_earlier
 from medseg.workflows.known_errors import errors_of_model, known_errors
 from medseg.workflows.lookup import find_inputs
@@ -85,12 +87,16 @@ class FollowInputs:
         Index of a scan → file of the transform from the common space into it.
     errors, links, targets
         Files; see `known_errors`, `reader_links`, `picked_targets`. Without `errors` those kept with the model count.
+    again
+        Folder for masks and Records of earlier scans that are segmented and measured again as the last one was, where
+        another method or other settings made theirs; None compares what the Records say.
     """
 
     among: Sequence[Path] = ()
     transforms: Mapping[int, Path] = field(default_factory=dict)
     errors: Sequence[Path] = ()
     links: Path | None = None
+    again: Path | None = None
 
 
 def followup_files(
@@ -113,6 +119,8 @@ def followup_files(
     """
     options, inputs, run = options or FollowOptions(), inputs or FollowInputs(), run or Run()
     wanted = (files.out, *files.views.values(), *(() if files.record is None else (files.record,)))
+    if inputs.again is not None:
+        wanted = (*wanted, *(path for record in records for path in again_files(record, inputs.again)))
     with together(*wanted):
         for path in wanted:
             require_absent(path, force=force)
@@ -123,9 +131,21 @@ def followup_files(
             run.check()
             run.progress(number, len(records), f"reading {path.name}")
             scans.append(open_scan(path, inputs.among))
+        redone = () if inputs.again is None else _again(scans, options, inputs.again, run)
+        scans = [scan if item is None else item.scan for scan, item in zip_longest(scans, redone)]
         found = follow_up(scans, _with_files(options, inputs, scans), run=run)
+        made = [item for item in redone if item is not None]
+        found = replace(found, findings=(*(item.finding for item in made), *found.findings))
+        write_again(made, force=force)
         write_followup(found, scans, files, force=force)
     return found
+
+
+def _again(
+    scans: Sequence[FollowScan], options: FollowOptions, folder: Path, run: Run
+) -> tuple[Again | None, ...]:
+    ordered, _, _ = in_order(scans, options.days)
+    return measured_again(scans, ordered[-1], folder, run)
 
 
 def open_scan(path: Path, among: Sequence[Path] = ()) -> FollowScan:

@@ -23,7 +23,7 @@ from medseg.io.unfinished import together
 from medseg.masks.fractions import Box
 from medseg.masks.onto import onto_grid
 from medseg.masks.relabel import objects_as_labels
-from medseg.workflows.asked import segment_request
+from medseg.workflows.asked import drawn, segment_request
 from medseg.workflows.channels import (
     ChannelPath,
     Images,
@@ -327,6 +327,7 @@ def _restored(
         )
     made_by = replace(
         answer.made_by,
+        parameters=(*answer.made_by.parameters, *drawn(task.within, task.prompts)),
         images=tuple(read_as(task.images[need.name], need) for need in task.engine.spec.channels),
         run=answer.made_by.run or as_details(device=run.device, seed=run.seed),
         request_digest=task.request,

@@ -418,3 +418,69 @@ def test_another_records_followup_gives_no_uids(medseg: Medseg, two_days: Path, 
     )
     assert seen.code == 2
     assert "none of its scans has the mask of this record" in seen.line
+
+
+def segmented(medseg: Medseg, folder: Path, name: str, low: int) -> None:
+    """A scan segmented by a threshold, with its lesions measured."""
+    mask = folder / f"{name}-found.nii.gz"
+    assert (
+        medseg(
+            "segment",
+            "threshold",
+            folder / f"{name}.nii.gz",
+            "--out",
+            mask,
+            "--force",
+            "--param",
+            f"low={low}",
+        ).code
+        == 0
+    )
+    seen = medseg(
+        "measure", mask, "--image", folder / f"{name}.nii.gz", "--lesions", "all", "--out", folder / f"{name}.json",
+        "--force",
+    )  # fmt: skip
+    assert seen.code == 0, seen.err
+
+
+def test_an_earlier_scan_is_measured_again_as_the_last_one_was(medseg: Medseg, pair: Path) -> None:
+    """Thresholds of 165 and 150 make other volumes; with one threshold for both the change can be called."""
+    segmented(medseg, pair, "first", 165)
+    segmented(medseg, pair, "second", 150)
+    before = (pair / "first.json").read_bytes()
+    judged = ("--days", "0,200", "--repeatability", pair / "errors.yaml")
+    assert follow(medseg, pair, *judged).code == 0
+    assert called(pair)["1"] == {"not comparable"}
+    seen = follow(medseg, pair, *judged, "--force", "--remeasure", pair / "again")
+    assert seen.code == 0, seen.err
+    assert called(pair)["1"] == {"grown"}
+    assert "Scan 1 was segmented and measured again as the last one was, by threshold" in seen.out + seen.err
+    assert (pair / "first.json").read_bytes() == before
+    assert sorted(path.name for path in (pair / "again").iterdir()) == [
+        "first-again.json", "first-again.nii.gz", "first-again.seg.json",
+    ]  # fmt: skip
+    assert medseg("verify", pair / "again/first-again.json").code in (0, 1)
+    segmented(medseg, pair, "first", 150)
+    expected = {
+        (row["target"]["name"], row["target"].get("lesion"), row["quantity"]): row["value"]
+        for row in json.loads((pair / "first.json").read_bytes())["measurements"]
+    }
+    found = json.loads((pair / "again/first-again.json").read_bytes())["measurements"]
+    assert {
+        (row["target"]["name"], row["target"].get("lesion"), row["quantity"]): row["value"] for row in found
+    } == expected
+    points = json.loads((pair / "f.json").read_bytes())["points"]
+    assert points[0]["record"] == "again/first-again.json"
+
+
+def test_what_can_not_be_measured_again_is_said_and_nothing_is_written(medseg: Medseg, pair: Path) -> None:
+    segmented(medseg, pair, "first", 165)
+    seen = follow(medseg, pair, "--remeasure", pair / "again")
+    assert (seen.code, "the last mask was given" in seen.err) == (2, True)
+    segmented(medseg, pair, "second", 150)
+    (pair / "first.nii.gz").rename(pair / "elsewhere.nii.gz")
+    seen = follow(medseg, pair, "--remeasure", pair / "again")
+    assert (seen.code, "say where with --among" in seen.err) == (2, True)
+    assert not (pair / "again").exists()
+    assert not (pair / "f.json").exists()
+    assert follow(medseg, pair, "--remeasure", pair / "again", "--among", pair).code == 0

@@ -78,7 +78,11 @@ def _segmenting(
 
 def _making(record: Record) -> tuple[str, str, str, str, str]:
     made, model = record.made_by, model_of(record)
-    parameters = ", ".join(f"{name} {value}" for name, value in made.parameters if value is not None)
+    parameters = ", ".join(
+        f"{name} {value}"
+        for name, value in made.parameters
+        if value is not None and not name.endswith("_digest")
+    )
     return (
         made.segmenter,
         model.version if model else "",
