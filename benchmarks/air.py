@@ -1,6 +1,7 @@
-"""Windows of air computed once, against each window computed: the sarcoma model on its sample in a wider field of view.
+"""Windows of air computed once, against each window computed: the hippocampus model on its sample in a wide field of view.
 
-Both ways in one process, interleaved, with the network compiled before; masks are compared byte by byte.
+The shipped sample is a crop of a head; around it is set as much of its lowest value, as around a head that lies in a wide field of
+view. Both ways in one process, interleaved, with the network compiled before; masks are compared by digest.
 
 Run: python -m benchmarks.air
 """
@@ -21,15 +22,15 @@ from medseg.io import read
 from medseg.models import read_card
 
 ROUNDS = 3
-#: Voxels of air on each side in the plane of a slice, as a share of the extent: a patient in a wide field of view.
+#: Voxels of air on each side, as a share of the extent: a scan three times as wide as what is in it.
 AROUND = 1.0
 FOLDER = settings.shipped_folder()
-FILES = {"mr": "mr.nii.gz", "pet": "pet.nii.gz"}
+FILES = {"mr": "mr.nii.gz"}
 
 
 def widened(image: Image) -> Image:
-    """The scan with air around it, as far as its field of view is wider than the patient."""
-    more = [(round(AROUND * size),) * 2 for size in image.array.shape[:2]] + [(0, 0)]
+    """The scan with air around it, on all sides."""
+    more = [(round(AROUND * size),) * 2 for size in image.array.shape]
     values = np.pad(image.array, more, constant_values=image.array.min())
     affine = np.array(image.grid.affine)
     affine[:3, 3] -= affine[:3, :3] @ [before for before, _ in more]
@@ -39,8 +40,8 @@ def widened(image: Image) -> Image:
 
 
 def main() -> None:
-    model = ModelSegmenter(read_card(FOLDER / "models" / "sarcoma"), FOLDER / "models" / "sarcoma")
-    images = {name: widened(read(FOLDER / "samples" / "sarcoma" / file)) for name, file in FILES.items()}
+    model = ModelSegmenter(read_card(FOLDER / "models" / "hippocampus"), FOLDER / "models" / "hippocampus")
+    images = {name: widened(read(FOLDER / "samples" / "hippocampus" / file)) for name, file in FILES.items()}
     notes: dict[str, float] = {}
     run = Run(device="cpu", note=notes.__setitem__)
 
