@@ -24,10 +24,11 @@ from medseg.domain import (
 from medseg.domain.parts_card import CornerZoom, PartsCard
 from medseg.domain.provenance import ImageDigest
 from medseg.domain.segmenter import ChannelNeed
-from medseg.domain.values import as_details
+from medseg.domain.values import Details, as_details
 from medseg.errors import InputError
 from medseg.inference.inner import run_inner
 from medseg.inference.segmenter import ModelParams
+from medseg.masks.components import label_parts
 from medseg.models import card_digest, model_facts
 
 __all__ = ["PartsParams", "PartsSegmenter"]
@@ -39,6 +40,17 @@ class PartsParams(ModelParams):
     only: tuple[str, ...] = Field(
         (), description="Names of labels; only the parts that find them run. All if empty."
     )
+    remove_small_mm3: float = Field(
+        0,
+        ge=0,
+        description="Pieces of a label up to this volume (mm³) become background; TotalSegmentator's own option "
+        "removes up to 200. 0 removes none.",
+    )
+
+    @property
+    def details(self) -> Details:
+        """As of all parameters; that no pieces are removed, which was the only way once, goes without saying."""
+        return tuple(item for item in super().details if item != ("remove_small_mm3", 0.0))
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,9 @@ class PartsSegmenter:
         table = _asked(self.card, params.only)
         zoomed = {name: _zoomed(image, self.card.zoom) for name, image in images.items()}
         joined, findings = self._joined(zoomed, table, params, run)
+        if params.remove_small_mm3:
+            place = zoomed[self.card.reference].grid
+            joined = _without_small(joined, table.values, params.remove_small_mm3 / place.voxel_volume)
         grid = images[self.card.reference].grid
         labels = _nearest(joined, grid.shape)
         if within is not None:
@@ -163,6 +178,20 @@ def _asked(card: PartsCard, names: tuple[str, ...]) -> LabelTable:
     values = {value for name in names for value in by_name[name]}
     regions: tuple[Region, ...] = tuple(item for item in card.table.regions if set(item.labels) <= values)
     return LabelTable(tuple(item for item in card.table.labels if item.value in values), regions)
+
+
+def _without_small(labels: NDArray[np.uint16], values: tuple[int, ...], most: float) -> NDArray[np.uint16]:
+    """Labels whose pieces (6-connected) of up to `most` voxels are background, each label by itself."""
+    kept = labels.copy()
+    for value in values:
+        mask = labels == value
+        if mask.any():
+            pieces, count = label_parts(mask, 6)
+            sizes = np.bincount(pieces.ravel(order="K"), minlength=count + 1)
+            small = sizes <= most
+            small[0] = False
+            kept[small[pieces]] = 0
+    return kept
 
 
 def _mapped(labels: NDArray[Any], values: Mapping[int, int]) -> NDArray[np.uint16]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from medseg.domain import Grid, Label, LabelTable, NetworkSpec, Run
+from medseg.domain.recipe import Decision, StoredGrid, WindowRule
 from medseg.errors import ResourceError
 from medseg.geometry.resample import crop_grid, grid_with_spacing
 from medseg.inference import memory, prepare
@@ -174,3 +175,39 @@ def test_the_peak_is_predicted_within_a_quarter_and_a_small_budget_gives_the_sam
         assert answer["predicted"] == pytest.approx(answer["peak"], rel=0.25)
     assert answers[1]["digest"] == answers[2]["digest"]
     assert answers[2]["peak"] < answers[1]["peak"] - 100_000_000
+
+
+@pytest.mark.slow
+def test_a_model_on_stored_voxels_predicts_its_peak_and_gives_the_same_mask_on_a_small_budget(
+    tmp_path: Path,
+) -> None:
+    """An nnU-Net-shaped network of many classes, which were held on both grids at once."""
+    classes = 60
+    spec = NetworkSpec(
+        "plain_conv_unet", 3, 1, classes, (4, 8, 8), ((1,) * 3, (2,) * 3, (2,) * 3), ((3,) * 3,) * 3,
+        encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1), bias=True, norm="instance",
+    )  # fmt: skip
+    card = make_card(
+        labels=classes - 1,
+        network=spec,
+        window=(64, 64, 64),
+        overlap=0.25,
+        grid=StoredGrid((2, 1, 0), (1.6, 1.6, 1.6)),
+        windows=WindowRule("even", "gaussian_float16"),
+        decision=Decision(average="logits"),
+    )
+    write_bundle(tmp_path / "model", card, [state_for(spec, build(spec))])
+
+    def seen(shape: tuple[int, ...], budget: int | None) -> dict[str, Any]:
+        words = [str(tmp_path / "model"), json.dumps(shape), json.dumps(budget)]
+        done = subprocess.run([sys.executable, "-c", RUN, *words], capture_output=True, text=True, check=True)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    large = (320, 320, 200)
+    answers = [seen(large, None), seen(large, 900_000_000)]
+    for answer in answers:
+        assert answer["predicted"] == pytest.approx(answer["peak"], rel=0.25)
+    assert answers[0]["digest"] == answers[1]["digest"]
+    # All outputs on the native voxels alone would be 4.9 GB.
+    assert max(answer["peak"] for answer in answers) < 1_800_000_000

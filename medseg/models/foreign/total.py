@@ -8,6 +8,7 @@ from medseg.domain import Label, LabelTable, ModelCard
 from medseg.domain.parts_card import CornerZoom, PartsCard, TablePart
 from medseg.domain.values import digest_of_plain
 from medseg.errors import LabelError, ModelError
+from medseg.models.foreign.anatomy import coded
 from medseg.models.foreign.nnunet import NNUNET
 from medseg.models.foreign.told import plain_words
 from medseg.models.foreign.values import Understood, Wanted
@@ -58,6 +59,8 @@ class PartsFolder:
             ),
             ("orientation", "canonical (RAS)"),
             ("labels", ", ".join(f"{item.value} {item.name}" for item in card.table.labels)),
+            ("codes", _codes(card.table)),
+            ("small parts", "stay, as there; -p remove_small_mm3=200 removes them as its option does"),
         ]
         for name, part in models.items():
             told += [
@@ -83,6 +86,13 @@ def _parts(source: Path) -> list[tuple[Path, re.Match[str]]]:
     return sorted(found, key=lambda item: int(item[1]["number"]))
 
 
+def _codes(table: LabelTable) -> str:
+    """How many labels have one, and the names of those that have none."""
+    without = [item.name for item in table.labels if item.type is None]
+    words = f"SNOMED CT for {len(table.labels) - len(without)} of {len(table.labels)} labels"
+    return f"{words}; DICOM's dictionary has none for {', '.join(without)}" if without else words
+
+
 def _card(source: Path, models: dict[str, Understood], wanted: Wanted, whose: str) -> PartsCard:
     cards = [part.card for part in models.values()]
     first = cards[0]
@@ -94,7 +104,7 @@ def _card(source: Path, models: dict[str, Understood], wanted: Wanted, whose: st
     for name, card in zip(models, cards, strict=True):
         pairs = []
         for own in card.table.labels:
-            labels.append(replace(own, value=len(labels) + 1))
+            labels.append(coded(replace(own, value=len(labels) + 1)))
             pairs.append((own.value, len(labels)))
         parts.append(TablePart(name, tuple(pairs)))
     try:
