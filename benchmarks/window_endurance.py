@@ -31,13 +31,15 @@ ROUNDS, REPORT_EVERY, STROKES = 24, 4, 20
 
 
 def wait(done: Callable[[], bool], seconds: float = 300.0) -> None:
-    from qtpy.QtWidgets import QApplication
+    from qtpy.QtCore import QCoreApplication, QEvent
 
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() > end:
             raise SystemExit("the window did not get there")
-        QApplication.processEvents()
+        QCoreApplication.processEvents()
+        # Widgets that a window has done with are deleted when its event loop comes round, which here is this one.
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         time.sleep(0.005)
 
 

@@ -240,6 +240,22 @@ def test_the_same_two_canvases_serve_again_since_closed_ones_keep_memory(screen:
         assert [layer.name for layer in model.layers] == ["scan", CROSSHAIR]
 
 
+def test_planes_stay_when_all_layers_go_and_show_what_comes_next(screen: Any, look: Any) -> None:
+    show(screen, scan("RAS")[0])
+    screen.viewer.add_points(np.array([[8.0, 6.0, 4.0]]), units="mm")
+    look.three.click()
+    for orientation in ("PIR", "LPS"):
+        screen.viewer.layers.clear()
+        models = look.planes.planes.models.values()
+        assert not any(viewer.layers for viewer in (screen.viewer, *models))
+        values, meta, _ = image_layer(scan(orientation)[0], "scan")
+        screen.viewer.add_image(values, **meta)
+        screen.viewer.dims.point = dot(meta)
+        for viewer in (screen.viewer, *models):
+            assert viewer.dims.point == pytest.approx(dot(meta))
+            assert sorted(layer.name for layer in viewer.layers) == [CROSSHAIR, "scan"]
+
+
 def test_planes_taken_out_by_hand_come_again(screen: Any, look: Any, qtbot: Any) -> None:
     show(screen, scan("RAS")[0])
     look.three.click()

@@ -105,9 +105,7 @@ class Planes:
         self.main.mouse_drag_callbacks.remove(self._clicked)
         self._moving = True
         place = self.main.dims.point
-        for viewer in (self.main, *self.models.values()):
-            if CROSSHAIR in viewer.layers:
-                viewer.layers.remove(CROSSHAIR)
+        self._unmark()
         self.main.dims.point = place
         for model in self.models.values():
             model.mouse_drag_callbacks.remove(self._clicked)
@@ -224,6 +222,8 @@ class Planes:
         for model, copy in zip(self.models.values(), self._copies.pop(layer, ()), strict=False):
             model.layers.remove(copy)
         self._unlink(lambda source: source is bare(layer))  # else it is kept, with its voxels
+        if not self._copies and layer.name != CROSSHAIR:
+            self._unmark()  # its steps are those of what is gone
 
     def _reordered(self, _event: Any = None) -> None:
         for at, model in enumerate(self.models.values()):
@@ -234,7 +234,7 @@ class Planes:
 
     def _mark(self) -> None:
         """The crosshair at the common place, from one end of what is shown to the other."""
-        if not self._copies:
+        if not self._copies or self.main.dims.ndim < 3:  # the last layer is just going
             return
         low, high = self.main.layers.extent.world[:, -3:]
         place = np.array(self.main.dims.point[-3:])
@@ -248,6 +248,11 @@ class Planes:
                 cross.data = lines / cross.scale
             else:
                 _add_cross(viewer, lines, float((high - low).max()) * _THIN)
+
+    def _unmark(self) -> None:
+        for viewer in (self.main, *self.models.values()):
+            if CROSSHAIR in viewer.layers:
+                viewer.layers.remove(CROSSHAIR)
 
 
 def _add_cross(viewer: Any, lines: NDArray[np.float64], width: float) -> None:

@@ -46,6 +46,7 @@ class PromptLayers:
         self._place: Placement | None = None
         self._quiet = False
         prompting.changed.connect(self._style)
+        viewer.dims.events.order.connect(self._style)  # a width in mm is another one in another plane
 
     def take_up(self, tool: Tool | None, place: Placement) -> None:
         """Make the layer of a tool the one that is drawn on, over the image that lies at `place`."""
@@ -129,7 +130,12 @@ class PromptLayers:
         self._style()  # the next one comes later
         self.changed.emit()
 
-    def _style(self) -> None:
+    def _step_mm(self, layer: Any) -> float:
+        """A step of a layer in the plane that is shown: the mean of its two axes, by which a width is read again."""
+        shown = [axis - self._viewer.dims.ndim + layer.ndim for axis in self._viewer.dims.order[-2:]]
+        return float(np.sqrt(np.prod(np.abs(layer.scale)[shown])))
+
+    def _style(self, _event: Any = None) -> None:
         """What the next prompt will look like, and say."""
         said = self.prompting
         color = (*(part / 255 for part in Label(said.label, "object").rgb), 1.0) if said.inside else _OUTSIDE
@@ -154,5 +160,4 @@ class PromptLayers:
                 continue
             layer.current_edge_color = color
             layer.current_face_color = (*color[:3], 0.15)
-            assert self._place is not None  # noqa: S101
-            layer.current_edge_width = said.width_mm / min(self._place.grid.spacing)
+            layer.current_edge_width = said.width_mm / self._step_mm(layer)
