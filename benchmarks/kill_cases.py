@@ -103,6 +103,7 @@ CASES = (
     Case("plan", "plan data --out out/plan.yaml --no-trial", no_older="a plan is written once and then changed by hand"),
     Case("train", "train hippocampus_3d --out run --device cpu --threads 1", more=tuple(_TINY), folders=("run/bundle",), loose=("run/fold*", "run/cache/*", "run/plan.yaml", "run/split.json", "run/findings.json", "run/features.csv", "run/training.html"), no_older="a finished run is kept"),
     Case("train, on phantoms", "train touching_objects --out run --device cpu --threads 1", more=tuple(_PHANTOMS), folders=("run/bundle",), no_older="see --restart"),
+    Case("cohort", "cohort study.yaml --out out", (("study.yaml", "study2.yaml"),), batch=True, loose=("*.sqlite*", "*.parquet")),
     Case("demo", "demo --out out", folders=("out",), no_older="its folder is replaced as that of VOC"),
 )  # fmt: skip
 
@@ -171,6 +172,9 @@ def _draw(work: Path) -> str:
         (work / f"{name}.csv").write_text(f"subject,first,second,quantity,unit\n{rows}\n", encoding="utf-8")
     for name in "ab":
         save(work / f"scans/{name}.nii.gz", values)
+    for name, low in (("study", 50), ("study2", 105)):
+        words = f"inputs: scans\nsegment: {{method: threshold, params: {{low: {low}}}}}\ncluster: {{workers: 1}}\n"
+        (work / f"{name}.yaml").write_text(words, encoding="utf-8")
     parts = (away <= 36).astype(np.uint8)
     parts[10:] *= 2
     save(work / "two.nii.gz", parts)

@@ -18,6 +18,7 @@ EXTRAS = {
     "k-means": ("sklearn",),
     "graph-cut": ("maxflow",),
     "signing": ("cryptography",),
+    "cluster": ("dask", "distributed", "dask_jobqueue", "pyarrow", "cryptography"),
     "tensorboard": ("tensorboard",),
     "napari": ("napari", "qtpy", "superqt"),
     "testing": ("pytest", "hypothesis"),

@@ -39,6 +39,7 @@ COMMANDS = {
     "repeatability": "Say how far two scans differ although nothing changed: the error that a change is judged by.",
     "plan": "Measure a dataset and write a training configuration, each line with its reason.",
     "train": "Preprocess, train, validate, and write a bundle that 'medseg segment' runs.",
+    "cohort": "Segment, measure and report thousands of cases on a cluster; what stands and still matches is skipped.",
     "convert": "Convert an image or a mask on the same grid.",
 }
 

@@ -1,6 +1,6 @@
 """Many cases: a folder, a dataset or a case list; one bad case is named and the rest goes on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,9 +41,12 @@ __all__ = [
     "find_cases",
     "holds_masks",
     "images_of_masks",
+    "mask_suffix",
     "masks_by_stem",
+    "measure_case",
     "measure_cases",
     "require_own_table",
+    "segment_case",
     "segment_cases",
     "write_table",
 ]
@@ -107,16 +110,12 @@ def segment_cases(
             raise InputError(
                 f"by position, it has channels {', '.join(_channels(case))}, and others {', '.join(most)}"
             )
-        return _read_case(engine, case, out, options, run)
+        target = out / f"{case.id}{mask_suffix(case, options)}"
+        objects = None if options.objects is None else options.objects / target.name
+        return _read_case(engine, case, target, replace(options, objects=objects), run)
 
     def write(case_id: str, done: _Done) -> CaseResult:
-        standing, expected = done.standing, done.standing.expected_dice
-        if done.result is not None:
-            expected = done.result.made_by.expected_dice
-            own = replace(done.options, force=done.options.force or standing.replaces)
-            with noted(run, "seconds.write"):
-                write_result(done.result, engine, done.target, own)
-        return CaseResult(case_id, standing.state, 0.0, str(done.target), standing.reason, expected)
+        return _written(engine, case_id, done, run)
 
     def beside(given: _Read, following: str) -> Run | None:
         ahead = known[following]
@@ -124,7 +123,7 @@ def segment_cases(
 
     stages = Stages(read, _Read.work, write, beside)
     results = each_in_stages(known, stages, run, f"segment with {engine.spec.name}")
-    wanted = {f"{case.id}{_suffix(case, options)}" for case in cases}
+    wanted = {f"{case.id}{mask_suffix(case, options)}" for case in cases}
     left = (path for path in sorted(out.iterdir()) if has_sidecar(path) and path.name not in wanted)
     return (*results, *(_left_over(path) for path in left))
 
@@ -160,13 +159,36 @@ class _Done:
     standing: Standing
 
 
-def _read_case(engine: Segmenter, case: Case, out: Path, options: SegmentOptions, run: Run) -> _Read:
-    target = out / f"{case.id}{_suffix(case, options)}"
-    objects = None if options.objects is None else options.objects / target.name
-    own = replace(options, objects=objects, same_space=options.same_space or case.same_space)
+def _read_case(engine: Segmenter, case: Case, target: Path, options: SegmentOptions, run: Run) -> _Read:
+    own = replace(options, same_space=options.same_space or case.same_space)
     with noted(run, "seconds.read"):
         task = read_task(engine, {image.channel: image for image in case.images}, target, own)
     return _Read(task, target, own, Standing() if options.force else _mask_standing(task, target, own))
+
+
+def _written(engine: Segmenter, case_id: str, done: _Done, run: Run) -> CaseResult:
+    standing, expected = done.standing, done.standing.expected_dice
+    if done.result is not None:
+        expected = done.result.made_by.expected_dice
+        own = replace(done.options, force=done.options.force or standing.replaces)
+        with noted(run, "seconds.write"):
+            write_result(done.result, engine, done.target, own)
+    return CaseResult(case_id, standing.state, 0.0, str(done.target), standing.reason, expected)
+
+
+def segment_case(
+    engine: Segmenter, case: Case, target: Path, options: SegmentOptions, run: Run
+) -> CaseResult:
+    """Segment one case into `target` unless a mask that is asked for alike stands there: see `batch`.
+
+    Raises
+    ------
+    InputError
+        If the case can't be segmented.
+    OutputError
+        If what stands there may not be replaced, or the mask can't be written.
+    """
+    return _written(engine, case.id, _read_case(engine, case, target, options, run).work(run), run)
 
 
 def measure_cases(
@@ -195,25 +217,47 @@ def measure_cases(
 
     def one(case_id: str) -> CaseResult:
         mask, case = only(masks[case_id]), None if images is None else _case_of(case_id, images)
-        target = out / f"{case_id}.json"
-        own = replace(
-            options,
-            subject=options.subject or case_id,
-            same_space=options.same_space or (case is not None and case.same_space),
-        )
-        channels = {} if case is None else {image.channel: image for image in case.images}
-        task = read_measuring(mask, channels, own)
-        standing, record = (Standing(), None) if options.force else record_standing(target, task.draft)
-        beside = extras.settle(case_id, task, own)
-        if record is None or not standing.kept:
-            record = task.write(target, force=own.force or standing.replaces)
+        result, record = measure_case(case_id, mask, case, out / f"{case_id}.json", options, extras.settle)
         records.append(record)
-        reason = "; ".join(filter(None, (standing.reason, *beside)))
-        return CaseResult(case_id, standing.state, 0.0, str(target), reason)
+        return result
 
     results = each(masks, one, run, "measure")
     left = (path for path in sorted(out.glob("*.json")) if path.stem not in masks and is_record(path))
     return (*results, *(_left_over(path) for path in left)), tuple(records)
+
+
+def measure_case(  # noqa: PLR0917 - a mask, its images, where to and how
+    case_id: str,
+    mask: Path,
+    case: Case | None,
+    target: Path,
+    options: MeasureOptions,
+    settle: Callable[[str, MeasureTask, MeasureOptions], list[str]] | None = None,
+) -> tuple[CaseResult, Record]:
+    """Measure one mask into `target` unless a Record that is asked for alike stands there: see `batch`.
+
+    `settle` writes what is asked for beside the Record, and gives words for what it found.
+
+    Raises
+    ------
+    InputError
+        If it can't be measured.
+    OutputError
+        If what stands there may not be replaced, or the Record can't be written.
+    """
+    own = replace(
+        options,
+        subject=options.subject or case_id,
+        same_space=options.same_space or (case is not None and case.same_space),
+    )
+    channels = {} if case is None else {image.channel: image for image in case.images}
+    task = read_measuring(mask, channels, own)
+    standing, record = (Standing(), None) if options.force else record_standing(target, task.draft)
+    beside = [] if settle is None else settle(case_id, task, own)
+    if record is None or not standing.kept:
+        record = task.write(target, force=own.force or standing.replaces)
+    reason = "; ".join(filter(None, (standing.reason, *beside)))
+    return CaseResult(case_id, standing.state, 0.0, str(target), reason), record
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,8 +425,8 @@ def _by_series(image: Path, masks: Mapping[str, tuple[Path, ...]]) -> dict[str, 
     }
 
 
-def _suffix(case: Case, options: SegmentOptions) -> str:
-    """A picture's mask is a picture, unless its pixels are given a size, which no picture holds."""
+def mask_suffix(case: Case, options: SegmentOptions) -> str:
+    """Suffix of a mask: a picture's is a picture, unless its pixels are given a size, which no picture holds."""
     in_pixels = options.read.spacing is None and is_picture_name(case.images[0].path)
     return ".png" if in_pixels else MASK_SUFFIX
 

@@ -53,6 +53,7 @@ GOOD: dict[str, dict[str, str]] = {
         "overrides": "data.root=set data.held_out=[] data.split=null",
         "out": "new",
     },
+    "cohort": {"study": "study.yaml", "out": "new"},
     "convert": {"source": "image.nii.gz", "target": "new.nii.gz"},
 }
 #: What a parameter needs beside it to be looked at.
@@ -99,12 +100,20 @@ WRITTEN = {
     ("followup", "record"),
     ("plan", "out"),
     ("train", "out"),
+    ("cohort", "out"),
     ("convert", "target"),
 }
 #: Made where it is missing.
 MADE = {("sign", "key"), ("export", "key")}
 #: Folders that are gone on in.
-FOLDERS = {("demo", "out"), ("export", "out"), ("report", "redcap"), ("train", "out"), ("convert", "target")}
+FOLDERS = {
+    ("demo", "out"),
+    ("export", "out"),
+    ("report", "redcap"),
+    ("train", "out"),
+    ("cohort", "out"),
+    ("convert", "target"),
+}
 #: Paths within other words.
 WITHIN: list[tuple[str, dict[str, str]]] = [
     ("segment", {"name": "otsu", "channel": "image={}", "out": "new.nii.gz"}),
@@ -179,6 +188,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "masks.csv").write_text(
         "subject,first,second\na,mask.nii.gz,later.nii.gz\n", encoding="utf-8"
     )
+    (tmp_path / "study.yaml").write_text("inputs: set\nsegment: {method: otsu}\n", encoding="utf-8")
     (tmp_path / "set").mkdir()
     for name in ("a.nii.gz", "a_mask.nii.gz"):
         shutil.copy(tmp_path / "mask.nii.gz", tmp_path / "set" / name)

@@ -20,6 +20,7 @@ READERS = {"info", "methods", "models", "doctor", "verify"}
 QUICK = ("convert", "convert, VOC folder", "edit", "sign, with a new key", "edit, many", "plan")
 #: They take minutes for a few tries.
 LONG = (
+    "cohort",
     "demo",
     "report",
     "train",

@@ -13,9 +13,10 @@ from jinja2 import Environment, StrictUndefined, Template
 from medseg.domain import Measurement, Quantity, Record
 from medseg.reporting.contact.distribution import FENCE, FEWEST, MANY, QUARTILES, Distribution, distributions
 from medseg.reporting.contact.strip import strip_svg
+from medseg.reporting.contact.texts import bare_text, unit_value_text
 from medseg.reporting.extras import Picture
 from medseg.reporting.index import index_of
-from medseg.reporting.numbers import number_text, unit_text
+from medseg.reporting.numbers import unit_text
 from medseg.reporting.page.headline import headline
 from medseg.reporting.pictures.palette import swatch
 from medseg.reporting.record.json import content_digest
@@ -28,8 +29,6 @@ _FAILED = Cell("no report", kind="none", mark="✕")
 _NOTHING = Cell("nothing found", kind="none", mark="○")
 #: Words of a card's status, the order in which they are sorted and offered as filters: what needs a look comes first.
 _STATES = ("no report", "cut by the border", "not computed", "in part", "nothing found", "ok")
-#: Finest step of a number, by unit.
-_STEPS = {"mm": 0.1, "{px}": 1.0, "[hnsf'U]": 0.1}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,10 +169,12 @@ def _groups(
 
 def _shown(item: Distribution, links: Mapping[str, tuple[str, str]], key: str) -> dict[str, Any]:
     words = _words(item)
-    far = [(*links[case], _text(item.values[case], item.unit)) for case in item.outliers]
+    far = [(*links[case], unit_value_text(item.values[case], item.unit)) for case in item.outliers]
     plot = ""
     if item.count:
-        titles = [f"{links[case][0]}: {_text(value, item.unit)}" for case, value in item.values.items()]
+        titles = [
+            f"{links[case][0]}: {unit_value_text(value, item.unit)}" for case, value in item.values.items()
+        ]
         plot = strip_svg(item, titles, f"{item.title} of {item.structure}", " ".join(words), key)
     return {"title": item.title, "plot": plot, "words": words, "far": far}
 
@@ -188,7 +189,7 @@ def _words(item: Distribution) -> list[str]:
     rest = f"Left out: {', '.join(left_out)}." if left_out else ""
     if not item.count:
         return [f"No case with a whole value. {rest}".strip()]
-    low, middle, high, least, most = (_bare(value, item.unit) for value in (*item.quartiles, *item.span))
+    low, middle, high, least, most = (bare_text(value, item.unit) for value in (*item.quartiles, *item.span))
     box = f", IQR {low} to {high}" if item.count >= QUARTILES else ""
     lines = [
         f"n {item.count}; median {f'{middle} {unit_text(item.unit)}'.rstrip()}{box}, range {least} to {most}."
@@ -214,12 +215,3 @@ def _notes(found: Sequence[Distribution]) -> list[str]:
     if len({item.structure for item in found}) > MANY:
         notes.append(f"Of more than {MANY} structures only sizes are shown; the table of cases has all.")
     return notes
-
-
-def _bare(value: float, unit: str) -> str:
-    """The number alone; what has no unit is a count, and its median may lie between two."""
-    return f"{value:g}" if unit == "1" else number_text(value, _STEPS.get(unit, 0.001))
-
-
-def _text(value: float, unit: str) -> str:
-    return f"{_bare(value, unit)} {unit_text(unit)}".rstrip()

@@ -10,7 +10,7 @@ from medseg.domain.study import PatientFacts
 from medseg.reporting.tables.rows import columns_of, to_rows
 from medseg.reporting.tables.wide import wide_rows
 
-__all__ = ["as_text", "to_csv", "to_wide_csv"]
+__all__ = ["as_text", "table_cell", "to_csv", "to_wide_csv"]
 
 #: A spreadsheet takes text that starts with one of these for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -26,7 +26,7 @@ def to_csv(records: Iterable[Record], patient: PatientFacts | None = None) -> by
     writer = csv.DictWriter(buffer, fieldnames=list(columns_of(patient)), lineterminator="\n")
     writer.writeheader()
     for row in to_rows(records, patient):
-        writer.writerow({key: _cell(value) for key, value in row.items()})
+        writer.writerow({key: table_cell(value) for key, value in row.items()})
     return buffer.getvalue().encode()
 
 
@@ -38,7 +38,7 @@ def to_wide_csv(records: Mapping[str, Record]) -> bytes:
     head, rows = wide_rows(records)
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([_cell(cell) for cell in row] for row in (head, *rows))
+    writer.writerows([table_cell(cell) for cell in row] for row in (head, *rows))
     return buffer.getvalue().encode()
 
 
@@ -47,5 +47,6 @@ def as_text(value: str) -> str:
     return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
 
 
-def _cell(value: Any) -> Any:
+def table_cell(value: Any) -> Any:
+    """A value as a cell of CSV: exact numbers, nothing for what there is not, text that is no formula."""
     return as_text(value) if isinstance(value, str) else "" if value is None else repr(value)
