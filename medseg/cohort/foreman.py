@@ -23,7 +23,7 @@ _TRIES = 2
 #: A case that only waited on workers that went is handed on this often, then it counts as one that was worked on.
 _HANDED_ON = 4
 #: Each worker has so many cases, one to work on and one to read; more where they are quick, to fill so many seconds.
-_FEW, _MANY, _AHEAD_S = 2, 8, 0.25
+_FEW, _MANY, _AHEAD_S = 2, 16, 0.25
 _LOOK_EVERY_S = 1.0
 
 
@@ -146,6 +146,8 @@ class Foreman:
         depth = min(max(math.ceil(_AHEAD_S / max(self._pace, 1e-3)), _FEW), _MANY)
         for worker in sorted(self._flight, key=lambda name: len(self._flight[name])):
             flight = self._flight[worker]
+            if len(flight) > depth // 2:
+                continue  # several at once are one message
             batch: list[_Try] = []
             while len(flight) + len(batch) < depth:
                 found = self._pick(worker, waits=bool(flight or batch))

@@ -1,7 +1,8 @@
 """A study from its YAML to its table and page."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +28,7 @@ from medseg.workflows.verdicts import read_verdicts, verdicts_on
 
 __all__ = ["CohortResult", "run_cohort"]
 
+_GOES_ON = "stopped; what is done is in the ledger, and the same command goes on"
 #: Workers of this machine come back within seconds; those of a queue may wait for hours.
 _WITHOUT_WORKERS_S = {"local": 120.0, "address": 300.0}
 
@@ -88,12 +90,20 @@ def run_cohort(
     _require_own(out, force=force)
     ledger = CohortLedger(out)
     try:
-        with _Progress(ledger, len(by_id(cases)), run or Run()) as progress:
+        with _stopped_in_words(), _Progress(ledger, len(by_id(cases)), run or Run()) as progress:
             _work(wish, cases, _Plan(job, asked, ledger, force=force), progress)
         files = write_outcome(ledger, job, wish.report)
     finally:
         ledger.close()
     return CohortResult(progress.states, progress.failed, progress.again, files)
+
+
+@contextmanager
+def _stopped_in_words() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Cancelled(_GOES_ON) from None
 
 
 def _job(wish: Study, out: Path) -> tuple[CaseJob, tuple[str, str]]:
@@ -213,7 +223,6 @@ class _Progress:
     states: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
     again: dict[str, str] = field(default_factory=dict)
-    tell: Callable[[str], None] = lambda _line: None
 
     def __enter__(self) -> "_Progress":
         self.run.progress(0, self.total, "cohort: waiting for workers")
@@ -227,7 +236,7 @@ class _Progress:
         try:
             self.run.check()
         except Cancelled as error:
-            raise Cancelled("stopped; what is done is in the ledger, and the same command goes on") from error
+            raise Cancelled(_GOES_ON) from error
 
     def begun(self, order: Order) -> None:
         """Note that a case is under way, for a run that is killed; one that is done stands until it is done again."""
