@@ -28,8 +28,8 @@ FILES = {"mr": "mr.nii.gz"}
 
 
 def widened(image: Image) -> Image:
-    """The scan with air on both sides."""
-    more = [(round(AROUND * image.array.shape[0]),) * 2, (0, 0), (0, 0)]
+    """The scan with air on both sides; along the other axes up to the model's window, as nothing is set around it then."""
+    more = [(round(AROUND * image.array.shape[0]),) * 2, *((2, 3) for _ in range(2))]
     values = np.pad(image.array, more, constant_values=image.array.min())
     affine = np.array(image.grid.affine)
     affine[:3, 3] -= affine[:3, :3] @ [before for before, _ in more]

@@ -27,19 +27,19 @@ from medseg.workflows.segment import SegmentOptions
 
 ROUNDS, CASES = 3, 4
 #: Segmenter → its parameters, and how many times over the sample is along each axis.
-TRIED: dict[str, tuple[SegmentOptions, int]] = {
-    "hippocampus": (SegmentOptions(parameters=(("speed", "balanced"),), force=True), 2),
-    "otsu": (SegmentOptions(force=True), 5),
+TRIED: dict[str, tuple[SegmentOptions, tuple[int, int, int]]] = {
+    "hippocampus": (SegmentOptions(parameters=(("speed", "fast"),), force=True), (2, 1, 1)),
+    "otsu": (SegmentOptions(force=True), (5, 5, 5)),
 }
 SAMPLE = settings.shipped_folder() / "samples" / "hippocampus" / "mr.nii.gz"
 CPU = Run(device="cpu", threads=2)
 
 
-def scans(folder: Path, times: int) -> None:
+def scans(folder: Path, times: tuple[int, int, int]) -> None:
     """Each is the sample many times over, so that it takes a while to read."""
     sample = read(SAMPLE)
     for number in range(CASES):
-        values = np.tile(np.roll(sample.array, number, axis=0), (times, times, times))
+        values = np.tile(np.roll(sample.array, number, axis=0), times)
         rng = np.random.default_rng(number)
         noisy = values.astype(np.float32) + rng.normal(size=values.shape).astype(np.float32)
         grid = Grid(noisy.shape, sample.grid.affine)
