@@ -79,6 +79,12 @@ def command(
             help="A paragraph on methods with references, and what an author has to add (Markdown)."
         ),
     ] = None,
+    checklist: Annotated[
+        Path | None,
+        typer.Option(
+            help="The checklist CLAIM for papers on AI in medical imaging, filled where the records know it (Markdown)."
+        ),
+    ] = None,
     identified: Annotated[
         bool,
         typer.Option(
@@ -102,7 +108,7 @@ def command(
     """
     look = _look(purpose, paper, full=full, window=window)
     views = ReportFiles(html, pdf, csv, xlsx, csv_long)
-    if _study_files(record, StudyFiles(redcap, methods), force=force) and not views.given:
+    if _study_files(record, StudyFiles(redcap, methods, checklist), force=force) and not views.given:
         return
     if record.is_dir():
         _require_of_many(single=bool(image or channel or mask), reference=reference, identified=identified)

@@ -1,4 +1,4 @@
-"""Files that a study asks of its Records: REDCap's data dictionary with the data, and a paragraph on methods."""
+"""Files that a study asks of its Records: REDCap's dictionary and data, a paragraph on methods, the CLAIM checklist."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from medseg.domain import Record
 from medseg.errors import MedsegError
 from medseg.io.atomic import require_absent, write_bytes
 from medseg.io.unfinished import together
+from medseg.reporting.study.checklist import claim_checklist
 from medseg.reporting.study.methods import methods_paragraph
 from medseg.reporting.study.redcap import redcap_data, redcap_dictionary
 from medseg.workflows.batch import make_folder, only
@@ -26,12 +27,14 @@ class StudyFiles:
 
     redcap: Path | None = None
     methods: Path | None = None
+    checklist: Path | None = None
 
     @property
     def given(self) -> dict[str, Path]:
         """What → path, of all that is asked for."""
         found = {} if self.redcap is None else {name: self.redcap / name for name in (DICTIONARY, DATA)}
-        return found if self.methods is None else {**found, "methods": self.methods}
+        more = {"methods": self.methods, "checklist": self.checklist}
+        return found | {name: path for name, path in more.items() if path is not None}
 
 
 def study_files(records: Path, files: StudyFiles, *, force: bool = False) -> dict[str, Path]:
@@ -59,6 +62,8 @@ def _bytes(what: str, records: Mapping[str, Record]) -> bytes:
         return redcap_dictionary(records)
     if what == DATA:
         return redcap_data(records)
+    if what == "checklist":
+        return claim_checklist(list(records.values())).encode()
     names = {record.made_by.segmenter for record in records.values()}
     return methods_paragraph(list(records.values()), _sources(names)).encode()
 

@@ -154,3 +154,38 @@ def test_names_that_would_be_one_stay_apart() -> None:
     names = [field.name for field in fields]
     assert len(set(names)) == len(names) == 5
     assert max(map(len, names)) <= 64
+
+
+def test_the_checklist_says_what_the_records_know_and_leaves_the_rest(
+    medseg: Medseg, folder: Path, tmp_path: Path
+) -> None:
+    seen = medseg("report", folder, "--checklist", tmp_path / "claim.md")
+    assert seen.code == 0, seen.err
+    text = (tmp_path / "claim.md").read_text("utf-8")
+    rows = {
+        int(cells[1]): cells[3].strip()
+        for line in text.splitlines()
+        if (cells := line.split("|"))[1:] and cells[1].strip().isdecimal()
+    }
+    assert list(rows) == list(range(1, 45))
+    said = {number: words for number, words in rows.items() if words != "nothing: for the authors"}
+    assert set(said) == {12, 13, 17, 22, 23, 25, 35, 43} | ({39} & set(said))
+    assert said[35] == "3 records of 3 subjects"
+    assert said[13] == "3 MR; voxels of 1 × 1 × 2 mm"
+    assert said[25] == "liver: cases: 40"
+    assert said[43] == "liver: CC BY 4.0"
+    assert said[17].startswith("1 masks changed after segmenting, 0 records signed by a reader; medseg ")
+    assert "2 masks by liver 1.2 (weights SHA-256 aaaaaaaaaaaa; trained on: cases: 40)" in said[22]
+    measured = [row for name in "abc" for row in read_record(folder / f"{name}.json").measurements]
+    absent = sum(row.value is None for row in measured)
+    assert said[12].startswith(f"{absent} of {len(measured)} values were not computed")
+    assert f"{len(said)} of 44 items have something in the records." in text
+
+
+def test_masks_with_limits_of_their_own_are_one_kind_of_making() -> None:
+    made = [
+        Provenance("threshold", (("low", 50.0), ("within_voxels", 10 * n), ("within_digest", str(n))))
+        for n in (1, 2)
+    ]
+    text = methods_paragraph([record(f"S{n}", one) for n, one in enumerate(made)], {})
+    assert "All masks were made by threshold (parameters: low 50.0) within limits drawn in each scan." in text

@@ -9,12 +9,14 @@ from medseg.domain.plan import LesionPlan
 from medseg.domain.provenance import GIVEN
 from medseg.reporting.record.older import model_of
 
-__all__ = ["methods_paragraph"]
+__all__ = ["counted", "making_words", "methods_paragraph", "versions_of"]
 
 _IBSI = "Zwanenburg et al. 2020, Radiology 295:328-338, doi 10.1148/radiol.2020191145"
 _TOOL = "medseg: the medseg developers, version {version}"
 _UNKNOWN = "of unknown version"
 _LISTED = 8
+#: What was drawn in a scan differs from one to the next, and is said in words.
+_DRAWN = ("seeds", "seeds_digest", "within_voxels", "within_digest")
 
 
 def methods_paragraph(records: Sequence[Record], sources: Mapping[str, str]) -> str:
@@ -51,44 +53,47 @@ def _scans(records: Sequence[Record]) -> str:
     subjects = len({record.subject for record in records})
     kinds = Counter(item.modality or "of unstated modality" for record in records for item in record.images)
     shown = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
-    images = f" on {_counted(sum(kinds.values()), 'image')} ({shown})" if kinds else ""
+    images = f" on {counted(sum(kinds.values()), 'image')} ({shown})" if kinds else ""
     were = "was" if len(records) == 1 else "were"
-    return f"{_counted(len(records), 'mask')} of {_counted(subjects, 'subject')} {were} measured{images}."
+    return f"{counted(len(records), 'mask')} of {counted(subjects, 'subject')} {were} measured{images}."
 
 
 def _segmenting(
     records: Sequence[Record], sources: Mapping[str, str], cite: Callable[[str], str]
 ) -> Iterable[str]:
-    groups = Counter(_making(record) for record in records)
-    for (name, version, weights, trained, parameters), number in groups.most_common():
+    groups = Counter((record.made_by.segmenter, _making(record)) for record in records)
+    for (name, words), number in groups.most_common():
         share = "All" if number == len(records) else f"{number} of {len(records)}"
         if name == GIVEN:
             yield f"{share} masks were given; how they were drawn is not recorded."
             continue
         source = f" {cite(sources[name])}" if name in sources else ""
-        what = f"{name}{f' {version}' if version else ''}{source}"
-        more = [
-            f"weights SHA-256 {weights[:12]}" if weights else "",
-            f"trained on: {trained}" if trained else "",
-        ]
-        told = "; ".join(part for part in more if part)
-        how = f" (parameters: {parameters})" if parameters else ""
-        yield f"{share} masks were made by {what}{f' ({told})' if told else ''}{how}."
+        yield f"{share} masks were made by {' '.join([f'{words[0]}{source}', *words[1:]])}."
 
 
-def _making(record: Record) -> tuple[str, str, str, str, str]:
+def making_words(record: Record) -> str:
+    """What made a Record's mask, with version, weights, training and parameters."""
+    return " ".join(_making(record))
+
+
+def _making(record: Record) -> tuple[str, ...]:
+    """Name and version, and what stands in brackets after them."""
     made, model = record.made_by, model_of(record)
-    parameters = ", ".join(
-        f"{name} {value}"
-        for name, value in made.parameters
-        if value is not None and not name.endswith("_digest")
+    more = [
+        f"weights SHA-256 {made.weights_digest[:12]}" if made.weights_digest else "",
+        f"trained on: {model.trained_on}" if model and model.trained_on else "",
+    ]
+    told = "; ".join(part for part in more if part)
+    given = dict(made.parameters)
+    chosen = ", ".join(
+        f"{name} {value}" for name, value in given.items() if value is not None and name not in _DRAWN
     )
     return (
-        made.segmenter,
-        model.version if model else "",
-        made.weights_digest or "",
-        model.trained_on if model else "",
-        parameters,
+        f"{made.segmenter}{f' {model.version}' if model and model.version else ''}",
+        *([f"({told})"] if told else []),
+        *([f"(parameters: {chosen})"] if chosen else []),
+        *(["from seeds placed in each scan"] if "seeds" in given else []),
+        *(["within limits drawn in each scan"] if "within_voxels" in given else []),
     )
 
 
@@ -114,7 +119,7 @@ def _measuring(records: Sequence[Record], cite: Callable[[str], str]) -> str:
         if any(info.ibsi for info in infos.values())
         else ""
     )
-    version = _versions(records, "medseg")
+    version = versions_of(records, "medseg")
     tool = cite(_TOOL.format(version=version))
     more = f", and {len(infos) - len(named)} more" if len(infos) > len(named) else ""
     return f"Measured with medseg {version} {tool}: {', '.join(named)}{more}{ibsi}."
@@ -148,10 +153,11 @@ def _statuses(records: Sequence[Record]) -> Iterable[str]:
 def _libraries(records: Sequence[Record]) -> Iterable[str]:
     names = [name for name, _ in records[0].versions if name != "medseg"]
     if names:
-        yield f"Libraries: {', '.join(f'{name} {_versions(records, name)}' for name in names)}."
+        yield f"Libraries: {', '.join(f'{name} {versions_of(records, name)}' for name in names)}."
 
 
-def _versions(records: Sequence[Record], name: str) -> str:
+def versions_of(records: Sequence[Record], name: str) -> str:
+    """Versions of a library in the Records."""
     found = dict.fromkeys(
         str(dict(record.versions)[name]) for record in records if name in dict(record.versions)
     )
@@ -170,5 +176,6 @@ def _open(records: Sequence[Record]) -> Iterable[str]:
     yield "that the software is for research and no medical device."
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """`1 mask`, `2 masks`."""
     return f"{number} {noun}{'s' * (number != 1)}"
