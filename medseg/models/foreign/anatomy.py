@@ -4,7 +4,8 @@ import re
 from dataclasses import replace
 
 from medseg.domain import Label
-from medseg.domain.labels import Code, side_in_name, without_side
+from medseg.domain.labels import side_in_name, without_side
+from medseg.io.dicom.concepts import concept
 
 __all__ = ["coded"]
 
@@ -64,10 +65,10 @@ def coded(label: Label) -> Label:
     """
     side = side_in_name(label.name)
     found = replace(label, side=side) if side is not None and label.side == "not applicable" else label
-    code = _code(_keyword(without_side(label.name.replace("_", " "))))
+    code = concept(_keyword(without_side(label.name.replace("_", " "))))
     if found.type is not None or code is None:
         return found
-    return replace(found, category=_code("AnatomicalStructure"), type=code)
+    return replace(found, category=concept("AnatomicalStructure"), type=code)
 
 
 def _keyword(name: str) -> str:
@@ -75,12 +76,3 @@ def _keyword(name: str) -> str:
     if vertebra is not None:
         return f"{vertebra[1]}Vertebra"
     return "Rib" if _RIB.fullmatch(name) else _KEYWORDS.get(name, "")
-
-
-def _code(keyword: str) -> Code | None:
-    from pydicom.sr.codedict import codes
-
-    if not keyword or keyword not in codes.SCT.dir():
-        return None
-    found = getattr(codes.SCT, keyword)
-    return Code(found.value, found.meaning)
