@@ -3,14 +3,13 @@
     python -m benchmarks.speeds DATA [MOST]
 
 DATA holds the sets hippocampus and sarcoma. Each fold's network alone segments its own validation cases (the first MOST of each
-fold, if that is given) at every speed, interleaved; Dice is that of a subject, mean over the labels of the table. Prints
+fold, if that is given) at every speed; Dice is that of a subject, mean over the labels of the table. Prints
 a table as Markdown.
 """
 
 import os
 import platform
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,8 +35,8 @@ CPU = Run(device="cpu")
 
 def segmented(
     name: str, config: str, dataset: Dataset, most: int | None
-) -> Iterator[tuple[int, dict[str, tuple[HeldOutCase, float]]]]:
-    """Fold, and by speed what was found in a case and the seconds it took, for every case."""
+) -> Iterator[tuple[int, dict[str, HeldOutCase]]]:
+    """Fold, and what was found in a case by speed, for every case."""
     folder, plan = shipped_folder() / "models" / name, load_config(config)
     assert isinstance(plan, TrainConfig)
     card, names = read_card(folder), match_names(dataset, plan)
@@ -47,11 +46,9 @@ def segmented(
             loaded = load_case(case, plan, names)
             grid, found = loaded.images[plan.reference].grid, {}
             for speed in SPEEDS:
-                start = time.perf_counter()
                 mask = alone.segment(loaded.images, alone.Params(speed=speed), run=CPU)
-                seconds = time.perf_counter() - start
                 labels = mask.labels.astype(np.uint16)
-                found[speed] = (HeldOutCase(case.id, case.subject, grid, labels, loaded.labels), seconds)
+                found[speed] = HeldOutCase(case.id, case.subject, grid, labels, loaded.labels)
             yield fold, found
 
 
@@ -60,10 +57,8 @@ def table_of(name: str, config: str, dataset: Dataset, most: int | None) -> Iter
     card = read_card(shipped_folder() / "models" / name)
     labels = {label.name for label in card.table.labels}
     dice: dict[str, dict[str, list[float]]] = {speed: defaultdict(list) for speed in SPEEDS}
-    took: dict[str, list[float]] = {speed: [] for speed in SPEEDS}
     for fold, found in segmented(name, config, dataset, most):
-        for speed, (case, seconds) in found.items():
-            took[speed].append(seconds)
+        for speed, case in found.items():
             for row in subject_dice([case], card.table, fold=fold):
                 if row.target in labels and row.dice is not None:
                     dice[speed][row.subject].append(row.dice)
@@ -73,7 +68,7 @@ def table_of(name: str, config: str, dataset: Dataset, most: int | None) -> Iter
         mean = float(np.mean([np.mean(values) for values in dice[speed].values()]))
         spread = 1.96 * lost.std(ddof=1) / np.sqrt(len(lost))
         yield (
-            f"| {name}, {len(exact)} subjects | `{speed}` | {np.median(took[speed]):.2f} | {mean:.4f} | "
+            f"| {name}, {len(exact)} subjects | `{speed}` | {mean:.4f} | "
             + ("– | – |" if speed == "exact" else f"{lost.mean():.4f} ± {spread:.4f} | {lost.max():.4f} |")
         )
 
@@ -82,8 +77,8 @@ def main() -> None:
     data, most = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}\n")
-    print("| model | speed | seconds, median | Dice | lost to `exact` (95 %) | lost at most, one subject |")
-    print("|---|---|---|---|---|---|")
+    print("| model | speed | Dice | lost to `exact` (95 %) | lost at most, one subject |")
+    print("|---|---|---|---|---|")
     sarcoma = open_dataset(_ROOT / "configs/sarcoma_cases.csv", root=data / "sarcoma")
     for name, config, dataset in (
         ("hippocampus", "hippocampus_3d", open_dataset(data / "hippocampus")),
