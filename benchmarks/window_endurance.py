@@ -31,21 +31,27 @@ ROUNDS, REPORT_EVERY, STROKES = 24, 4, 20
 
 
 def wait(done: Callable[[], bool], seconds: float = 300.0) -> None:
-    from qtpy.QtCore import QCoreApplication, QEvent
+    from qtpy.QtCore import QCoreApplication
 
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() > end:
             raise SystemExit("the window did not get there")
         QCoreApplication.processEvents()
-        # Widgets that a window has done with are deleted when its event loop comes round, which here is this one.
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         time.sleep(0.005)
 
 
 def settle(seconds: float = 0.3) -> None:
     end = time.monotonic() + seconds
     wait(lambda: time.monotonic() > end)
+
+
+def delete_widgets() -> None:
+    """Delete what the window has done with, as an event loop does that comes round; `processEvents` leaves it alone."""
+    from qtpy.QtCore import QCoreApplication, QEvent
+
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    settle()
 
 
 def held_mb() -> float:
@@ -141,6 +147,7 @@ def held_after(rounds: int, one: Callable[[int], None]) -> list[float]:
     held, start = [], time.monotonic()
     for number in range(rounds):
         one(number)
+        delete_widgets()
         held.append(held_mb())
         told = f"round {number + 1}: {held[-1]:.0f} MB after {time.monotonic() - start:.0f} s"
         print(told, file=sys.stderr, flush=True)
