@@ -187,7 +187,7 @@ def _work(wish: Study, cases: tuple[Case, ...], plan: _Plan, progress: "_Progres
         return
     orders: Iterator[Order] = (plan.order(case, wish.cluster.timeout_s) for case in todo)
     limits = Limits(wish.cluster.silence_s, _WITHOUT_WORKERS_S.get(wish.cluster.kind))
-    with crew_of(wish.cluster) as crew:
+    with crew_of(wish.cluster, plan.job.out) as crew:
         oversee(crew, orders, len(todo), limits=limits, watch=progress)
 
 
