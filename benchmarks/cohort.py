@@ -186,7 +186,7 @@ def overhead(folder: Path, asked: argparse.Namespace) -> None:
     """Foreman, ledger and crew with a task that does nothing, and Dask's own map and gather, on the same cluster."""
     from medseg.cohort import crew as room
     from medseg.cohort.case import CaseJob
-    from medseg.cohort.foreman import Foreman, Limits
+    from medseg.cohort.foreman import Foreman, Patience
     from medseg.cohort.ledger import CaseRow, CohortLedger
     from medseg.cohort.study import ClusterWish
     from medseg.cohort.work import Order
@@ -217,7 +217,7 @@ def overhead(folder: Path, asked: argparse.Namespace) -> None:
         client.gather(client.map(empty_task, range(asked.cases), pure=False))
         bare = time.monotonic() - begin
         begin = time.monotonic()
-        Foreman(crew, orders, len(names), limits=Limits(60.0), begun=begun, ended=ended).work(lambda: None)
+        Foreman(crew, orders, len(names), limits=Patience(60.0), begun=begun, ended=ended).work(lambda: None)
         ours = time.monotonic() - begin
     assert len(done) == asked.cases
     ledger.close()

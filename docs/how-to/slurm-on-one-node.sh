@@ -6,6 +6,7 @@ set -eu
 apt-get install -y --no-install-recommends slurm-wlm munge
 node=$(hostname -s)
 cores=$(nproc)
+memory=$(awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
 mkdir -p /run/munge /var/spool/slurmctld /var/spool/slurmd /var/log/slurm
 chown munge: /run/munge
 [ -s /etc/munge/munge.key ] || mungekey --create
@@ -22,7 +23,7 @@ SelectTypeParameters=CR_Core
 StateSaveLocation=/var/spool/slurmctld
 SlurmdSpoolDir=/var/spool/slurmd
 ReturnToService=2
-NodeName=$node CPUs=$cores State=UNKNOWN
+NodeName=$node CPUs=$cores RealMemory=$memory State=UNKNOWN
 PartitionName=all Nodes=$node Default=YES MaxTime=INFINITE State=UP
 EOF
 

@@ -8,7 +8,8 @@ import typer
 from medseg.cli import options as opt
 from medseg.cli.output import emit, print_table, say, show
 from medseg.cli.progress import running
-from medseg.cohort import EXAMPLE, CohortResult, run_cohort
+from medseg.cohort import CohortResult, run_cohort
+from medseg.cohort.study import EXAMPLE
 from medseg.errors import ConfigError, PartialFailure
 
 

@@ -7,6 +7,6 @@ ends nothing else. The parent alone writes the ledger.
 """
 
 from medseg.cohort.run import CohortResult, run_cohort
-from medseg.cohort.study import EXAMPLE, Study, read_study
+from medseg.cohort.study import Study, read_study
 
-__all__ = ["EXAMPLE", "CohortResult", "Study", "read_study", "run_cohort"]
+__all__ = ["CohortResult", "Study", "read_study", "run_cohort"]

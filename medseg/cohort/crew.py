@@ -140,8 +140,10 @@ def _words(future: Any) -> str:
 
 
 @contextmanager
-def crew_of(wish: ClusterWish) -> Iterator[DaskCrew]:
+def crew_of(wish: ClusterWish, shared: str = ".") -> Iterator[DaskCrew]:
     """Workers as a study wishes for them, ended at the end where they were started here.
+
+    `shared` is a folder that all workers see; jobs of a queue find their keys there.
 
     Raises
     ------
@@ -155,7 +157,7 @@ def crew_of(wish: ClusterWish) -> Iterator[DaskCrew]:
     from distributed import Client
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with dask.config.set(_settings(wish)):
+    with dask.config.set(_settings(wish, shared)):
         cluster, address, security = _cluster(wish)
         try:
             client = _client(Client, cluster if cluster is not None else address, security)
@@ -172,11 +174,13 @@ def crew_of(wish: ClusterWish) -> Iterator[DaskCrew]:
             _close(cluster)
 
 
-def _settings(wish: ClusterWish) -> dict[str, Any]:
+def _settings(wish: ClusterWish, shared: str) -> dict[str, Any]:
     threads = max(1, (os.cpu_count() or 1) // wish.workers) if wish.kind == "local" else wish.cores or 1
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     return {
         "distributed.nanny.pre-spawn-environ": dict.fromkeys(names, str(threads)),
+        # Keys for the jobs of a queue, where the nodes see them and their owner alone reads them.
+        f"jobqueue.{wish.kind}.shared-temp-directory": shared,
         "distributed.worker.profile.enabled": False,
         "distributed.worker.daemon": False,
         "distributed.scheduler.allowed-failures": 0,
@@ -235,7 +239,6 @@ def _queue(wish: ClusterWish, security: Any, dashboard: str | None) -> Any:
         worker_extra_args=["--nthreads", "2", "--memory-limit", "0"],
         security=security,
         protocol="tls://",
-        shared_temp_directory=None,
         scheduler_options={"dashboard_address": dashboard, "interface": wish.interface},
         silence_logs=logging.CRITICAL,
     )

@@ -14,7 +14,7 @@ from medseg.cohort.ledger import CaseRow
 from medseg.cohort.work import CaseAnswer, Order
 from medseg.errors import ResourceError
 
-__all__ = ["TRIED_AGAIN", "Crew", "Foreman", "Limits"]
+__all__ = ["TRIED_AGAIN", "Crew", "Foreman", "Patience"]
 
 #: Begins the reason of a case whose worker was lost in the same run.
 TRIED_AGAIN = "tried again"
@@ -47,7 +47,7 @@ class Crew(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Patience:
     """How long a worker may be silent, and how long there may be none at all (None: for ever)."""
 
     silence_s: float
@@ -86,7 +86,7 @@ class Foreman:
         orders: Iterator[Order],
         total: int,
         *,
-        limits: Limits,
+        limits: Patience,
         begun: Callable[[Order], None],
         ended: Callable[[CaseAnswer], None],
     ) -> None:

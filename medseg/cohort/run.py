@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from medseg._version import __version__
 from medseg.cohort.case import CASES, CaseJob
 from medseg.cohort.crew import crew_of
-from medseg.cohort.foreman import TRIED_AGAIN, Crew, Foreman, Limits
+from medseg.cohort.foreman import TRIED_AGAIN, Crew, Foreman, Patience
 from medseg.cohort.ledger import LEDGER, CaseRow, CohortLedger
 from medseg.cohort.outcome import write_outcome
 from medseg.cohort.study import Study, read_study
@@ -186,8 +186,8 @@ def _work(wish: Study, cases: tuple[Case, ...], plan: _Plan, progress: "_Progres
     if not todo:
         return
     orders: Iterator[Order] = (plan.order(case, wish.cluster.timeout_s) for case in todo)
-    limits = Limits(wish.cluster.silence_s, _WITHOUT_WORKERS_S.get(wish.cluster.kind))
-    with crew_of(wish.cluster) as crew:
+    limits = Patience(wish.cluster.silence_s, _WITHOUT_WORKERS_S.get(wish.cluster.kind))
+    with crew_of(wish.cluster, plan.job.out) as crew:
         oversee(crew, orders, len(todo), limits=limits, watch=progress)
 
 
@@ -199,7 +199,7 @@ class _Watch(Protocol):
     def check(self) -> None: ...
 
 
-def oversee(crew: Crew, orders: Iterator[Order], total: int, *, limits: Limits, watch: _Watch) -> None:
+def oversee(crew: Crew, orders: Iterator[Order], total: int, *, limits: Patience, watch: _Watch) -> None:
     """Have all orders done by a crew."""
     Foreman(crew, orders, total, limits=limits, begun=watch.begun, ended=watch.ended).work(watch.check)
 

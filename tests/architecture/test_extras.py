@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml")
     "project"
 ]
 #: Distribution → the module that it brings, where the names differ.
-MODULES = {"pymaxflow": "maxflow", "scikit-learn": "sklearn"}
+MODULES = {"dask-jobqueue": "dask_jobqueue", "pymaxflow": "maxflow", "scikit-learn": "sklearn"}
 
 
 def distributions(extra: str) -> set[str]:

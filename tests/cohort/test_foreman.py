@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from medseg.cohort.case import CaseJob
-from medseg.cohort.foreman import Foreman, Limits
+from medseg.cohort.foreman import Foreman, Patience
 from medseg.cohort.ledger import CaseRow
 from medseg.cohort.work import CaseAnswer, Order
 from medseg.domain import Case, ChannelFile
@@ -81,7 +81,7 @@ def run(
 
     cases = (Case(name, name, (ChannelFile("image", str(Path(name))),)) for name in names)
     orders = (Order(0, case, None, JOB, "m", "s", 10.0) for case in cases)
-    foreman = Foreman(crew, orders, len(names), limits=Limits(60.0), begun=lambda _order: None, ended=ended)
+    foreman = Foreman(crew, orders, len(names), limits=Patience(60.0), begun=lambda _order: None, ended=ended)
     foreman.work(lambda: None)
     return rows, crew
 
@@ -153,7 +153,7 @@ def test_without_workers_it_ends_in_one_line(monkeypatch: pytest.MonkeyPatch) ->
     crew = FakeCrew([], lambda _name, _time: "done")
     order = Order(0, Case("a", "a", ()), None, JOB, "m", "s", 10.0)
     foreman = Foreman(
-        crew, iter([order]), 1, limits=Limits(60.0, 0.05), begun=lambda _o: None, ended=lambda _a: None
+        crew, iter([order]), 1, limits=Patience(60.0, 0.05), begun=lambda _o: None, ended=lambda _a: None
     )
     with pytest.raises(ResourceError, match="no worker any more"):
         foreman.work(lambda: None)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from medseg.cohort import EXAMPLE, read_study
+from medseg.cohort.study import EXAMPLE, read_study
 from medseg.errors import ConfigError
 
 GOOD = "inputs: scans\nsegment: {method: otsu}\n"

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from medseg.reporting.cohort.boxes import boxes_svg
 from medseg.reporting.cohort.quantities import FAR, MOST, QuantityView, far_out, robust_z
 from medseg.reporting.contact.distribution import FENCE, FEWEST, QUARTILES
-from medseg.reporting.contact.texts import bare_text, unit_value_text
+from medseg.reporting.contact.texts import few_digits, unit_value_text
 from medseg.reporting.extras import Picture
 
 __all__ = ["CohortCase", "CohortView", "cohort_to_html"]
@@ -159,14 +159,14 @@ def _words(item: QuantityView, found: Mapping[str, float]) -> str:
         return "No case with a whole value."
     low, middle, high = (float(cut) for cut in np.percentile(list(found.values()), [25, 50, 75]))
     box = (
-        f", IQR {bare_text(low, item.unit)} to {bare_text(high, item.unit)}"
+        f", IQR {few_digits(low, item.unit)} to {few_digits(high, item.unit)}"
         if len(found) >= QUARTILES
         else ""
     )
     least, most = min(found.values()), max(found.values())
     return (
         f"n {len(found)}; median {unit_value_text(middle, item.unit)}{box}, "
-        f"range {bare_text(least, item.unit)} to {bare_text(most, item.unit)}."
+        f"range {few_digits(least, item.unit)} to {few_digits(most, item.unit)}."
     )
 
 

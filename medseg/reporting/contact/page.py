@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from medseg.domain import Measurement, Quantity, Record
 from medseg.reporting.contact.distribution import FENCE, FEWEST, MANY, QUARTILES, Distribution, distributions
 from medseg.reporting.contact.strip import strip_svg
-from medseg.reporting.contact.texts import bare_text, unit_value_text
+from medseg.reporting.contact.texts import few_digits, unit_value_text
 from medseg.reporting.extras import Picture
 from medseg.reporting.index import index_of
 from medseg.reporting.numbers import unit_text
@@ -189,7 +189,7 @@ def _words(item: Distribution) -> list[str]:
     rest = f"Left out: {', '.join(left_out)}." if left_out else ""
     if not item.count:
         return [f"No case with a whole value. {rest}".strip()]
-    low, middle, high, least, most = (bare_text(value, item.unit) for value in (*item.quartiles, *item.span))
+    low, middle, high, least, most = (few_digits(value, item.unit) for value in (*item.quartiles, *item.span))
     box = f", IQR {low} to {high}" if item.count >= QUARTILES else ""
     lines = [
         f"n {item.count}; median {f'{middle} {unit_text(item.unit)}'.rstrip()}{box}, range {least} to {most}."
