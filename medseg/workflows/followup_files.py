@@ -14,7 +14,7 @@ from medseg import measuring
 from medseg.domain import Quantity, Run
 from medseg.domain.followup import FollowedGroup, FollowUp
 from medseg.domain.plan import LesionPlan
-from medseg.errors import InputError, MedsegError
+from medseg.errors import InputError, MedsegError, OutputError
 from medseg.extras import require_extra
 from medseg.followup import ChangeRules, LesionPlaces
 from medseg.followup.graph import Correction
@@ -120,6 +120,8 @@ def followup_files(
     options, inputs, run = options or FollowOptions(), inputs or FollowInputs(), run or Run()
     wanted = (files.out, *files.views.values(), *(() if files.record is None else (files.record,)))
     if inputs.again is not None:
+        if inputs.again.exists() and not inputs.again.is_dir():
+            raise OutputError(f"{inputs.again} is no folder; masks and records of earlier scans go into one")
         wanted = (*wanted, *(path for record in records for path in again_files(record, inputs.again)))
     with together(*wanted):
         for path in wanted:
