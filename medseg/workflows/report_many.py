@@ -178,6 +178,8 @@ def _card(name: str, paths: tuple[Path, ...], shown: dict[str, Any] | None) -> C
 def records_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Records (JSON) of a folder by stem; other JSON files are left out, but not Records that are damaged.
 
+    Of a folder without any, those of `NAME/record.json` by NAME: the cases of a cohort.
+
     Raises
     ------
     InputError
@@ -186,6 +188,7 @@ def records_by_stem(folder: Path) -> dict[str, tuple[Path, ...]]:
     found: dict[str, tuple[Path, ...]] = {
         path.stem: (path,) for path in sorted(folder.glob("*.json")) if _may_be_record(path)
     }
+    found = found or {path.parent.name: (path,) for path in sorted(folder.glob("*/record.json"))}
     if not found:
         raise InputError(f"{folder} holds no records; 'medseg measure' writes them")
     return found

@@ -323,6 +323,11 @@ def test_table_and_page_say_the_same_and_rejected_cases_are_left_out(place: Plac
     assert "http" not in re.sub(r"http://www.w3.org/[^\"]*", "", page)
 
     record = read_record(place.out / "cases/large/record.json")
+    sheet = [sys.executable, "-m", "medseg", "report", place.out / "cases", "--html", place.folder / "sheet"]
+    assert subprocess.run(sheet, check=False, capture_output=True).returncode == 0
+    contact = (place.folder / "sheet/index.html").read_text("utf-8")
+    assert content_digest(record) in contact
+    assert all((place.folder / f"sheet/{row['case']}.html").is_file() for row in rows)
     verdicts = [{"case": "large", "record": content_digest(record), "verdict": "reject"}]
     qc = {"schema": "medseg.qc/1.0", "saved_at": "", "cases": verdicts}
     (place.folder / "qc.json").write_text(json.dumps(qc), encoding="utf-8")
