@@ -15,7 +15,6 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
-from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from medseg.domain import Finding, Run
@@ -87,7 +86,7 @@ def fit_fold(
         config.loop.precision,
         config.optimiser.clip,
     )
-    with _quiet(), limited_threads(run), linked(team, fold):
+    with _quiet(), torch_as_asked(run), linked(team, fold):
         pl.seed_everything(seed, workers=True, verbose=False)
         newest = _newest(folder, run, team)
         module = SegmentationModule(config, _begin(config, fold) if newest is None else None)
@@ -123,7 +122,7 @@ def fit_module(module: Module, patches: Any, batch: int, *, pace: Pace, run: Run
     Cancelled
         If the user stopped it.
     """
-    with _quiet(), limited_threads(run), torch.random.fork_rng(devices=[]):
+    with _quiet(), torch_as_asked(run), torch.random.fork_rng(devices=[]):
         trainer = _trainer(pace, choose_device(run.device), None, run, "phantoms")
         trainer.fit(module, DataLoader(patches, batch_size=batch))
     return module.cpu().eval()
@@ -144,7 +143,7 @@ def _trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=team.here,
         num_nodes=team.size // team.here,
-        strategy="auto" if team.size == 1 else DDPStrategy(cluster_environment=TeamEnvironment(team)),
+        strategy="auto" if team.size == 1 else "ddp",
         use_distributed_sampler=False,  # our own sampler knows who takes which patch
         precision=precision_for(pace.precision, device),  # type: ignore[arg-type]
         max_steps=pace.steps,
@@ -152,7 +151,8 @@ def _trainer(
         gradient_clip_val=pace.clip or None,
         deterministic=run.deterministic,
         logger=False if folder is None else _loggers(folder, begun),
-        plugins=[] if folder is None else [WholeCheckpoints()],
+        # Without an environment of ours, Lightning takes what it finds of Slurm's for one it was started in.
+        plugins=[TeamEnvironment(team), *([] if folder is None else [WholeCheckpoints()])],
         callbacks=[watch] if folder is None else [watch, _checkpoints(folder)],
         enable_checkpointing=folder is not None,
         enable_progress_bar=False,
@@ -298,15 +298,16 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def limited_threads(run: Run) -> Iterator[None]:
-    """As many threads as the run asks for, and the caller's afterwards."""
-    before = torch.get_num_threads()
+def torch_as_asked(run: Run) -> Iterator[None]:
+    """As many threads as the run asks for; afterwards these, and whether algorithms are exact, are as they were."""
+    threads, exact = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     if run.threads:
         torch.set_num_threads(run.threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(exact)  # Lightning leaves it as a run wanted it
 
 
 @contextmanager
@@ -322,6 +323,8 @@ def _quiet() -> Iterator[None]:
             # Lightning looks at its own trees by a deprecated name of torch's.
             warnings.filterwarnings("ignore", r".*LeafSpec.*", FutureWarning)
             warnings.filterwarnings("ignore", r".*does not have many workers.*", UserWarning)
+            # Without srun one process is started on purpose, and several are by torchrun or by us.
+            warnings.filterwarnings("ignore", r".*`srun` command is available.*", UserWarning)
             warnings.filterwarnings(
                 "ignore", r".*Checkpoint directory .* exists and is not empty.*", UserWarning
             )

@@ -1,5 +1,7 @@
 """The pieces of the loop: loaders, precision, schedules, what the watch tells, and threads put back."""
 
+import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,13 +14,15 @@ from medseg.training import load_config
 from medseg.training.config import TrainConfig
 from medseg.training.loop import (
     CURVE_PATCHES,
+    Pace,
     _clock,
     _curve_loader,
     _loader,
     _quiet,
+    _trainer,
     _Watch,
-    limited_threads,
     precision_for,
+    torch_as_asked,
 )
 from medseg.training.module import SegmentationModule, _rise_and_fall, _share
 from medseg.training.patches import EpochSampler
@@ -128,11 +132,31 @@ def test_an_interrupt_is_a_cancel_that_says_how_to_go_on(signal: type[BaseExcept
 
 def test_threads_are_those_asked_for_and_put_back() -> None:
     before = torch.get_num_threads()
-    with limited_threads(Run(threads=before + 1)):
+    with torch_as_asked(Run(threads=before + 1)):
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
-    with limited_threads(Run()):
+    with torch_as_asked(Run()):
         assert torch.get_num_threads() == before
+
+
+def test_exact_algorithms_end_with_the_run_that_wanted_them() -> None:
+    with torch_as_asked(Run(deterministic=True)):
+        torch.use_deterministic_algorithms(mode=True)  # as Lightning does for such a run
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_an_environment_of_slurm_is_not_taken_for_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a job of Slurm one process is one: Lightning would wait for the others that it reads of."""
+    (tmp_path / "srun").write_text("#!/bin/sh\n")
+    (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name, value in {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "3"}.items():
+        monkeypatch.setenv(name, value)
+    with _quiet():
+        trainer = _trainer(Pace(1, 1), torch.device("cpu"), None, Run(), "fold 0")
+    assert (trainer.world_size, trainer.global_rank) == (1, 0)
 
 
 #: Step of 40 → share of the learning rate: four steps up, then half a cosine down.
