@@ -27,6 +27,7 @@ _TINY = [
     "network.kernels=[[3,3,3],[3,3,3],[3,3,3]]",
     "network.deep_supervision=0",
     "data.split=null",
+    "data.cases=null",
     "data.held_out=[]",
     "data.folds=2",
     "loop.workers=0",

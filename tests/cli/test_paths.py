@@ -50,7 +50,7 @@ GOOD: dict[str, dict[str, str]] = {
     "plan": {"dataset": "set", "out": "new.yaml"},
     "train": {
         "config": "hippocampus_3d",
-        "overrides": "data.root=set data.held_out=[] data.split=null",
+        "overrides": "data.root=set data.held_out=[] data.split=null data.cases=null",
         "out": "new",
     },
     "cohort": {"study": "study.yaml", "out": "new"},
@@ -130,8 +130,8 @@ WITHIN: list[tuple[str, dict[str, str]]] = [
         ("train", {"config": "hippocampus_3d", "overrides": words, "out": "new"})
         for words in (
             "data.root={}",
-            "data.root=set data.held_out=[] data.split={}",
-            "data.root=set data.held_out=[] data.cases={}",
+            "data.root=set data.held_out=[] data.cases=null data.split={}",
+            "data.root=set data.held_out=[] data.split=null data.cases={}",
         )
     ),
 ]

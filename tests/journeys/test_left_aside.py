@@ -76,6 +76,6 @@ def test_training_says_it_too(folders: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(workflow, "train_folds", trained)
     for name in ("open_run", "write_training_page"):  # nothing was trained that a page could tell of
         monkeypatch.setattr(workflow, name, lambda *_: None)
-    workflow.train("hippocampus_3d", [f"data.root={folders / 'set'}"], out=folders / "run")
+    workflow.train("hippocampus_3d", [f"data.root={folders / 'set'}", "data.cases=null"], out=folders / "run")
     (found,) = workflow.findings_of(folders / "run")
     assert found.message.endswith("nothing was read: imagesTs/.")

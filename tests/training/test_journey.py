@@ -23,6 +23,7 @@ TINY = [
     "network.kernels=[[3,3,3],[3,3,3],[3,3,3]]",
     "network.deep_supervision=0",
     "data.split=null",
+    "data.cases=null",
     "data.held_out=[]",
 ]
 

@@ -86,7 +86,8 @@ def test_two_of_the_four_channels_that_a_model_was_trained_from(bundle: str, tmp
 
 def test_training_pairs_as_segmenting_does(tmp_path: Path) -> None:
     root = nnunet(tmp_path / "set", FOUR)
-    config = load_config("hippocampus_3d", [f"data.root={root}", "data.split=null", "data.held_out=[]"])
+    made_anew = ["data.split=null", "data.cases=null", "data.held_out=[]"]
+    config = load_config("hippocampus_3d", [f"data.root={root}", *made_anew])
     config = replace(config, channels=CARD.channels, reference="flair")
     assert match_names(open_data(config), config) == {"t2w": "T2w", "flair": "FLAIR"}
 
