@@ -1,18 +1,20 @@
 """Publish and sign in a process of their own, which is ended when the user cancels, whatever it is doing.
 
 No page, PDF or DICOM object hears a cancel while it is made. Files get their names at the very end, all at once, so a
-process that is ended before that has written nothing.
+process that is ended before that has written nothing. Which comes first, the cancel or the names, is decided by who
+makes one file: so "stopped" is said only where nothing is written, and what was begun to be named is told as written.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from medseg.domain import Image, Run, Segmentation
 from medseg.domain.run import Progress
 from medseg.errors import Cancelled
+from medseg.io.leftovers import scratch_folder
 from medseg.io.unfinished import settle
 from medseg.methods.child import in_child
 from medseg.workflows.apart import Parts, lend_image, opened_images, opened_mask, sent_mask
@@ -20,6 +22,9 @@ from medseg.workflows.lent import Shelf
 from medseg.workflows.publish import Published, PublishOptions, publish, sign_published
 
 __all__ = ["publish_apart", "sign_apart"]
+
+#: A mask and images, as they are sent.
+Given: TypeAlias = tuple[Parts, Mapping[str, Parts]]
 
 
 def publish_apart(
@@ -66,13 +71,14 @@ def _apart(
     run: Run,
 ) -> Published:
     run.progress(0, None, "starting")
-    with closing(Shelf()) as shelf, _in_order(folder):
+    with closing(Shelf()) as shelf, _in_order(folder), scratch_folder() as scratch:
+        decided = scratch / "decided"
         parts = {}
         for name, image in images.items():
             run.check()
             parts[name] = lend_image(image, shelf)
         mask = sent_mask(segmentation)
-        return in_child(_until_done(run), work, mask, parts, *asked)
+        return in_child(_until_decided(run, decided), work, (mask, parts), *asked, decided)
 
 
 @contextmanager
@@ -89,32 +95,57 @@ def _in_order(folder: Path) -> Iterator[None]:
         raise
 
 
-def _until_done(run: Run) -> Run:
-    """A run that is cancelled no more once all is made: then files get their names, which takes no time."""
-    is_made = False
+def _until_decided(run: Run, decided: Path) -> Run:
+    """A run that is cancelled no more once the other process gives its files their names."""
+    is_stopped = False
 
-    def progress(done: int, total: int | None, what: str) -> None:
-        nonlocal is_made
-        is_made = is_made or (total is not None and done >= total)
-        run.progress(done, total, what)
+    def cancel() -> bool:
+        nonlocal is_stopped
+        is_stopped = is_stopped or (run.cancel() and _is_first(decided))
+        return is_stopped
 
-    return replace(run, progress=progress, cancel=lambda: not is_made and run.cancel())
+    return replace(run, cancel=cancel)
+
+
+def _until_stopped(progress: Progress, decided: Path) -> Run:
+    """In the other process: a run that says it is done only if no cancel came before."""
+
+    def tell(done: int, total: int | None, what: str) -> None:
+        progress(done, total, what)
+        if done == total and not _is_first(decided):
+            raise Cancelled("stopped before anything had its name")
+
+    return Run(progress=tell)
+
+
+def _is_first(decided: Path) -> bool:
+    """Whether nobody has made this file before."""
+    try:
+        decided.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _publish(
-    sent: Parts, parts: Mapping[str, Parts], folder: Path, options: PublishOptions, progress: Progress
-) -> Published:
-    """In the other process."""
-    return publish(opened_mask(sent), opened_images(parts), folder, options, Run(progress=progress))
-
-
-def _sign(
-    sent: Parts,
-    parts: Mapping[str, Parts],
-    published: Published,
-    signer: Mapping[str, Any],
+    given: Given,
+    folder: Path,
+    options: PublishOptions,
+    decided: Path,
     progress: Progress,
 ) -> Published:
     """In the other process."""
-    mask, images = opened_mask(sent), opened_images(parts)
-    return sign_published(published, mask, images, **signer, run=Run(progress=progress))
+    run = _until_stopped(progress, decided)
+    return publish(opened_mask(given[0]), opened_images(given[1]), folder, options, run)
+
+
+def _sign(
+    given: Given,
+    published: Published,
+    signer: Mapping[str, Any],
+    decided: Path,
+    progress: Progress,
+) -> Published:
+    """In the other process."""
+    mask, images = opened_mask(given[0]), opened_images(given[1])
+    return sign_published(published, mask, images, **signer, run=_until_stopped(progress, decided))

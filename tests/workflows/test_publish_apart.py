@@ -137,3 +137,51 @@ def test_what_publish_refuses_is_refused(
     with pytest.raises(InputError, match="signed"):
         sign_apart(written, mask, {"mr": scan}, **WHO, run=Run())
     assert inside(written.folder).keys() == before.keys()
+
+
+#: A report whose other process is at the point where its files get their names: just before, or just after.
+AT_THE_NAMES = """
+import os, time
+from pathlib import Path
+from medseg.workflows import publish, publish_apart
+
+if os.getpid() != {mine}:
+    first = publish_apart._is_first
+
+    def slow(decided):
+        if {before}:
+            Path({reached!r}).touch()
+            time.sleep(1)
+        found = first(decided)
+        if not {before}:
+            Path({reached!r}).touch()
+            time.sleep(1)
+        return found
+
+    publish_apart._is_first = slow
+
+
+class Options(publish.PublishOptions):
+    __slots__ = ()
+"""
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_is_said_of_a_cancel_at_the_last_moment_is_true(
+    before: bool, scan: Image, mask: Segmentation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, out = tmp_path / "reached", tmp_path / "out"
+    name = f"at_the_names_{before}"
+    text = AT_THE_NAMES.format(mine=os.getpid(), before=before, reached=str(reached))
+    (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    options = __import__(name).Options(TABLES)
+    run = Run(cancel=reached.exists)
+    if before:
+        with pytest.raises(Cancelled):
+            publish_apart(mask, {"mr": scan}, out, options, run)
+        assert not out.exists()
+    else:
+        made = publish_apart(mask, {"mr": scan}, out, options, run)
+        assert all(path.exists() for path in made.files.values())
+        assert all(check.holds for check in verify_files(made.record_path))

@@ -104,7 +104,8 @@ class _Named:
 class Job(QObject):
     """Runs `work` in a thread and tells the window's thread how it goes.
 
-    It holds no widget, so that a window can be closed while it runs; after `cancel` no result is told any more.
+    It holds no widget, so that a window can be closed while it runs. What came to its end before it heard of `cancel`
+    is told as done: its files are there.
     """
 
     progressed = Signal(int, int, str)
@@ -153,9 +154,7 @@ class Job(QObject):
     def _tell(self, result: Any, fault: str) -> None:
         self._at_work.discard(self)
         del self._work  # with the images it holds
-        if self._stop.is_set():
-            self.failed.emit("Stopped. Nothing was changed.")
-        elif fault:
-            self.failed.emit(fault)
+        if fault:
+            self.failed.emit("Stopped. Nothing was changed." if self._stop.is_set() else fault)
         else:
             self.finished.emit(result)

@@ -8,8 +8,9 @@ from napari_medseg.workspace.jobs import Job, Jobs
 
 __all__ = ["JobBar", "progress_text"]
 
-#: Milliseconds after which time that goes by is shown.
-_TICK_MS = 500
+#: Milliseconds from one look at what works to the next. What ends before the first is not shown: a bar that flashes
+#: tells nothing, and to draw it takes longer than many an answer to a prompt.
+_TICK_MS = 400
 _MINUTE_S = 60
 
 
@@ -37,8 +38,9 @@ class JobBar(QWidget):
         self._clock = QTimer(self)
         self._clock.setInterval(_TICK_MS)
         self._clock.timeout.connect(self.show_job)
-        follow(jobs, self.show_job)
-        self.show_job()
+        follow(jobs, self._begin_or_end)
+        self.setVisible(False)
+        self._begin_or_end()
 
     def stop(self) -> None:
         """Stop what works and what waits."""
@@ -48,13 +50,17 @@ class JobBar(QWidget):
         """Show what works now."""
         job = self.jobs.working
         self.setVisible(job is not None)
-        if job is None:
+        if job is not None:
+            self.bar.setRange(0, job.total or 0)
+            self.bar.setValue(job.finished)
+            self.phase.setText(progress_text(job))
+
+    def _begin_or_end(self) -> None:
+        if self.jobs.working is None:
             self._clock.stop()
-            return
-        self._clock.start()
-        self.bar.setRange(0, job.total or 0)
-        self.bar.setValue(job.finished)
-        self.phase.setText(progress_text(job))
+            self.setVisible(False)
+        elif not self._clock.isActive():
+            self._clock.start()
 
 
 def progress_text(job: Job) -> str:
