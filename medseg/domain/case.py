@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
@@ -11,7 +11,7 @@ from medseg.domain.labels import LabelTable
 from medseg.domain.values import STRICT
 from medseg.errors import InputError
 
-__all__ = ["Case", "ChannelFile", "Dataset", "Split"]
+__all__ = ["Case", "ChannelFile", "Dataset", "SetLabels", "Split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,29 @@ class ChannelFile:
     path: str
     volume: str | None = None
     series: str | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class SetLabels:
+    """What the masks of a set mean, where several sets that label different things train one network.
+
+    Parameters
+    ----------
+    name
+        Of the set.
+    held
+        Values of the network's table that the set labels throughout; of the others its masks say nothing.
+    values
+        (value in its masks, value in the network's table, 0 for background).
+    ignore
+        Value in its masks of the voxels that nobody judged.
+    """
+
+    name: str
+    held: tuple[int, ...]
+    values: tuple[tuple[int, int], ...]
+    ignore: int | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -41,6 +64,8 @@ class Case:
         Path of the reference mask, `FILE#VOLUME` where a file holds several (COCO), or None.
     same_space
         Declared: the channels share one world space although their files carry no UIDs.
+    labels
+        What its mask means, where it comes from one of several sets; None where its values are those of the table.
     """
 
     id: str
@@ -48,6 +73,7 @@ class Case:
     images: tuple[ChannelFile, ...]
     reference: str | None = None
     same_space: bool = False
+    labels: SetLabels | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -58,7 +84,8 @@ class Dataset:
     Parameters
     ----------
     name, kind
-        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`, `coco`, `voc`, `labelset`, `patients`.
+        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`, `coco`, `voc`, `labelset`, `patients`;
+        `sets` of several that train one network together.
     cases
         Sorted by id.
     channels
@@ -70,7 +97,7 @@ class Dataset:
     """
 
     name: str
-    kind: Literal["msd", "nnunet", "pairs", "caselist", "bids", "coco", "voc", "labelset", "patients"]
+    kind: Literal["msd", "nnunet", "pairs", "caselist", "bids", "coco", "voc", "labelset", "patients", "sets"]
     cases: tuple[Case, ...]
     channels: tuple[str, ...]
     table: LabelTable | None = None
@@ -92,8 +119,16 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over case ids, subjects and channels: which cases, wherever the files lie."""
-        plain = [[case.id, case.subject, [image.channel for image in case.images]] for case in self.cases]
+        """SHA-256 over case ids, subjects, channels and what masks mean: which cases, wherever the files lie."""
+        plain: list[list[object]] = [
+            [
+                case.id,
+                case.subject,
+                [image.channel for image in case.images],
+                *(() if case.labels is None else (asdict(case.labels),)),
+            ]
+            for case in self.cases
+        ]
         return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
 
 

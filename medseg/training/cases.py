@@ -15,6 +15,7 @@ from medseg.io.datasets import read_channel
 from medseg.io.datasets.nnunet import ignored_label
 from medseg.masks.ignored import without_ignored
 from medseg.training.config import TrainConfig
+from medseg.training.joined import in_our_values
 
 __all__ = ["LoadedCase", "ignored_value", "load_case", "match_names"]
 
@@ -79,7 +80,8 @@ def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedC
     require_same_grid(reference.grid, given.grid, f"reference mask of case {case.id}")
     ignore = ignored_value(case, config)
     order = order_to(reference.grid)
-    labels = order.apply(_values(without_ignored(given, ignore), config, case.id))
+    ours = in_our_values(without_ignored(given, ignore), case, config.labels)
+    labels = order.apply(_values(ours, config, case.id))
     ignored = None if ignore is None or ignore not in given.present else order.apply(given.labels == ignore)
     if ignored is not None and ignored.all():
         raise ConfigError(
@@ -90,13 +92,14 @@ def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedC
 
 
 def ignored_value(case: Case, config: TrainConfig) -> int | None:
-    """What `data.ignore` or nnU-Net's `dataset.json` says; answers that differ are refused."""
-    ours = config.data.ignore
+    """What `data.ignore`, the case's set or nnU-Net's `dataset.json` says; answers that differ are refused."""
+    ours = config.data.ignore if case.labels is None else case.labels.ignore
     theirs = None if case.reference is None else ignored_label(case.reference)
     if theirs is not None and ours is not None and ours != theirs:
         raise ConfigError(f"data.ignore is {ours}, and dataset.json of case {case.id} says {theirs}")
     value = theirs if ours is None else ours
-    if value in config.labels.values:
+    known = config.labels.values if case.labels is None else [theirs for theirs, _ in case.labels.values]
+    if value in known:
         raise ConfigError(
             f"label {value} is 'ignore' in dataset.json of case {case.id}, and a structure in the configuration"
         )

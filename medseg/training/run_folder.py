@@ -18,6 +18,7 @@ from medseg.io.datasets import make_split, read_split, write_split
 from medseg.io.unfinished import may_replace, together
 from medseg.training.cases import match_names
 from medseg.training.config import TrainConfig, dump_config
+from medseg.training.joined import sets_of
 
 __all__ = ["HOLD_OUT", "RunFolder", "card_from", "open_run"]
 
@@ -143,6 +144,7 @@ def _facts(plan: RunFolder) -> tuple[tuple[str, str | int | float | bool | None]
     config = plan.config
     return as_details(
         data=plan.dataset.name,
+        **_about_sets(plan),
         **({"judged": HOLD_OUT} if plan.on_hold_out else {}),
         **({} if config.start is None else {"started_from": config.start.digest}),
         cases=len(plan.cases) - (len(plan.hold_out) if plan.on_hold_out else 0),
@@ -157,6 +159,20 @@ def _facts(plan: RunFolder) -> tuple[tuple[str, str | int | float | bool | None]
         torch=version("torch"),
         monai=version("monai"),
     )
+
+
+def _about_sets(plan: RunFolder) -> dict[str, str]:
+    """Of each set what it holds, how many cases of it there are, and the digest of these."""
+    names = {label.value: label.name for label in plan.config.labels.labels}
+    found = {}
+    for name, part in sets_of(plan.dataset).items():
+        held = part.cases[0].labels
+        assert held is not None  # noqa: S101 - for the type checker
+        found[f"set {name}"] = (
+            f"{len(part.cases)} cases of {len(part.subjects)} subjects, holds "
+            f"{', '.join(names[value] for value in held.held)}; cases {part.digest}"
+        )
+    return found
 
 
 def _of(dataset: Dataset, subjects: Sequence[str]) -> tuple[Case, ...]:
