@@ -28,6 +28,7 @@ from medseg.training.patches import Patches
 from medseg.training.run_folder import card_from, open_run
 from medseg.training.sets import SetConfig, labels_of_set
 from medseg.training.validate import subject_dice
+from medseg.workflows.plan import plan_files
 from medseg.workflows.training_page import write_training_page
 from tests.training.test_journey import TINY, write
 from tests.training.test_patches import Case as Patch
@@ -445,3 +446,43 @@ def test_one_network_learns_balls_from_one_set_and_cubes_from_another(tmp_path: 
     assert "<th>Judged on</th>" in text
     assert "Set A: 6 cases of 6 subjects, holds ball" in text
     assert str(tmp_path) not in (bundle / "plan.yaml").read_text("utf-8")
+
+
+def test_a_plan_for_several_sets_trains_as_it_is(tmp_path: Path) -> None:
+    two_sets(tmp_path)
+    plan_files([tmp_path / "A", tmp_path / "B"], tmp_path / "plan.yaml", trial=False)
+    config: Any = load_config(tmp_path / "plan.yaml")
+    assert [(item.name, item.holds, item.values) for item in config.data.sets] == [
+        ("A", ("Ball",), {"Ball": 7}),
+        ("B", ("cube",), {"cube": 1}),
+    ]
+    assert [(label.value, label.name) for label in config.labels.labels] == [(1, "Ball"), (2, "cube")]
+    text = (tmp_path / "plan.yaml").read_text("utf-8")
+    for words in ("A says nothing of cube; B says nothing of Ball", "balance: cases", "Ball in 3 of 5 cases"):
+        assert words in " ".join(text.replace("#", "").split())
+    dataset = open_data(config)
+    _, both = scene(10)
+    cube = load_case(dataset.cases[3], config, {config.reference: config.reference}).labels
+    assert np.array_equal(cube, np.where(both == CUBE, 2, 0))
+
+
+def test_a_plan_asks_whether_equal_names_are_one_person(tmp_path: Path) -> None:
+    two_sets(tmp_path)
+    decathlon(tmp_path / "B", {"1": "cube"}, {CUBE: 1}, range(2, 4), "a")
+    sets = [tmp_path / "A", tmp_path / "B"]
+    with pytest.raises(ConfigError, match="stand in more than one set"):
+        plan_files(sets, tmp_path / "plan.yaml", trial=False)
+    plan_files(sets, tmp_path / "plan.yaml", trial=False, subjects="own")
+    config: Any = load_config(tmp_path / "plan.yaml")
+    assert config.data.subjects == "own"
+    assert len(open_data(config).subjects) == 5
+
+
+def test_a_set_without_names_can_not_be_planned_with_others(tmp_path: Path) -> None:
+    two_sets(tmp_path)
+    for number in (1, 2):
+        image, both = scene(number)
+        write(tmp_path / f"C/s{number}.nii.gz", image)
+        write(tmp_path / f"C/s{number}_mask.nii.gz", both)
+    with pytest.raises(ConfigError, match="C does not name its labels"):
+        plan_files([tmp_path / "A", tmp_path / "C"], tmp_path / "plan.yaml", trial=False)
