@@ -11,7 +11,7 @@ from medseg.domain.labels import LabelTable
 from medseg.domain.values import STRICT
 from medseg.errors import InputError
 
-__all__ = ["Case", "ChannelFile", "Dataset", "SetLabels", "Split"]
+__all__ = ["Case", "ChannelFile", "Dataset", "MaskMeaning", "Split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +26,31 @@ class ChannelFile:
 
 
 @dataclass(frozen=True, slots=True)
-class SetLabels:
-    """What the masks of a set mean, where several sets that label different things train one network.
+class MaskMeaning:
+    """What the values of a case's mask mean, where they are not those of the dataset's table throughout.
 
     Parameters
     ----------
-    name
-        Of the set.
-    held
-        Values of the network's table that the set labels throughout; of the others its masks say nothing.
     values
-        (value in its masks, value in the network's table, 0 for background).
+        (value in the mask, value in the table, 0 for background); empty where values are as they stand.
     ignore
-        Value in its masks of the voxels that nobody judged.
+        Values in the mask of the voxels that nobody judged, also 0.
+    set_name
+        Where several sets that label different things train one network: the set that it comes from.
+    held
+        Values of the table that the mask shows throughout; of the others it says nothing. None for all.
     """
 
-    name: str
-    held: tuple[int, ...]
-    values: tuple[tuple[int, int], ...]
-    ignore: int | None = None
+    values: tuple[tuple[int, int], ...] = ()
+    ignore: tuple[int, ...] = ()
+    set_name: str = ""
+    held: tuple[int, ...] | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    @property
+    def renames(self) -> bool:
+        """Whether it says more than which voxels are left out."""
+        return bool(self.values or self.set_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Case:
     same_space
         Declared: the channels share one world space although their files carry no UIDs.
     labels
-        What its mask means, where it comes from one of several sets; None where its values are those of the table.
+        What its mask means; None where its values are those of the table.
     """
 
     id: str
@@ -73,7 +78,7 @@ class Case:
     images: tuple[ChannelFile, ...]
     reference: str | None = None
     same_space: bool = False
-    labels: SetLabels | None = None
+    labels: MaskMeaning | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -84,8 +89,8 @@ class Dataset:
     Parameters
     ----------
     name, kind
-        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`, `coco`, `voc`, `labelset`, `patients`;
-        `sets` of several that train one network together.
+        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`, `coco`, `voc`, `labelset`, `patients`,
+        `cityscapes`, `kitti`, `ade20k`, `youtubevos`; `sets` of several that train one network together.
     cases
         Sorted by id.
     channels
@@ -97,7 +102,22 @@ class Dataset:
     """
 
     name: str
-    kind: Literal["msd", "nnunet", "pairs", "caselist", "bids", "coco", "voc", "labelset", "patients", "sets"]
+    kind: Literal[
+        "msd",
+        "nnunet",
+        "pairs",
+        "caselist",
+        "bids",
+        "coco",
+        "voc",
+        "labelset",
+        "patients",
+        "cityscapes",
+        "kitti",
+        "ade20k",
+        "youtubevos",
+        "sets",
+    ]
     cases: tuple[Case, ...]
     channels: tuple[str, ...]
     table: LabelTable | None = None
@@ -125,7 +145,7 @@ class Dataset:
                 case.id,
                 case.subject,
                 [image.channel for image in case.images],
-                *(() if case.labels is None else (asdict(case.labels),)),
+                *(() if case.labels is None or not case.labels.renames else (asdict(case.labels),)),
             ]
             for case in self.cases
         ]

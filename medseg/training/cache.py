@@ -19,7 +19,7 @@ from medseg.inference import labels_on_grid, network_slice_axis, prepare
 from medseg.inference.domain import scan_features
 from medseg.io.atomic import staged_file, write_bytes
 from medseg.masks.components import components
-from medseg.training.cases import LoadedCase, ignored_value, load_case
+from medseg.training.cases import LoadedCase, ignored_of, load_case
 from medseg.training.run_folder import RunFolder
 
 __all__ = ["UNJUDGED", "CachedCase", "build_cache", "prepared_folder"]
@@ -80,10 +80,9 @@ def prepared_folder(run: Path, card: ModelCard, *more: object) -> Path:
 
 def build_cache(plan: RunFolder, card: ModelCard, run: Run) -> dict[str, CachedCase]:
     """Prepared cases by id; what is there and intact is used, the rest is made."""
-    found = {ignored_value(case, plan.config) for case in plan.cases} - {None}
+    found = {value for case in plan.cases for value in ignored_of(case, plan.config)}
     sets = sorted({repr(case.labels) for case in plan.cases if case.labels is not None})
-    ignored = sorted(value for value in found if value is not None)
-    folder = prepared_folder(plan.folder, card, *ignored, *sets)
+    folder = prepared_folder(plan.folder, card, *sorted(found), *sets)
     folder.mkdir(parents=True, exist_ok=True)
     ready: dict[str, CachedCase] = {}
     for number, case in enumerate(plan.cases):
@@ -134,10 +133,10 @@ def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedC
 
 def _held(case: Case, card: ModelCard) -> tuple[str, tuple[int, ...]]:
     """Name of a case's set, and the classes that it holds."""
-    if case.labels is None:
+    if case.labels is None or case.labels.held is None:
         return "", ()
     values = card.table.values
-    return case.labels.name, tuple(values.index(value) + 1 for value in case.labels.held)
+    return case.labels.set_name, tuple(values.index(value) + 1 for value in case.labels.held)
 
 
 def _classes(loaded: LoadedCase, source: Grid, target: Grid, values: tuple[int, ...]) -> NDArray[np.uint8]:

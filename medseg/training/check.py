@@ -37,6 +37,7 @@ def check_cases(plan: RunFolder, cache: Mapping[str, CachedCase]) -> tuple[Findi
         *_vanishing(plan, cases),
         *_absent(plan, cases),
         *_about_values(plan),
+        *_left_out(plan),
         *_ignored(cases),
         *_alone(plan),
     )
@@ -139,7 +140,7 @@ def _about_values(plan: RunFolder) -> list[Finding]:
     found = []
     ours = {label.value: label.name for label in plan.config.labels.labels}
     for item in plan.config.data.sets:
-        case = next((case for case in plan.cases if case.labels and case.labels.name == item.name), None)
+        case = next((case for case in plan.cases if case.labels and case.labels.set_name == item.name), None)
         if case is None or case.labels is None:
             continue
         pairs = [f"{theirs} is {ours[own]!r}" for theirs, own in case.labels.values if own]
@@ -149,6 +150,14 @@ def _about_values(plan: RunFolder) -> list[Finding]:
         )
         found.append(Finding("train.set_values", "info", text, as_details(set=item.name)))
     return found
+
+
+def _left_out(plan: RunFolder) -> list[Finding]:
+    if not plan.left_out:
+        return []
+    shown = ", ".join(plan.left_out[:_NAMED]) + ", …" * (len(plan.left_out) > _NAMED)
+    text = f"Cases without a reference mask, from which nothing is learned: {len(plan.left_out)} ({shown})."
+    return [Finding("train.no_reference", "warning", text, as_details(cases=len(plan.left_out)))]
 
 
 def _ignored(cases: Sequence[CachedCase]) -> list[Finding]:

@@ -130,7 +130,7 @@ def _judge(
         loaded.labels,
         None if loaded.ignored is None else ~loaded.ignored,
         None,
-        "" if case.labels is None else case.labels.name,
+        "" if case.labels is None else case.labels.set_name,
         None if case.labels is None else case.labels.held,
     )
     return replace(made, shares=_drawn(made, found.probabilities, classes)) if keep else made

@@ -4,22 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from medseg.domain import Case, Dataset, LabelTable, Segmentation
+from medseg.domain import Case, Dataset, LabelTable
 from medseg.domain.channels import pair_channels
-from medseg.errors import ConfigError, InputError, LabelError
+from medseg.errors import ConfigError, InputError
 from medseg.io import open_dataset
 from medseg.io.datasets import rename_channels
 from medseg.training.config import DataConfig
-from medseg.training.sets import SetConfig, labels_of_set
+from medseg.training.sets import SetConfig, labels_of_set, of_set
 
-__all__ = ["in_our_values", "join_sets", "open_set", "sets_of"]
+__all__ = ["join_sets", "open_set", "sets_of"]
 
 #: So many names stand in a message.
 _NAMED = 5
-#: The label of a black-and-white picture.
-_WHITE = 255
 
 
 def open_set(item: SetConfig) -> Dataset:
@@ -58,7 +54,11 @@ def join_sets(
         meaning = labels_of_set(item, sets[item.name].table, labels)
         for case in _renamed(item.name, sets[item.name], channels, data).cases:
             subject = f"{item.name}:{case.subject}" if data.subjects == "own" else case.subject
-            cases.append(replace(case, id=f"{item.name}-{case.id}", subject=subject, labels=meaning))
+            cases.append(
+                replace(
+                    case, id=f"{item.name}-{case.id}", subject=subject, labels=of_set(case.labels, meaning)
+                )
+            )
     cases.sort(key=lambda case: case.id)
     licences = tuple(dict.fromkeys(found.licence for found in sets.values() if found.licence))
     return Dataset(" + ".join(sets), "sets", tuple(cases), tuple(channels), labels, "; ".join(licences))
@@ -68,38 +68,9 @@ def sets_of(dataset: Dataset) -> dict[str, Dataset]:
     """The cases of each set by its name; nothing where there are no sets."""
     found: dict[str, list[Case]] = {}
     for case in dataset.cases:
-        if case.labels is not None:
-            found.setdefault(case.labels.name, []).append(case)
+        if case.labels is not None and case.labels.set_name:
+            found.setdefault(case.labels.set_name, []).append(case)
     return {name: replace(dataset, name=name, cases=tuple(cases)) for name, cases in found.items()}
-
-
-def in_our_values(mask: Segmentation, case: Case, table: LabelTable) -> Segmentation:
-    """A mask of a set in the values of the network's table; what the set does not hold has no voxels.
-
-    Raises
-    ------
-    LabelError
-        If it holds a value of which the configuration does not say what it is.
-    """
-    meaning = case.labels
-    if meaning is None:
-        return mask
-    known = dict(meaning.values)
-    present = mask.present
-    if present == (_WHITE,) and _WHITE not in known and len(meaning.held) == 1:
-        known = {_WHITE: meaning.held[0]}  # a picture's mask is black and white
-    if unknown := [value for value in present if value not in known]:
-        names = {item.value: item.name for item in mask.table.labels}
-        called = ", ".join(f"{value} ({names[value]})" for value in unknown[:_NAMED])
-        raise LabelError(
-            f"case {case.id}: its mask holds {called}, and the set {meaning.name} holds the values "
-            f"{', '.join(str(value) for value in known)}; add it to 'holds' of "
-            f"data.sets.{meaning.name}, give its value in 'values', or name it in 'background'"
-        )
-    labels = np.zeros(mask.labels.shape, np.uint16)
-    for theirs, ours in known.items():
-        labels[mask.labels == theirs] = ours
-    return replace(mask, labels=labels, table=table, probabilities=None, instances=None)
 
 
 def _shared_subjects(sets: Mapping[str, Dataset]) -> list[str]:

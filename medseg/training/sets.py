@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import ConfigDict
 
 from medseg.domain import LabelTable
-from medseg.domain.case import SetLabels
+from medseg.domain.case import MaskMeaning
 from medseg.domain.values import STRICT
 from medseg.errors import ConfigError
 from medseg.training.naming import place_of
 
-__all__ = ["SetConfig", "labels_of_set", "require_sets"]
+__all__ = ["SetConfig", "labels_of_set", "of_set", "require_sets"]
 
 #: What can begin the name of a file.
 _NAME = re.compile(r"\w[\w.-]*")
@@ -97,7 +97,7 @@ def require_sets(sets: Sequence[SetConfig], labels: LabelTable) -> None:
         raise ConfigError(f"data.sets: no set holds {', '.join(missing[:_NAMED])}, so it can't be learned")
 
 
-def labels_of_set(item: SetConfig, table: LabelTable | None, labels: LabelTable) -> SetLabels:
+def labels_of_set(item: SetConfig, table: LabelTable | None, labels: LabelTable) -> MaskMeaning:
     """What the masks of a set mean: by `values`, else by the names in the set's own table, else as they stand.
 
     Raises
@@ -128,7 +128,20 @@ def labels_of_set(item: SetConfig, table: LabelTable | None, labels: LabelTable)
         raise ConfigError(
             f"data.sets: value {twice[0]} of {item.name} has two meanings; say which by `values`"
         )
-    return SetLabels(item.name, tuple(ours[name] for name in item.holds), tuple(values), item.ignore)
+    ignore = () if item.ignore is None else (item.ignore,)
+    return MaskMeaning(tuple(values), ignore, item.name, tuple(ours[name] for name in item.holds))
+
+
+def of_set(own: MaskMeaning | None, meaning: MaskMeaning) -> MaskMeaning:
+    """What the mask of a set's case means, whose values are those of the set's table by the case's own meaning."""
+    if own is None:
+        return meaning
+    ours = dict(meaning.values)
+    values = meaning.values
+    if own.values:
+        ours[0] = 0
+        values = tuple((raw, ours[theirs]) for raw, theirs in own.values if theirs in ours)
+    return replace(meaning, values=values, ignore=tuple(dict.fromkeys((*own.ignore, *meaning.ignore))))
 
 
 def _background(entry: str | int, named: dict[str, int], item: SetConfig) -> int:

@@ -268,7 +268,7 @@ def _score(
         labelled = order_to(images[plan.config.reference].grid).apply(found.labels)
         judged = True if loaded.ignored is None else ~loaded.ignored
         for name, (ours, _) in labels.items():
-            if case.labels is not None and ours not in case.labels.held:
+            if case.labels and case.labels.held is not None and ours not in case.labels.held:
                 continue
             one, two = (labelled == own[name]) & judged, loaded.labels == ours
             counts[name] += np.array([(one & two).sum(), one.sum(), two.sum()])
@@ -289,7 +289,7 @@ def _shared(ours: LabelTable, theirs: LabelTable) -> dict[str, tuple[int, int]]:
 
 def _held_out(dataset: Dataset, seed: int, wanted: int | None) -> tuple[str, ...]:
     """A quarter of the subjects, drawn by the seed; none where there are fewer than four."""
-    subjects = dataset.subjects
+    subjects = sorted({case.subject for case in dataset.cases if case.reference is not None})
     count = wanted
     if count is None:
         count = ceil(len(subjects) / _HELD_OUT) if len(subjects) >= _FEWEST else 0

@@ -33,7 +33,7 @@ def make_split(dataset: Dataset, *, folds: int = 5, seed: int = 0, held_out: tup
         raise InputError(f"{dataset.name} has {len(subjects)} subjects for {folds} folds")
     sets: dict[str, set[str]] = {}
     for case in dataset.cases:
-        sets.setdefault(case.subject, set()).add("" if case.labels is None else case.labels.name)
+        sets.setdefault(case.subject, set()).add("" if case.labels is None else case.labels.set_name)
     drawn = np.random.default_rng(seed).permutation(len(subjects))
     order = sorted(drawn, key=lambda number: sorted(sets[subjects[int(number)]]))
     count = min(folds, len(subjects))

@@ -12,13 +12,11 @@ from medseg.errors import ConfigError, InputError
 from medseg.geometry import order_to, same_grid
 from medseg.geometry.resample import resample
 from medseg.inference import canonical, labels_on_grid, model_grid, network_slice_axis
-from medseg.io import read_segmentation
-from medseg.io.datasets import read_channel
+from medseg.io.datasets import read_channel, read_reference
 from medseg.io.datasets.nnunet import ignored_label
 from medseg.masks.components import components
-from medseg.masks.ignored import table_without, without_ignored
+from medseg.masks.ignored import table_without
 from medseg.training.cache import count_kept_objects
-from medseg.training.joined import in_our_values
 
 __all__ = ["CaseMeasures", "ChannelMeasures", "Fingerprint", "count_vanishing", "take_fingerprint"]
 
@@ -206,9 +204,9 @@ def _read_mask(case: Case, table: LabelTable | None) -> tuple[dict[str, Image], 
     images = {file.channel: read_channel(file) for file in case.images}
     assert case.reference is not None  # noqa: S101 - only such cases are measured
     for image in images.values():
-        mask = without_ignored(read_segmentation(case.reference, on=image), ignored_label(case.reference))
+        mask, _ = read_reference(case, table, on=image)
         if same_grid(image.grid, mask.grid):
-            return images, mask if table is None else in_our_values(mask, case, table)
+            return images, mask
     raise InputError(f"case {case.id}: its mask lies on the grid of none of its images")
 
 
