@@ -25,6 +25,7 @@ from medseg.workflows.cases import (
     images_of_masks,
     masks_by_stem,
     measure_cases,
+    reference_files,
     write_table,
 )
 from medseg.workflows.measure import MeasureOptions, measure_files
@@ -207,7 +208,7 @@ def _many(mask: Path, image: Path | None, out: Path, settings: object, *, as_jso
     images: dict[str, tuple[Case, ...]] | None
     if is_dataset(mask):
         cases = find_cases(mask) or ()
-        masks = {case.id: (Path(case.reference),) for case in cases if case.reference}
+        masks = reference_files(cases)
         images = by_id(cases)
     else:
         masks = masks_by_stem(mask)

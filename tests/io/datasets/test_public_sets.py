@@ -16,6 +16,8 @@ from medseg.io.datasets import check_dataset, make_split, read_channel, read_ref
 from medseg.io.datasets.publictables import public_table
 from medseg.training import load_config, open_data, train
 from medseg.training.check import read_findings
+from medseg.workflows.cases import reference_files
+from medseg.workflows.convert_set import convert_set
 from medseg.workflows.info import info
 from medseg.workflows.plan import plan_files
 
@@ -413,3 +415,23 @@ def test_a_pixel_of_two_categories_is_left_out_and_of_two_persons_it_is_a_person
     assert ignored[24:28, 34:36, 0].all()
     assert int(ignored.sum()) == 4 * WIDTH + 4 * 2
     assert found.table.values == (1, 18)
+
+
+@pytest.mark.parametrize("make", [by_training, youtubevos])
+def test_numbers_that_are_no_labels_are_measured_only_once_they_are_written_as_labels(
+    make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    root = make(tmp_path / "set")
+    dataset = open_dataset(root)
+    with pytest.raises(InputError, match=r"medseg convert SET OUT\.json"):
+        reference_files(dataset.cases)
+    convert_set(root, tmp_path / "all.json")
+    written = open_dataset(tmp_path / "all.json")
+    with_mask = [case for case in dataset.cases if case.reference is not None]
+    for before, after in zip(with_mask, written.cases, strict=True):
+        one, _ = read_reference(before, dataset.table)
+        two, _ = read_reference(after, written.table)
+        assert {one.table.name_of(value): int((one.labels == value).sum()) for value in one.present} == {
+            two.table.name_of(value): int((two.labels == value).sum()) for value in two.present
+        }
+    assert reference_files(written.cases)
