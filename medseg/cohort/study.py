@@ -1,17 +1,16 @@
 """A study: which cases, segmented and measured how, what is reported, and on which cluster; a YAML for people."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args, get_type_hints
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from medseg.domain.plan import LesionPlan, MeasurePlan, NormalPlan, PetPlan, TissuePlan
-from medseg.domain.texts import parse_yaml
+from medseg.domain.texts import parse_yaml, refuse_unknown_keys
 from medseg.domain.values import STRICT
 from medseg.errors import ConfigError, InputError
 from medseg.io.plain import read_plain
@@ -213,7 +212,7 @@ def _spelt_out(values: dict[str, Any]) -> dict[str, Any]:
 
 def _validated(values: dict[str, Any], path: Path) -> Study:
     try:
-        _refuse_unknown(values, Study, "")
+        refuse_unknown_keys(values, Study, "")
         return _ADAPTER.validate_python(values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
@@ -224,19 +223,6 @@ def _validated(values: dict[str, Any], path: Path) -> Study:
         if own is None and first["type"] != "missing":
             own = f"{where}: {first['msg']}, not {repr(first['input'])[:_SHOWN]}"
         raise ConfigError(f"{path}: {own or f'{where} is missing'}") from error
-
-
-def _refuse_unknown(values: Mapping[str, Any], kind: type[Any], prefix: str) -> None:
-    known = [item.name for item in fields(kind)]
-    hints = get_type_hints(kind)
-    for key, value in values.items():
-        if key not in known:
-            near = get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {prefix + near[0]!r}?" if near else f"known: {', '.join(known)}"
-            raise ConfigError(f"unknown key {prefix + str(key)!r}; {hint}")
-        inner = next((item for item in (hints[key], *get_args(hints[key])) if is_dataclass(item)), None)
-        if isinstance(value, dict) and isinstance(inner, type):
-            _refuse_unknown(value, inner, f"{prefix}{key}.")
 
 
 def _resolved(study: Study, folder: Path) -> Study:

@@ -5,13 +5,18 @@ import io
 import json
 import math
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, get_args, get_type_hints
 
 import yaml
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
-__all__ = ["parse_json", "parse_table", "parse_yaml", "plain_json"]
+from medseg.errors import ConfigError
+
+__all__ = ["parse_json", "parse_table", "parse_yaml", "plain_json", "refuse_unknown_keys"]
 
 #: Characters of a number in YAML; a longer one takes ever longer to read, above all in base 60 (`1:1:1`).
 _LONGEST_NUMBER = 400
@@ -89,6 +94,26 @@ def parse_yaml(text: str) -> Any:
     except (yaml.YAMLError, ValueError, OverflowError, KeyError, AttributeError, TypeError) as error:
         # PyYAML's constructors raise all of these for values that are not what they say.
         raise ValueError(_line(error)) from None
+
+
+def refuse_unknown_keys(values: Mapping[str, Any], kind: type[Any], prefix: str = "") -> None:
+    """Refuse keys that the data class `kind`, or one within it, has no field for; the nearest known one is named.
+
+    Raises
+    ------
+    ConfigError
+        At the first such key, which is written with `prefix` and the names that lead to it: `data.seed`.
+    """
+    known = [item.name for item in fields(kind) if item.init]
+    hints = get_type_hints(kind)
+    for key, value in values.items():
+        if key not in known:
+            near = get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {prefix + near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise ConfigError(f"unknown key {prefix + str(key)!r}; {hint}")
+        inner = next((item for item in (hints[key], *get_args(hints[key])) if is_dataclass(item)), None)
+        if isinstance(value, dict) and isinstance(inner, type):
+            refuse_unknown_keys(value, inner, f"{prefix}{key}.")
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

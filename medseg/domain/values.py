@@ -27,6 +27,7 @@ __all__ = [
     "is_frozen",
     "owned",
     "plain_scalar",
+    "same_values",
 ]
 
 #: Set as `__pydantic_config__` on every value that is read from a file: an unknown key is an error.
@@ -103,6 +104,24 @@ def is_frozen(array: NDArray[Any]) -> bool:
             return False
         root = root.base
     return True
+
+
+def same_values(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two arrays hold the same, NaN as NaN; plane by plane, so that nothing of their size is made.
+
+    >>> same_values(np.zeros((2, 3, 4)), np.zeros((2, 3, 4), np.uint8))
+    True
+    """
+    if one.shape != other.shape:
+        return False
+    if one.__array_interface__ == other.__array_interface__:
+        return True  # one memory
+    nan = one.dtype.kind == other.dtype.kind == "f"
+    if one.ndim < 2:
+        return bool(np.array_equal(one, other, equal_nan=nan))
+    slowest = max(range(one.ndim), key=lambda axis: abs(one.strides[axis]))
+    planes = zip(np.moveaxis(one, slowest, 0), np.moveaxis(other, slowest, 0), strict=True)
+    return all(np.array_equal(a, b, equal_nan=nan) for a, b in planes)
 
 
 def as_details(**values: Scalar) -> Details:

@@ -38,8 +38,12 @@ _PUBLISHED_WITHOUT = 62
 #: Offsets of a cube's corners, and middles of its edges, in that order.
 _CORNERS = ((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1))
 _EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
+#: Extents below which twice an index, and one beyond it, is an int16.
+_FITS = 16_000
 #: Voxels looked at in one go: small enough to stay in the processor's cache.
 _SLAB = 1 << 20
+#: Cubes looked at in one go.
+_CUBES = 1 << 16
 #: The three edges that meet in the last corner: every edge of the lattice is one of these in one cube alone.
 _OWN_EDGES = (6, 7, 11)
 
@@ -70,11 +74,11 @@ class MeshPatterns:
     codes
         (N,) uint8: bit di + 2 dj + 4 dk is set where the voxel at that offset belongs to the mask.
     cubes
-        (N, 3) int32 index of each cube's low corner; -1 beside the first voxel of the array.
+        (N, 3) index of each cube's low corner, -1 beside the first voxel of the array; int16 where twice an index fits.
     """
 
     codes: NDArray[np.uint8]
-    cubes: NDArray[np.int32]
+    cubes: NDArray[np.signedinteger[Any]]
 
     def numbers(self, affine: NDArray[np.float64]) -> MeshNumbers:
         """Volume, area and Euler number in the affine's unit; zeros for an empty mask.
@@ -87,42 +91,51 @@ class MeshPatterns:
         linear = np.asarray(affine, np.float64)[:3, :3]
         volume = float(counts @ tables.determinants)
         for axis in range(3):
-            along = self.cubes[:, axis]
-            start = int(along.min()) if along.size else 0
-            sums = np.bincount(self.codes, weights=along - start, minlength=256)
+            start = self.cubes[:, axis].min(initial=np.iinfo(self.cubes.dtype).max)
+            sums = np.zeros(256)  # of whole numbers, so that parts add up to the very same
+            for part in (slice(low, low + _CUBES) for low in range(0, len(self.codes), _CUBES)):
+                along = self.cubes[part, axis] - start
+                sums += np.bincount(self.codes[part], weights=along, minlength=256)
             volume += float(sums @ tables.normals[:, axis])
         area = float(counts @ _areas(linear))
         return MeshNumbers(
             volume / 6 * abs(float(np.linalg.det(linear))), area, round(float(counts @ tables.euler))
         )
 
-    def doubled_vertices(self) -> NDArray[np.int32]:
+    def doubled_vertices(self) -> NDArray[np.signedinteger[Any]]:
         """(M, 3) twice the index of every vertex of the surface, each once."""
-        bits = self.codes[:, None] >> np.arange(8, dtype=np.uint8) & 1
-        found = []
+        ways = []
         for edge in _OWN_EDGES:
-            one, other = (_bit(corner) for corner in _EDGES[edge])
-            here = bits[:, one] != bits[:, other]
-            found.append(2 * self.cubes[here] + _doubled_middles()[edge])
-        return np.concatenate(found).astype(np.int32, copy=False)
+            one, other = (self.codes >> np.uint8(_bit(corner)) & np.uint8(1) for corner in _EDGES[edge])
+            ways.append(np.flatnonzero(one != other))
+        found = np.empty((sum(map(len, ways)), 3), self.cubes.dtype)
+        start = 0
+        for edge, here in zip(_OWN_EDGES, ways, strict=True):
+            stop = start + len(here)
+            np.multiply(self.cubes[here], 2, out=found[start:stop])
+            found[start:stop] += _doubled_middles()[edge]
+            start = stop
+        return found
 
 
 def mesh_patterns(mask: NDArray[np.bool_]) -> MeshPatterns:
     """Find the surface cubes of a mask (I, J, K); what lies outside the array is not the mask.
 
-    Memory: a few arrays of one slab, and 13 bytes a surface cube. The order of cubes follows memory.
+    Memory: a few arrays of one slab, and 14 bytes a surface cube while they are put together. The order is that of
+    memory.
     """
     flipped = mask.strides[0] < mask.strides[2]
     view = mask.T if flipped else mask
     axes = (2, 1, 0) if flipped else (0, 1, 2)
-    codes, cubes = [np.empty(0, np.uint8)], [np.empty((0, 3), np.int32)]
+    whole = np.dtype(np.int16 if max(mask.shape) < _FITS else np.int32)
+    codes, cubes = [np.empty(0, np.uint8)], [np.empty((0, 3), whole)]
     for start, slab in _slabs(view):
         found = _codes(slab, axes)
         flat = found.ravel()
         # 0 and 255 are no surface; 0 − 1 wraps round to 255.
         where = np.flatnonzero(flat - np.uint8(1) < 254)
         codes.append(flat[where])
-        place = np.empty((where.size, 3), np.int32)
+        place = np.empty((where.size, 3), whole)
         for axis, index in zip(axes, np.unravel_index(where, found.shape), strict=True):
             place[:, axis] = index
         place[:, axes[0]] += start
@@ -162,7 +175,7 @@ def mesh_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.in
     for rank in range(5):
         edges = _tables().triangles[patterns.codes, rank]
         here = edges[:, 0] >= 0
-        corners.append(2 * patterns.cubes[here][:, None] + _doubled_middles()[edges[here]])
+        corners.append(2 * patterns.cubes[here].astype(np.int32)[:, None] + _doubled_middles()[edges[here]])
     doubled = np.concatenate(corners).reshape(-1, 3)
     # One number a vertex sorts several times faster than a row of three; places begin at -1.
     sizes = 2 * np.array(mask.shape, np.int64) + 3
@@ -201,9 +214,9 @@ def _bit(corner: int) -> int:
 
 
 @cache
-def _doubled_middles() -> NDArray[np.int32]:
-    corners = np.array(_CORNERS, np.int32)
-    return np.array([corners[one] + corners[other] for one, other in _EDGES], np.int32)
+def _doubled_middles() -> NDArray[np.int16]:
+    corners = np.array(_CORNERS, np.int16)
+    return np.array([corners[one] + corners[other] for one, other in _EDGES], np.int16)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,8 +1,9 @@
 """Largest distances between vertices of a mask's surface: in space, and within planes across the array axes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,13 @@ _TURNS = 16
 _SLACK = 1 / np.cos(np.pi / (2 * _TURNS)) + 1e-9
 #: Up to so many points every pair is looked at.
 _ALL_PAIRS = 600
+#: Vertices looked at in one go: all at once would take many times what they take themselves.
+_CHUNK = 1 << 16
 #: Up to so many points of a plane a hull costs more than it saves.
 _FEW = 64
+
+#: (N, 3) twice the fractional index of vertices.
+Vertices: TypeAlias = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +40,7 @@ class Span:
     points: NDArray[np.float64]
 
 
-def longest(doubled: NDArray[np.int32], affine: NDArray[np.float64]) -> Span | None:
+def longest(doubled: Vertices, affine: NDArray[np.float64]) -> Span | None:
     """Largest distance between any two vertices of a surface; None when there are none.
 
     Parameters
@@ -50,18 +56,27 @@ def longest(doubled: NDArray[np.int32], affine: NDArray[np.float64]) -> Span | N
     """
     if not len(doubled):
         return None
+    best = _guess(doubled, affine)
+    low, high = (
+        pick([pick(_positions(chunk, affine), axis=0) for chunk in _chunks(doubled)], axis=0)
+        for pick in (np.min, np.max)
+    )
+    middle = (low + high) / 2
+
+    def reach(chunk: Vertices) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = np.linalg.norm(_positions(chunk, affine) - middle, axis=1)
+        return found
+
+    farthest = max(float(reach(chunk).max()) for chunk in _chunks(doubled))
+    # Both ends together reach as far as their distance, and neither further than the farthest point.
+    least = best.length - farthest - 1e-9 * best.length
+    doubled = np.concatenate([chunk[reach(chunk) >= least] for chunk in _chunks(doubled)])
     for axis in range(3):
         doubled = _line_ends(doubled, axis)
-    points = _positions(doubled, affine)
-    best = _guess(points)
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    reach = np.linalg.norm(points - middle, axis=1)
-    # Both ends together reach as far as their distance, and neither further than the farthest point.
-    points = points[reach >= best.length - reach.max() - 1e-9 * best.length]
-    return _farthest(_hull(points))
+    return _farthest(_hull(_positions(doubled, affine)))
 
 
-def across(doubled: NDArray[np.int32], affine: NDArray[np.float64], axis: int) -> Span | None:
+def across(doubled: Vertices, affine: NDArray[np.float64], axis: int) -> Span | None:
     """Largest distance between two vertices with one index along `axis`; None when there are none.
 
     Parameters are those of `longest`. Planes through voxel centres and midway between them both count, as in
@@ -69,12 +84,10 @@ def across(doubled: NDArray[np.int32], affine: NDArray[np.float64], axis: int) -
     """
     if not len(doubled):
         return None
-    order = np.argsort(doubled[:, axis], kind="stable")
-    doubled = doubled[order]
-    starts = np.flatnonzero(np.diff(doubled[:, axis], prepend=doubled[0, axis] - 1))
+    doubled = doubled[np.argsort(doubled[:, axis], kind="stable")]
+    starts = np.flatnonzero(np.diff(doubled[:, axis], prepend=doubled[:1, axis] - 1))
     ends = np.append(starts[1:], len(doubled))
-    points = _positions(doubled, affine)
-    bounds = _widths(points, starts, affine, axis) * _SLACK
+    bounds = _widths(doubled, starts, affine, axis) * _SLACK
     best: Span | None = None
     for plane in np.argsort(-bounds, kind="stable"):
         if best is not None and bounds[plane] <= best.length:
@@ -89,24 +102,28 @@ def across(doubled: NDArray[np.int32], affine: NDArray[np.float64], axis: int) -
     return best
 
 
-def _positions(doubled: NDArray[np.int32], affine: NDArray[np.float64]) -> NDArray[np.float64]:
+def _positions(doubled: Vertices, affine: NDArray[np.float64]) -> NDArray[np.float64]:
     positions: NDArray[np.float64] = doubled @ (affine[:3, :3].T / 2) + affine[:3, 3]
     return positions
 
 
-def _line_ends(doubled: NDArray[np.int32], axis: int) -> NDArray[np.int32]:
+def _chunks(doubled: Vertices) -> Iterator[Vertices]:
+    return (doubled[start : start + _CHUNK] for start in range(0, len(doubled), _CHUNK))
+
+
+def _line_ends(doubled: Vertices, axis: int) -> Vertices:
     """Vertices without those that lie between two others on a line along an axis."""
-    shifted = (doubled - doubled.min(axis=0)).astype(np.int64)
+    shifted = doubled.astype(np.int64) - doubled.min(axis=0)
     size = int(shifted.max()) + 1
     line = sum(shifted[:, other] * size**rank for rank, other in enumerate(o for o in range(3) if o != axis))
     order = np.argsort(line * size + shifted[:, axis])
     new = np.ones(len(order), np.bool_)
     new[1:] = np.diff(line[order]) != 0
-    kept: NDArray[np.int32] = doubled[order[new | np.append(new[1:], True)]]
+    kept: Vertices = doubled[order[new | np.append(new[1:], True)]]
     return kept
 
 
-def _corners(doubled: NDArray[np.int32], axis: int) -> NDArray[np.int32]:
+def _corners(doubled: Vertices, axis: int) -> Vertices:
     """Corners of the convex hull of vertices in one plane, in their order; all where they are few or on a line."""
     from scipy.spatial import ConvexHull, QhullError
 
@@ -116,34 +133,46 @@ def _corners(doubled: NDArray[np.int32], axis: int) -> NDArray[np.int32]:
         hull = ConvexHull(np.delete(doubled, axis, axis=1).astype(np.float64))
     except QhullError:
         return doubled
-    corners: NDArray[np.int32] = doubled[np.sort(hull.vertices)]
+    corners: Vertices = doubled[np.sort(hull.vertices)]
     return corners
 
 
 def _widths(
-    points: NDArray[np.float64], starts: NDArray[np.intp], affine: NDArray[np.float64], axis: int
+    doubled: Vertices, starts: NDArray[np.intp], affine: NDArray[np.float64], axis: int
 ) -> NDArray[np.float64]:
-    """(planes,) widest extent of each plane's vertices over the directions tried."""
+    """(planes,) widest extent of each plane's vertices, which stand together, over the directions tried."""
     first, second = (affine[:3, other] for other in range(3) if other != axis)
     u = first / np.linalg.norm(first)
     v = second - (second @ u) * u
     v /= np.linalg.norm(v)
     widest = np.zeros(len(starts))
-    flat = points @ np.stack([u, v], axis=1)
-    for angle in np.arange(_TURNS) * np.pi / _TURNS:
-        reach = flat @ np.array([np.cos(angle), np.sin(angle)])
-        width = np.maximum.reduceat(reach, starts) - np.minimum.reduceat(reach, starts)
-        np.maximum(widest, width, out=widest)
+    ends = np.append(starts[1:], len(doubled))
+    plane = 0
+    while plane < len(starts):
+        last = max(plane + 1, int(np.searchsorted(ends, starts[plane] + _CHUNK, side="right")))
+        flat = _positions(doubled[starts[plane] : ends[last - 1]], affine) @ np.stack([u, v], axis=1)
+        inner = starts[plane:last] - starts[plane]
+        for angle in np.arange(_TURNS) * np.pi / _TURNS:
+            reach = flat @ np.array([np.cos(angle), np.sin(angle)])
+            width = np.maximum.reduceat(reach, inner) - np.minimum.reduceat(reach, inner)
+            np.maximum(widest[plane:last], width, out=widest[plane:last])
+        plane = last
     return widest
 
 
-def _guess(points: NDArray[np.float64]) -> Span:
+def _guess(doubled: Vertices, affine: NDArray[np.float64]) -> Span:
     """A distance that is nearly the largest: the best of the extreme points in 49 directions."""
+    ends = [_extremes(_positions(chunk, affine)) for chunk in _chunks(doubled)]
+    return _farthest(_extremes(np.concatenate(ends)))
+
+
+def _extremes(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The extreme points in 49 directions, each once."""
     chosen = set()
     for direction in _directions():  # one at a time: all at once are many times as large as the points
         reach = points @ direction
         chosen |= {int(reach.argmax()), int(reach.argmin())}
-    return _farthest(points[sorted(chosen)])
+    return points[sorted(chosen)]
 
 
 def _directions() -> list[NDArray[np.float64]]:
@@ -169,8 +198,9 @@ def _farthest(points: NDArray[np.float64]) -> Span:
     """Try every pair, a block of rows at a time."""
     best, pair = -1.0, (0, 0)
     squares: Any = (points**2).sum(axis=1)
-    for start in range(0, len(points), _ALL_PAIRS):
-        block = slice(start, start + _ALL_PAIRS)
+    rows = max(1, _ALL_PAIRS**2 // len(points))
+    for start in range(0, len(points), rows):
+        block = slice(start, start + rows)
         distance = squares[block, None] + squares - 2 * points[block] @ points.T
         row, column = divmod(int(distance.argmax()), len(points))
         if distance[row, column] > best:

@@ -1,5 +1,7 @@
 """Noise of an image near a structure: the spread that neighbouring pixels of a slice show."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,13 +21,13 @@ _MARGIN, _SLICES = 10, 15
 _FEWEST = 100
 
 
-def noise_near(mask: NDArray[np.bool_], image: Image) -> float | None:
+def noise_near(mask: NDArray[Any], image: Image) -> float | None:
     """Standard deviation of noise in the slices of acquisition around a mask, in the image's unit.
 
     Parameters
     ----------
     mask
-        (I, J, K) bool on the image's grid.
+        (I, J, K) bool or labels on the image's grid; what is not 0 is the structure.
 
     Returns
     -------
@@ -49,11 +51,17 @@ def noise_near(mask: NDArray[np.bool_], image: Image) -> float | None:
     part = np.moveaxis(image.array[box], axis, 0)
     kept = None if image.outside is None else np.moveaxis(~image.outside[box], axis, 0)
     picked = np.unique(np.linspace(0, len(part) - 1, min(_SLICES, len(part))).round().astype(int))
-    answers = [_answers(part[number], None if kept is None else kept[number]) for number in picked]
-    together = np.abs(np.concatenate(answers))
+    together = np.empty(sum(part[number].size for number in picked))
+    count = 0
+    for number in picked:
+        found = _answers(part[number], None if kept is None else kept[number])
+        together[count : count + found.size] = found
+        count += found.size
+    together = together[:count]
     if together.size < _FEWEST:
         return None
-    return float(np.median(together)) / (_MEDIAN_OF_NORMAL * _NORM)
+    np.abs(together, out=together)
+    return float(np.median(together, overwrite_input=True)) / (_MEDIAN_OF_NORMAL * _NORM)
 
 
 def _answers(values: NDArray[np.generic], kept: NDArray[np.bool_] | None) -> NDArray[np.float64]:

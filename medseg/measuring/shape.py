@@ -2,6 +2,7 @@
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +60,12 @@ class StructureSurface:
         return mesh_patterns(self.structure.mask)
 
     @cached_property
-    def vertices(self) -> NDArray[np.int32]:
+    def vertices(self) -> NDArray[np.signedinteger[Any]]:
         """Doubled indices of the vertices in the box."""
-        return self.patterns.doubled_vertices()
+        found = self.patterns.doubled_vertices()
+        if "numbers" in self.__dict__:
+            del self.patterns  # nothing else is made of them, and they are as large again
+        return found
 
     @cached_property
     def numbers(self) -> MeshNumbers:

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args, get_type_hints
+from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -15,7 +15,7 @@ from medseg import settings
 from medseg.domain.card import ChannelSpec, Instances, PostStep, PreStep
 from medseg.domain.labels import LabelTable
 from medseg.domain.network import LATER_FIELDS, NetworkSpec
-from medseg.domain.texts import parse_yaml
+from medseg.domain.texts import parse_yaml, refuse_unknown_keys
 from medseg.domain.values import STRICT
 from medseg.errors import ConfigError, InputError
 from medseg.io.plain import read_plain
@@ -367,7 +367,7 @@ def data_of(overrides: Sequence[str]) -> DataConfig:
     for override in overrides:
         if override.startswith("data."):
             _set(values, override)
-    _refuse_unknown(values["data"], DataConfig, "data.")
+    refuse_unknown_keys(values["data"], DataConfig, "data.")
     try:
         return TypeAdapter(DataConfig).validate_python(values["data"])
     except ValidationError as error:
@@ -378,7 +378,7 @@ def data_of(overrides: Sequence[str]) -> DataConfig:
 def _validated(values: dict[str, Any], name: str) -> TrainConfig | PhantomConfig:
     on_phantoms = "phantoms" in values
     try:
-        _refuse_unknown(values, PhantomConfig if on_phantoms else TrainConfig, "")
+        refuse_unknown_keys(values, PhantomConfig if on_phantoms else TrainConfig, "")
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from error
     try:
@@ -464,16 +464,3 @@ def _set(values: Any, override: str) -> None:
 def _named(entries: list[Any], name: str) -> Any:
     """The entry of this name: `data.sets.NAME.root`."""
     return next((item for item in entries if isinstance(item, dict) and item.get("name") == name), None)
-
-
-def _refuse_unknown(values: dict[str, Any], kind: type[Any], prefix: str) -> None:
-    known = [item.name for item in fields(kind) if item.init]
-    hints = get_type_hints(kind)
-    for key, value in values.items():
-        if key not in known:
-            near = get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {prefix + near[0]!r}?" if near else f"known: {', '.join(known)}"
-            raise ConfigError(f"unknown key {prefix + str(key)!r} in the configuration; {hint}")
-        inner = next((item for item in (hints[key], *get_args(hints[key])) if is_dataclass(item)), None)
-        if isinstance(value, dict) and isinstance(inner, type):
-            _refuse_unknown(value, inner, f"{prefix}{key}.")

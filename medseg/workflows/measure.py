@@ -205,7 +205,7 @@ def _described(item: InputRef, task: MeasureInputs) -> InputRef:
     if days:
         seen["days_after_first_series"] = days[item.channel]
     if same_grid(image.grid, task.mask.grid):
-        noise = measuring.noise_near(task.mask.labels > 0, image)
+        noise = measuring.noise_near(task.mask.labels, image)
         if noise is not None:
             seen |= {"noise_sd": noise, "noise_method": NOISE_METHOD}
     return replace(item, details=(*item.details, *as_details(**seen)))

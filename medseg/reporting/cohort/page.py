@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined, Template
 
+from medseg.reporting.assets import page_asset, page_template
 from medseg.reporting.cohort.boxes import boxes_svg
 from medseg.reporting.cohort.quantities import FAR, MOST, QuantityView, far_out, robust_z
 from medseg.reporting.contact.distribution import FENCE, FEWEST, QUARTILES
@@ -76,7 +74,7 @@ def cohort_to_html(view: CohortView) -> bytes:
     quantities = {item.head: item for item in view.quantities}
     far = far_out(scores)
     context = {
-        "css": files("medseg.reporting").joinpath("many.css").read_text("utf-8"),
+        "css": page_asset("many.css"),
         "count": sum(view.counts.values()),
         "summary": _summary(view),
         "reasons": [(reason, list(names)) for reason, names in _by_number(view.reasons)],
@@ -90,17 +88,7 @@ def cohort_to_html(view: CohortView) -> bytes:
         "cases": [(case.name, case.href, case.scanner or "–", f"{case.seconds:.1f}") for case in view.cases],
         "notes": _notes(view),
     }
-    return _template().render(context).encode()
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(
-        files("medseg.reporting.cohort").joinpath("page.html.j2").read_text("utf-8")
-    )
+    return page_template("cohort").render(context).encode()
 
 
 def _values(cases: Sequence[CohortCase], head: str) -> dict[str, float]:

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
-
 from medseg.domain import Measurement, Quantity
+from medseg.reporting.assets import page_asset, page_template
 from medseg.reporting.comparison.cases import Compared, ComparedCase, compared_structures
 from medseg.reporting.comparison.pictures import LEGEND
 from medseg.reporting.comparison.sentences import COUNTS, opening
@@ -58,23 +55,13 @@ def comparison_to_html(comparison: Comparison) -> bytes:
     Page one has at most 24 structures, those with the lowest Dice first; the appendix has all. No cases give a
     page that says so.
     """
-    return _template().render(_context(comparison)).encode()
+    return page_template("comparison").render(_context(comparison)).encode()
 
 
 def comparison_sentences(cases: Sequence[ComparedCase], summary: Sequence[Summary]) -> tuple[str, ...]:
     """What stands first on a page about a comparison, of one case or of many; each number is one of `summary`."""
     table = _by_structure(summary)
     return tuple(opening(_in_order(table), table, cases))
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(
-        files("medseg.reporting.comparison").joinpath("page.html.j2").read_text("utf-8")
-    )
 
 
 def _context(comparison: Comparison) -> dict[str, Any]:
@@ -88,7 +75,7 @@ def _context(comparison: Comparison) -> dict[str, Any]:
     lesions = [(case, item) for case in done for item in case.measurements if item.target.lesion is not None]
     pictures = [(picture, picture.uri) for picture in comparison.pictures]
     return {
-        "css": files("medseg.reporting").joinpath("many.css").read_text("utf-8"),
+        "css": page_asset("many.css"),
         "title": "Comparison with references",
         "single": done[0].case if len(comparison.cases) == 1 and done else None,
         "count": len(comparison.cases),

@@ -4,13 +4,10 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
-
 from medseg.domain import Measurement, Quantity, Record
+from medseg.reporting.assets import page_asset, page_template
 from medseg.reporting.contact.distribution import FENCE, FEWEST, MANY, QUARTILES, Distribution, distributions
 from medseg.reporting.contact.strip import strip_svg
 from medseg.reporting.contact.texts import few_digits, unit_value_text
@@ -48,11 +45,8 @@ def contact_to_html(cards: Sequence[Card]) -> bytes:
 
     A case is called by the pseudonym of its subject, by its own name beside it where the subject has several.
     """
-    css = files("medseg.reporting").joinpath("many.css").read_text("utf-8")
-    scripts = (
-        files("medseg.reporting.contact").joinpath(name).read_text("utf-8")
-        for name in ("sheet.js", "verdicts.js")
-    )
+    css = page_asset("many.css")
+    scripts = (page_asset(name, "contact") for name in ("sheet.js", "verdicts.js"))
     titles = _titles(cards)
     found = distributions({card.name: card.record for card in cards if card.record is not None})
     states = {card.name: _state(card.record) for card in cards}
@@ -73,17 +67,7 @@ def contact_to_html(cards: Sequence[Card]) -> bytes:
         "groups": _groups(found, links),
         "notes": _notes(found),
     }
-    return _template().render(context).encode()
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(
-        files("medseg.reporting.contact").joinpath("page.html.j2").read_text("utf-8")
-    )
+    return page_template("contact").render(context).encode()
 
 
 def _titles(cards: Sequence[Card]) -> dict[str, str]:

@@ -1,14 +1,11 @@
 """The follow-up page: one self-contained HTML file and the same as PDF, no script, all escaped."""
 
 from collections.abc import Iterator, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from medseg.domain import Quantity
 from medseg.domain.followup import Change, FollowedGroup, FollowUp
+from medseg.reporting.assets import page_asset, page_template
 from medseg.reporting.extras import Picture
 from medseg.reporting.followup.diagram import curves_svg, graph_svg
 from medseg.reporting.followup.pictures import CONTOURS
@@ -42,7 +39,7 @@ _NOT_SAID = {"not comparable", "error unknown"}
 
 def followup_to_html(found: FollowUp, pictures: Sequence[Picture] = ()) -> bytes:
     """One HTML file that needs nothing else: no network, no script; every text is escaped."""
-    return _template().render(_context(found, pictures)).encode()
+    return page_template("followup").render(_context(found, pictures)).encode()
 
 
 def followup_to_pdf(found: FollowUp, pictures: Sequence[Picture] = ()) -> bytes:
@@ -55,22 +52,12 @@ def followup_to_pdf(found: FollowUp, pictures: Sequence[Picture] = ()) -> bytes:
     return pdf
 
 
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(
-        files("medseg.reporting.followup").joinpath("page.html.j2").read_text("utf-8")
-    )
-
-
 def _context(found: FollowUp, pictures: Sequence[Picture]) -> dict[str, Any]:
     graph, left_out = graph_svg(found)
     sums = [group for group in found.groups if group.is_sum]
     rows = [_row(found, group) for group in found.groups]
-    css = files("medseg.reporting").joinpath("many.css").read_text("utf-8")
-    own = files("medseg.reporting.followup").joinpath("page.css").read_text("utf-8")
+    css = page_asset("many.css")
+    own = page_asset("page.css", "followup")
     return {
         "css": css + own,
         "subject": found.subject,

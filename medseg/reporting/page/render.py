@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
-from importlib.resources import files
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from medseg.domain import Grid, InputRef, Measurement, Quantity, Record, Status
 from medseg.extras import require_extra
+from medseg.reporting.assets import page_asset, page_template
 from medseg.reporting.earlier import earlier_sentences, earlier_sheet
 from medseg.reporting.extras import PageExtras, Picture
 from medseg.reporting.groups import rank, shown_in_order
@@ -102,20 +99,7 @@ def to_pdf(record: Record, pictures: Sequence[Picture] = (), extras: PageExtras 
 
 
 def _html(record: Record, pictures: Sequence[Picture], extras: PageExtras, *, printed: bool) -> str:
-    return _template().render(_context(record, pictures, extras), printed=printed)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_asset("page.html.j2"))
-
-
-@cache
-def _asset(name: str) -> str:
-    return files("medseg.reporting.page").joinpath(name).read_text("utf-8")
+    return page_template("page").render(_context(record, pictures, extras), printed=printed)
 
 
 def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) -> dict[str, Any]:
@@ -136,8 +120,8 @@ def _context(record: Record, pictures: Sequence[Picture], extras: PageExtras) ->
         "extras": extras,
         "title": "Volumetric report" if extras.patient is None else f"{IDENTIFIED} – Volumetric report",
         **_identified(record, extras),
-        "css": _asset("page.css"),
-        "sorting": _asset("sort.js"),
+        "css": page_asset("page.css", "page"),
+        "sorting": page_asset("sort.js", "page"),
         "pictures": {picture.name: (picture, picture.uri) for picture in pictures},
         "first_pictures": _FIRST_PICTURES[purpose],
         "reviewed": record.review.state == "reviewed",

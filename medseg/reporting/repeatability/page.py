@@ -1,12 +1,9 @@
 """A study of repeatability as one self-contained HTML file, no script, all escaped."""
 
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
-
 from medseg.domain.repeatability import Repeatability, RepeatabilityStudy
+from medseg.reporting.assets import page_asset, page_template
 from medseg.reporting.repeatability.plot import bland_altman_svg
 from medseg.reporting.repeatability.selfwords import self_rows
 from medseg.reporting.repeatability.words import DEFINITIONS, figures_of, name_of, study_sentences
@@ -17,7 +14,7 @@ __all__ = ["repeatability_to_html"]
 def repeatability_to_html(study: RepeatabilityStudy) -> bytes:
     """One HTML file that needs nothing else: no network, no script; every text is escaped."""
     shared: dict[str, Any] = {
-        "css": files("medseg.reporting").joinpath("many.css").read_text("utf-8"),
+        "css": page_asset("many.css"),
         "source": study.source,
         "made": _made(study),
         "sentences": study_sentences(study),
@@ -25,16 +22,8 @@ def repeatability_to_html(study: RepeatabilityStudy) -> bytes:
         "analysed_on": study.analysed_on,
     }
     if study.evidence == "self":
-        return _template("self.html.j2").render(shared | _of_one_scan(study)).encode()
-    return _template("page.html.j2").render(shared | _of_pairs(study)).encode()
-
-
-@cache
-def _template(name: str) -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(files("medseg.reporting.repeatability").joinpath(name).read_text("utf-8"))
+        return page_template("repeatability", "self.html.j2").render(shared | _of_one_scan(study)).encode()
+    return page_template("repeatability", "page.html.j2").render(shared | _of_pairs(study)).encode()
 
 
 def _of_one_scan(study: RepeatabilityStudy) -> dict[str, Any]:

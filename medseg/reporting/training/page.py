@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from medseg.domain.calibration import Calibration, Reliability
 from medseg.domain.card_files import IntervalsFile
+from medseg.reporting.assets import page_asset, page_template
 from medseg.reporting.comparison.pictures import LEGEND
 from medseg.reporting.extras import Picture
 
@@ -141,22 +138,12 @@ class TrainingPage:
 
 def training_to_html(page: TrainingPage) -> bytes:
     """One HTML file that needs nothing else; every text is escaped."""
-    return _template().render(_context(page)).encode()
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(
-        files("medseg.reporting.training").joinpath("page.html.j2").read_text("utf-8")
-    )
+    return page_template("training").render(_context(page)).encode()
 
 
 def _context(page: TrainingPage) -> dict[str, Any]:
     return {
-        "css": files("medseg.reporting").joinpath("many.css").read_text("utf-8"),
+        "css": page_asset("many.css"),
         "page": page,
         "legend": LEGEND,
         "curves": [(picture, picture.uri) for picture in page.curves],

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.domain import Finding, Image, LabelTable, Segmentation
+from medseg.domain.values import same_values
 from medseg.errors import InputError
 from medseg.geometry import same_grid
 from medseg.workflows import objects_as_labels
@@ -176,7 +177,7 @@ def image_of(data: Any, meta: Mapping[str, Any]) -> Image:
     kept = kept_value(meta)
     if not isinstance(kept, Image) or place.grid is not kept.grid:
         return Image(native, place.grid, channel=str(meta.get("name", "image")))
-    if _same_values(native, kept.array):
+    if same_values(native, kept.array):
         return kept
     findings = (*kept.findings, _REPLACED)
     return replace(kept, array=native, value_unit="[arb'U]", source=None, findings=findings)
@@ -203,7 +204,7 @@ def segmentation_of(data: Any, meta: Mapping[str, Any], window: Iterable[LayerDa
     labels = place.restore(values.reshape(place.shape))
     if not isinstance(kept, Segmentation) or place.grid is not kept.grid:
         return Segmentation(labels.astype(np.uint16), place.grid, LabelTable.from_values(_present(labels)))
-    return kept if np.array_equal(labels, kept.labels) else _corrected(kept, labels.astype(np.uint16))
+    return kept if same_values(labels, kept.labels) else _corrected(kept, labels.astype(np.uint16))
 
 
 def oblique_note(image: Image) -> str:
@@ -236,13 +237,6 @@ def _finest(data: Any, meta: Mapping[str, Any]) -> NDArray[Any]:
     if values.ndim not in (2, 3) or not values.size:
         raise InputError(f"layer {meta.get('name')!r} is no scalar image of two or three dimensions")
     return values
-
-
-def _same_values(native: NDArray[Any], kept: NDArray[Any]) -> bool:
-    a, b = native.__array_interface__, kept.__array_interface__
-    if all(a[part] == b[part] for part in ("data", "shape", "typestr")) and native.strides == kept.strides:
-        return True  # the very array, which nobody can write to
-    return bool(np.array_equal(native, kept, equal_nan=native.dtype.kind == "f"))
 
 
 def _scan_below(place: Placement, window: Iterable[LayerData]) -> Placement | None:

@@ -8,6 +8,7 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 
 from medseg.domain import Image, Segmentation
+from medseg.domain.values import same_values
 from medseg.errors import InputError
 from medseg.settings import work_folder
 from medseg.workflows.look import full_range
@@ -146,7 +147,7 @@ class Window:
         first = self.mask_of(layer)
         if first is None or layer.multiscale:
             return None
-        same = np.array_equal(first.labels, place.restore(np.asarray(layer.data).reshape(place.shape)))
+        same = same_values(first.labels, place.restore(np.asarray(layer.data).reshape(place.shape)))
         return first.now() if same else None
 
     def _join(self, layer: "Labels", mask: EditedMask, place: Placement) -> None:

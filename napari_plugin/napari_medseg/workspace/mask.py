@@ -15,6 +15,7 @@ from medseg.domain.labels import Color
 from medseg.domain.plan import MeasurePlan
 from medseg.domain.provenance import Provenance
 from medseg.domain.segmentation import count_labels
+from medseg.domain.values import same_values
 from medseg.errors import InputError
 from medseg.settings import local_now
 from medseg.workflows.edit import Request, Step, edit_steps, parse_request, recorded
@@ -440,7 +441,7 @@ class EditedMask:
         table = (table or self.table).completed(_present(counts))
         history = tuple(self.journal.history()) if history is None else history
         as_it_came = not history and table == self.before.table and self._maker is None
-        if as_it_came and np.array_equal(labels, self.before.labels):
+        if as_it_came and same_values(labels, self.before.labels):
             return self.before
         return recorded(self.before, _unsigned(labels), history, table=table, made_by=self._maker)
 
