@@ -18,14 +18,13 @@ from medseg.domain.plan import MeasurePlan
 from medseg.errors import InputError
 from medseg.io import is_dataset
 from medseg.reporting import record_to_json
-from medseg.workflows.aside import files_of_cases, left_aside, without_reference
+from medseg.workflows.aside import files_of_cases, left_aside, reference_files, without_reference
 from medseg.workflows.cases import (
     by_id,
     find_cases,
     images_of_masks,
     masks_by_stem,
     measure_cases,
-    reference_files,
     write_table,
 )
 from medseg.workflows.measure import MeasureOptions, measure_files

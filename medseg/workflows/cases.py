@@ -45,7 +45,6 @@ __all__ = [
     "masks_by_stem",
     "measure_case",
     "measure_cases",
-    "reference_files",
     "require_own_table",
     "segment_case",
     "segment_cases",
@@ -357,22 +356,6 @@ def _require_own_probabilities(target: Path) -> None:
     _, file = probability_files(target)
     if file.exists() and not are_probabilities(file):
         raise OutputError(f"{file} exists and holds no probabilities of medseg's; use --force to replace it")
-
-
-def reference_files(cases: Sequence[Case]) -> dict[str, tuple[Path, ...]]:
-    """The reference masks of cases by id, to be read as the files are.
-
-    Raises
-    ------
-    InputError
-        If the numbers in them are no labels, as those of Cityscapes' pictures or of objects in a video.
-    """
-    if numbered := [case.id for case in cases if case.reference and case.labels and case.labels.renames]:
-        raise InputError(
-            f"the numbers in the masks of {len(numbered)} cases ({numbered[0]}, …) are no labels; write masks "
-            "with labels first: medseg convert SET OUT.json"
-        )
-    return {case.id: (Path(case.reference),) for case in cases if case.reference}
 
 
 def by_id(cases: tuple[Case, ...]) -> dict[str, tuple[Case, ...]]:

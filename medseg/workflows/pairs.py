@@ -19,9 +19,8 @@ from medseg.io.names import split_part, stem_of
 from medseg.io.suffixes import image_suffixes
 from medseg.masks.ignored import without_ignored
 from medseg.masks.onto import lies_on, onto_grid
-from medseg.workflows.aside import files_of_cases
+from medseg.workflows.aside import files_of_cases, reference_files
 from medseg.workflows.batch import unique
-from medseg.workflows.cases import reference_files
 
 __all__ = [
     "LabelMap",

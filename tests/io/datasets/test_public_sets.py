@@ -16,7 +16,7 @@ from medseg.io.datasets import check_dataset, make_split, read_channel, read_ref
 from medseg.io.datasets.publictables import public_table
 from medseg.training import load_config, open_data, train
 from medseg.training.check import read_findings
-from medseg.workflows.cases import reference_files
+from medseg.workflows.aside import reference_files
 from medseg.workflows.convert_set import convert_set
 from medseg.workflows.info import info
 from medseg.workflows.plan import plan_files
