@@ -18,7 +18,7 @@ from medseg.domain.plan import MeasurePlan
 from medseg.errors import InputError
 from medseg.io import is_dataset
 from medseg.reporting import record_to_json
-from medseg.workflows.aside import files_of_cases, left_aside, without_reference
+from medseg.workflows.aside import files_of_cases, left_aside, reference_files, without_reference
 from medseg.workflows.cases import (
     by_id,
     find_cases,
@@ -207,7 +207,7 @@ def _many(mask: Path, image: Path | None, out: Path, settings: object, *, as_jso
     images: dict[str, tuple[Case, ...]] | None
     if is_dataset(mask):
         cases = find_cases(mask) or ()
-        masks = {case.id: (Path(case.reference),) for case in cases if case.reference}
+        masks = reference_files(cases)
         images = by_id(cases)
     else:
         masks = masks_by_stem(mask)

@@ -1,7 +1,7 @@
 """`medseg plan`: a dataset to a training configuration with reasons."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,11 +9,18 @@ from medseg.cli import measure_options as ask
 from medseg.cli import options as opt
 from medseg.cli.output import emit, say
 from medseg.cli.progress import running
+from medseg.errors import InputError
 from medseg.workflows.plan import Planned, plan_files
 
 
 def command(
-    dataset: Annotated[Path, typer.Argument(help="A dataset's folder, or a case list (CSV).")],
+    dataset: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A dataset's folder, or a case list (CSV); several are sets that label different things and train one "
+            "network."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The configuration to write (YAML).")] = ...,  # type: ignore[assignment]
     budget: Annotated[
         str, typer.Option(help="What may be used: laptop (no GPU), 8GB, 24GB or 80GB of a GPU.")
@@ -21,6 +28,13 @@ def command(
     root: Annotated[
         Path | None,
         typer.Option(help="Folder that the paths of a case list are relative to; by default its own."),
+    ] = None,
+    subjects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="shared|own",
+            help="Of several sets: whether subjects of the same name are the same people, who share a fold, or not.",
+        ),
     ] = None,
     values: ask.Values = None,
     trial: Annotated[
@@ -33,7 +47,7 @@ def command(
 ) -> None:
     """Measure a dataset and write a training configuration, each line with its reason.
 
-    Example: medseg plan Task04_Hippocampus --out hippocampus.yaml
+    Examples: medseg plan Task04_Hippocampus --out hippocampus.yaml · medseg plan livers spleens --out both.yaml
     """
     with running(device, threads=threads, quiet=json) as run:
         planned = plan_files(
@@ -41,6 +55,7 @@ def command(
             out,
             root=root,
             budget=budget,
+            subjects=_subjects(subjects),
             values=ask.value_kinds(values),
             trial=trial,
             force=force,
@@ -51,6 +66,14 @@ def command(
         return
     say(f"{out}: {_summary(planned)}")
     say(f"read it, then: medseg train {out} --out RUN")
+
+
+def _subjects(word: str | None) -> Literal["shared", "own"] | None:
+    if word in ("shared", "own"):
+        return "shared" if word == "shared" else "own"
+    if word is not None:
+        raise InputError(f"--subjects is shared or own, not {word!r}")
+    return None
 
 
 def _summary(planned: Planned) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
@@ -11,7 +11,7 @@ from medseg.domain.labels import LabelTable
 from medseg.domain.values import STRICT
 from medseg.errors import InputError
 
-__all__ = ["Case", "ChannelFile", "Dataset", "Split"]
+__all__ = ["Case", "ChannelFile", "Dataset", "MaskMeaning", "Split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,34 @@ class ChannelFile:
     volume: str | None = None
     series: str | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class MaskMeaning:
+    """What the values of a case's mask mean, where they are not those of the dataset's table throughout.
+
+    Parameters
+    ----------
+    values
+        (value in the mask, value in the table, 0 for background); empty where values are as they stand.
+    ignore
+        Values in the mask of the voxels that nobody judged, also 0.
+    set_name
+        Where several sets that label different things train one network: the set that it comes from.
+    held
+        Values of the table that the mask shows throughout; of the others it says nothing. None for all.
+    """
+
+    values: tuple[tuple[int, int], ...] = ()
+    ignore: tuple[int, ...] = ()
+    set_name: str = ""
+    held: tuple[int, ...] | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    @property
+    def renames(self) -> bool:
+        """Whether it says more than which voxels are left out."""
+        return bool(self.values or self.set_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +69,8 @@ class Case:
         Path of the reference mask, `FILE#VOLUME` where a file holds several (COCO), or None.
     same_space
         Declared: the channels share one world space although their files carry no UIDs.
+    labels
+        What its mask means; None where its values are those of the table.
     """
 
     id: str
@@ -48,6 +78,7 @@ class Case:
     images: tuple[ChannelFile, ...]
     reference: str | None = None
     same_space: bool = False
+    labels: MaskMeaning | None = None
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -58,7 +89,8 @@ class Dataset:
     Parameters
     ----------
     name, kind
-        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`, `coco`, `voc`, `labelset`, `patients`.
+        `kind` is the layout: `msd`, `nnunet`, `pairs`, `caselist`, `bids`, `coco`, `voc`, `labelset`, `patients`,
+        `cityscapes`, `kitti`, `ade20k`, `youtubevos`; `sets` of several that train one network together.
     cases
         Sorted by id.
     channels
@@ -70,7 +102,22 @@ class Dataset:
     """
 
     name: str
-    kind: Literal["msd", "nnunet", "pairs", "caselist", "bids", "coco", "voc", "labelset", "patients"]
+    kind: Literal[
+        "msd",
+        "nnunet",
+        "pairs",
+        "caselist",
+        "bids",
+        "coco",
+        "voc",
+        "labelset",
+        "patients",
+        "cityscapes",
+        "kitti",
+        "ade20k",
+        "youtubevos",
+        "sets",
+    ]
     cases: tuple[Case, ...]
     channels: tuple[str, ...]
     table: LabelTable | None = None
@@ -92,8 +139,16 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over case ids, subjects and channels: which cases, wherever the files lie."""
-        plain = [[case.id, case.subject, [image.channel for image in case.images]] for case in self.cases]
+        """SHA-256 over case ids, subjects, channels and what masks mean: which cases, wherever the files lie."""
+        plain: list[list[object]] = [
+            [
+                case.id,
+                case.subject,
+                [image.channel for image in case.images],
+                *(() if case.labels is None or not case.labels.renames else (asdict(case.labels),)),
+            ]
+            for case in self.cases
+        ]
         return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
 
 

@@ -42,6 +42,7 @@ __all__ = [
     "licence_text",
     "quality_of_folds",
     "read_dice",
+    "sets_of_target",
     "write_dice",
 ]
 
@@ -114,7 +115,9 @@ def _measured(
     scans = run / FEATURES_FILE
     domain = domain_file(scans.read_bytes()) if scans.is_file() else None
     calibration = (
-        calibration_of({_number(fold): tuple(kept_cases(fold)) for fold in finished}) if whole else None
+        calibration_of({_number(fold): tuple(kept_cases(fold)) for fold in finished}, first.table.values)
+        if whole
+        else None
     )
     found = tuple(item.message for item in read_findings(run) if item.severity != "info")
     card = replace(
@@ -177,8 +180,17 @@ def quality_of_folds(rows: Sequence[SubjectDice], *, command: str, note: str) ->
         if values:
             low, high = bootstrap_interval(np.array(values))
             mean = sum(values) / len(values)
-            found.append(Quality(target, "dice", mean, low, high, 0.95, len(values), command, note))
+            said = note + (f"; of {words}" if (words := sets_of_target(rows, target)) else "")
+            found.append(Quality(target, "dice", mean, low, high, 0.95, len(values), command, said))
     return tuple(found)
+
+
+def sets_of_target(rows: Sequence[SubjectDice], target: str) -> str:
+    """Which sets judge a structure, in words: `set A`, `sets A, B`; empty where there is one set."""
+    names = dict.fromkeys(
+        name for row in rows if row.target == target and row.sets for name in row.sets.split(", ")
+    )
+    return f"set{'s' * (len(names) > 1)} {', '.join(names)}" if names else ""
 
 
 def fold_volumes(rows: Sequence[SubjectDice]) -> tuple[FoldVolume, ...]:
@@ -239,9 +251,11 @@ def _shared_plan(path: Path) -> bytes:
     """The plan without places of the machine it ran on: file names stay, folders go."""
     plan = yaml.safe_load(path.read_text(encoding="utf-8"))
     data = plan["data"]
-    data["root"] = None
-    for key in ("cases", "split"):
-        data[key] = Path(data[key]).name if data.get(key) else None
+    for part in (data, *data.get("sets", ())):
+        for key in ("cases", "split"):
+            if key in part:
+                part[key] = Path(part[key]).name if part[key] else None
+        part["root"] = None
     if plan.get("start"):
         plan["start"]["model"] = Path(plan["start"]["model"]).name
     return yaml.safe_dump(plan, sort_keys=False, allow_unicode=True).encode()
@@ -254,7 +268,10 @@ def _number(fold: Path) -> int:
 def dice_table(rows: Sequence[SubjectDice]) -> bytes:
     """Dice of each subject as CSV, UTF-8: `quality.csv` of a bundle."""
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, [field.name for field in fields(SubjectDice)], lineterminator="\n")
+    names = [
+        field.name for field in fields(SubjectDice) if field.name != "sets" or any(row.sets for row in rows)
+    ]
+    writer = csv.DictWriter(stream, names, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     return stream.getvalue().encode()

@@ -19,7 +19,7 @@ from medseg.inference import labels_on_grid, network_slice_axis, prepare
 from medseg.inference.domain import scan_features
 from medseg.io.atomic import staged_file, write_bytes
 from medseg.masks.components import components
-from medseg.training.cases import LoadedCase, ignored_value, load_case
+from medseg.training.cases import LoadedCase, ignored_of, load_case
 from medseg.training.run_folder import RunFolder
 
 __all__ = ["UNJUDGED", "CachedCase", "build_cache", "prepared_folder"]
@@ -45,6 +45,8 @@ class CachedCase:
         By label value: separate objects in the mask as it is, and how many of them are left on the model's grid.
     ignored, voxels
         Voxels of the mask as it is that nobody judged, and all of them.
+    set_name, held
+        The set that it comes from, and the classes that this set holds; empty where there is one set that holds all.
     """
 
     id: str
@@ -57,6 +59,8 @@ class CachedCase:
     voxels: int = 0
 
     features: dict[str, float] = field(default_factory=dict)
+    set_name: str = ""
+    held: tuple[int, ...] = ()
 
     def load(self, part: str) -> NDArray[Any]:
         """`image`, `labels` or `positions`, memory-mapped read-only."""
@@ -67,17 +71,18 @@ class CachedCase:
 _ADAPTER: TypeAdapter[CachedCase] = TypeAdapter(CachedCase)
 
 
-def prepared_folder(run: Path, card: ModelCard, *ignore: int) -> Path:
-    """Folder for one way of preparing: channels, grid, preprocessing and the values that are ignored name it."""
+def prepared_folder(run: Path, card: ModelCard, *more: object) -> Path:
+    """Folder for one way of preparing: channels, grid, preprocessing, values that are ignored and sets name it."""
     grid = (card.reference, card.spacing, card.network.dimensions)
-    parts = (card.channels, card.preprocessing, card.table.values, grid, *ignore)
+    parts = (card.channels, card.preprocessing, card.table.values, grid, *more)
     return run / "cache" / hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 def build_cache(plan: RunFolder, card: ModelCard, run: Run) -> dict[str, CachedCase]:
     """Prepared cases by id; what is there and intact is used, the rest is made."""
-    found = {ignored_value(case, plan.config) for case in plan.cases} - {None}
-    folder = prepared_folder(plan.folder, card, *sorted(value for value in found if value is not None))
+    found = {value for case in plan.cases for value in ignored_of(case, plan.config)}
+    sets = sorted({repr(case.labels) for case in plan.cases if case.labels is not None})
+    folder = prepared_folder(plan.folder, card, *sorted(found), *sets)
     folder.mkdir(parents=True, exist_ok=True)
     ready: dict[str, CachedCase] = {}
     for number, case in enumerate(plan.cases):
@@ -110,9 +115,28 @@ def _make(folder: Path, case: Case, plan: RunFolder, card: ModelCard) -> CachedC
     size = loaded.labels.size
     names, values = scan_features(prepared.array, reference.grid, [channel.name for channel in card.channels])
     features = dict(zip(names, (float(value) for value in values), strict=True))
-    made = CachedCase(case.id, case.subject, str(folder), digests, known, objects, ignored, size, features)
+    made = CachedCase(
+        case.id,
+        case.subject,
+        str(folder),
+        digests,
+        known,
+        objects,
+        ignored,
+        size,
+        features,
+        *_held(case, card),
+    )
     write_bytes(folder / f"{case.id}.json", json.dumps(asdict(made)).encode(), force=True)
     return made
+
+
+def _held(case: Case, card: ModelCard) -> tuple[str, tuple[int, ...]]:
+    """Name of a case's set, and the classes that it holds."""
+    if case.labels is None or case.labels.held is None:
+        return "", ()
+    values = card.table.values
+    return case.labels.set_name, tuple(values.index(value) + 1 for value in case.labels.held)
 
 
 def _classes(loaded: LoadedCase, source: Grid, target: Grid, values: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -29,15 +29,37 @@ class _Judged:
     fold: int
     values: NDArray[np.float32]
     classes: NDArray[np.intp]
+    unheld: tuple[int, ...] = ()
+
+    @property
+    def true(self) -> NDArray[np.bool_]:
+        """(N, L) which may have come true: where background is, also any class that the case's set does not hold."""
+        found: NDArray[np.bool_] = np.arange(self.values.shape[1]) == self.classes[:, None]
+        found[np.ix_(self.classes == 0, self.unheld)] = True
+        return found
+
+    def at(self, temperature: float) -> "_Judged":
+        """With this temperature; what its set does not hold then counts as background."""
+        values = tempered(self.values, temperature, axis=1)
+        if self.unheld:
+            values = values.copy()
+            values[:, 0] += values[:, list(self.unheld)].sum(axis=1)
+            values[:, list(self.unheld)] = 0
+        return _Judged(self.subject, self.fold, values, self.classes)
 
 
-def calibration_of(folds: Mapping[int, Sequence[HeldOutCase]]) -> Calibration | None:
+def calibration_of(
+    folds: Mapping[int, Sequence[HeldOutCase]], values: tuple[int, ...] = ()
+) -> Calibration | None:
     """Temperature of all folds' cases, and reliability before and after; None with fewer than two folds.
 
     Parameters
     ----------
     folds
         Number of each fold → the cases that it had not seen.
+    values
+        Of the labels in the order of the outputs; needed where cases come from sets that do not hold all of them. There
+        the background is background or any label that the set does not hold.
 
     Notes
     -----
@@ -46,7 +68,7 @@ def calibration_of(folds: Mapping[int, Sequence[HeldOutCase]]) -> Calibration | 
     all but one of them were trained on.
     """
     known = [
-        _Judged(case.subject, number, case.shares.values, case.shares.classes)
+        _Judged(case.subject, number, case.shares.values, case.shares.classes, _unheld(case, values))
         for number, cases in folds.items()
         for case in cases
         if case.shares is not None and case.shares.classes.size
@@ -57,37 +79,33 @@ def calibration_of(folds: Mapping[int, Sequence[HeldOutCase]]) -> Calibration | 
     after = []
     for number in numbers:
         others = _fitted([item for item in known if item.fold != number])
-        after += [
-            _Judged(item.subject, number, tempered(item.values, others, axis=1), item.classes)
-            for item in known
-            if item.fold == number
-        ]
+        after += [item.at(others) for item in known if item.fold == number]
     return Calibration(
         temperature=round(_fitted(known), 4),
         subjects=len({item.subject for item in known}),
         voxels=sum(item.classes.size for item in known),
         margin=MARGIN,
-        before=_reliability(known),
+        before=_reliability([item.at(1.0) for item in known]),
         after=_reliability(after),
     )
 
 
-def fit_temperature(shares: NDArray[np.floating], classes: NDArray[np.intp]) -> float:
+def fit_temperature(shares: NDArray[np.floating], true: NDArray[np.bool_]) -> float:
     """Temperature with the least mean negative logarithm of the share of what came true.
 
     Parameters
     ----------
-    shares, classes
-        (N, L) of each voxel, and (N,) index of the one that came true.
+    shares, true
+        (N, L) of each voxel, and which came true; several where nobody said which of them did.
     """
     from scipy.optimize import minimize_scalar
 
-    values, chosen = shares.astype(np.float64), classes[:, None]
+    values = shares.astype(np.float64)
 
     def loss(log_temperature: float) -> float:
         powers = np.power(values, 1 / np.exp(log_temperature))
-        true = np.take_along_axis(powers, chosen, axis=1)[:, 0] / powers.sum(axis=1)
-        return float(-np.log(np.maximum(true, _LEAST_SHARE)).mean())
+        share = (powers * true).sum(axis=1) / powers.sum(axis=1)
+        return float(-np.log(np.maximum(share, _LEAST_SHARE)).mean())
 
     found = minimize_scalar(loss, bounds=tuple(np.log(_RANGE)), method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))
@@ -153,7 +171,13 @@ def _error(sums: NDArray[np.float64]) -> float:
 
 def _fitted(known: Sequence[_Judged]) -> float:
     shares = np.concatenate([item.values for item in known])
-    return fit_temperature(shares, np.concatenate([item.classes for item in known]))
+    return fit_temperature(shares, np.concatenate([item.true for item in known]))
+
+
+def _unheld(case: HeldOutCase, values: tuple[int, ...]) -> tuple[int, ...]:
+    if case.held is None:
+        return ()
+    return tuple(place for place, value in enumerate(values, start=1) if value not in case.held)
 
 
 def _reliability(known: Sequence[_Judged]) -> Reliability:

@@ -10,13 +10,10 @@ from medseg.domain.channels import pair_channels
 from medseg.errors import ConfigError, InputError, LabelError
 from medseg.geometry import order_to, require_same_grid
 from medseg.inference import canonical
-from medseg.io import read_segmentation
-from medseg.io.datasets import read_channel
-from medseg.io.datasets.nnunet import ignored_label
-from medseg.masks.ignored import without_ignored
+from medseg.io.datasets import ignored_values, read_channel, read_reference
 from medseg.training.config import TrainConfig
 
-__all__ = ["LoadedCase", "ignored_value", "load_case", "match_names"]
+__all__ = ["LoadedCase", "ignored_of", "load_case", "match_names"]
 
 #: The label of a black-and-white picture.
 _WHITE = 255
@@ -75,32 +72,32 @@ def load_case(case: Case, config: TrainConfig, names: dict[str, str]) -> LoadedC
     if case.reference is None:
         raise ConfigError(f"case {case.id} has no reference mask to train on")
     reference = images[config.reference]
-    given = read_segmentation(case.reference, on=reference)
+    given, ignored = read_reference(case, config.labels, on=reference, ignore=ignored_of(case, config))
     require_same_grid(reference.grid, given.grid, f"reference mask of case {case.id}")
-    ignore = ignored_value(case, config)
     order = order_to(reference.grid)
-    labels = order.apply(_values(without_ignored(given, ignore), config, case.id))
-    ignored = None if ignore is None or ignore not in given.present else order.apply(given.labels == ignore)
+    labels = order.apply(_values(given, config, case.id))
     if ignored is not None and ignored.all():
+        which = ", ".join(str(value) for value in ignored_of(case, config))
         raise ConfigError(
-            f"case {case.id}: all voxels of its mask are marked 'ignore' (label {ignore}), so there is nothing to "
-            "learn from it; leave it out"
+            f"case {case.id}: all voxels of its mask are marked 'ignore'{f' (label {which})' if which else ''}, so "
+            "there is nothing to learn from it; leave it out"
         )
+    ignored = None if ignored is None else order.apply(ignored)
     return LoadedCase({name: canonical(image) for name, image in images.items()}, labels, ignored)
 
 
-def ignored_value(case: Case, config: TrainConfig) -> int | None:
-    """What `data.ignore` or nnU-Net's `dataset.json` says; answers that differ are refused."""
-    ours = config.data.ignore
-    theirs = None if case.reference is None else ignored_label(case.reference)
-    if theirs is not None and ours is not None and ours != theirs:
-        raise ConfigError(f"data.ignore is {ours}, and dataset.json of case {case.id} says {theirs}")
-    value = theirs if ours is None else ours
-    if value in config.labels.values:
+def ignored_of(case: Case, config: TrainConfig) -> tuple[int, ...]:
+    """What `data.ignore` or the layout says (nnU-Net's `dataset.json`, a set); answers that differ are refused."""
+    ours, theirs = config.data.ignore, ignored_values(case)
+    if ours is not None and theirs and ours not in theirs:
+        raise ConfigError(f"data.ignore is {ours}, and dataset.json of case {case.id} says {theirs[0]}")
+    found = theirs or (() if ours is None else (ours,))
+    known = config.labels.values if case.labels is None else [value for value, _ in case.labels.values]
+    if clash := [value for value in found if value in known]:
         raise ConfigError(
-            f"label {value} is 'ignore' in dataset.json of case {case.id}, and a structure in the configuration"
+            f"label {clash[0]} is 'ignore' in dataset.json of case {case.id}, and a structure in the configuration"
         )
-    return value
+    return found
 
 
 def _values(segmentation: Segmentation, config: TrainConfig, case: str) -> NDArray[np.uint16]:

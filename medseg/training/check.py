@@ -36,6 +36,8 @@ def check_cases(plan: RunFolder, cache: Mapping[str, CachedCase]) -> tuple[Findi
         *check_names(plan),
         *_vanishing(plan, cases),
         *_absent(plan, cases),
+        *_about_values(plan),
+        *_left_out(plan),
         *_ignored(cases),
         *_alone(plan),
     )
@@ -86,6 +88,11 @@ def _refuse_twins(plan: RunFolder, cases: Sequence[CachedCase]) -> None:
         if not case.image:
             continue
         first = seen.setdefault(case.image, case)
+        if first.set_name != case.set_name:
+            raise ConfigError(
+                f"{first.id} and {case.id} of two sets show the same image, and each mask says nothing of what the "
+                "other holds; join both to one case of a set that holds all, or leave one out"
+            )
         if fold[first.subject] != fold[case.subject]:
             twins.append(f"{first.id} and {case.id}")
     if twins:
@@ -119,11 +126,38 @@ def _vanishing(plan: RunFolder, cases: Sequence[CachedCase]) -> list[Finding]:
 def _absent(plan: RunFolder, cases: Sequence[CachedCase]) -> list[Finding]:
     found = []
     for label in plan.config.labels.labels:
-        holding = sum(1 for case in cases if case.objects.get(str(label.value), (0, 0))[0])
+        place = plan.config.labels.values.index(label.value) + 1
+        told = [case for case in cases if not case.held or place in case.held]
+        holding = sum(1 for case in told if case.objects.get(str(label.value), (0, 0))[0])
         if holding == 0:
-            text = f"None of the {len(cases)} masks holds label {label.name}, so it can't be learned."
+            text = f"None of the {len(told)} masks holds label {label.name}, so it can't be learned."
             found.append(Finding("train.label_absent", "warning", text, as_details(label=label.name)))
     return found
+
+
+def _about_values(plan: RunFolder) -> list[Finding]:
+    """What a label of a set was taken for, where its name is another."""
+    found = []
+    ours = {label.value: label.name for label in plan.config.labels.labels}
+    for item in plan.config.data.sets:
+        case = next((case for case in plan.cases if case.labels and case.labels.set_name == item.name), None)
+        if case is None or case.labels is None:
+            continue
+        pairs = [f"{theirs} is {ours[own]!r}" for theirs, own in case.labels.values if own]
+        dropped = [str(theirs) for theirs, own in case.labels.values if not own]
+        text = f"Masks of the set {item.name}: {', '.join(pairs)}" + (
+            f"; background: {', '.join(dropped)}." if dropped else "."
+        )
+        found.append(Finding("train.set_values", "info", text, as_details(set=item.name)))
+    return found
+
+
+def _left_out(plan: RunFolder) -> list[Finding]:
+    if not plan.left_out:
+        return []
+    shown = ", ".join(plan.left_out[:_NAMED]) + ", …" * (len(plan.left_out) > _NAMED)
+    text = f"Cases without a reference mask, from which nothing is learned: {len(plan.left_out)} ({shown})."
+    return [Finding("train.no_reference", "warning", text, as_details(cases=len(plan.left_out)))]
 
 
 def _ignored(cases: Sequence[CachedCase]) -> list[Finding]:

@@ -20,6 +20,7 @@ from medseg.domain.values import STRICT
 from medseg.errors import ConfigError, InputError
 from medseg.io.plain import read_plain
 from medseg.training.phantoms import InstanceTraining
+from medseg.training.sets import SetConfig, require_sets
 
 __all__ = [
     "Augmentation",
@@ -83,6 +84,14 @@ class DataConfig:
     ignore
         Value of the voxels that nobody judged: no loss, no Dice and no patch is drawn from them. nnU-Net's `ignore` in
         dataset.json needs no word here.
+    sets
+        Instead of `root` and `cases`: several sets that label different things and train one network. The loss counts
+        only what the set of a case holds, and each label is judged by the sets that hold it.
+    subjects
+        Whether subjects of the same name in two sets are the same people (`shared`, so that they stay in one fold) or
+        not (`own`).
+    balance
+        Of several sets: patches come from each set as often (`sets`), or from each case as often (`cases`).
     """
 
     root: str | None = None
@@ -93,7 +102,22 @@ class DataConfig:
     seed: int = 0
     channels_by: Literal["name", "position"] = "name"
     ignore: int | None = None
+    sets: tuple[SetConfig, ...] = ()
+    subjects: Literal["shared", "own"] | None = None
+    balance: Literal["sets", "cases"] = "sets"
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    def __post_init__(self) -> None:
+        if self.sets and (self.root, self.cases, self.ignore) != (None, None, None):
+            raise ConfigError(
+                "with data.sets each set has its own root, cases and ignore; data has none of them"
+            )
+
+    @property
+    def anywhere(self) -> "DataConfig":
+        """The same without where the files lie."""
+        sets = tuple(replace(item, root=None, cases=None) for item in self.sets)
+        return replace(self, root=None, cases=None, split=None, sets=sets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +276,8 @@ class TrainConfig:
             raise ConfigError(
                 f"data.ignore is a value of the masks that is no label and not 0, not {self.data.ignore}"
             )
+        if self.data.sets:
+            require_sets(self.data.sets, self.labels)
         if len(self.patch) != self.network.dimensions:
             raise ConfigError(
                 f"loop.patch {self.patch} has not the {self.network.dimensions} extents of the network"
@@ -271,7 +297,7 @@ class TrainConfig:
         """SHA-256 over all that decides the result; not words, where the data lie, or how many processes help."""
         neutral = replace(
             self,
-            data=replace(self.data, root=None, cases=None, split=None),
+            data=self.data.anywhere,
             loop=replace(self.loop, workers=None),
             start=None if self.start is None else replace(self.start, model=""),
         )
@@ -287,6 +313,9 @@ class TrainConfig:
             del plain["data"]["channels_by"]  # as it was before there was a choice
         if self.data.ignore is None:
             del plain["data"]["ignore"]  # the same
+        if not self.data.sets:
+            for name in ("sets", "subjects", "balance"):
+                del plain["data"][name]  # the same
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
@@ -407,22 +436,31 @@ def _resolve_files(values: dict[str, Any], folder: Path) -> None:
     data = values.get("data")
     if not isinstance(data, dict):
         return
-    for key in ("cases", "split"):
-        if isinstance(data.get(key), str):
-            data[key] = str((folder / data[key]).resolve())
+    sets = data.get("sets")
+    for part in (data, *(sets if isinstance(sets, list) else ())):
+        for key in ("cases", "split"):
+            if isinstance(part, dict) and isinstance(part.get(key), str):
+                part[key] = str((folder / part[key]).resolve())
 
 
-def _set(values: dict[str, Any], override: str) -> None:
+def _set(values: Any, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ConfigError(f"an override is key=value, such as optimiser.lr=0.001, not {override!r}")
     *parents, last = key.split(".")
     for parent in parents:
-        inner = values.setdefault(parent, {})
-        if not isinstance(inner, dict):
+        inner = _named(values, parent) if isinstance(values, list) else values.setdefault(parent, {})
+        if not isinstance(inner, dict | list):
             raise ConfigError(f"override {key}: {parent} is no group of keys")
         values = inner
+    if not isinstance(values, dict):
+        raise ConfigError(f"override {key}: {parents[-1]} is a list; name one of its entries")
     try:
         values[last] = parse_yaml(text)
     except ValueError as error:
         raise ConfigError(f"override {key}: {text[:_SHOWN]!r} is no YAML value: {error}") from error
+
+
+def _named(entries: list[Any], name: str) -> Any:
+    """The entry of this name: `data.sets.NAME.root`."""
+    return next((item for item in entries if isinstance(item, dict) and item.get("name") == name), None)

@@ -55,6 +55,8 @@ class HeldOutCase:
         (I, J, K) bool: voxels that somebody judged; None for all.
     shares
         Of some voxels; None where there was no room for probabilities.
+    set_name, held
+        The set that it comes from, and the label values that this set holds; None where there is one that holds all.
     """
 
     id: str
@@ -64,6 +66,12 @@ class HeldOutCase:
     reference: NDArray[np.uint16]
     judged: NDArray[np.bool_] | None = None
     shares: Shares | None = None
+    set_name: str = ""
+    held: tuple[int, ...] | None = None
+
+    def holds(self, values: Sequence[int]) -> bool:
+        """Whether its mask says where all of these labels are."""
+        return self.held is None or set(values) <= set(self.held)
 
 
 def judge_cases(
@@ -121,6 +129,9 @@ def _judge(
         found.labels.astype(np.uint16),
         loaded.labels,
         None if loaded.ignored is None else ~loaded.ignored,
+        None,
+        "" if case.labels is None else case.labels.set_name,
+        None if case.labels is None else case.labels.held,
     )
     return replace(made, shares=_drawn(made, found.probabilities, classes)) if keep else made
 
@@ -154,6 +165,8 @@ def _dump(case: HeldOutCase) -> bytes:
     }
     if case.judged is not None:
         arrays["judged"] = case.judged
+    if case.held is not None:
+        arrays |= {"held": np.array(case.held), "set": np.array(case.set_name)}
     if case.shares is not None:
         arrays |= {"shares": case.shares.values, "classes": case.shares.classes}
     stream = io.BytesIO()
@@ -167,13 +180,13 @@ def cropped(case: HeldOutCase) -> HeldOutCase:
     if box is None:
         return replace(case, shares=None)
     box = grown(box, case.prediction.shape, (1, 1, 1))
-    return HeldOutCase(
-        case.id,
-        case.subject,
-        crop_grid(case.grid, box),
-        case.prediction[box],
-        case.reference[box],
-        None if case.judged is None else case.judged[box],
+    return replace(
+        case,
+        grid=crop_grid(case.grid, box),
+        prediction=case.prediction[box],
+        reference=case.reference[box],
+        judged=None if case.judged is None else case.judged[box],
+        shares=None,
     )
 
 
@@ -190,9 +203,12 @@ def _read(path: Path) -> HeldOutCase | None:
     grid = Grid(arrays["prediction"].shape, arrays["affine"], unit)  # type: ignore[arg-type]
     shares = Shares(arrays["shares"], arrays["classes"]) if "shares" in arrays else None
     name, subject = arrays["who"].tolist()
-    return HeldOutCase(
+    made = HeldOutCase(
         name, subject, grid, arrays["prediction"], arrays["reference"], arrays.get("judged"), shares
     )
+    if "held" not in arrays:
+        return made
+    return replace(made, set_name=str(arrays["set"]), held=tuple(int(value) for value in arrays["held"]))
 
 
 def _file(fold: Path, case: str) -> Path:

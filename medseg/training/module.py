@@ -40,7 +40,7 @@ class SegmentationModule(pl.LightningModule):
             self.average = copy.deepcopy(self.network).requires_grad_(requires_grad=False)
         self.loss = JudgedLoss(config.loss)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _number: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, ...], _number: int) -> Tensor:
         """Loss of one batch, logged as `train_loss`.
 
         Raises
@@ -66,7 +66,7 @@ class SegmentationModule(pl.LightningModule):
         )
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _number: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, ...], _number: int) -> None:
         """Loss of a fixed batch of validation patches, logged as `validation_loss`."""
         self.log(
             "validation_loss", self.loss_of(*batch), on_epoch=True, batch_size=len(batch[0]), sync_dist=True
@@ -107,13 +107,18 @@ class SegmentationModule(pl.LightningModule):
             )
         return found
 
-    def loss_of(self, image: Tensor, labels: Tensor) -> Tensor:
-        """Loss of (N, C, *patch) images and (N, 1, *patch) classes, over all levels of deep supervision."""
+    def loss_of(self, image: Tensor, labels: Tensor, held: Tensor | None = None) -> Tensor:
+        """Loss of (N, C, *patch) images and (N, 1, *patch) classes, over all levels of deep supervision.
+
+        `held` (N, outputs) says which outputs the set of each patch holds; all where it is None.
+        """
         logits = self.network(image).float()
         if logits.ndim == image.ndim:
-            total: Tensor = self.loss(logits, labels)
+            total: Tensor = self.loss(logits, labels, held)
             return total
-        levels = [self.loss(level, labels) * 0.5**number for number, level in enumerate(logits.unbind(1))]
+        levels = [
+            self.loss(level, labels, held) * 0.5**number for number, level in enumerate(logits.unbind(1))
+        ]
         return torch.stack(levels).sum() / sum(0.5**number for number in range(len(levels)))
 
 

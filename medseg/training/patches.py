@@ -17,15 +17,18 @@ __all__ = ["EpochSampler", "Patches", "cut"]
 
 
 class Patches:
-    """Map from a patch's number to (image (C, *patch) float32, classes (1, *patch) int64, UNJUDGED among them).
+    """Map from a patch's number to its image, classes and outputs that its set holds.
+
+    That is (C, *patch) float32; (1, *patch) int64, UNJUDGED among them; (outputs,) bool, background always.
 
     Each case comes once in every round, in a shuffled order; a share of the patches is centred on a
     labelled voxel, each label as often as the others. Where some voxels are not judged, the others are centred on a
-    judged one.
+    judged one. Of several sets each comes once in a round of its own (`data.balance`), so that none is drowned.
     """
 
     def __init__(self, cases: Sequence[CachedCase], config: TrainConfig, seed: int, *, augment: bool) -> None:
-        self.cases = cases
+        self.groups = _groups(cases, by_set=config.data.balance == "sets")
+        self.outputs = config.network.out_channels
         self.seed = seed
         self.foreground = config.loop.foreground
         self.flat = config.network.dimensions == 2
@@ -34,14 +37,12 @@ class Patches:
             augmenter(config.augmentation, config.network.dimensions) if augment else None
         )
 
-    def __getitem__(self, number: int) -> "tuple[Tensor, Tensor]":
+    def __getitem__(self, number: int) -> "tuple[Tensor, Tensor, Tensor]":
         """Patch of this number."""
         import torch
 
         rng = np.random.default_rng([self.seed, number])
-        turn, place = divmod(number, len(self.cases))
-        order = np.random.default_rng([self.seed, turn, 1]).permutation(len(self.cases))
-        case = self.cases[int(order[place])]
+        case = self._case(number)
         image, labels = case.load("image"), case.load("labels")
         start = self._start(case, labels.shape, rng)
         values = torch.from_numpy(cut(image, start, self.patch).astype(np.float32))
@@ -50,7 +51,22 @@ class Patches:
             values, classes = values[:, 0], classes[:, 0]
         if self.augment is not None:
             values, classes = self.augment(values, classes, rng)
-        return values, classes.long()
+        return values, classes.long(), torch.from_numpy(self._held(case))
+
+    def _case(self, number: int) -> CachedCase:
+        """A set, then a case of it; each once in every round."""
+        turn, place = divmod(number, len(self.groups))
+        order = np.random.default_rng([self.seed, turn, 2]).permutation(len(self.groups))
+        group = self.groups[int(order[place])]
+        turn, place = divmod(turn, len(group))
+        order = np.random.default_rng([self.seed, turn, 1]).permutation(len(group))
+        return group[int(order[place])]
+
+    def _held(self, case: CachedCase) -> NDArray[np.bool_]:
+        held = np.ones(self.outputs, np.bool_)
+        if case.held:
+            held[1:] = np.isin(np.arange(1, self.outputs), case.held)
+        return held
 
     def _centre(self, case: CachedCase, rng: np.random.Generator) -> NDArray[Any] | None:
         """A labelled voxel, each label as often as the others; else any judged one where not all are, or None."""
@@ -75,6 +91,13 @@ class Patches:
             else:
                 starts.append(int(np.clip(centre[axis] - size // 2, 0, last)))
         return tuple(starts)
+
+
+def _groups(cases: Sequence[CachedCase], *, by_set: bool) -> list[list[CachedCase]]:
+    found: dict[str, list[CachedCase]] = {}
+    for case in cases:
+        found.setdefault(case.set_name if by_set else "", []).append(case)
+    return list(found.values())
 
 
 class EpochSampler:

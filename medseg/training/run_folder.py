@@ -18,6 +18,7 @@ from medseg.io.datasets import make_split, read_split, write_split
 from medseg.io.unfinished import may_replace, together
 from medseg.training.cases import match_names
 from medseg.training.config import TrainConfig, dump_config
+from medseg.training.joined import sets_of
 
 __all__ = ["HOLD_OUT", "RunFolder", "card_from", "open_run"]
 
@@ -28,7 +29,7 @@ _PLAN, _SPLIT = "plan.yaml", "split.json"
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Configuration, cases and split of one run folder."""
+    """Configuration, cases and split of one run folder; `left_out` are the ids of cases without a reference mask."""
 
     config: TrainConfig
     dataset: Dataset
@@ -36,6 +37,7 @@ class RunFolder:
     names: dict[str, str]
     folder: Path
     digest: str
+    left_out: tuple[str, ...] = ()
 
     @property
     def on_hold_out(self) -> bool:
@@ -73,9 +75,12 @@ def open_run(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bo
     ConfigError
         If the folder holds a run with another plan, or no run at all, and `restart` was not asked for.
     """
+    left_out = tuple(case.id for case in dataset.cases if case.reference is None)
+    dataset = replace(dataset, cases=tuple(case for case in dataset.cases if case.reference is not None))
     free = [name for name in dataset.subjects if name not in config.data.held_out]
     if not free:
-        raise ConfigError(f"dataset {dataset.name} has no subjects left to train on")
+        why = f": {len(left_out)} cases have no reference mask" if left_out else ""
+        raise ConfigError(f"dataset {dataset.name} has no subjects left to train on{why}")
     if unknown := sorted(set(config.data.held_out) - set(dataset.subjects)):
         raise ConfigError(f"data.held_out names subjects that {dataset.name} lacks: {', '.join(unknown)}")
     split = _split(config, dataset, len(free))
@@ -95,7 +100,7 @@ def open_run(config: TrainConfig, dataset: Dataset, folder: Path, *, restart: bo
             folder.mkdir(parents=True, exist_ok=True)
             write_split(split, folder / _SPLIT)
             _write_plan(folder, config, digest)
-    return RunFolder(config, dataset, split, names, folder, digest)
+    return RunFolder(config, dataset, split, names, folder, digest, left_out)
 
 
 def card_from(config: TrainConfig, plan: RunFolder | None = None) -> ModelCard:
@@ -143,6 +148,7 @@ def _facts(plan: RunFolder) -> tuple[tuple[str, str | int | float | bool | None]
     config = plan.config
     return as_details(
         data=plan.dataset.name,
+        **_about_sets(plan),
         **({"judged": HOLD_OUT} if plan.on_hold_out else {}),
         **({} if config.start is None else {"started_from": config.start.digest}),
         cases=len(plan.cases) - (len(plan.hold_out) if plan.on_hold_out else 0),
@@ -157,6 +163,20 @@ def _facts(plan: RunFolder) -> tuple[tuple[str, str | int | float | bool | None]
         torch=version("torch"),
         monai=version("monai"),
     )
+
+
+def _about_sets(plan: RunFolder) -> dict[str, str]:
+    """Of each set what it holds, how many cases of it there are, and the digest of these."""
+    names = {label.value: label.name for label in plan.config.labels.labels}
+    found = {}
+    for name, part in sets_of(plan.dataset).items():
+        held = part.cases[0].labels
+        assert held is not None and held.held is not None  # noqa: S101, PT018 - for the type checker
+        found[f"set {name}"] = (
+            f"{len(part.cases)} cases of {len(part.subjects)} subjects, holds "
+            f"{', '.join(names[value] for value in held.held)}; cases {part.digest}"
+        )
+    return found
 
 
 def _of(dataset: Dataset, subjects: Sequence[str]) -> tuple[Case, ...]:

@@ -12,6 +12,7 @@ from medseg.models import load_weights, read_card, weights_digest
 from medseg.models.bundle import shapes_of
 from medseg.networks import encoder_names, tensors_of
 from medseg.training.config import TrainConfig
+from medseg.training.naming import place_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -21,9 +22,7 @@ __all__ = [
     "array_axes",
     "begin_from",
     "hold_still",
-    "place_of",
     "require_startable",
-    "same_name",
     "start_of",
 ]
 
@@ -106,14 +105,6 @@ def _anchored(grid: AnchoredGrid) -> str | None:
     if grid.spacing is not None and min(grid.spacing) == 0:
         return "it keeps the image's own spacing along some axes, and training has one for all"
     return None
-
-
-def same_name(one: str, other: str) -> bool:
-    """Whether two names of a label are one, whatever their letters' case; `Anterior` is `anterior hippocampus`."""
-    first, second = (
-        set(name.casefold().replace("_", " ").replace("-", " ").split()) for name in (one, other)
-    )
-    return bool(first) and bool(second) and (first <= second or second <= first)
 
 
 def array_axes(card: ModelCard) -> tuple[int, ...]:
@@ -210,13 +201,6 @@ def _in_our_axes(state: "Mapping[str, Tensor]", card: ModelCard) -> "dict[str, T
     size = 2 + len(axes)
     order = (0, 1, *(2 + axis for axis in axes))
     return {name: value.permute(order) if value.ndim == size else value for name, value in state.items()}
-
-
-def place_of(name: str, known: Sequence[str], first: int) -> int | None:
-    """Place among known names, from `first` on: that of the very name, else of the only one that is the same."""
-    exact = [at for at, other in enumerate(known) if other.casefold() == name.casefold()]
-    alike = exact or [at for at, other in enumerate(known) if same_name(name, other)]
-    return alike[0] + first if len(alike) == 1 else None
 
 
 def _kept(names: Sequence[str], places: Sequence[int | None], new: str) -> str:

@@ -18,6 +18,7 @@ from medseg.training.check import check_cases, write_findings
 from medseg.training.choose import kept_choice
 from medseg.training.config import DataConfig, TrainConfig
 from medseg.training.curve import draw_curve
+from medseg.training.joined import join_sets, open_set
 from medseg.training.run_folder import RunFolder, card_from, open_run
 from medseg.training.team import Leader, Steps, Team, following, leading
 from medseg.training.validate import validate_bundle
@@ -29,18 +30,24 @@ __all__ = ["follow", "open_cases", "open_data", "train"]
 
 
 def open_data(config: TrainConfig) -> Dataset:
-    """Dataset that a configuration names by `data.root`, or by `data.cases` with paths relative to the root.
+    """Dataset that a configuration names by `data.root`, by `data.cases` with paths relative to the root, or as sets.
 
     Raises
     ------
     ConfigError
-        If it names none.
+        If it names none, or its sets do not fit together.
     """
-    return open_cases(config.data)
+    if not config.data.sets:
+        return open_cases(config.data)
+    sets = {item.name: open_set(item) for item in config.data.sets}
+    channels = {channel.name: channel.modality for channel in config.channels}
+    return join_sets(config.data, sets, config.labels, channels)
 
 
 def open_cases(data: DataConfig) -> Dataset:
     """The same by the part of the configuration that names data; raises as `open_data`."""
+    if data.sets:
+        raise ConfigError("data.sets need a configuration, which says what the labels and channels are")
     if data.root is None:
         raise ConfigError("the configuration names no data; give data.root=FOLDER")
     root = Path(data.root).expanduser()

@@ -26,7 +26,8 @@ class SubjectDice:
     """Dice of one label or region over all cases of one subject; None where both masks are empty.
 
     Voxels of a subject's cases are pooled first: 2·|A∩B| / (|A|+|B|) over all its slices or scans. Those that nobody
-    judged count in neither mask. `voxel_ml` is the volume of a voxel, where all scans have the same; None on `px` grids
+    judged count in neither mask, and cases whose set does not hold the structure are left out; `sets` names the others'
+    sets. `voxel_ml` is the volume of a voxel, where all scans have the same; None on `px` grids
     and where voxels were left out, so that counts are no volumes.
     """
 
@@ -38,6 +39,7 @@ class SubjectDice:
     prediction_voxels: int
     cases: int
     voxel_ml: float | None = None
+    sets: str = ""
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
@@ -72,29 +74,33 @@ def subject_dice(
 ) -> tuple[SubjectDice, ...]:
     """Rows of cases whose predictions are known, after further steps of postprocessing."""
     counts: dict[tuple[str, str], NDArray[np.int64]] = {}
-    voxels: dict[str, set[float | None]] = {}
+    voxels: dict[tuple[str, str], set[float | None]] = {}
+    sets: dict[tuple[str, str], dict[str, None]] = {}
     for case in cases:
         size = None if case.judged is not None else _voxel_ml(case.grid)
-        voxels.setdefault(case.subject, set()).add(size)
         found = postprocess(case.prediction, case.grid, steps)
         judged = True if case.judged is None else case.judged
         for name, values in target_values(table).items():
+            if not case.holds(values):
+                continue
             one, two = np.isin(found, values) & judged, np.isin(case.reference, values)
             row = np.array([(one & two).sum(), one.sum(), two.sum(), 1])
             key = (case.subject, name)
             counts[key] = counts.get(key, np.zeros(4, np.int64)) + row
+            voxels.setdefault(key, set()).add(size)
+            sets.setdefault(key, {})[case.set_name] = None
     return tuple(
         SubjectDice(
             fold,
-            subject,
-            name,
+            *key,
             pooled_dice(*(int(n) for n in row[:3])),
             int(row[2]),
             int(row[1]),
             int(row[3]),
-            next(iter(voxels[subject])) if len(voxels[subject]) == 1 else None,
+            next(iter(voxels[key])) if len(voxels[key]) == 1 else None,
+            ", ".join(sets[key]),
         )
-        for (subject, name), row in counts.items()
+        for key, row in counts.items()
     )
 
 

@@ -1,16 +1,17 @@
 """What a folder holds beside the files that are read, so that nothing is left out without a word."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from medseg.domain import Case, Finding
 from medseg.domain.values import as_details
+from medseg.errors import InputError
 from medseg.io.datasets.patients import several_masks
 from medseg.io.names import split_part, stem_of
 from medseg.io.probabilities import are_probabilities
 from medseg.io.suffixes import image_suffixes
 
-__all__ = ["files_of_cases", "left_aside", "without_reference"]
+__all__ = ["files_of_cases", "left_aside", "reference_files", "without_reference"]
 
 #: Text about images, tables of results and ledgers: nobody takes them for images.
 _TEXT = (".json", ".jsonl", ".csv", ".tsv", ".txt", ".md", ".rst", ".yaml", ".yml", ".log", ".bval", ".bvec")
@@ -43,6 +44,22 @@ def files_of_cases(cases: Iterable[Case]) -> Iterator[Path]:
         yield from (split_part(file.path)[0] for file in case.images)
         if case.reference is not None:
             yield split_part(case.reference)[0]
+
+
+def reference_files(cases: Sequence[Case]) -> dict[str, tuple[Path, ...]]:
+    """The reference masks of cases by id, to be read as the files are.
+
+    Raises
+    ------
+    InputError
+        If the numbers in them are no labels, as those of Cityscapes' pictures or of objects in a video.
+    """
+    if numbered := [case.id for case in cases if case.reference and case.labels and case.labels.renames]:
+        raise InputError(
+            f"the numbers in the masks of {len(numbered)} cases ({numbered[0]}, …) are no labels; write masks "
+            "with labels first: medseg convert SET OUT.json"
+        )
+    return {case.id: (Path(case.reference),) for case in cases if case.reference}
 
 
 def without_reference(cases: Iterable[Case]) -> tuple[Finding, ...]:

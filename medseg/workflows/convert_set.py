@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from medseg.domain import LabelTable, Run, Segmentation
+from medseg.domain import Case, LabelTable, Run, Segmentation
 from medseg.errors import InputError
 from medseg.io import is_dataset, open_dataset, read_segmentation
 from medseg.io.atomic import require_absent
 from medseg.io.coco.write import PictureMask, write_coco
+from medseg.io.datasets import read_reference
 from medseg.io.datasets.labelset import labelset_of
 from medseg.io.labelset.reader import open_labelset
 from medseg.io.names import split_part, stem_of
@@ -55,6 +56,14 @@ class _Item:
     file_name: str
     picture: Path | None
     reference: str
+    case: Case | None = None
+    table: LabelTable | None = None
+
+    def read(self) -> Segmentation:
+        """The mask; where its numbers are no labels, in labels, and what nobody judged as background."""
+        if self.case is None or self.case.labels is None:
+            return read_segmentation(self.reference)
+        return read_reference(self.case, self.table)[0]
 
 
 def is_set(source: str | Path) -> bool:
@@ -121,7 +130,7 @@ def _masks(
     for number, item in enumerate(items):
         run.check()
         run.progress(number, len(items), f"convert: {item.stem}")
-        mask = read_segmentation(item.reference)
+        mask = item.read()
         if taken is not None:
             mask, given = flattened(mask)
             taken.extend((item.file_name, part) for part in given)
@@ -142,9 +151,8 @@ def _items(source: Path) -> tuple[list[_Item], LabelTable | None]:
             picture = Path(case.images[0].path)
             name = case.reference.rpartition("#")[2] if dataset.kind == "coco" else picture.name
             known = picture if picture.is_file() else None
-            found.append(
-                _Item(case.id, name if "/" not in name or known else picture.name, known, case.reference)
-            )
+            shown = name if "/" not in name or known else picture.name
+            found.append(_Item(case.id, shown, known, case.reference, case, dataset.table))
     return found, dataset.table
 
 

@@ -32,9 +32,10 @@ from medseg.training.config import (
     StartConfig,
     TrainConfig,
 )
+from medseg.training.naming import place_of
 from medseg.training.planning.decide import USUAL_AUGMENTATION
 from medseg.training.run_folder import RunFolder
-from medseg.training.start import array_axes, place_of, require_startable, start_of
+from medseg.training.start import array_axes, require_startable, start_of
 from medseg.training.validate import pooled_dice
 from medseg.workflows.segment import segment
 from medseg.workflows.segmenters import model_folder
@@ -267,6 +268,8 @@ def _score(
         labelled = order_to(images[plan.config.reference].grid).apply(found.labels)
         judged = True if loaded.ignored is None else ~loaded.ignored
         for name, (ours, _) in labels.items():
+            if case.labels and case.labels.held is not None and ours not in case.labels.held:
+                continue
             one, two = (labelled == own[name]) & judged, loaded.labels == ours
             counts[name] += np.array([(one & two).sum(), one.sum(), two.sum()])
     dice = [pooled_dice(*(int(n) for n in row)) for row in counts.values()]
@@ -286,7 +289,7 @@ def _shared(ours: LabelTable, theirs: LabelTable) -> dict[str, tuple[int, int]]:
 
 def _held_out(dataset: Dataset, seed: int, wanted: int | None) -> tuple[str, ...]:
     """A quarter of the subjects, drawn by the seed; none where there are fewer than four."""
-    subjects = dataset.subjects
+    subjects = sorted({case.subject for case in dataset.cases if case.reference is not None})
     count = wanted
     if count is None:
         count = ceil(len(subjects) / _HELD_OUT) if len(subjects) >= _FEWEST else 0

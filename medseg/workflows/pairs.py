@@ -19,7 +19,7 @@ from medseg.io.names import split_part, stem_of
 from medseg.io.suffixes import image_suffixes
 from medseg.masks.ignored import without_ignored
 from medseg.masks.onto import lies_on, onto_grid
-from medseg.workflows.aside import files_of_cases
+from medseg.workflows.aside import files_of_cases, reference_files
 from medseg.workflows.batch import unique
 
 __all__ = [
@@ -233,8 +233,7 @@ _Files: TypeAlias = dict[str, tuple[Path, ...]]
 def _masks(path: Path) -> _Files:
     """Mask files by case: the references of a dataset, else the files of a folder, or of a folder per patient."""
     if is_dataset(path):
-        cases = open_dataset(path).cases
-        return {case.id: (Path(case.reference),) for case in cases if case.reference}
+        return reference_files(open_dataset(path).cases)
     own = unique(_mask_files(path))
     return own or _of_patients(path)
 

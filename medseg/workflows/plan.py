@@ -1,9 +1,10 @@
 """Plan: a dataset becomes a training configuration that says why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -25,6 +26,7 @@ from medseg.training.planning import (
     make_plan,
     plan_text,
     probe,
+    propose_sets,
     take_fingerprint,
 )
 from medseg.workflows.declare import declare_values
@@ -56,6 +58,7 @@ def plan(
     values: Mapping[str, str] | None = None,
     trial: bool = True,
     run: Run | None = None,
+    sets: Sequence[Dataset] = (),
 ) -> Planned:
     """Measure a dataset and decide how to train on it.
 
@@ -71,6 +74,8 @@ def plan(
         Channel → `HU`, `SUVbw` or `MR`, where the files do not say what their values are.
     trial
         Whether memory and time are measured with ten steps on noise.
+    sets
+        Where `dataset` joins several: each as its files are, to be checked for faults.
 
     Raises
     ------
@@ -78,7 +83,8 @@ def plan(
         If cases have faults (they are listed), or there is nothing to learn.
     """
     run = run or Run()
-    _require_sound(dataset, run)
+    for one in sets or (dataset,):
+        _require_sound(one, run)
     made = make_plan(
         take_fingerprint(dataset, run, partial(declare_values, values=values or {})), budget, data, run
     )
@@ -89,18 +95,22 @@ def plan(
     return Planned(made, found, plan_text(made, _head(made, dataset, found)))
 
 
-def plan_files(
-    source: str | Path,
+def plan_files(  # noqa: PLR0913 - the options of the command
+    source: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     root: str | Path | None = None,
     budget: str = "laptop",
+    subjects: Literal["shared", "own"] | None = None,
     values: Mapping[str, str] | None = None,
     trial: bool = True,
     force: bool = False,
     run: Run | None = None,
 ) -> Planned:
     """Plan for the dataset in a folder, or of a case list with paths relative to `root`; the YAML is written to `out`.
+
+    Several sources are sets that label different things and train one network; `subjects` says whether subjects of the
+    same name in two of them are the same people.
 
     Raises
     ------
@@ -110,36 +120,33 @@ def plan_files(
     out = Path(out)
     with together(out):
         require_absent(out, force=force)
-        require_apart([out], [source])
-        planned = _planned(Path(source), budget, root, values=values, trial=trial, run=run)
+        sources = [Path(source)] if isinstance(source, str | Path) else [Path(item) for item in source]
+        require_apart([out], sources)
+        chosen = BUDGETS.get(budget)
+        if chosen is None:
+            raise ConfigError(f"--budget is {', '.join(BUDGETS)}, not {budget!r}")
+        opened = [_opened(item, root, alone=len(sources) == 1) for item in sources]
+        dataset, data = opened[0] if len(opened) == 1 else propose_sets(opened, subjects)
+        sets = [found for found, _ in opened]
+        planned = plan(dataset, chosen, data, values=values, trial=trial, run=run, sets=sets)
+        config_from(yaml.safe_load(planned.text))  # what is written can be trained
         write_bytes(out, planned.text.encode(), force=force)
     return planned
 
 
-def _planned(
-    source: Path,
-    budget: str,
-    root: str | Path | None,
-    *,
-    values: Mapping[str, str] | None,
-    trial: bool,
-    run: Run | None,
-) -> Planned:
-    chosen = BUDGETS.get(budget)
-    if chosen is None:
-        raise ConfigError(f"--budget is {', '.join(BUDGETS)}, not {budget!r}")
+def _opened(source: Path, root: str | Path | None, *, alone: bool) -> tuple[Dataset, DataConfig]:
+    """A dataset, and how a configuration says where it lies."""
     require_regular(source)
     is_list = source.is_file()
-    if root is not None and not is_list:
-        raise ConfigError(f"--root {root} is for a case list; {source} is none")
+    if root is not None and not (is_list and alone):
+        raise ConfigError(
+            f"--root {root} is for one case list; {source if alone else 'several sets'} is none"
+        )
     base = Path(root) if root is not None else source.parent
     dataset = open_dataset(source, root=base) if is_list else open_dataset(source)
-    data = DataConfig(
+    return dataset, DataConfig(
         root=str((base if is_list else source).resolve()), cases=str(source.resolve()) if is_list else None
     )
-    planned = plan(dataset, chosen, data, values=values, trial=trial, run=run)
-    config_from(yaml.safe_load(planned.text))  # what is written can be trained
-    return planned
 
 
 def _require_sound(dataset: Dataset, run: Run) -> None:

@@ -91,7 +91,10 @@ def train(
         return train_instances(Path(out) / "bundle", plan.phantoms, run, force=restart, command=command)
     require_extra("train", "training")
     dataset = open_data(plan)
-    command = f"medseg train {Path(config).stem} data.root={dataset.name} --out RUN"
+    where = [f"data.sets.{item.name}.root={item.path.name}" for item in plan.data.sets]
+    command = " ".join(
+        ["medseg train", Path(config).stem, *(where or [f"data.root={dataset.name}"]), "--out RUN"]
+    )
     bundle = train_folds(
         plan, dataset, Path(out), run, fold=fold, restart=restart, command=command, processes=processes
     )
@@ -150,9 +153,11 @@ def _begun(
 
 def _aside(plan: TrainConfig, dataset: Dataset) -> tuple[Finding, ...]:
     """What the data set's folder holds beside its cases; a list of cases says itself which are meant."""
-    if plan.data.root is None or plan.data.cases is not None:
-        return ()
-    return left_aside(Path(plan.data.root).expanduser(), files_of_cases(dataset.cases))
+    places = [item.path for item in plan.data.sets if item.cases is None]
+    if plan.data.root is not None and plan.data.cases is None:
+        places.append(Path(plan.data.root).expanduser())
+    used = tuple(files_of_cases(dataset.cases))
+    return tuple(item for place in places for item in left_aside(place, used))
 
 
 def findings_of(out: Path) -> tuple[Finding, ...]:

@@ -24,7 +24,7 @@ from medseg.reporting.training.page import (
     TrainingPage,
     training_to_html,
 )
-from medseg.training.assemble import finished_folds, fold_volumes, judged_rows
+from medseg.training.assemble import finished_folds, fold_volumes, judged_rows, sets_of_target
 from medseg.training.cases import load_case
 from medseg.training.check import read_findings
 from medseg.training.choose import StepChoice, kept_choice, step_words
@@ -150,13 +150,22 @@ def _sentences(card: ModelCard, rows: Sequence[SubjectDice], plan: RunFolder) ->
     share = f"{len(done)} of {folds} folds are trained; their probabilities are averaged in the bundle."
     if folds == 1:
         share = "One network was trained."
-    found = [lead, share]
+    found = [lead, share, *_about_sets(card)]
     missed = [row for row in rows if row.reference_voxels and not row.prediction_voxels]
     if missed:
         found.append(
             f"In {len(missed)} of {len(rows)} pairs of subject and structure nothing was found of what is there."
         )
     return found
+
+
+def _about_sets(card: ModelCard) -> list[str]:
+    """Of each set what it holds, and the digest of its cases."""
+    return [
+        f"S{name[1:]}: {words}."
+        for name, words in card.trained
+        if name.startswith("set ") and isinstance(words, str)
+    ]
 
 
 def _targets(card: ModelCard, rows: Sequence[SubjectDice]) -> list[TargetLine]:
@@ -175,6 +184,7 @@ def _targets(card: ModelCard, rows: Sequence[SubjectDice]) -> list[TargetLine]:
                 worst.dice or 0.0,
                 worst.subject,
                 len(own),
+                sets_of_target(rows, item.label),
             )
         )
     return lines

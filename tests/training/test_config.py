@@ -36,6 +36,9 @@ DEFAULTS: list[tuple[Any, dict[str, Any]]] = [
             "seed": 0,
             "channels_by": "name",
             "ignore": None,
+            "sets": (),
+            "subjects": None,
+            "balance": "sets",
         },
     ),
     (LossConfig(), {"dice": 1.0, "cross_entropy": 1.0, "batch_dice": False, "include_background": False}),
@@ -136,7 +139,9 @@ def test_the_digest_is_the_one_that_runs_of_earlier_versions_have(channels_by: s
     values["loop"]["workers"] = None
     if channels_by == "name":
         del values["data"]["channels_by"]
-    del values["data"]["ignore"], values["start"]
+    for later in ("ignore", "sets", "subjects", "balance"):
+        del values["data"][later]
+    del values["start"]
     known = {"architecture", "dimensions", "in_channels", "out_channels", "filters", "strides", "kernels"}
     known |= {"residual", "deep_supervision", "dropout"}
     values["network"] = {name: values["network"][name] for name in known}

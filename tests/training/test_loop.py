@@ -65,7 +65,7 @@ def test_workers_leave_the_network_its_cores(
 
 @pytest.mark.parametrize(("batch", "count"), [(1, 8), (3, 8), (12, 12)])
 def test_the_curve_is_of_eight_patches_or_a_batch(batch: int, count: int) -> None:
-    case: Any = patches(dots((4, 4, 4), a=(1, 1, 1)), patch=(2, 2, 2)).cases[0]
+    case: Any = patches(dots((4, 4, 4), a=(1, 1, 1)), patch=(2, 2, 2)).groups[0][0]
     loader = _curve_loader([case], config(f"loop.batch={batch}"), seed=5)
     assert CURVE_PATCHES == 8
     assert (loader.batch_size, list(loader.sampler)) == (batch, list(range(count)))
@@ -229,7 +229,7 @@ def test_levels_of_deep_supervision_weigh_half_of_the_one_above() -> None:
     losses = {1.0: 0.3, 2.0: 0.9, 3.0: 1.5}
     answers = [torch.stack([level + 1, level + 2, level + 3], dim=1), level + 2]
     del module.loss, module.network
-    module.loss = lambda logits, _labels: torch.tensor(losses[float(logits.flatten()[0])])  # type: ignore[assignment]
+    module.loss = lambda logits, _labels, _held: torch.tensor(losses[float(logits.flatten()[0])])  # type: ignore[assignment]
     module.network = lambda _image: answers.pop(0)  # type: ignore[assignment]
     assert float(module.loss_of(level, labels)) == pytest.approx((0.3 + 0.45 + 0.375) / 1.75)
     assert float(module.loss_of(level, labels)) == pytest.approx(0.9)

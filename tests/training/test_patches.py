@@ -33,6 +33,8 @@ class Case:
 
     number: int
     labels: np.ndarray
+    set_name: str = ""
+    held: tuple[int, ...] = ()
 
     def load(self, part: str) -> Any:
         if part == "image":
@@ -48,7 +50,8 @@ def patches(
 ) -> Patches:
     config = SimpleNamespace(
         loop=SimpleNamespace(foreground=foreground),
-        network=SimpleNamespace(dimensions=dimensions),
+        network=SimpleNamespace(dimensions=dimensions, out_channels=4),
+        data=SimpleNamespace(balance="sets"),
         patch=patch,
         augmentation=None,
     )
@@ -91,7 +94,7 @@ def test_patches_reach_both_ends_of_a_case() -> None:
 def test_a_small_case_is_padded_on_both_sides(extent: int, size: int, expected: list[int]) -> None:
     labels = np.arange(1, extent + 1, dtype=np.uint8).reshape(extent, 1, 1)
     for foreground in (0.0, 1.0):
-        _, classes = patches(labels, patch=(size, 1, 1), foreground=foreground)[0]
+        _, classes, _ = patches(labels, patch=(size, 1, 1), foreground=foreground)[0]
         assert classes.ravel().tolist() == expected
 
 
@@ -123,7 +126,7 @@ def test_a_share_of_the_patches_is_anywhere() -> None:
 
 
 def test_patches_of_slices_have_two_axes() -> None:
-    image, classes = patches(np.ones((4, 6, 6), np.uint8), patch=(5, 3), dimensions=2)[0]
+    image, classes, _ = patches(np.ones((4, 6, 6), np.uint8), patch=(5, 3), dimensions=2)[0]
     assert tuple(image.shape) == tuple(classes.shape) == (1, 5, 3)
     assert (str(image.dtype), str(classes.dtype)) == ("torch.float32", "torch.int64")
 

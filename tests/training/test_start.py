@@ -16,7 +16,8 @@ from medseg.networks import build, load_state, tensors_of
 from medseg.training import load_config
 from medseg.training.config import StartConfig, TrainConfig, changed_config
 from medseg.training.module import SegmentationModule
-from medseg.training.start import begin_from, require_startable, same_name, start_of
+from medseg.training.naming import same_name
+from medseg.training.start import begin_from, require_startable, start_of
 from medseg.workflows.fine_tune import StartWish, _verdict, begun, config_of_model
 from tests.inference.conftest import make_card
 

@@ -8,6 +8,7 @@ from medseg.domain import Finding, Label, LabelTable
 from medseg.domain.labels import Color
 from medseg.domain.texts import parse_json
 from medseg.errors import InputError
+from medseg.io.coco.panoptic import PanopticPicture, is_panoptic, panoptic_pictures
 from medseg.io.plain import read_plain
 from medseg.io.raster.pages import MAX_PIXELS
 
@@ -55,6 +56,8 @@ class CocoFile:
         What had to be decided.
     licence
         As `info` or the only entry of `licenses` states it.
+    panoptic
+        Of a panoptic file, in the place of outlines: segments by the id of their picture.
     """
 
     path: Path
@@ -63,6 +66,12 @@ class CocoFile:
     annotations: dict[int, list[Annotation]]
     findings: tuple[Finding, ...] = ()
     licence: str = field(default="")
+    panoptic: dict[int, PanopticPicture] = field(default_factory=dict)
+
+    @property
+    def panoptic_folder(self) -> Path:
+        """Where the PNGs of a panoptic file lie: a folder of its name, beside it."""
+        return self.path.with_suffix("")
 
 
 def parse_coco(path: Path) -> CocoFile:
@@ -77,14 +86,17 @@ def parse_coco(path: Path) -> CocoFile:
     try:
         pictures = [_picture(item) for item in _items(content, "images")]
         numbers, table, findings = _table(_items(content, "categories"))
-        annotations = _annotations(_items(content, "annotations"), {item.id for item in pictures}, numbers)
+        entries, ids = _items(content, "annotations"), {item.id for item in pictures}
+        panoptic = panoptic_pictures(entries, ids, numbers) if is_panoptic(entries) else {}
+        annotations = {} if panoptic else _annotations(entries, ids, numbers)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if not pictures:
         raise InputError(f"{path} lists no images")
     if len({item.id for item in pictures}) < len(pictures):
         raise InputError(f"{path}: two images have the same id")
-    return CocoFile(path, table, _by_name(pictures), annotations, findings, _licence(content))
+    named = _by_name(pictures)
+    return CocoFile(path, table, named, annotations, findings, _licence(content), panoptic)
 
 
 def _read(path: Path) -> dict[str, Any]:

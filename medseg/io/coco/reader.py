@@ -27,13 +27,14 @@ from medseg.domain.values import as_details
 from medseg.errors import InputError
 from medseg.io.answers import apply_answers
 from medseg.io.coco.file import Annotation, CocoFile, CocoPicture, parse_coco
+from medseg.io.coco.panoptic import panoptic_labels
 from medseg.io.coco.rle import mask_of
 from medseg.io.overlaps import labels_of_masks
 from medseg.io.raster.format import PX_AFFINE
 from medseg.io.values import freeze
 from medseg.masks.rasterise import rasterise
 
-__all__ = ["READER", "CocoReader", "coco_segmentation", "open_coco_file"]
+__all__ = ["READER", "CocoReader", "coco_classes", "coco_segmentation", "open_coco_file"]
 
 _HEAD = re.compile(rb'^(\xef\xbb\xbf)?\s*\{\s*"(info|licenses|images|annotations|categories|type)"\s*:')
 #: A corner further than this from the picture, in pixels, is damage.
@@ -119,10 +120,17 @@ def _sources(path: Path, file: CocoFile) -> tuple[Source, ...]:
             CocoReader.name,
             _grid(picture),
             volume=name if several else None,
-            description=f"{len(file.annotations.get(picture.id, ()))} outlines",
+            description=_described(file, picture),
         )
         for name, picture in file.pictures.items()
     )
+
+
+def _described(file: CocoFile, picture: CocoPicture) -> str:
+    if file.panoptic:
+        found = file.panoptic.get(picture.id)
+        return f"{len(found.segments) if found else 0} segments"
+    return f"{len(file.annotations.get(picture.id, ()))} outlines"
 
 
 def _grid(picture: CocoPicture) -> Grid:
@@ -140,6 +148,8 @@ def coco_segmentation(file: CocoFile, name: str) -> Segmentation:
         If an outline is a box only, or damaged; the message names the annotation.
     """
     picture = file.pictures[name]
+    if file.panoptic:
+        return _panoptic(file, picture)
     findings: dict[Finding, None] = dict.fromkeys(file.findings)
     numbered = _Numbered(picture)
     outlines = numbered.followed(_drawn(file, picture, findings))
@@ -152,6 +162,47 @@ def coco_segmentation(file: CocoFile, name: str) -> Segmentation:
         (*findings, *more),
         instances=numbered.ids,
     )
+
+
+def coco_classes(file: CocoFile, name: str) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+    """(width, height, 1) one category per pixel, and which pixels are of none that is known: nobody can judge them.
+
+    These are void, those of a crowd without a single object, and those of objects of several categories.
+    """
+    picture = file.pictures[name]
+    if file.panoptic:
+        return _segments(file, picture)
+    shape = (picture.width, picture.height, 1)
+    labels, (crowd, several) = np.zeros(shape, np.uint16), np.zeros((2, *shape), np.bool_)
+    for item, box, mask in _drawn(file, picture, {}):
+        if item.is_crowd:
+            crowd[box] |= mask
+            continue
+        part = labels[box]
+        several[box] |= mask & (part > 0) & (part != item.category)
+        part[mask] = item.category
+    return labels, (crowd & (labels == 0)) | several
+
+
+def _panoptic(file: CocoFile, picture: CocoPicture) -> Segmentation:
+    labels, unknown = _segments(file, picture)
+    findings = file.findings
+    if (unknown & (labels > 0)).any():
+        findings = (*findings, _CROWD)
+    made_by = Provenance(parameters=as_details(format="COCO panoptic"))
+    return Segmentation(freeze(labels), _grid(picture), file.table, made_by, findings)
+
+
+def _segments(file: CocoFile, picture: CocoPicture) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+    """Labels, and which pixels are void or of a crowd."""
+    shape = (picture.width, picture.height)
+    found = file.panoptic.get(picture.id)
+    if found is None:
+        raise InputError(f"{file.path} has no segments for {picture.file_name}")
+    try:
+        return panoptic_labels(file.panoptic_folder, found, shape)
+    except InputError as error:
+        raise InputError(f"{file.path}: {error}") from error
 
 
 class _Numbered:

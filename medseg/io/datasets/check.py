@@ -7,10 +7,8 @@ from medseg.domain.values import as_details
 from medseg.errors import MedsegError
 from medseg.geometry import Agreement, compare_grids
 from medseg.io.datasets.load import read_channel
-from medseg.io.datasets.nnunet import ignored_label
 from medseg.io.datasets.patients import several_masks
-from medseg.io.read import read_segmentation
-from medseg.masks.ignored import without_ignored
+from medseg.io.datasets.reference import read_reference
 
 __all__ = ["check_case", "check_dataset"]
 
@@ -57,7 +55,7 @@ def _examine(
     if case.reference is None:
         found.append(_no_reference(case))
     else:
-        found += _reference_findings(case.reference, images, table)
+        found += _reference_findings(case, images, table)
     return found, {image.channel: image.digest for image in images if not _is_constant(image)}
 
 
@@ -133,10 +131,9 @@ def _no_reference(case: Case) -> Finding:
     return _finding("case.no_reference", "warning", text)
 
 
-def _reference_findings(path: str, images: list[Image], table: LabelTable | None) -> list[Finding]:
+def _reference_findings(case: Case, images: list[Image], table: LabelTable | None) -> list[Finding]:
     try:
-        reference = read_segmentation(path, on=images[0] if images else None)
-        reference = without_ignored(reference, ignored_label(path))
+        reference, _ = read_reference(case, table, on=images[0] if images else None)
     except MedsegError as error:
         return [_finding("reference.unreadable", "error", f"The reference can't be read: {error}")]
     found = [item for item in reference.findings if item.severity != "info" or item.code.startswith("label")]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from medseg.domain import Dataset
 from medseg.errors import InputError
+from medseg.io.datasets.ade20k import is_ade20k, open_ade20k
 from medseg.io.datasets.bids import is_bids, open_bids
 from medseg.io.datasets.caselist import is_caselist, open_caselist
 from medseg.io.datasets.coco import is_coco, open_coco
@@ -15,7 +16,9 @@ from medseg.io.datasets.nnunet import is_nnunet, is_nnunet_images, open_nnunet, 
 from medseg.io.datasets.pairs import is_pairs, open_pairs
 from medseg.io.datasets.paths import read_json
 from medseg.io.datasets.patients import is_patients, open_patients
+from medseg.io.datasets.streets import is_cityscapes, is_kitti, open_cityscapes, open_kitti
 from medseg.io.datasets.voc import is_voc, open_voc
+from medseg.io.datasets.youtubevos import is_youtubevos, open_youtubevos
 
 __all__ = ["is_dataset", "open_dataset", "rename_channels"]
 
@@ -36,8 +39,8 @@ def open_dataset(path: str | Path, *, root: Path | None = None) -> Dataset:
     Parameters
     ----------
     path
-        A folder (MSD, nnU-Net, image + mask pairs, BIDS, Pascal VOC, COCO), a case list (CSV, JSON), a COCO
-        file, or the mapping of a set of PNG masks.
+        A folder (MSD, nnU-Net, image + mask pairs, BIDS, Pascal VOC, COCO, Cityscapes, KITTI, ADE20K,
+        YouTube-VOS), a case list (CSV, JSON), a COCO file, or the mapping of a set of PNG masks.
     root
         For a case list: what its paths are relative to, when not its own folder.
 
@@ -68,7 +71,9 @@ def open_dataset(path: str | Path, *, root: Path | None = None) -> Dataset:
     if opener is None:
         raise InputError(
             f"{path} is no dataset: no dataset.json, no sub-* folders, no image with a _mask beside it, no "
-            "annotations of COCO, no SegmentationClass of VOC, no folder per patient"
+            "annotations of COCO, no SegmentationClass of VOC, no leftImg8bit of Cityscapes, no training/semantic of "
+            "KITTI, no annotations/training of ADE20K, no Annotations with meta.json of YouTube-VOS, no folder per "
+            "patient"
         )
     return opener(path)
 
@@ -85,6 +90,10 @@ def _opener_of_folder(path: Path) -> Callable[[Path], Dataset] | None:
     layouts: tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...] = (
         (is_bids, open_bids),
         (is_voc, open_voc),
+        (is_cityscapes, open_cityscapes),
+        (is_kitti, open_kitti),
+        (is_ade20k, open_ade20k),
+        (is_youtubevos, open_youtubevos),
         (is_coco, open_coco),
         (is_labelset_file, open_labelset_cases),
         (is_pairs, open_pairs),

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from medseg.domain import Case, ChannelFile
+from medseg.domain.case import MaskMeaning
 from medseg.errors import MedsegError
 from medseg.io.datasets.pairs import COLOURS
 from medseg.io.read import inspect
@@ -20,11 +21,25 @@ _NO_SUBJECTS = {"train", "val", "valid", "validation", "test", "images", "imgs",
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One picture: its name in the set (folders allowed), its file, and its reference."""
+    """One picture.
+
+    Parameters
+    ----------
+    name
+        In the set, folders allowed.
+    picture, reference
+        Its file, and that of its mask.
+    subject
+        Whom or what it shows together with others, where the layout says it; None leaves it to the folders of `name`.
+    labels
+        What its mask means, where its values are not those of the set's table.
+    """
 
     name: str
     picture: Path
     reference: str | None
+    subject: str | None = None
+    labels: MaskMeaning | None = None
 
 
 def picture_cases(entries: Iterable[Entry]) -> tuple[tuple[Case, ...], tuple[str, ...]]:
@@ -42,7 +57,8 @@ def picture_cases(entries: Iterable[Entry]) -> tuple[tuple[Case, ...], tuple[str
         path = str(item.picture)
         files = tuple(ChannelFile(name, path, name if channels == COLOURS else None) for name in channels)
         named = folders[item.name]
-        cases.append(Case(ids[item.name], named[0] if named else ids[item.name], files, item.reference))
+        subject = item.subject or (named[0] if named else ids[item.name])
+        cases.append(Case(ids[item.name], subject, files, item.reference, labels=item.labels))
     return tuple(sorted(cases, key=lambda case: case.id)), channels
 
 

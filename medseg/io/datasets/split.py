@@ -19,6 +19,8 @@ _ADAPTER = TypeAdapter(Split)
 def make_split(dataset: Dataset, *, folds: int = 5, seed: int = 0, held_out: tuple[str, ...] = ()) -> Split:
     """Shuffle subjects and deal them into folds; at most one fold per subject.
 
+    Of several sets the subjects of one are dealt after those of another, so that every fold has its share of each.
+
     Raises
     ------
     InputError
@@ -29,7 +31,11 @@ def make_split(dataset: Dataset, *, folds: int = 5, seed: int = 0, held_out: tup
     subjects = [name for name in dataset.subjects if name not in held_out]
     if not subjects or folds < 1:
         raise InputError(f"{dataset.name} has {len(subjects)} subjects for {folds} folds")
-    order = np.random.default_rng(seed).permutation(len(subjects))
+    sets: dict[str, set[str]] = {}
+    for case in dataset.cases:
+        sets.setdefault(case.subject, set()).add("" if case.labels is None else case.labels.set_name)
+    drawn = np.random.default_rng(seed).permutation(len(subjects))
+    order = sorted(drawn, key=lambda number: sorted(sets[subjects[int(number)]]))
     count = min(folds, len(subjects))
     parts = tuple(tuple(sorted(subjects[int(n)] for n in order[part::count])) for part in range(count))
     return Split(dataset.digest, parts, tuple(held_out), seed)

@@ -19,7 +19,7 @@ from medseg.io.raster.pages import Page, read_page
 from medseg.io.values import freeze
 from medseg.io.voc.names import VOID, VOID_COLOR, VocClasses, voc_classes
 
-__all__ = ["MASK_FOLDER", "READER", "VocReader"]
+__all__ = ["MASK_FOLDER", "READER", "VocReader", "voc_undecided"]
 
 MASK_FOLDER = "SegmentationClass"
 #: What stands beside the masks' folder in this layout.
@@ -77,10 +77,7 @@ def _grid(rows: NDArray[Any]) -> Grid:
 
 def _rows(path: Path) -> tuple[NDArray[np.uint8], tuple[Finding, ...]]:
     """(rows, columns) of label values, 0 where nobody decided, and what there is to say."""
-    classes = voc_classes(path.parent.parent)
-    page = read_page(path, 0)
-    by_color = classes.by_color and (page.indices is None or classes.stated) and page.values.ndim == 3
-    numbers = _by_color(page.values, classes, path) if by_color else _by_number(page, classes, path)
+    numbers = _numbers(path)
     void = numbers == VOID
     count = int(np.count_nonzero(void))
     if not count:
@@ -89,6 +86,19 @@ def _rows(path: Path) -> tuple[NDArray[np.uint8], tuple[Finding, ...]]:
     return np.where(void, 0, numbers).astype(np.uint8), (
         Finding("voc.void", "info", text, as_details(pixels=count)),
     )
+
+
+def voc_undecided(path: Path) -> NDArray[np.bool_]:
+    """(columns, rows, 1): pixels that nobody decided on, such as the borders of objects."""
+    return np.ascontiguousarray(_numbers(path).T[..., None] == VOID)
+
+
+def _numbers(path: Path) -> NDArray[np.uint8]:
+    """(rows, columns) of class numbers, VOID among them."""
+    classes = voc_classes(path.parent.parent)
+    page = read_page(path, 0)
+    by_color = classes.by_color and (page.indices is None or classes.stated) and page.values.ndim == 3
+    return _by_color(page.values, classes, path) if by_color else _by_number(page, classes, path)
 
 
 def _by_color(values: NDArray[Any], classes: VocClasses, path: Path) -> NDArray[np.uint8]:

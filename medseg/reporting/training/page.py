@@ -38,6 +38,7 @@ class TargetLine:
     worst: float
     where: str
     subjects: int
+    sets: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,7 @@ def _target(line: TargetLine) -> dict[str, Any]:
         "median": f"{line.median:.3f}",
         "worst": f"{line.worst:.3f}",
         "where": line.where,
+        "sets": line.sets,
     }
 
 

@@ -4,6 +4,7 @@ from medseg.training.planning.budget import BUDGETS, Budget
 from medseg.training.planning.decide import Plan, make_plan
 from medseg.training.planning.fingerprint import Fingerprint, take_fingerprint
 from medseg.training.planning.probe import Probe, probe
+from medseg.training.planning.several import propose_sets
 from medseg.training.planning.text import plan_text
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "make_plan",
     "plan_text",
     "probe",
+    "propose_sets",
     "take_fingerprint",
 ]

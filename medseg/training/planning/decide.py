@@ -168,6 +168,7 @@ def _why(fingerprint: Fingerprint, chosen: _Chosen, config: TrainConfig) -> dict
     subjects = len({case.subject for case in fingerprint.cases})
     labels = len(fingerprint.table.labels)
     return {
+        "data.sets": _why_sets(config),
         "data.folds": f"{config.data.folds} of {subjects} subjects; cases of a subject stay together",
         "channels": "; ".join(f"{item.channel.name}: {item.why}" for item in chosen.scalings),
         "reference": f"the channel on whose grid {_share_on(fingerprint)} of the masks lie",
@@ -187,6 +188,20 @@ def _why(fingerprint: Fingerprint, chosen: _Chosen, config: TrainConfig) -> dict
         if config.loop.foreground > 0.5
         else "every second patch is centred on a labelled voxel, each label as often",
     }
+
+
+def _why_sets(config: TrainConfig) -> str:
+    known = {label.name for label in config.labels.labels}
+    missing = [
+        f"{item.name} says nothing of {', '.join(sorted(known - set(item.holds)))}"
+        for item in config.data.sets
+        if known - set(item.holds)
+    ]
+    return (
+        "what each set holds and by which values; its masks count for these labels alone"
+        + (f" ({'; '.join(missing)})" if missing else "")
+        + ". Patches come from each set as often, so that a small one is not drowned: balance: cases changes that"
+    )
 
 
 def _why_flips(fingerprint: Fingerprint, labels: int) -> str:

@@ -12,11 +12,10 @@ from medseg.errors import ConfigError, InputError
 from medseg.geometry import order_to, same_grid
 from medseg.geometry.resample import resample
 from medseg.inference import canonical, labels_on_grid, model_grid, network_slice_axis
-from medseg.io import read_segmentation
-from medseg.io.datasets import read_channel
+from medseg.io.datasets import read_channel, read_reference
 from medseg.io.datasets.nnunet import ignored_label
 from medseg.masks.components import components
-from medseg.masks.ignored import table_without, without_ignored
+from medseg.masks.ignored import table_without
 from medseg.training.cache import count_kept_objects
 
 __all__ = ["CaseMeasures", "ChannelMeasures", "Fingerprint", "count_vanishing", "take_fingerprint"]
@@ -149,7 +148,7 @@ def take_fingerprint(dataset: Dataset, run: Run, declare: Declare = dict) -> Fin
     for number, case in enumerate(with_mask):
         run.check()
         run.progress(number, len(with_mask), f"measuring: {case.id}")
-        cases.append(_measure(case, declare))
+        cases.append(_measure(case, dataset.table, declare))
     run.progress(len(with_mask), len(with_mask), "measuring")
     _require_one_unit(cases)
     _require_labels(dataset, cases)
@@ -168,7 +167,7 @@ def count_vanishing(
         if case.id not in chosen:
             continue
         run.check()
-        _, mask = _read_mask(case)
+        _, mask = _read_mask(case, fingerprint.table)
         target = model_grid(mask.grid, spacing)
         classes = labels_on_grid(mask.labels, mask.grid, target, fingerprint.table.values)
         counts = count_kept_objects(mask.labels, mask.grid, classes, target, fingerprint.table.values)
@@ -177,8 +176,8 @@ def count_vanishing(
     return {value: (int(row[0]), int(row[1])) for value, row in total.items()}
 
 
-def _measure(case: Case, declare: Declare) -> CaseMeasures:
-    images, mask = _read_mask(case)
+def _measure(case: Case, table: LabelTable | None, declare: Declare) -> CaseMeasures:
+    images, mask = _read_mask(case, table)
     images = declare(images)
     on = next(name for name, image in images.items() if same_grid(image.grid, mask.grid))
     order = order_to(mask.grid)
@@ -201,11 +200,11 @@ def _measure(case: Case, declare: Declare) -> CaseMeasures:
     )
 
 
-def _read_mask(case: Case) -> tuple[dict[str, Image], Segmentation]:
+def _read_mask(case: Case, table: LabelTable | None) -> tuple[dict[str, Image], Segmentation]:
     images = {file.channel: read_channel(file) for file in case.images}
     assert case.reference is not None  # noqa: S101 - only such cases are measured
     for image in images.values():
-        mask = without_ignored(read_segmentation(case.reference, on=image), ignored_label(case.reference))
+        mask, _ = read_reference(case, table, on=image)
         if same_grid(image.grid, mask.grid):
             return images, mask
     raise InputError(f"case {case.id}: its mask lies on the grid of none of its images")
@@ -254,7 +253,8 @@ def _table_of(dataset: Dataset, cases: Sequence[CaseMeasures]) -> LabelTable:
             f"masks of {dataset.name} hold labels {unknown[:8]} that the dataset does not name; "
             f"it names {list(dataset.table.values)[:8]}"
         )
-    found = {ignored_label(case.reference) for case in dataset.cases if case.reference is not None}
+    own = [case for case in dataset.cases if case.labels is None and case.reference is not None]
+    found = {ignored_label(case.reference) for case in own if case.reference is not None}
     table = dataset.table
     for value in sorted(value for value in found if value is not None):
         table = table_without(table, value)
