@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("napari")
 
+import pydicom
 from qtpy.QtCore import Qt
 from typer.testing import CliRunner
 
@@ -22,6 +23,7 @@ from napari.settings import get_plugin_settings
 from napari_medseg.bridge.layers import image_layer, labels_layer
 from napari_medseg.bridge.window import window_of
 from napari_medseg.workspace.review import RULES
+from tests.napari.test_events import drag
 
 pytestmark = pytest.mark.gui
 
@@ -364,3 +366,79 @@ def test_a_corrected_mask_becomes_a_case_with_its_subject(panel: Panel, tmp_path
     assert "Case one is in" in panel.wait(tab)
     (case,) = open_dataset(tmp_path / "set" / "cases.csv").cases
     assert (case.id, case.subject) == ("one", "P1")
+
+
+@pytest.mark.parametrize(
+    "folder", ["dicom/rt_utils/oriented_data", "dicom/dicom2nifti/hitachi/anatomical/001"]
+)
+def test_painted_voxels_reach_table_record_sr_and_seg_to_the_last_one(
+    folder: str, panel: Panel, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """N voxels painted on an oblique series are N × |det| of its affine, wherever they are read."""
+    panel.viewer.open(data(folder), plugin="medseg")
+    panel.segment()
+    layer = next(layer for layer in panel.viewer.layers if layer.name.startswith("otsu"))
+    correct = panel.tab("Correct")
+    correct.labels.new_button.click()
+    value = int(layer.selected_label)
+    correct.labels.table.item(correct.labels.table.rowCount() - 1, 1).setText("node")
+    layer.mode, layer.brush_size = "paint", 9
+    drag(layer, [tuple(n // 2 for n in layer.data.shape)], value)
+    voxels = int((np.asarray(layer.data) == value).sum())
+    assert voxels > 5
+    mask = window_of(panel.viewer).mask_of(layer)
+    ml = voxels * abs(np.linalg.det(mask.before.grid.affine[:3, :3])) / 1000
+    report = panel.write(tmp_path / "out", "csv", "sr", "seg")
+    assert "files in" in panel.wait(report)
+    record = read_record(tmp_path / "out" / "record.json")
+    (row,) = (
+        item
+        for item in record.measurements
+        if item.target.name == "node" and item.quantity is Quantity.VOLUME
+    )
+    assert row.value == pytest.approx(ml, rel=1e-12)
+    edit = record.made_by.edits[-1]
+    assert edit.volume_change_ml is not None
+    assert mask.journal.net()[value] == voxels
+    sets = [pydicom.dcmread(path) for path in (tmp_path / "out").rglob("*.dcm")]
+    (sr,) = (item for item in sets if item.Modality == "SR")
+    assert any(number == pytest.approx(ml, rel=1e-9) for number in volumes_ml(sr, "node"))
+    (seg,) = (item for item in sets if item.Modality == "SEG")
+    assert voxels_of(seg, "node") == voxels
+
+
+def volumes_ml(sr: Any, name: str) -> list[float]:
+    """Volumes in ml of the measurement groups that are tracked by this name."""
+    found: list[float] = []
+    for group in groups_of(sr):
+        texts = [str(item.get("TextValue", "")) for item in group]
+        if not any(name in text for text in texts):
+            continue
+        for item in group:
+            if (
+                item.ValueType == "NUM"
+                and item.ConceptNameCodeSequence[0].CodeMeaning == "Volume from Voxel Summation"
+            ):
+                measured = item.MeasuredValueSequence[0]
+                unit = measured.MeasurementUnitsCodeSequence[0].CodeValue
+                found.append(float(measured.NumericValue) / {"ml": 1, "mm3": 1000, "cm3": 1}[unit])
+    return found
+
+
+def groups_of(item: Any) -> Iterator[Any]:
+    for part in item.get("ContentSequence", ()):
+        if part.ValueType == "CONTAINER":
+            if part.ConceptNameCodeSequence[0].CodeMeaning == "Measurement Group":
+                yield part.ContentSequence
+            yield from groups_of(part)
+
+
+def voxels_of(seg: Any, name: str) -> int:
+    """Set bits of the frames of a segment."""
+    numbers = {item.SegmentLabel: item.SegmentNumber for item in seg.SegmentSequence}
+    frames = seg.pixel_array.reshape(-1, seg.Rows, seg.Columns)
+    return sum(
+        int(frame.sum())
+        for frame, about in zip(frames, seg.PerFrameFunctionalGroupsSequence, strict=True)
+        if about.SegmentIdentificationSequence[0].ReferencedSegmentNumber == numbers[name]
+    )
