@@ -24,14 +24,17 @@ class ClickRule:
     radius_steps
         Standard deviation of the bump around a click, in steps of the window: so many times its spacing in mm.
     looks
-        How often the box is put anew around the answer, which goes along as the answer before.
+        How often the network looks: after the first time in a box that is put anew around the answer.
     around
         Room left around the answer on each side, as a share of its longest extent.
+    sees_answer
+        Whether a look is shown the answer of the look before; else that channel is empty.
     """
 
     radius_steps: float = 1.5
     looks: int = 3
     around: float = 0.35
+    sees_answer: bool = True
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:

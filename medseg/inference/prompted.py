@@ -124,7 +124,7 @@ class PromptedSegmenter:
             for number, label in enumerate(seeds.labels):
                 run.check()
                 box, share = self._object(image, seeds, label, params.first_mm, predictor)
-                wins = (share > best[box]) & usable[box]
+                wins = (share > best[box]) & usable[box] & _held(share, seeds.markers[box] == label)
                 for own in _limits(seeds, label, image.grid.shape):
                     wins &= own[box]
                 labels[box][wins], best[box][wins] = label, share[wins]
@@ -181,7 +181,9 @@ class PromptedSegmenter:
         values, known = on_grid(image, window, channel)
         seen = preprocess(values, known, channel.name, self.card.preprocessing)
         radius = rule.radius_steps * window.spacing[0]
-        answer = np.zeros(window.shape, np.float32) if before is None else resample(*before, window, fill=0.0)
+        answer = np.zeros(window.shape, np.float32)
+        if before is not None and rule.sees_answer:
+            answer = np.asarray(resample(*before, window, fill=0.0), np.float32)
         maps = [click_map(window, places, radius) for places in clicks]
         batch = np.stack([np.where(known, seen, np.float32(0)), *maps, answer])[None].astype(np.float32)
         return np.where(known, predictor(batch)[0, 1], np.float32(0))
@@ -256,9 +258,7 @@ def _around(
     share: NDArray[np.float32], box: Box, seeded: NDArray[np.bool_], grid: Grid, room: float
 ) -> Box | None:
     """The box of the parts that hold a seed, and of all seeds, with room; None where nothing was found."""
-    ids, _ = label_parts(share > _HALF)
-    held = np.unique(ids[seeded[box]])
-    part = bounds(np.isin(ids, held[held > 0]))
+    part = bounds(_held(share, seeded[box]))
     seeds = bounds(seeded)
     if part is None or seeds is None:
         return None
@@ -270,14 +270,22 @@ def _around(
     return grown(whole, grid.shape, tuple(int(np.ceil(room * longest / step)) for step in grid.spacing))
 
 
+def _held(share: NDArray[np.float32], seeded: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The parts of an object that hold a seed of it."""
+    ids, count = label_parts(share > _HALF)
+    held = np.zeros(count + 1, np.bool_)
+    held[ids[seeded]] = True
+    held[0] = False
+    return np.asarray(held[ids])
+
+
 def _finished(labels: NDArray[np.uint16], seeds: Seeds, usable: NDArray[np.bool_]) -> NDArray[np.uint16]:
     """What was clicked is as it was clicked, and of an object those parts are left that hold a seed of it."""
     labels[seeds.markers == BACKGROUND] = 0
     for label in seeds.labels:
         labels[(seeds.markers == label) & usable] = label
-        ids, _ = label_parts(labels == label)
-        held = np.unique(ids[(seeds.markers == label) & usable])
-        labels[(labels == label) & ~np.isin(ids, held[held > 0])] = 0
+        own = labels == label
+        labels[own & ~_held(own.astype(np.float32), own & (seeds.markers == label))] = 0
     return labels
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from medseg.domain import Label, LabelTable, ModelCard, Run
+from medseg.domain.clicks import ClickRule
 from medseg.domain.values import as_details
 from medseg.errors import ConfigError
 from medseg.io.atomic import write_bytes
@@ -124,9 +125,9 @@ def _fit(
 
 def _fold(settings: PromptTraining, out: Path, *, restart: bool) -> Path:
     """Folder of the checkpoints, by what decides the weights: a run of another plan is no start for this one."""
-    neutral = replace(
-        settings, root=None, sets=tuple(replace(one, cases="", split="") for one in settings.sets)
-    )
+    sets = tuple(replace(one, cases="", split="") for one in settings.sets)
+    rule = replace(ClickRule(), radius_steps=settings.clicks.radius_steps)  # how it is run decides no weights
+    neutral = replace(settings, root=None, sets=sets, clicks=rule)
     words = ("title", "summary", "version", "licence", "attribution", "intended_use", "limits")
     plain = {
         key: value for key, value in _SETTINGS.dump_python(neutral, mode="json").items() if key not in words
