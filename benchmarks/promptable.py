@@ -6,7 +6,8 @@ DATA holds `hippocampus/` and `sarcoma/`. Cases are those of the fold that the c
 the network has seen nothing; the first N of each set, in order of their names. The object of the hippocampus is the whole,
 that of a sarcoma the tumour. All methods run with their defaults, on one thread, `margin_mm` apart: of the methods without a
 network the margin with the best mean Dice over all of its clicks is shown, chosen with the reference, in their favour.
-Finished rows are kept in FOLDER, so that a run that was stopped goes on. `--write` writes docs/reference/promptable.md.
+Finished rows are kept in FOLDER, so that a run that was stopped goes on. `--write` writes docs/reference/promptable.md;
+`--ship` puts the model with its figures among those that come with medseg.
 """
 
 import argparse
@@ -24,12 +25,14 @@ import numpy as np
 import medseg
 from benchmarks.robot import next_seed
 from medseg.domain import Case, Grid, Image, Prompts, Run, Segmenter
+from medseg.domain.card import Quality
 from medseg.domain.prompts import Point
 from medseg.errors import MedsegError
 from medseg.io.datasets import read_channel
 from medseg.metrics.summarise import bootstrap_interval
-from medseg.models import read_card
-from medseg.training.config import PromptConfig, load_config
+from medseg.models import load_weights, read_card, write_bundle
+from medseg.training.assemble import licence_text
+from medseg.training.config import PromptConfig, dump_config, load_config
 from medseg.training.prompting.objects import held_out_cases
 from medseg.workflows.segment import segment
 from medseg.workflows.segmenters import find_segmenter
@@ -42,6 +45,8 @@ OTHERS = ("random-walker", "graph-cut")
 MARGINS = {"hippocampus": (15.0, 45.0), "sarcoma": (45.0, 80.0)}
 CLICKS = 10
 SHOWN = (1, 2, 3, 5, 7, 10)
+COMMAND = "python -m benchmarks.promptable DATA"
+KEPT = ("set", "case", "subject", "clicks", "dice")
 #: Extents and spacing of the box that the first answer is timed in, and what it may take.
 BOX, ALLOWED_S = 96, 2.0
 
@@ -85,6 +90,8 @@ def main() -> None:
     print(text)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")
+    if options.ship:
+        ship(_read(log), version, _folder(options.model))
 
 
 def _options() -> argparse.Namespace:
@@ -95,6 +102,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=20, help="the first N of each set")
     parser.add_argument("--only", nargs="*", default=[NETWORK, *OTHERS], help="these methods")
     parser.add_argument("--write", action="store_true", help="rewrite the docs' page")
+    parser.add_argument(
+        "--ship", action="store_true", help="put the model among the shipped ones, with its figures"
+    )
     return parser.parse_args()
 
 
@@ -176,6 +186,36 @@ def page(rows: list[Row], version: str, seconds: float) -> str:
         f" with two threads, {verdict} the {ALLOWED_S:g} s that were asked for."
     )
     return "\n".join([HEAD, *found, time_line]) + "\n"
+
+
+def ship(rows: list[Row], version: str, folder: Path) -> None:
+    """The bundle with what was measured, among the models that come with medseg."""
+    own = [row for row in rows if row["model"] == version]
+    quality = []
+    for name in dict.fromkeys(row["set"] for row in own):
+        for count in (1, 3, 10):
+            found = [row for row in own if row["set"] == name and row["clicks"] == count]
+            dice = np.array([row["dice"] for row in found])
+            low, high = bootstrap_interval(dice, patients=[row["subject"] for row in found])
+            label = f"{name}, {count} click{'s' * (count > 1)}"
+            note = "cases held out by person or patient, clicked by a robot in the largest error"
+            mean = float(dice.mean())
+            quality.append(Quality(label, "dice", mean, low, high, 0.95, len(dice), COMMAND, note))
+    config = load_config(NETWORK)
+    assert isinstance(config, PromptConfig)
+    sets = tuple(
+        replace(one, cases=Path(one.cases).name, split=Path(one.split).name) for one in config.prompts.sets
+    )
+    plan = dump_config(PromptConfig(replace(config.prompts, sets=sets)))
+    lines = ["set,case,subject,clicks,dice", *(",".join(str(row[key]) for key in KEPT) for row in own)]
+    card = replace(read_card(folder), quality=tuple(quality))
+    extras = {
+        "LICENSE": licence_text(card),
+        "plan.yaml": plan,
+        "quality.csv": ("\n".join(lines) + "\n").encode(),
+    }
+    states = load_weights(card, folder)
+    write_bundle(_folder(None), replace(card, weights=()), states, extras=extras, force=True)
 
 
 def _table(name: str, rows: list[Row], version: str) -> str:

@@ -47,7 +47,7 @@ class PromptedParams(Params):
     """What may be chosen for any promptable model."""
 
     first_mm: float = Choice(
-        25.0,
+        45.0,
         gt=0,
         le=10_000,
         description="How far beyond the clicks the first look reaches; the next ones follow the answer.",

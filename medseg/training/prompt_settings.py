@@ -32,6 +32,8 @@ class PromptSet:
         Labels that together are an object, for each kind of object that may be asked for; every kind is as frequent.
     folder
         Within the root.
+    last_objects
+        Those of `objects` that the last steps learn from: what is meant most often is learned last. All if empty.
     """
 
     name: str
@@ -41,11 +43,14 @@ class PromptSet:
     objects: tuple[tuple[int, ...], ...] = ((1,),)
     fold: int = 0
     folder: str = "."
+    last_objects: tuple[tuple[int, ...], ...] = ()
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def __post_init__(self) -> None:
         if not self.objects or any(not labels or min(labels) < 1 for labels in self.objects):
             raise ConfigError(f"set {self.name}: an object is one label or several, each from 1 on")
+        if not set(self.last_objects) <= set(self.objects):
+            raise ConfigError(f"set {self.name}: last_objects are some of its objects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class PromptTraining:
         Folder that holds the sets' folders; given on the command line as `prompts.root=…`.
     steps, batch, lr, weight_decay, checkpoint_every, seed
         Of the optimiser.
+    last_steps
+        Steps at the end that learn from each set's `last_objects` only.
     most_clicks
         A sample has from 1 to so many, half as many samples for each click more.
     random_clicks
@@ -97,6 +104,7 @@ class PromptTraining:
     batch: int = 4
     lr: float = 3e-3
     weight_decay: float = 1e-4
+    last_steps: int = 0
     checkpoint_every: int = 50
     seed: int = 0
     most_clicks: int = 6

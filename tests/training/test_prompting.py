@@ -93,6 +93,16 @@ def test_windows_show_the_object_bright_and_at_many_sizes(settings: PromptTraini
     assert max(shares) > 3 * min(shares)
 
 
+def test_the_last_steps_learn_what_is_meant_most_often(settings: PromptTraining, sets: Any) -> None:
+    """Of the ball, halves and whole; at the end the whole alone."""
+    first = replace(settings.sets[0], objects=((1,), (1, 2)), last_objects=((1, 2),))
+    wish = replace(settings, sets=(first, settings.sets[1]), steps=30, last_steps=15, batch=2, turn=0.0)
+    windows = Windows(sets, wish, 0)
+    kinds = [windows._kinds(sets[0][0], number) for number in (0, 28, 30, 58)]
+    assert kinds == [((1,), (1, 2)), ((1,), (1, 2)), ((1, 2),), ((1, 2),)]
+    assert windows._kinds(sets[1][0], 59) == ((1,),)
+
+
 def test_nobody_held_out_is_learned_from(
     settings: PromptTraining, data: Callable[[str], Path], tmp_path: Path
 ) -> None:

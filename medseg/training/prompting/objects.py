@@ -177,9 +177,18 @@ class Windows:
         cases = self.sets[number % len(self.sets)]
         case = cases[int(rng.integers(len(cases)))]
         values, labels = case.load()
-        kind = case.objects[int(rng.integers(len(case.objects)))]
+        kinds = self._kinds(case, number)
+        kind = kinds[int(rng.integers(len(kinds)))]
         image, target = self._cut(values, np.isin(labels, kind), rng)
         return torch.from_numpy(image[None]), torch.from_numpy(target.astype(np.int64))
+
+    def _kinds(self, case: ObjectCase, number: int) -> tuple[tuple[int, ...], ...]:
+        """Objects of a case that may be asked for at this number."""
+        settings = self.settings
+        last = settings.sets[number % len(self.sets)].last_objects
+        is_last = number >= (settings.steps - settings.last_steps) * settings.batch
+        chosen = tuple(kind for kind in case.objects if kind in last) if is_last else ()
+        return chosen or case.objects
 
     def _cut(
         self, values: NDArray[np.float32], mask: NDArray[np.bool_], rng: Generator
