@@ -86,7 +86,8 @@ def main() -> None:
                     flush=True,
                 )
     version = read_card(_folder(options.model)).weights[0].digest
-    text = page(_read(log), version, _timed(options.model))
+    card = read_card(_folder(options.model))
+    text = page(_read(log), version, _timed(options.model), dict(card.trained))
     print(text)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")
@@ -176,7 +177,7 @@ def _timed(model: Path | None) -> float:
     return time.process_time() - start
 
 
-def page(rows: list[Row], version: str, seconds: float) -> str:
+def page(rows: list[Row], version: str, seconds: float, trained: dict[str, Any]) -> str:
     """What was reached, as Markdown."""
     sets = list(dict.fromkeys(row["set"] for row in rows))
     found = [_table(name, [row for row in rows if row["set"] == name], version) for name in sets]
@@ -185,7 +186,38 @@ def page(rows: list[Row], version: str, seconds: float) -> str:
         f"An answer in a box of {BOX}³ voxels takes {seconds:.2f} s of CPU time on {platform.processor() or platform.machine()}"
         f" with two threads, {verdict} the {ALLOWED_S:g} s that were asked for."
     )
-    return "\n".join([HEAD, *found, time_line]) + "\n"
+    learned = f"This network learned from {trained['data']}, in {trained['steps']} steps of {trained['batch']} windows.\n"
+    return "\n".join([HEAD, learned, *found, _verdict(rows, version, sets), "", time_line]) + "\n"
+
+
+def _verdict(rows: list[Row], version: str, sets: list[str]) -> str:
+    """Whether the network is better than every other method on every set: only then it is shipped."""
+    worse = []
+    for name in sets:
+        own = _mean(rows, name, NETWORK, None, version)
+        for method in OTHERS:
+            best = max(
+                (_mean(rows, name, method, margin, "") for margin in MARGINS[name]),
+                key=lambda means: sum(means.values()),
+            )
+            behind = [str(count) for count in SHOWN if own[count] <= best[count]]
+            if behind:
+                worse.append(f"than {method} on {name} after {', '.join(behind)} clicks")
+    if not worse:
+        return "**The network is better than both at every number of clicks, on both sets.**"
+    return (
+        f"**The network is no better {'; no better '.join(worse)}. It does not come with medseg until it is better at every "
+        "number of clicks.**"
+    )
+
+
+def _mean(rows: list[Row], name: str, method: str, margin: float | None, version: str) -> dict[int, float]:
+    """Mean Dice by number of clicks."""
+    found = defaultdict(list)
+    for row in rows:
+        if (row["set"], row["method"], row["margin_mm"], row["model"]) == (name, method, margin, version):
+            found[row["clicks"]].append(row["dice"])
+    return {count: float(np.mean(dice)) for count, dice in found.items()}
 
 
 def ship(rows: list[Row], version: str, folder: Path) -> None:

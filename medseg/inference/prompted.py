@@ -28,7 +28,7 @@ from medseg.geometry.resample import crop_grid, resample
 from medseg.inference.clicks import click_map, window_grid
 from medseg.inference.ensemble import Predictor
 from medseg.inference.load import load_predictor
-from medseg.inference.prepare import on_grid
+from medseg.inference.prepare import values_on_grid
 from medseg.inference.segmenter import library_version, spec_of
 from medseg.inference.steps import preprocess
 from medseg.masks.components import label_parts
@@ -178,7 +178,7 @@ class PromptedSegmenter:
         rule = self.card.clicks
         assert rule is not None  # noqa: S101 - for the type checker: its card made it
         (channel,) = self.card.channels
-        values, known = on_grid(image, window, channel)
+        values, known = values_on_grid(image, window, channel)
         seen = preprocess(values, known, channel.name, self.card.preprocessing)
         radius = rule.radius_steps * window.spacing[0]
         answer = np.zeros(window.shape, np.float32)

@@ -12,7 +12,7 @@ from medseg.domain import Run
 from medseg.errors import ConfigError
 from medseg.training.config import PromptConfig, load_config
 from medseg.training.prompt_settings import PromptTraining
-from medseg.training.prompting.objects import ObjectCase, Windows, held_out_cases, prepare_objects
+from medseg.training.prompting.objects import ClickWindows, ObjectCase, held_out_cases, prepare_objects
 from medseg.training.prompting.robot import next_click
 
 SHAPE = (20, 18, 16)
@@ -73,15 +73,15 @@ def sets(tmp_path: Path) -> tuple[tuple[ObjectCase, ...], ...]:
 
 
 def test_a_window_is_the_same_whenever_it_is_asked_for(settings: PromptTraining, sets: Any) -> None:
-    one, other = Windows(sets, settings, 3), Windows(sets, settings, 3)
+    one, other = ClickWindows(sets, settings, 3), ClickWindows(sets, settings, 3)
     last = [one[number] for number in range(5)][4]
     for mine, theirs in zip(last, other[4], strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    assert not np.array_equal(Windows(sets, settings, 4)[4][0], last[0])
+    assert not np.array_equal(ClickWindows(sets, settings, 4)[4][0], last[0])
 
 
 def test_windows_show_the_object_bright_and_at_many_sizes(settings: PromptTraining, sets: Any) -> None:
-    windows = Windows(sets, settings, 0)
+    windows = ClickWindows(sets, settings, 0)
     shares = []
     for number in range(24):
         image, target = (part.numpy() for part in windows[number])
@@ -97,7 +97,7 @@ def test_the_last_steps_learn_what_is_meant_most_often(settings: PromptTraining,
     """Of the ball, halves and whole; at the end the whole alone."""
     first = replace(settings.sets[0], objects=((1,), (1, 2)), last_objects=((1, 2),))
     wish = replace(settings, sets=(first, settings.sets[1]), steps=30, last_steps=15, batch=2, turn=0.0)
-    windows = Windows(sets, wish, 0)
+    windows = ClickWindows(sets, wish, 0)
     kinds = [windows._kinds(sets[0][0], number) for number in (0, 28, 30, 58)]
     assert kinds == [((1,), (1, 2)), ((1,), (1, 2)), ((1, 2),), ((1, 2),)]
     assert windows._kinds(sets[1][0], 59) == ((1,),)

@@ -27,7 +27,7 @@ from medseg.training.prompt_settings import PromptSet, PromptTraining
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ObjectCase", "Windows", "held_out_cases", "prepare_objects"]
+__all__ = ["ClickWindows", "ObjectCase", "held_out_cases", "prepare_objects"]
 
 #: Longest extent of what is labelled, in voxels of what is kept: finer than any window on it.
 _ACROSS = 72
@@ -160,7 +160,7 @@ def _save(path: Path, array: NDArray[Any]) -> str:
     return str(path)
 
 
-class Windows:
+class ClickWindows:
     """Map from a window's number to ((1, *window) float32 as the network sees it, (*window) int64 of 0 and 1).
 
     The sets take turns; case, kind of object, place, size and turn are drawn by the number alone.

@@ -17,7 +17,7 @@ from medseg.io.atomic import write_bytes
 from medseg.models import write_bundle
 from medseg.training.assemble import licence_text
 from medseg.training.prompt_settings import PromptTraining
-from medseg.training.prompting.objects import ObjectCase, Windows, prepare_objects
+from medseg.training.prompting.objects import ClickWindows, ObjectCase, prepare_objects
 
 if TYPE_CHECKING:
     from medseg.training.prompting.module import PromptModule
@@ -111,7 +111,7 @@ def _fit(
 
     seed = settings.seed + run.seed
     pace = Pace(settings.steps, min(settings.checkpoint_every, settings.steps), "auto", _CLIP)
-    windows = Windows(sets, settings, seed)
+    windows = ClickWindows(sets, settings, seed)
     return fit_resumed(
         lambda: PromptModule(settings, seed),
         windows,
