@@ -9,7 +9,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from medseg.io import read_segmentation
+from medseg import settings
+from medseg.io import read, read_segmentation
 from tests.journeys.conftest import Seen
 
 pytest.importorskip("lightning")
@@ -76,6 +77,39 @@ def test_from_clicks_in_training_to_clicks_in_use(medseg: Medseg, plan: Path, tm
     without = medseg("segment", bundle, scan, "--out", tmp_path / "none.nii.gz")
     assert without.code != 0
     assert "seeds" in without.line or "prompts" in without.line
+
+
+def test_a_real_crop_answers_to_every_kind_of_prompt_and_again_the_same(
+    medseg: Medseg, plan: Path, tmp_path: Path
+) -> None:
+    """The network has learned next to nothing: what is asked is that clicks are honoured, by label, and replayed."""
+    assert medseg("train", plan, "--out", tmp_path / "run", "--device", "cpu").code == 0
+    scan = settings.shipped_folder() / "samples" / "hippocampus" / "mr.nii.gz"
+    grid = read(scan).grid
+    inside, other, outside, *way = (
+        grid.to_position(np.array(index, np.float64)).tolist()
+        for index in ((17, 20, 18), (17, 34, 18), (2, 2, 2), (15, 20, 18), (19, 20, 18))
+    )
+    corners = [grid.to_position(np.array(index, np.float64)) for index in ((8, 12, 8), (28, 44, 28))]
+    low, high = np.minimum(*corners).tolist(), np.maximum(*corners).tolist()
+    prompts = tmp_path / "seeds.json"
+    points = [{"position": inside}, {"position": other, "label": 2}, {"position": outside, "positive": False}]
+    strokes = [{"positions": way, "radius_mm": 1.0}]
+    boxes = [{"low": low, "high": high, "label": 2}]
+    prompts.write_text(json.dumps({"points": points, "strokes": strokes, "boxes": boxes}))
+    masks = []
+    for number in range(2):
+        mask = tmp_path / f"crop{number}.nii.gz"
+        seen = medseg("segment", tmp_path / "run" / "bundle", scan, "--prompts", prompts, "--out", mask)
+        assert seen.code == 0, seen.err
+        masks.append(read_segmentation(mask))
+    assert masks[0].digest == masks[1].digest
+    labels = masks[0].labels
+    assert (labels[17, 20, 18], labels[17, 34, 18], labels[2, 2, 2]) == (1, 2, 0)
+    assert labels[15, 20, 18] == labels[19, 20, 18] == 1
+    places = np.argwhere(labels == 2)
+    assert (places >= (8, 12, 8)).all()
+    assert (places <= (28, 44, 28)).all()
 
 
 def test_a_stopped_run_goes_on_and_another_plan_does_not(medseg: Medseg, plan: Path, tmp_path: Path) -> None:
