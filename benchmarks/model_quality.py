@@ -18,7 +18,7 @@ bootstrap intervals over subjects. The figures of every case stand in `quality.c
 
 
 def page(card: ModelCard) -> str:
-    on_phantoms = "folds" not in dict(card.trained)
+    on_phantoms = "folds" not in dict(card.trained) and card.clicks is None
     rows = "\n".join(
         f"| {item.label} | {item.mean:.3f} | {item.low:.3f} to {item.high:.3f} | {item.cases} |"
         for item in card.quality
@@ -33,12 +33,19 @@ def page(card: ModelCard) -> str:
 |---|---|---|---|
 {rows}
 
-{_on_phantoms(card) if on_phantoms else _cross_validated(card)}
+{_measured(card)}
 
 {limits}
 
 Licence {card.licence}. {card.attribution}
 """
+
+
+def _measured(card: ModelCard) -> str:
+    if card.clicks is not None:
+        return f"""Dice of {card.quality[0].note}. Trained in {dict(card.trained)["steps"]} steps; measured by
+`{card.quality[0].command}`, beside methods without a network: [The promptable network](promptable.md)."""
+    return _cross_validated(card) if "folds" in dict(card.trained) else _on_phantoms(card)
 
 
 def _cross_validated(card: ModelCard) -> str:

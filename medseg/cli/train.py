@@ -17,8 +17,8 @@ def command(
     config: Annotated[
         str | None,
         typer.Argument(
-            help="A shipped configuration (hippocampus_3d, sarcoma_3d, glioma_2d, touching_objects) or a YAML file; "
-            "with --from it may be left out."
+            help="A shipped configuration (hippocampus_3d, sarcoma_3d, glioma_2d, touching_objects, promptable) or a "
+            "YAML file; with --from it may be left out."
         ),
     ] = None,
     overrides: Annotated[

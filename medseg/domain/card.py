@@ -8,6 +8,7 @@ from pydantic import ConfigDict
 
 from medseg.domain.calibration import Calibration
 from medseg.domain.card_files import DomainFile, IntervalsFile
+from medseg.domain.clicks import ClickRule
 from medseg.domain.labels import LabelTable
 from medseg.domain.network import NetworkSpec
 from medseg.domain.own_range import Normalise, PercentileRange, Rescale
@@ -279,6 +280,8 @@ class ModelCard:
         Where a model of another program comes from: kind, name and digest of what was read, as pairs.
     calibration
         Temperature of its probabilities; None where none was fitted, and they are as the networks say them.
+    clicks
+        How a promptable network is told of clicks; None of a network that needs none.
     """
 
     name: str
@@ -310,6 +313,7 @@ class ModelCard:
     before: Before | None = None
     origin: Details = ()
     calibration: Calibration | None = None
+    clicks: ClickRule | None = None
     schema: str = CARD_SCHEMA
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -322,7 +326,7 @@ class ModelCard:
         self._require_decision()
         outputs = self.outputs + len(self.distance_channels)
         if (
-            len(names) + self.given_channels != self.network.in_channels
+            len(names) + self.given_channels + self.click_channels != self.network.in_channels
             or outputs != self.network.out_channels
         ):
             raise ConfigError(f"card {self.name!r}: channels or labels do not fit the network")
@@ -331,6 +335,7 @@ class ModelCard:
                 f"card {self.name!r}: distances are the outputs after the {self.outputs} classes, "
                 f"not {self.distance_channels}"
             )
+        self._require_clicks()
         self._require_grid()
         if len(self.window) != self.network.dimensions:
             raise ConfigError(
@@ -360,6 +365,16 @@ class ModelCard:
             )
         if unknown := set(self.decision.order) - set(self.table.values):
             raise ConfigError(f"card {self.name!r}: outputs write labels {sorted(unknown)} that no table has")
+
+    def _require_clicks(self) -> None:
+        """A promptable network has one object, and no other rule of grids, windows or outputs."""
+        usual = self.spacing is None and self.grid is None and self.before is None
+        usual = usual and self.decision == Decision() and not (self.postprocessing or self.mirror_axes)
+        if self.clicks is not None and not (usual and self.classes == 2 and self.network.dimensions == 3):
+            raise ConfigError(
+                f"card {self.name!r}: a promptable network is 3D, has one label, and neither a spacing nor another "
+                "grid, steps afterwards, mirroring or a model before it"
+            )
 
     def _require_grid(self) -> None:
         """Spacing, windows, overlap and mirrored axes that a grid can have."""
@@ -396,6 +411,11 @@ class ModelCard:
     def given_channels(self) -> int:
         """Channels that are labels of the model that ran first."""
         return len(self.before.labels) if self.before is not None and self.before.gives == "labels" else 0
+
+    @property
+    def click_channels(self) -> int:
+        """Channels that clicks and the answer before are drawn into."""
+        return 0 if self.clicks is None else self.clicks.channels
 
     @property
     def outputs(self) -> int:

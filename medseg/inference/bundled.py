@@ -8,6 +8,7 @@ from medseg.domain.recipe import AnchoredGrid, StoredGrid
 from medseg.errors import ModelError
 from medseg.inference.boxed import BoxedSegmenter
 from medseg.inference.parts_segmenter import PartsSegmenter
+from medseg.inference.prompted import PromptedSegmenter
 from medseg.inference.segmenter import ModelSegmenter
 from medseg.inference.stored_segmenter import StoredSegmenter
 from medseg.inference.turned import TurnedSegmenter
@@ -31,6 +32,8 @@ def segmenter_of(folder: Path, *, depth: int = 0) -> Segmenter:
     if isinstance(card, PartsCard):
         parts = tuple(_part(folder, part.folder, part.digest, depth) for part in card.parts)
         return PartsSegmenter(card, parts)
+    if card.clicks is not None:
+        return PromptedSegmenter(card, folder)
     model = ModelSegmenter(card, folder)
     first = None if card.before is None else _part(folder, card.before.folder, card.before.digest, depth)
     takes_labels = card.before is not None and card.before.gives == "labels"

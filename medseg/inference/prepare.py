@@ -17,7 +17,7 @@ from medseg.geometry import order_to
 from medseg.geometry.resample import covered_by, crop_grid, grid_with_spacing, resample
 from medseg.inference.steps import preprocess
 
-__all__ = ["Prepared", "canonical", "labels_on_grid", "model_grid", "prepare"]
+__all__ = ["Prepared", "canonical", "labels_on_grid", "model_grid", "prepare", "values_on_grid"]
 
 #: Spacings this close (relative) are one: the model grid is then the native grid and nothing is interpolated.
 SAME_SPACING = 1e-3
@@ -76,7 +76,7 @@ def prepare(images: Mapping[str, Image], card: ModelCard) -> Prepared:
     array = np.empty((len(card.channels), *grid.shape), dtype=np.float32)
     findings: list[Finding] = []
     for number, channel in enumerate(card.channels):
-        values, inside = _on_grid(images[channel.name], grid, channel)
+        values, inside = values_on_grid(images[channel.name], grid, channel)
         if finding := _coverage(channel, card.reference, 1 - float(inside.mean())):
             findings.append(finding)
         array[number] = preprocess(values, inside, channel.name, card.preprocessing)
@@ -102,10 +102,12 @@ def labels_on_grid(
     return result
 
 
-def _on_grid(image: Image, grid: Grid, channel: ChannelSpec) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def values_on_grid(
+    image: Image, grid: Grid, channel: ChannelSpec
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Values on the model grid with the fill where there are none, and where there are some."""
     if image.array.size > LARGE:
-        return _on_grid_in_parts(image, grid, channel)
+        return _in_parts(image, grid, channel)
     return _at_once(image, grid, channel)
 
 
@@ -123,7 +125,7 @@ def _at_once(image: Image, grid: Grid, channel: ChannelSpec) -> tuple[NDArray[np
     return on_grid, inside
 
 
-def _on_grid_in_parts(
+def _in_parts(
     image: Image, grid: Grid, channel: ChannelSpec
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The same, some planes of the grid after others, each from the part of the image around them."""

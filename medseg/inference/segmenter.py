@@ -58,7 +58,7 @@ from medseg.inference.verdict import domain_verdict
 from medseg.inference.windows import Tiling
 from medseg.models import card_digest, load_calibration, model_facts, weights_digest
 
-__all__ = ["ModelParams", "ModelSegmenter", "emptiness"]
+__all__ = ["ModelParams", "ModelSegmenter", "emptiness", "library_version", "spec_of"]
 
 #: Windows computed at once on an accelerator; a CPU gains nothing from more than one.
 ACCELERATOR_BATCH = 4
@@ -116,18 +116,7 @@ class ModelSegmenter:
     @property
     def spec(self) -> SegmenterSpec:
         """Description, from the card."""
-        return SegmenterSpec(
-            name=self.card.name,
-            title=self.card.title,
-            summary=self.card.summary,
-            source=f"model bundle {self.card.name} {self.card.version}",
-            kind="model",
-            channels=tuple(_need(channel) for channel in self.card.channels),
-            reference=self.card.reference,
-            needs_mm=_needs_mm(self.card),
-            dimensions=(self.card.network.dimensions,) if self.card.network.dimensions == 3 else (2, 3),
-            version=card_digest(self.card),
-        )
+        return spec_of(self.card)
 
     @property
     def Params(self) -> type[ModelParams]:  # noqa: N802 - it is a class, and reads as one
@@ -341,10 +330,31 @@ class ModelSegmenter:
             run=as_details(
                 device=predictor.device,
                 seed=run.seed,
-                **({predictor.name: version(predictor.name)} if predictor.name in BACKENDS else {}),
+                **library_version(predictor),
             ),
             model=model_facts(self.card),
         )
+
+
+def spec_of(card: ModelCard) -> SegmenterSpec:
+    """What a card says of a segmenter."""
+    return SegmenterSpec(
+        name=card.name,
+        title=card.title,
+        summary=card.summary,
+        source=f"model bundle {card.name} {card.version}",
+        kind="model",
+        channels=tuple(_need(channel) for channel in card.channels),
+        reference=card.reference,
+        needs_mm=_needs_mm(card),
+        dimensions=(card.network.dimensions,) if card.network.dimensions == 3 else (2, 3),
+        version=card_digest(card),
+    )
+
+
+def library_version(predictor: Predictor) -> dict[str, str]:
+    """Version of the library behind a predictor, by its name; nothing where it is none of medseg's."""
+    return {predictor.name: version(predictor.name)} if predictor.name in BACKENDS else {}
 
 
 def _require_whole(card: ModelCard, shape: tuple[int, ...], flat: int | None) -> None:

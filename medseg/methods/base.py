@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from medseg.domain import Finding, Grid, Image, Label, LabelTable, Params, Provenance, Segmentation
 from medseg.domain.values import Scalar, as_details
 from medseg.errors import ConfigError, InputError
+from medseg.masks.seeds import FOREGROUND
 
 __all__ = [
-    "FOREGROUND",
     "answer",
     "box_of",
     "class_table",
@@ -23,9 +23,6 @@ __all__ = [
     "require_values",
     "usable",
 ]
-
-#: Table of a method that finds one thing and does not know what it is.
-FOREGROUND = LabelTable((Label(1, "foreground"),))
 
 
 def class_table(classes: int) -> LabelTable:

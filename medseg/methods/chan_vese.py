@@ -9,22 +9,22 @@ from pydantic import Field
 
 from medseg.domain import Finding, Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import InputError
-from medseg.methods.base import answer, only_image, usable
-from medseg.methods.objects import object_table
-from medseg.methods.otsu import otsu_threshold
-from medseg.methods.paths import neighbours
-from medseg.methods.seeded import near_seeds, parts_with
-from medseg.methods.seeds import (
+from medseg.masks.seeds import (
     BACKGROUND,
     MOST_VOXELS,
     Seeds,
     field_of,
     margin_field,
+    object_table,
     place_seeds,
     require_usable,
     sample_field,
 )
-from medseg.methods.seeds import Field as SeedField
+from medseg.masks.seeds import Field as SeedField
+from medseg.methods.base import answer, only_image, usable
+from medseg.methods.otsu import otsu_threshold
+from medseg.methods.paths import neighbours
+from medseg.methods.seeded import near_seeds, parts_with
 
 __all__ = ["CHAN_VESE", "ChanVese", "ChanVeseParams", "two_regions"]
 

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
+from medseg.masks.seeds import Field as SeedField
+from medseg.masks.seeds import field_of, margin_field, object_table, place_seeds, require_usable, sample_field
 from medseg.methods.base import answer, only_image, usable
-from medseg.methods.objects import ended_by_box, halfway, object_table, parts_of_seeds
+from medseg.methods.objects import ended_by_box, halfway, parts_of_seeds
 from medseg.methods.seeded import MOST_GROWN, distance_from, expected_voxels, near_seeds, parts_with
-from medseg.methods.seeds import Field as SeedField
-from medseg.methods.seeds import field_of, margin_field, place_seeds, require_usable, sample_field
 
 __all__ = ["CONFIDENCE_CONNECTED", "ConfidenceConnected", "ConfidenceConnectedParams"]
 

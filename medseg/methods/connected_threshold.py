@@ -9,12 +9,12 @@ from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import InputError
+from medseg.masks.seeds import Field as SeedField
+from medseg.masks.seeds import Seeds, field_of, margin_field, object_table, place_seeds, sample_field
 from medseg.methods.base import answer, only_image, require_order, usable
-from medseg.methods.objects import ended_by_box, halfway, object_table, parts_of_seeds
+from medseg.methods.objects import ended_by_box, halfway, parts_of_seeds
 from medseg.methods.otsu import otsu_threshold
 from medseg.methods.seeded import MOST_GROWN, expected_voxels, near_seeds
-from medseg.methods.seeds import Field as SeedField
-from medseg.methods.seeds import Seeds, field_of, margin_field, place_seeds, sample_field
 
 __all__ = ["CONNECTED_THRESHOLD", "ConnectedThreshold", "ConnectedThresholdParams"]
 

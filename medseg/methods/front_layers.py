@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from medseg.domain import Grid
 from medseg.geometry.resample import grid_with_spacing, resample
+from medseg.masks.seeds import Field
 from medseg.methods.edges import smoothed_image
-from medseg.methods.seeds import Field
 
 __all__ = ["Layer", "edge_of", "layer_of", "on_grid", "other_seeds"]
 

@@ -9,12 +9,12 @@ from pydantic import Field as Choice
 
 from medseg.domain import Finding, Grid, Image, Params, Prompts, Run
 from medseg.domain.values import as_details
+from medseg.masks.seeds import Field, field_of, margin_field, place_seeds, require_usable
 from medseg.methods.base import refuse_sheared
 from medseg.methods.child import in_child
 from medseg.methods.front_layers import Layer, edge_of, layer_of, on_grid, other_seeds
 from medseg.methods.front_steps import Forces, moved
 from medseg.methods.seeded import distance_from, expected_voxels, parts_with
-from medseg.methods.seeds import Field, field_of, margin_field, place_seeds, require_usable
 
 __all__ = ["Found", "Front", "FrontParams", "front_bytes", "grown_fronts"]
 

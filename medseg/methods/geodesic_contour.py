@@ -9,14 +9,14 @@ from pydantic import Field
 
 from medseg.domain import Grid, Image, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import InputError
+from medseg.masks.seeds import Field as SeedField
+from medseg.masks.seeds import object_table
 from medseg.methods.base import answer, only_image, usable
 from medseg.methods.edges import gradient, magnitude_of, smoothed_image
 from medseg.methods.front_layers import Layer, other_seeds
 from medseg.methods.front_steps import Forces
 from medseg.methods.fronts import Front, FrontParams, front_bytes, grown_fronts
-from medseg.methods.objects import object_table
 from medseg.methods.paths import cheapest_seed, neighbours
-from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["GEODESIC_CONTOUR", "GeodesicContour", "GeodesicContourParams"]
 

@@ -9,22 +9,23 @@ from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.extras import require_extra
-from medseg.methods.base import answer, only_image, require_contrast, usable
-from medseg.methods.child import in_child
-from medseg.methods.likeness import NODES, Likeness, likeness_of
-from medseg.methods.links import links, typical_difference
-from medseg.methods.objects import background_markers, cut_by_box, object_table
-from medseg.methods.paths import Edges, neighbours
-from medseg.methods.seeded import expected_voxels, parts_with
-from medseg.methods.seeds import (
+from medseg.masks.seeds import (
     BACKGROUND,
     box_is_background_field,
     field_of,
     margin_field,
+    object_table,
     place_seeds,
     require_usable,
 )
-from medseg.methods.seeds import Field as SeedField
+from medseg.masks.seeds import Field as SeedField
+from medseg.methods.base import answer, only_image, require_contrast, usable
+from medseg.methods.child import in_child
+from medseg.methods.likeness import NODES, Likeness, likeness_of
+from medseg.methods.links import links, typical_difference
+from medseg.methods.objects import background_markers, cut_by_box
+from medseg.methods.paths import Edges, neighbours
+from medseg.methods.seeded import expected_voxels, parts_with
 
 __all__ = ["GRAPH_CUT", "GraphCut", "GraphCutParams", "least_cut", "region_costs"]
 

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
+from medseg.masks.seeds import Field as SeedField
+from medseg.masks.seeds import box_is_background_field, field_of, margin_field, object_table, place_seeds
 from medseg.methods.base import answer, only_image, require_contrast, usable
 from medseg.methods.edges import smoothed_image
-from medseg.methods.objects import background_markers, cut_by_box, object_table
+from medseg.methods.objects import background_markers, cut_by_box
 from medseg.methods.paths import CLOSED, Edges, cheapest_seed, neighbours
 from medseg.methods.seeded import expected_voxels
-from medseg.methods.seeds import Field as SeedField
-from medseg.methods.seeds import box_is_background_field, field_of, margin_field, place_seeds
 
 __all__ = ["GROW_CUT", "GrowCut", "GrowCutParams"]
 

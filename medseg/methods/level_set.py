@@ -11,14 +11,14 @@ from pydantic import Field
 
 from medseg.domain import Grid, Image, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.errors import ConfigError
+from medseg.masks.seeds import Field as SeedField
+from medseg.masks.seeds import object_table
 from medseg.methods.base import answer, only_image, require_order, usable
 from medseg.methods.edges import gradient, magnitude_of
 from medseg.methods.front_layers import Layer, other_seeds
 from medseg.methods.front_steps import Forces
 from medseg.methods.fronts import Front, FrontParams, front_bytes, grown_fronts
-from medseg.methods.objects import object_table
 from medseg.methods.seeded import distance_from, near_seeds
-from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["LEVEL_SET", "LevelSet", "LevelSetParams", "Range", "accepted_range", "likeness"]
 

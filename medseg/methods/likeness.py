@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from medseg.domain import Run
 from medseg.geometry.resample import resample
+from medseg.masks.seeds import BACKGROUND, Field
 from medseg.methods.edges import smoothed_image
 from medseg.methods.links import links, typical_difference
 from medseg.methods.paths import Edges, neighbours
-from medseg.methods.seeds import BACKGROUND, Field
 
 __all__ = ["NODES", "Likeness", "likeness_of", "nearness", "ways"]
 

@@ -12,9 +12,9 @@ from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, Segme
 from medseg.errors import InputError
 from medseg.masks.contours import slice_axis
 from medseg.masks.rasterise import rasterise
+from medseg.masks.seeds import object_table
 from medseg.methods.base import answer, only_image, usable
 from medseg.methods.edges import gradient, magnitude_of, peaks_of, smoothed_image
-from medseg.methods.objects import object_table
 
 __all__ = ["LIVEWIRE", "Livewire", "LivewireParams"]
 

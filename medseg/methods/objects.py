@@ -5,20 +5,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.domain import Finding, Grid, Label, LabelTable, Run
+from medseg.domain import Finding, Grid, Run
 from medseg.errors import InputError
 from medseg.masks.components import Connectivity, label_parts
 from medseg.masks.distances import depth_of
-from medseg.methods.base import FOREGROUND, box_of
+from medseg.masks.seeds import BACKGROUND, Field
+from medseg.methods.base import box_of
 from medseg.methods.paths import CLOSED, cheapest_seed, neighbours
-from medseg.methods.seeds import BACKGROUND, Field
 
 __all__ = [
     "background_markers",
     "cut_by_box",
     "ended_by_box",
     "halfway",
-    "object_table",
     "parts_of_seeds",
 ]
 
@@ -37,17 +36,6 @@ _ENDED = Finding(
     "An object reaches the faces of the box around its seeds and is cut there; raise margin_mm, or mark "
     "the background between the object and what it leaked into.",
 )
-
-
-def object_table(labels: tuple[int, ...]) -> LabelTable:
-    """Table of the objects that have a seed; a single object with label 1 is the foreground.
-
-    >>> [label.name for label in object_table((1, 4)).labels]
-    ['object 1', 'object 4']
-    """
-    if labels == (1,):
-        return FOREGROUND
-    return LabelTable(tuple(Label(value, f"object {value}") for value in labels))
 
 
 def background_markers(field: Field, method: str, *, box_is_background: bool) -> NDArray[np.int32]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Label, LabelTable, Params, Prompts, Run, Segmentation, SegmenterSpec
-from medseg.methods.base import FOREGROUND, answer, only_image, require_contrast, usable
+from medseg.masks.seeds import FOREGROUND
+from medseg.methods.base import answer, only_image, require_contrast, usable
 
 __all__ = ["OTSU", "Otsu", "OtsuParams", "between_values", "histogram_of", "otsu_threshold"]
 

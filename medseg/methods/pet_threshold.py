@@ -22,9 +22,9 @@ from medseg.domain import (
 from medseg.domain.segmenter import ChannelNeed
 from medseg.errors import ConfigError
 from medseg.masks.delineate import delineate
+from medseg.masks.seeds import BACKGROUND, place_seeds
 from medseg.methods.base import answer, only_image, require_unit, usable
 from medseg.methods.seeded import parts_with
-from medseg.methods.seeds import BACKGROUND, place_seeds
 
 __all__ = ["PET_THRESHOLD", "PetThreshold", "PetThresholdParams"]
 

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
+from medseg.masks.seeds import Field as SeedField
+from medseg.masks.seeds import box_is_background_field, field_of, margin_field, object_table, place_seeds
 from medseg.methods.base import answer, only_image, require_contrast, usable
-from medseg.methods.objects import background_markers, cut_by_box, object_table
+from medseg.methods.objects import background_markers, cut_by_box
 from medseg.methods.region_merge import spread_seeds
 from medseg.methods.seeded import expected_voxels
-from medseg.methods.seeds import Field as SeedField
-from medseg.methods.seeds import box_is_background_field, field_of, margin_field, place_seeds
 from medseg.methods.slic import PER, Pieces, cut_into_pieces, spread_of
 
 __all__ = ["PICK_SUPERVOXELS", "PickSupervoxels", "PickSupervoxelsParams"]

@@ -9,23 +9,24 @@ from pydantic import Field
 
 from medseg.domain import Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.geometry.resample import resample
+from medseg.masks.seeds import (
+    BACKGROUND,
+    box_is_background_field,
+    field_of,
+    margin_field,
+    object_table,
+    place_seeds,
+    require_usable,
+)
+from medseg.masks.seeds import Field as SeedField
 from medseg.methods.base import answer, only_image, require_contrast, usable
 from medseg.methods.edges import smoothed_image
 from medseg.methods.harmonic import harmonic
 from medseg.methods.likeness import NODES, Likeness, likeness_of
 from medseg.methods.links import links, typical_difference
-from medseg.methods.objects import background_markers, cut_by_box, object_table
+from medseg.methods.objects import background_markers, cut_by_box
 from medseg.methods.paths import Edges
 from medseg.methods.seeded import distance_from, expected_voxels, parts_with, reach
-from medseg.methods.seeds import (
-    BACKGROUND,
-    box_is_background_field,
-    field_of,
-    margin_field,
-    place_seeds,
-    require_usable,
-)
-from medseg.methods.seeds import Field as SeedField
 
 __all__ = ["RANDOM_WALKER", "RandomWalker", "RandomWalkerParams"]
 

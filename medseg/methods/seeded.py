@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from medseg.domain import Grid
 from medseg.masks.components import Connectivity, label_parts
 from medseg.masks.distances import depth_of
-from medseg.methods.seeds import MOST_VOXELS, Field
+from medseg.masks.seeds import MOST_VOXELS, Field
 
 __all__ = ["MOST_GROWN", "distance_from", "expected_voxels", "near_seeds", "parts_with", "reach"]
 

@@ -10,15 +10,15 @@ from pydantic import Field
 from medseg.domain import Finding, Grid, Image, Params, Prompts, Run, Segmentation, SegmenterSpec
 from medseg.domain.run import Progress
 from medseg.masks.components import components, label_parts
+from medseg.masks.seeds import box_is_background_field, field_of, margin_field, object_table, place_seeds
 from medseg.masks.split import high_maxima, without_thin
 from medseg.methods.base import answer, only_image, refuse_sheared, require_contrast, usable
 from medseg.methods.child import here_or_in_child
 from medseg.methods.edges import gradient, magnitude_of, smoothed_image
-from medseg.methods.objects import background_markers, cut_by_box, object_table
+from medseg.methods.objects import background_markers, cut_by_box
 from medseg.methods.otsu import otsu_threshold
 from medseg.methods.paths import neighbours
 from medseg.methods.seeded import distance_from, parts_with
-from medseg.methods.seeds import box_is_background_field, field_of, margin_field, place_seeds
 
 __all__ = ["WATERSHED", "Watershed", "WatershedParams"]
 

@@ -29,7 +29,7 @@ _ADAPTER: TypeAdapter[ModelCard] = TypeAdapter(ModelCard)
 _PARTS: TypeAdapter[PartsCard] = TypeAdapter(PartsCard)
 #: Fields that cards of before them lack, by where they stand: left out at their defaults, so that digests stay.
 _LATER = {
-    "": ("grid", "windows", "decision", "before", "origin", "calibration"),
+    "": ("grid", "windows", "decision", "before", "origin", "calibration", "clicks"),
     "network": LATER_FIELDS,
 }
 

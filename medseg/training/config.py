@@ -5,8 +5,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -20,6 +21,7 @@ from medseg.domain.values import STRICT
 from medseg.errors import ConfigError, InputError
 from medseg.io.plain import read_plain
 from medseg.training.phantoms import InstanceTraining
+from medseg.training.prompt_settings import PromptTraining
 from medseg.training.sets import SetConfig, require_sets
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "ModelText",
     "OptimiserConfig",
     "PhantomConfig",
+    "PromptConfig",
     "StartConfig",
     "TrainConfig",
     "changed_config",
@@ -327,15 +330,26 @@ class PhantomConfig:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
 
+@dataclass(frozen=True, slots=True)
+class PromptConfig:
+    """All that decides what a promptable network will be."""
+
+    prompts: PromptTraining
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+
+AnyConfig: TypeAlias = TrainConfig | PhantomConfig | PromptConfig
 _ADAPTER: TypeAdapter[TrainConfig] = TypeAdapter(TrainConfig)
-_PHANTOMS: TypeAdapter[PhantomConfig] = TypeAdapter(PhantomConfig)
+#: Key of a configuration that is of another kind → which.
+_KINDS: dict[str, type[PhantomConfig | PromptConfig]] = {"phantoms": PhantomConfig, "prompts": PromptConfig}
 
 
-def load_config(config: str | Path, overrides: Sequence[str] = ()) -> TrainConfig | PhantomConfig:
+def load_config(config: str | Path, overrides: Sequence[str] = ()) -> AnyConfig:
     """Configuration from a YAML file, or by the name of one that comes with medseg, with `key=value` overrides.
 
     Values are YAML (`optimiser.lr=0.001`, `loop.patch=[32,32,32]`). Relative `data.cases` and `data.split` are resolved
-    against the file's folder, and against the working folder in an override. One with the key `phantoms` needs no data.
+    against the file's folder, and against the working folder in an override. One with the key `phantoms` needs no data,
+    one with the key `prompts` is of a promptable network.
 
     Raises
     ------
@@ -356,8 +370,10 @@ def changed_config(base: TrainConfig, overrides: Sequence[str]) -> TrainConfig:
     for override in overrides:
         _set(values, override)
     made = _validated(values, "the configuration")
-    if isinstance(made, PhantomConfig):
-        raise ConfigError("phantoms have a configuration of their own: touching_objects")
+    if not isinstance(made, TrainConfig):
+        raise ConfigError(
+            "phantoms and prompts have configurations of their own: touching_objects, promptable"
+        )
     return made
 
 
@@ -375,14 +391,15 @@ def data_of(overrides: Sequence[str]) -> DataConfig:
         raise ConfigError(f"data.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
-def _validated(values: dict[str, Any], name: str) -> TrainConfig | PhantomConfig:
-    on_phantoms = "phantoms" in values
+def _validated(values: dict[str, Any], name: str) -> AnyConfig:
+    kind = next((kind for key, kind in _KINDS.items() if key in values), TrainConfig)
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
     try:
-        refuse_unknown_keys(values, PhantomConfig if on_phantoms else TrainConfig, "")
+        refuse_unknown_keys(values, kind, "")
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from error
     try:
-        return (_PHANTOMS if on_phantoms else _ADAPTER).validate_python(values)
+        made: AnyConfig = adapter.validate_python(values)
     except ValidationError as error:
         # Of a step that may be of several kinds, each kind complains; our own words know which was meant.
         first = next((item for item in error.errors() if "error" in item.get("ctx", {})), error.errors()[0])
@@ -391,6 +408,7 @@ def _validated(values: dict[str, Any], name: str) -> TrainConfig | PhantomConfig
         own = first.get("ctx", {}).get("error")
         what = str(own) if own else f"{where}: {first['msg']}, not {repr(first['input'])[:_SHOWN]}"
         raise ConfigError(f"{name}: {what}") from error
+    return made
 
 
 def config_from(values: dict[str, Any]) -> TrainConfig:
@@ -398,9 +416,9 @@ def config_from(values: dict[str, Any]) -> TrainConfig:
     return _ADAPTER.validate_python(values)
 
 
-def dump_config(config: TrainConfig | PhantomConfig) -> bytes:
+def dump_config(config: AnyConfig) -> bytes:
     """The configuration as YAML with every default written out."""
-    adapter: TypeAdapter[Any] = _PHANTOMS if isinstance(config, PhantomConfig) else _ADAPTER
+    adapter: TypeAdapter[Any] = TypeAdapter(type(config))
     text: str = yaml.safe_dump(adapter.dump_python(config, mode="json"), sort_keys=False, allow_unicode=True)
     return text.encode()
 
@@ -433,13 +451,12 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _resolve_files(values: dict[str, Any], folder: Path) -> None:
-    data = values.get("data")
-    if not isinstance(data, dict):
-        return
-    sets = data.get("sets")
-    for part in (data, *(sets if isinstance(sets, list) else ())):
-        for key in ("cases", "split"):
-            if isinstance(part, dict) and isinstance(part.get(key), str):
+    """Name files as they lie: beside the configuration, of its one set or of each of several."""
+    groups = [values.get("data"), values.get("prompts")]
+    sets = [group.get("sets") for group in groups if isinstance(group, dict)]
+    for part in (groups[0], *chain.from_iterable(item for item in sets if isinstance(item, list))):
+        for key in ("cases", "split") if isinstance(part, dict) else ():
+            if isinstance(part.get(key), str):
                 part[key] = str((folder / part[key]).resolve())
 
 

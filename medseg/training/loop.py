@@ -33,7 +33,7 @@ from medseg.training.start import begin_from
 from medseg.training.team import ALONE, Team, linked, meet
 from medseg.training.timing import FoldTiming, write_timing
 
-__all__ = ["Pace", "fit_fold", "fit_module", "precision_for"]
+__all__ = ["Pace", "fit_fold", "fit_module", "fit_resumed", "precision_for"]
 
 #: Validation patches behind each point of the learning curve.
 CURVE_PATCHES = 8
@@ -126,6 +126,37 @@ def fit_module(module: Module, patches: Any, batch: int, *, pace: Pace, run: Run
         trainer = _trainer(pace, choose_device(run.device), None, run, "phantoms")
         trainer.fit(module, DataLoader(patches, batch_size=batch))
     return module.cpu().eval()
+
+
+def fit_resumed(
+    module: Callable[[], Module],
+    patches: Any,
+    folder: Path,
+    *,
+    batch: int,
+    pace: Pace,
+    seed: int,
+    run: Run,
+) -> Module:
+    """Train a module on numbered patches, from the newest whole checkpoint in `folder` if there is one.
+
+    Epochs, after each of which a checkpoint is left, are as long as the pace has between lines of the log.
+
+    Raises
+    ------
+    Cancelled
+        If the user stopped it; the last checkpoint stays and the next call goes on from there.
+    """
+    device = choose_device(run.device)
+    with _quiet(), torch_as_asked(run):
+        pl.seed_everything(seed, workers=True, verbose=False)
+        newest = _newest(folder, run, ALONE)
+        made = module()
+        begun = step_of(newest) if newest else 0
+        trainer = _trainer(pace, device, folder, run, made.__class__.__name__, begun=begun)
+        numbers = EpochSampler(pace.log_every * batch, lambda: trainer.global_step * batch, batch)
+        trainer.fit(made, _loader(patches, numbers, None, device), ckpt_path=newest, weights_only=True)
+    return made.cpu().eval()
 
 
 def _trainer(

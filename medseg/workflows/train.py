@@ -11,8 +11,9 @@ from medseg.models import read_card
 from medseg.training import PhantomConfig, TrainConfig, assemble_bundle, load_config, open_data
 from medseg.training import train as train_folds
 from medseg.training.check import read_findings, write_findings
-from medseg.training.config import changed_config, data_of
+from medseg.training.config import PromptConfig, changed_config, data_of
 from medseg.training.instances import train_instances
+from medseg.training.prompting.train import train_prompted
 from medseg.training.run_folder import open_run
 from medseg.training.start import start_of
 from medseg.training.train import follow, open_cases
@@ -90,6 +91,12 @@ def train(
         command = f"medseg train {Path(config).stem} --out RUN"
         return train_instances(Path(out) / "bundle", plan.phantoms, run, force=restart, command=command)
     require_extra("train", "training")
+    if isinstance(plan, PromptConfig):
+        if fold is not None or processes > 1:
+            raise ConfigError(
+                "a promptable network names its fold itself and learns in one process; leave out --fold"
+            )
+        return train_prompted(plan.prompts, Path(out), run, restart=restart)
     dataset = open_data(plan)
     where = [f"data.sets.{item.name}.root={item.path.name}" for item in plan.data.sets]
     command = " ".join(
@@ -142,8 +149,8 @@ def _begun(
     """Configuration and data of a start; without CONFIG, overrides change what the model's card gives."""
     if config is not None:
         given = load_config(config, overrides)
-        if isinstance(given, PhantomConfig):
-            raise ConfigError("training on phantoms begins from nothing; leave out --from")
+        if not isinstance(given, TrainConfig):
+            raise ConfigError("training on phantoms or for prompts begins from nothing; leave out --from")
         dataset = open_data(given)
         return begun(given, dataset, wish), dataset
     dataset = open_cases(data_of(overrides))

@@ -9,10 +9,10 @@ import pytest
 
 from medseg.domain import Grid, Image, Prompts, Run
 from medseg.errors import Cancelled, ConfigError, InputError
+from medseg.masks.seeds import field_of, place_seeds
 from medseg.methods.edges import smoothed_image
 from medseg.methods.front_layers import layer_of
 from medseg.methods.level_set import LEVEL_SET, Range, likeness
-from medseg.methods.seeds import field_of, place_seeds
 from medseg.workflows import segment
 from tests.methods.balls import (
     BOTH_BALLS,

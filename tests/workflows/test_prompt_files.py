@@ -9,7 +9,7 @@ from medseg.domain import Grid, Image, LabelTable, Prompts, Segmentation
 from medseg.domain.prompts import Box, Point, Stroke
 from medseg.errors import InputError, OutputError
 from medseg.geometry import affine_orientation
-from medseg.methods.seeds import BACKGROUND, place_seeds
+from medseg.masks.seeds import BACKGROUND, place_seeds
 from medseg.workflows import segment
 from medseg.workflows.prompts import prompts_of_mask, read_prompts, write_prompts
 

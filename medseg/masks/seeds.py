@@ -9,26 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field as Choice
 
-from medseg.domain import Finding, Grid, Image, Prompts
+from medseg.domain import Finding, Grid, Image, Label, LabelTable, Prompts
 from medseg.domain.prompts import Stroke
 from medseg.domain.values import as_details
 from medseg.errors import InputError
+from medseg.masks.fractions import bounds
 from medseg.masks.rasterise import rasterise
-from medseg.methods.base import box_of
 
 __all__ = [
     "BACKGROUND",
+    "FOREGROUND",
     "MOST_VOXELS",
     "Field",
     "Seeds",
     "box_is_background_field",
     "field_of",
     "margin_field",
+    "object_table",
     "place_seeds",
     "require_usable",
     "sample_field",
 ]
 
+#: Table of one object of which nobody said what it is.
+FOREGROUND = LabelTable((Label(1, "foreground"),))
 #: Marker of a voxel that is no object.
 BACKGROUND = -1
 #: A box with more voxels than this is worked on in coarser steps.
@@ -212,6 +216,17 @@ def field_of(
     return Field(values, markers, used, grid, box, step, whole, allowed, seeds.boxes)
 
 
+def object_table(labels: tuple[int, ...]) -> LabelTable:
+    """Table of the objects that have a seed; a single object with label 1 is the foreground.
+
+    >>> [label.name for label in object_table((1, 4)).labels]
+    ['object 1', 'object 4']
+    """
+    if labels == (1,):
+        return FOREGROUND
+    return LabelTable(tuple(Label(value, f"object {value}") for value in labels))
+
+
 def require_usable(field: Field, labels: tuple[int, ...], method: str) -> None:
     """Refuse an object none of whose seeds lies on a usable voxel.
 
@@ -226,9 +241,11 @@ def require_usable(field: Field, labels: tuple[int, ...], method: str) -> None:
 
 
 def _around(seeds: Seeds, grid: Grid, margin_mm: float) -> Box:
-    limits = None if seeds.allowed is None else box_of(seeds.allowed)
+    limits = None if seeds.allowed is None else bounds(seeds.allowed)
+    seeded = bounds(seeds.markers != 0)
+    assert seeded is not None  # noqa: S101 - for the type checker: there is a seed
     found = []
-    for axis, used in enumerate(box_of(seeds.markers != 0)):
+    for axis, used in enumerate(seeded):
         margin = int(np.ceil(margin_mm / grid.spacing[axis]))
         low, high = max(0, used.start - margin), min(grid.shape[axis], used.stop + margin)
         if limits is not None:

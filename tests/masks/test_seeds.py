@@ -5,7 +5,7 @@ import pytest
 
 from medseg.domain import Grid, Image, Prompts
 from medseg.domain.prompts import Point
-from medseg.methods.seeds import field_of, place_seeds
+from medseg.masks.seeds import field_of, place_seeds
 
 GRID = Grid((21, 17, 11), np.diag([1.0, 1.0, 2.5, 1.0]))
 IMAGE = Image(np.zeros(GRID.shape, np.float32), GRID)
