@@ -53,7 +53,8 @@ def _cross_validated(card: ModelCard) -> str:
     labels = {label.name for label in card.table.labels}
     means = [item.mean for item in card.quality if item.label in labels]
     return f"""Mean over the labels: **{sum(means) / len(means):.3f}** (aim {AIMS[card.name]:.2f}). Trained in {facts["folds"]} folds of
-{facts["steps_per_fold"]} steps by `{card.quality[0].command}`; {len(card.weights)} networks, whose probabilities are averaged."""
+{facts["steps_per_fold"]} steps by `{card.quality[0].command}`; {len(card.weights)} networks, whose probabilities are averaged. What
+trained it is the bundle's `plan.yaml`; the configuration of that name may be newer."""
 
 
 def _on_phantoms(card: ModelCard) -> str:
