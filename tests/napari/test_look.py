@@ -1,6 +1,7 @@
 """What is written on the canvas, and three planes at one place of the patient."""
 
 from collections.abc import Iterator
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 
 pytest.importorskip("napari")
 
+from qtpy.QtWidgets import QApplication
+
 from medseg.domain import Grid, Image, Label, LabelTable, Segmentation
+from napari.qt import QtViewer
 from napari_medseg.bridge.layers import image_layer, labels_layer, series_layer
 from napari_medseg.bridge.overlay import lay_over, take_volume
 from napari_medseg.bridge.planes import CROSSHAIR
@@ -330,6 +334,75 @@ def test_points_and_shapes_are_seen_in_every_plane(screen: Any, look: Any) -> No
         assert len(model.layers["box"].data) == 0
     screen.viewer.layers.remove("here")
     assert not any("here" in model.layers for model in look.planes.planes.models.values())
+
+
+def boxes(canvas: Any) -> dict[str, tuple[float, float, float, float]]:
+    """Left, top, right and bottom, in pixels, of the letters and the scale bar that a canvas draws."""
+    canvas.on_draw(None)
+    overlays = canvas.viewer.canvas.overlays
+    named = {side: overlays[f"medseg {side}"] for side in ("top", "bottom", "left", "right")}
+    found = {}
+    for name, overlay in {**named, "bar": overlays.scale_bar}.items():
+        if overlay.visible:
+            (drawn,) = canvas._viewer_overlay_to_visual[overlay]
+            left, top = drawn.node.transform.translate[:2]
+            found[name] = (left, top, left + drawn.x_size, top + drawn.y_size)
+    return found
+
+
+def assert_apart(canvas: Any) -> None:
+    height, width = canvas.viewer.canvas.size
+    found = boxes(canvas)
+    assert {"top", "bottom", "left", "right"} <= set(found)
+    for left, top, right, bottom in found.values():
+        assert 0 <= left < right <= width
+        assert 0 <= top < bottom <= height
+    for one, other in combinations(found.values(), 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1], found
+
+
+@pytest.mark.parametrize(
+    ("size", "barred"),
+    [
+        ((90, 120), False),
+        ((130, 700), True),
+        ((180, 180), False),
+        ((180, 330), True),
+        ((400, 250), True),
+        ((600, 900), True),
+    ],
+)
+def test_the_scale_bar_covers_no_letter(screen: Any, size: tuple[int, int], barred: bool) -> None:
+    show(screen, scan("LPS")[0])
+    signs_of(screen.viewer)
+    canvas = screen.viewer.window._qt_viewer.canvas
+    canvas.native.setFixedSize(size[1], size[0])
+    QApplication.processEvents()
+    assert tuple(screen.viewer.canvas.size) == size
+    for plane, zoom in product(LETTERS, (0.2, 1, 3.7, 60)):
+        screen.look(plane)
+        screen.viewer.scene.camera.zoom = zoom
+        assert_apart(canvas)
+        assert ("bar" in boxes(canvas)) is barred
+
+
+def test_the_scale_bar_covers_no_letter_in_three_planes_of_a_small_window(
+    screen: Any, look: Any, qtbot: Any
+) -> None:
+    screen.viewer.window.resize(1280, 800)
+    show(screen, scan("LPS")[0])
+    look.three.click()
+    qtbot.wait(200)
+    canvases = [
+        screen.viewer.window._qt_viewer.canvas,
+        *(each.canvas for each in planes_in(screen).findChildren(QtViewer)),
+    ]
+    assert len(canvases) == 3
+    for canvas in canvases:
+        for zoom in (0.5, 1.3, 8):
+            canvas.viewer.scene.camera.zoom = zoom
+            assert_apart(canvas)
+            assert "bar" in boxes(canvas)
 
 
 def test_another_series_is_laid_over_and_marked(screen: Any) -> None:

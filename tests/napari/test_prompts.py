@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip("napari")
 
+from qtpy.QtWidgets import QFileDialog
+
 from medseg.domain import Grid, Image
 from medseg.geometry import affine_orientation
 from medseg.workflows import read, read_segmentation, write
@@ -122,6 +124,27 @@ def test_one_point_is_answered_by_itself_with_every_prompted_method(widget: Any,
     hands = Drawing(widget, scan(), name)
     hands.point(16, 18, 13)
     assert overlap(hands.labels() == 1, block(0)) > 0.8, hands.panel.message.text()
+
+
+def test_prompts_saved_and_loaded_by_their_buttons_give_the_same_mask_in_window_and_shell(
+    widget: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, saved = Path(write(scan(), tmp_path / "image.nii.gz")), tmp_path / "prompts.json"
+    for asks in ("getSaveFileName", "getOpenFileName"):
+        monkeypatch.setattr(QFileDialog, asks, lambda *_: (str(saved), ""))
+    hands = Drawing(widget, read(path), "random-walker")
+    hands.point(16, 18, 13)
+    hands.panel.prompts.tools.side.click()
+    hands.line("scribble", (26, 10, 13), (26, 28, 13))
+    drawn = widget.mask(hands.answer.name).digest
+    tools = hands.panel.prompts.tools
+    tools.save.click()
+    tools.clear.click()
+    widget.settle()
+    assert hands.panel.prompts.answer.layer is None
+    tools.load.click()
+    widget.settle()
+    assert widget.mask(hands.answer.name).digest == drawn == by_command(path, "random-walker", saved)
 
 
 def test_livewire_is_answered_once_it_has_its_anchors(widget: Any) -> None:

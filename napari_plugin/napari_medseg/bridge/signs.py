@@ -3,6 +3,7 @@
 All by napari's own overlays, so that a screenshot has them too.
 """
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,10 @@ _SIDES = {"top": "top_center", "bottom": "bottom_center", "left": "middle_left",
 _NAME = "medseg {}"
 _LETTER_POINTS, _TEXT_POINTS = 16, 10
 _LONGEST_NAME = 24
+#: Pixels of the canvas: napari's longest scale bar with its ends; half a letter, and what parts things from the edge
+#: and from each other; what the bar's own text needs; the height that keeps the bar below the letter on the right.
+_LONGEST_BAR, _HALF_LETTER, _EDGE, _GAP, _BAR_ENDS = 153, 12, 10, 4, 3
+_BAR_TEXT, _LEAST_HEIGHT = 80, 120
 
 
 class Signs:
@@ -54,6 +59,8 @@ class Signs:
             event.connect(self.refresh)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(self._follow)
+        for event in (viewer.canvas.events.size, camera.zoom):
+            event.connect(self._fit_bar)
         viewer.mouse_move_callbacks.append(self._tell_value)
         self._follow()
 
@@ -69,7 +76,7 @@ class Signs:
         for side, letter in zip(("top", "bottom", "left", "right"), letters, strict=True):
             self._write(side, letter)
         self._write("slice", "" if layer is None else self._slice_text(layer))
-        self.viewer.canvas.overlays.scale_bar.visible = layer is not None
+        self._fit_bar()
 
     def base(self) -> "Layer | None":
         """The topmost visible image of medseg, whose slices are counted; PET is only if there is nothing below it."""
@@ -81,6 +88,18 @@ class Signs:
     def _write(self, name: str, text: str) -> None:
         sign = self.viewer.canvas.overlays[_NAME.format(name)]
         sign.text, sign.visible = text, bool(text)
+
+    def _fit_bar(self, _event: Any = None) -> None:
+        """Keep the scale bar between the letter below and the edge; a canvas too small for both has no bar."""
+        height, width = self.viewer.canvas.size
+        room = width / 2 - _HALF_LETTER - _GAP - _EDGE
+        bar = self.viewer.canvas.overlays.scale_bar
+        zoom = self.viewer.scene.camera.zoom
+        length = None if room >= _LONGEST_BAR or zoom <= 0 else _round_length((room - _BAR_ENDS) / zoom)
+        if bar.length != length:
+            bar.length = length
+            bar.events.font_size()  # napari draws a new length only at a new zoom, or a new size of the text
+        bar.visible = self.base() is not None and room >= _BAR_TEXT and height >= _LEAST_HEIGHT
 
     def _follow(self, _event: Any = None) -> None:
         for layer in self.viewer.layers:
@@ -148,6 +167,14 @@ def plane_name(viewer: "ViewerModel", image: Image) -> str:
     if image.grid.unit != "mm" or not image.grid.orientation_known:
         return "slices as stored" if axis == 0 else "across the slices"
     return _PLANES.get(axis, "")
+
+
+def _round_length(longest: float) -> float | None:
+    """The longest of 1, 2 or 5 times a power of ten that is not longer than this; None where nothing has a length."""
+    if longest <= 0:
+        return None
+    power = 10.0 ** math.floor(math.log10(longest))
+    return max(times * power for times in (1, 2, 5) if times * power <= longest * (1 + 1e-9))
 
 
 def _short(name: str) -> str:
