@@ -3,7 +3,7 @@
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 
 __all__ = ["CANVAS_WIDTH", "Room", "dock_of", "is_taken_out"]
 
@@ -36,10 +36,11 @@ class Room(QObject):
 
     def watch(self) -> None:
         """Begin, once the panel is in a window; again is harmless."""
-        window = self._panel.window()
-        if self._window is None and isinstance(window, QMainWindow) and dock_of(self._panel) is not None:
+        window, dock = self._panel.window(), dock_of(self._panel)
+        if self._window is None and isinstance(window, QMainWindow) and dock is not None:
             self._window = window
             window.installEventFilter(self)
+            _let_grow(dock)
         QTimer.singleShot(0, self, self.make)
 
     def eventFilter(self, watched: QObject, event: Any) -> bool:  # noqa: N802 - Qt's name
@@ -65,6 +66,7 @@ class Room(QObject):
         below = window.dockWidgetArea(dock) == window.dockWidgetArea(controls)
         if below or canvas.width() < CANVAS_WIDTH:
             self._made = True
+            _let_grow(controls)  # docks of one place are as high as the lowest of them may be
             window.tabifyDockWidget(controls, dock)
             dock.raise_()
             QTimer.singleShot(0, self, self._stretch)
@@ -87,6 +89,15 @@ def dock_of(panel: QWidget) -> QDockWidget | None:
     while found is not None and not isinstance(found, QDockWidget):
         found = found.parent()
     return found
+
+
+def _let_grow(dock: QDockWidget) -> None:
+    """Take away that a dock is no higher than its content wishes, as napari 0.9.0 has it."""
+    for widget in dock.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        policy = widget.sizePolicy()
+        if policy.verticalPolicy() == QSizePolicy.Policy.Maximum:
+            policy.setVerticalPolicy(QSizePolicy.Policy.Preferred)
+            widget.setSizePolicy(policy)
 
 
 def is_taken_out(panel: QWidget, event: Any) -> bool:
