@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_medseg._qt.clicks import ClickTools
 from napari_medseg._qt.labels import LabelList
 from napari_medseg._qt.left_over import LeftOver
 from napari_medseg._qt.masks import MaskChoice
@@ -36,6 +37,7 @@ class CorrectPanel(QWidget):
         self.choice = MaskChoice(napari_viewer)
         self.labels = LabelList(self.choice)
         self.tools = PaintTools(napari_viewer, self.choice)
+        self.clicks = ClickTools(napari_viewer, self.choice)
         self.operations = OperationBox(napari_viewer, self.choice)
         self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
         self.undo_button.setToolTip("Take the last change back, whatever made it (Ctrl+Z)")
@@ -45,7 +47,7 @@ class CorrectPanel(QWidget):
         self.undo_button.clicked.connect(lambda: self._turn("undo"))
         self.redo_button.clicked.connect(lambda: self._turn("redo"))
         self.labels.locked.connect(self.tools.lock)
-        for part in (self.operations, self.left_over):
+        for part in (self.clicks, self.operations, self.left_over):
             part.said.connect(self.message.setText)
         self.choice.chosen.connect(self._choose)
         self._choose()
@@ -55,7 +57,7 @@ class CorrectPanel(QWidget):
         turns.addWidget(self.undo_button)
         turns.addWidget(self.redo_button)
         layout = QVBoxLayout(self)
-        above: tuple[QWidget, ...] = (self.left_over, self.choice, self.labels, self.tools)
+        above: tuple[QWidget, ...] = (self.left_over, self.choice, self.labels, self.tools, self.clicks)
         below: tuple[QWidget, ...] = (self.state, self.operations, self.message)
         for widget in above:
             layout.addWidget(widget)
@@ -71,6 +73,7 @@ class CorrectPanel(QWidget):
         self._followed = self.choice.current
         if self._followed is not None:
             self._followed.changed.connect(self._changed)
+        self.clicks.refresh()
         self._refresh()
 
     def _changed(self, change: Any) -> None:

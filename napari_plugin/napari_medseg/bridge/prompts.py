@@ -7,6 +7,7 @@ from napari.layers import Points, Shapes
 from psygnal import Signal
 
 from medseg.domain import Label, Prompts
+from napari_medseg.bridge.clicks import CLICKS
 from napari_medseg.bridge.placement import Placement
 from napari_medseg.bridge.seeds import PROMPT_KINDS, lone_faces, prompts_of
 from napari_medseg.workspace.prompting import Prompting, Tool
@@ -98,7 +99,10 @@ class PromptLayers:
         return [
             layer.as_layer_data_tuple()
             for layer in self._viewer.layers
-            if layer.visible and isinstance(layer, Points | Shapes) and len(layer.data)
+            if layer.visible
+            and isinstance(layer, Points | Shapes)
+            and len(layer.data)
+            and CLICKS not in layer.metadata
         ]
 
     def _own(self, kind: str) -> Any:

@@ -22,7 +22,8 @@ from medseg.workflows.edit import Request, Step, edit_steps, parse_request, reco
 from napari_medseg.workspace.autosave import Autosave, Kept
 from napari_medseg.workspace.journal import Entry, Journal, Names
 from napari_medseg.workspace.limits import Limits
-from napari_medseg.workspace.patch import Box, Patch, patch_between
+from napari_medseg.workspace.patch import Box, Patch, box_of, patch_between
+from napari_medseg.workspace.voxels import as_unsigned, copy_of_labels, present_values, require_labels
 
 __all__ = ["Change", "Edited", "EditedMask"]
 
@@ -170,6 +171,41 @@ class EditedMask:
         self._tell("stroke", patch, held_back=held)
         return held
 
+    def paint_region(self, region: NDArray[np.bool_], value: int, *, tool: str) -> bool:
+        """Give voxels a label, where limits allow it: one change; whether any was.
+
+        Parameters
+        ----------
+        region
+            (I, J, K) on the mask's grid.
+        value
+            Label; 0 takes voxels away.
+        tool
+            With what they were chosen.
+
+        Raises
+        ------
+        InputError
+            If the region has another shape.
+        """
+        if region.shape != self.labels.shape:
+            raise InputError(
+                f"a region of shape {region.shape} can't be painted in a mask of {self.labels.shape}"
+            )
+        box = box_of(region)
+        if box is None:
+            return False
+        self.make_room(value)
+        before = self.labels[box].copy()
+        after = np.where(region[box], self.labels.dtype.type(value), before)
+        patch = patch_between(before, self.limits.hold_back(before, after, box), _corner(box))
+        if patch is None:
+            return False
+        patch.put(self.labels)
+        self._take(Entry("stroke", tool, _now(), patch, value))
+        self._tell("done", patch)
+        return True
+
     def edited(
         self,
         requests: Sequence[str | Request],
@@ -242,7 +278,7 @@ class EditedMask:
 
     def new_value(self) -> int:
         """The first label value that neither the table nor a voxel has."""
-        taken = {*self.table.values, *_present(count_labels(self.labels))}
+        taken = {*self.table.values, *present_values(count_labels(self.labels))}
         return next(value for value in range(1, len(taken) + 2) if value not in taken)
 
     def undo(self) -> bool:
@@ -265,7 +301,7 @@ class EditedMask:
         """
         if labels.shape != self.labels.shape:
             raise InputError(f"it has the shape {labels.shape}, and the mask {self.labels.shape}")
-        _require_labels(labels)
+        require_labels(labels)
         patch = patch_between(self.labels, labels, (0, 0, 0))
         self.labels = labels
         if patch is not None:
@@ -285,7 +321,7 @@ class EditedMask:
         InputError
             If the labels hold what is no label.
         """
-        _require_labels(self.labels)
+        require_labels(self.labels)
         patch = patch_between(self._expected(), self.labels, (0, 0, 0))
         if patch is None:
             return False
@@ -295,7 +331,7 @@ class EditedMask:
 
     def now(self) -> Segmentation:
         """The mask as it is now; its history says what was changed. Cost: passes over the voxels."""
-        labels = _kept(self.labels)
+        labels = copy_of_labels(self.labels)
         counts = count_labels(labels)
         if self._has_missed(counts):
             self.notice()
@@ -310,7 +346,7 @@ class EditedMask:
             If the mask changed while it was copied.
         """
         version, table, history = self.version, self.table, tuple(self.journal.history())
-        labels = _kept(self.labels)
+        labels = copy_of_labels(self.labels)
         self._require(version)
         return self._as_recorded(labels, count_labels(labels), table, history)
 
@@ -438,12 +474,12 @@ class EditedMask:
         table: LabelTable | None = None,
         history: Sequence[Any] | None = None,
     ) -> Segmentation:
-        table = (table or self.table).completed(_present(counts))
+        table = (table or self.table).completed(present_values(counts))
         history = tuple(self.journal.history()) if history is None else history
         as_it_came = not history and table == self.before.table and self._maker is None
         if as_it_came and same_values(labels, self.before.labels):
             return self.before
-        return recorded(self.before, _unsigned(labels), history, table=table, made_by=self._maker)
+        return recorded(self.before, as_unsigned(labels), history, table=table, made_by=self._maker)
 
     def _require(self, version: int) -> None:
         if version != self.version:
@@ -455,28 +491,8 @@ def _renames(entry: Entry) -> bool:
     return entry.names is not None and entry.names.before != entry.names.after
 
 
-def _kept(labels: NDArray[Any]) -> NDArray[Any]:
-    """A copy that nobody can write to, so that a Segmentation need not make another one."""
-    copy = labels.copy(order="K")
-    copy.setflags(write=False)
-    return copy
-
-
 def _corner(box: Box) -> tuple[int, int, int]:
     return box[0].start, box[1].start, box[2].start
-
-
-def _unsigned(labels: NDArray[Any]) -> NDArray[Any]:
-    return labels if labels.dtype.kind == "u" else labels.astype(np.uint16)
-
-
-def _present(counts: NDArray[np.intp]) -> tuple[int, ...]:
-    return tuple(int(value) for value in np.flatnonzero(counts) if value)
-
-
-def _require_labels(labels: NDArray[Any]) -> None:
-    if int(labels.min()) < 0 or int(labels.max()) > np.iinfo(np.uint16).max:
-        raise InputError("labels are whole numbers from 0 to 65535; the layer holds others")
 
 
 def _now() -> str:
