@@ -11,6 +11,7 @@ pytest.importorskip("napari")
 
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari.settings import get_settings
@@ -49,6 +50,7 @@ class Mouse:
 
     def drag(self, *places: Any) -> None:
         """Press at the first place, move from one to the next, release at the last."""
+        self._wait_for_layout()
         pixels = [self.pixel(np.array(place)) for place in places]
         self._send(QEvent.Type.MouseMove, pixels[0], held=False)
         self._send(QEvent.Type.MouseButtonPress, pixels[0])
@@ -57,6 +59,14 @@ class Mouse:
             for step in range(1, steps + 1):
                 self._send(QEvent.Type.MouseMove, start + (end - start) * step / steps)
         self._send(QEvent.Type.MouseButtonRelease, pixels[-1], held=False)
+
+    def _wait_for_layout(self) -> None:
+        """Until the canvas keeps its size: a slider that napari hides for another plane leaves it its room late."""
+        last, same = None, 0
+        while same < 5:
+            QTest.qWait(20)
+            size = self.canvas.width(), self.canvas.height()
+            last, same = size, same + 1 if size == last else 0
 
     def _send(self, kind: QEvent.Type, pixel: NDArray[np.float64], *, held: bool = True) -> None:
         place = QPointF(*pixel)
