@@ -246,7 +246,8 @@ def test_after_the_parent_was_killed_the_next_start_goes_on_and_says_so(place: P
 
 @pytest.mark.slow
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(place: Place) -> None:
-    for number in range(8):
+    many = 24  # on a busy machine most of two seconds' cases are done before this one looks again
+    for number in range(many):
         place.scan(f"c{number}", top=906)
     process = place.start()
     wait_for(lambda: place.done() >= 2)
@@ -259,7 +260,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(place: Place) -> None
     assert not alive
     code, found = place.run()
     assert code == 0
-    assert sum(found["result"]["states"].values()) == 8
+    assert sum(found["result"]["states"].values()) == many
     assert found["result"]["states"]["kept"] >= 1
 
 
