@@ -96,6 +96,18 @@ def test_a_click_paints_the_piece_that_looks_alike(tab: Tab, plane: str) -> None
     assert dict(edit.parameters)["tool"] == "pick-supervoxels"
 
 
+def test_a_click_that_comes_before_the_answer_to_the_last_one_loses_none(tab: Tab) -> None:
+    places = [(14, 12, 5), (24, 22, 5), (2, 30, 5)]
+    tab.look("axial", places[0])
+    tab.layer.selected_label = 1
+    tab.panel.clicks.pieces.click()
+    for place in places:
+        tab.click(place)
+    tab.idle()
+    assert [tab.mask.labels[place] for place in places] == [1, 1, 1]
+    assert len(tab.mask.journal.done) == 3
+
+
 def test_a_contour_runs_along_the_edge_and_is_filled(tab: Tab) -> None:
     tab.layer.selected_label = 1
     tab.look("axial", (18, 16, 5))

@@ -1,6 +1,7 @@
 """Correcting by clicks: pieces of the image that look alike, and contours that run along edges."""
 
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
@@ -28,7 +29,8 @@ __all__ = ["ClickTools"]
 
 #: Anchors that a contour needs.
 _FEWEST = 3
-_KIND = "clicks"
+#: Each answer is a job of its own kind: of one kind the last one asked for would take the place of those before it.
+_NUMBERS = count(1)
 
 
 class ClickTools(QWidget):
@@ -107,7 +109,7 @@ class ClickTools(QWidget):
         segmenter, value = find_segmenter(tool), int(layer.selected_label)
         asked = Asked(segmenter, {segmenter.spec.channels[0].name: image}, params, Prompts(points))
         done = partial(self._came, mask, value, tool)
-        self._runs.segment(asked, done, self.said.emit, kind=_KIND, key=(tool, points))
+        self._runs.segment(asked, done, self.said.emit, kind=f"{tool} {next(_NUMBERS)}", key=points)
 
     def _came(self, mask: EditedMask, value: int, tool: str, found: Segmentation) -> None:
         try:
