@@ -39,8 +39,8 @@ class Tab:
         table = LabelTable((Label(1, "tumour"), Label(2, "node")))
         data, meta, _ = labels_layer(Segmentation(np.zeros(SHAPE, np.uint8), GRID, table), "mask")
         self.layer = self.viewer.add_labels(data, **meta)
-        self.panel = panel_of(self.viewer).tab("Correct")
-        self.mask = window_of(self.viewer).mask_of(self.layer)
+        self.panel: Any = panel_of(self.viewer).tab("Correct")
+        self.mask: Any = window_of(self.viewer).mask_of(self.layer)
         self.viewer.layers.selection.active = self.layer
 
     def look(self, plane: str, index: tuple[int, int, int]) -> None:
@@ -146,6 +146,6 @@ def test_clicks_are_no_prompts(tab: Tab) -> None:
     tab.look("axial", (18, 16, 5))
     tab.panel.clicks.wire.click()
     tab.click((18, 16, 5))
-    prompts = panel_of(tab.viewer).tab("Segment").prompts
+    segment: Any = panel_of(tab.viewer).tab("Segment")
     place = tab.panel.clicks._clicks._place
-    assert prompts.tools.layers.drawn(place).is_empty
+    assert segment.prompts.tools.layers.drawn(place).is_empty
