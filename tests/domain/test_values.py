@@ -22,6 +22,7 @@ from medseg.domain import (
     Target,
     digest_of,
 )
+from medseg.domain.values import same_values
 from medseg.errors import InputError, LabelError
 
 GRID = Grid((4, 5, 6), np.diag([1.0, 2.0, 3.0, 1.0]))
@@ -163,3 +164,25 @@ def test_labels_that_may_change_are_counted_anew_and_others_once(monkeypatch: py
     gone = id(labels)
     del view, labels
     assert gone not in counting._COUNTS
+
+
+LIKE = np.arange(24.0).reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (LIKE, LIKE.copy(), True),
+        (LIKE, np.asfortranarray(LIKE), True),
+        (LIKE, LIKE.astype(np.uint8), True),
+        (LIKE, LIKE + 1, False),
+        (LIKE, LIKE[:1], False),
+        (LIKE[:, ::-1], LIKE[:, ::-1].copy(), True),
+        (LIKE[:, ::-1], LIKE, False),
+        (np.full((2, 2), np.nan), np.full((2, 2), np.nan), True),
+        (np.array([1.0, np.nan]), np.array([1.0, np.nan]), True),
+        (np.zeros((0, 3)), np.zeros((0, 3)), True),
+    ],
+)
+def test_arrays_are_compared_whatever_their_memory(one: Any, other: Any, same: bool) -> None:
+    assert same_values(one, other) is same
